@@ -47,6 +47,7 @@ const RULES: &[(&str, Rule)] = &[
     ("rooms", layers::rooms),
     ("circle", cycles::circles),
     ("asking-doc", prose::asking),
+    ("pronoun-doc", prose::leaning),
     ("no-doc", prose::undescribed),
     ("named-file", papers::named_files),
     ("walk-through", papers::walk_throughs),

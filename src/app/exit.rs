@@ -6,9 +6,9 @@
 use crate::domain::error_class::ErrorClass;
 use crate::domain::verdict::{Lifecycle, Outcome};
 
-/// It happened.
+/// The command did its work.
 pub const OK: u8 = 0;
-/// It was tried and failed.
+/// The command was tried and failed.
 pub const FAILED: u8 = ErrorClass::Failed.code();
 /// The command line makes no sense.
 pub const USAGE: u8 = ErrorClass::Usage.code();

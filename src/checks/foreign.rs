@@ -32,7 +32,7 @@ pub enum ForeignLead {
     },
     /// A variable that the check is given names a place in a checkout.
     Variable {
-        /// Its name.
+        /// The name.
         name: String,
         /// The checkout.
         checkout: PathBuf,
@@ -240,7 +240,7 @@ pub fn direct_url(text: &[u8]) -> Option<(PathBuf, EditableInstall)> {
 pub enum EditableInstall {
     /// The sources are used.
     Used,
-    /// They were copied.
+    /// The modules were copied.
     Copied,
 }
 
@@ -334,8 +334,8 @@ pub fn puts_on_path(text: &str, dir: &str) -> bool {
 }
 
 /// True for a file of a directory of installed packages that can lead to sources elsewhere: path
-/// files, the redirections of editable installs (PEP 660 leaves their names to the tools, which
-/// agree on `editable`), and the links of `setup.py develop`.
+/// files, the redirections of [editable installs](EditableInstall) (PEP 660 leaves their names to
+/// the tools, which agree on `editable`), and the links of `setup.py develop`.
 pub fn can_redirect(file_name: &str) -> bool {
     let is_python = file_name.ends_with(".py") && file_name.contains("editable");
     file_name.ends_with(".pth") || file_name.ends_with(".egg-link") || is_python

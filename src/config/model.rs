@@ -51,9 +51,9 @@ pub enum CommandLine {
 /// A verification command that `ai` itself runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name, also the name of its log.
+    /// The name, also the name of its log.
     pub name: String,
-    /// The command line, run in the root of the tree.
+    /// The [command line](CommandLine), run in the root of the tree.
     pub run: CommandLine,
     /// Time limit; default 10 minutes.
     #[serde(serialize_with = "as_text")]

@@ -14,6 +14,6 @@ pub(super) type Origins = BTreeMap<String, SourcePlace>;
 pub enum ValueOrigin {
     /// Nobody said anything.
     Default,
-    /// It stands in the file.
+    /// The value stands in the file.
     File(SourcePlace),
 }

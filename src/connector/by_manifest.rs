@@ -98,7 +98,7 @@ impl Connector for ManifestConnector {
     }
 }
 
-/// The parser for an output format.
+/// The parser for an [output format](OutputFormat).
 pub(super) fn parser_for(output: OutputFormat, signs: &Arc<FailureSigns>) -> Box<dyn StreamParser> {
     match output {
         OutputFormat::ClaudeStreamJson => json(Claude::new(CLAUDE), signs),

@@ -34,7 +34,7 @@ pub struct DialogueTurn {
 /// The action that follows a turn: go on, or end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AfterTurn {
-    /// It does.
+    /// The dialogue goes on.
     #[default]
     Listen,
     /// Everything is said; standard input is closed behind the last line.
@@ -65,9 +65,9 @@ pub struct AskedCall {
 /// The ruling about a tool call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToolRuling {
-    /// It may, this once.
+    /// The call is allowed, this once.
     Allow,
-    /// It may not, and why.
+    /// The call is refused, for this reason.
     Deny(String),
     /// A person has to say yes first, and why: it may not now, and the conversation ends here.
     Park(String),

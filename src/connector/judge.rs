@@ -77,7 +77,7 @@ impl ReportedFailure {
         }
     }
 
-    /// Its kind, for an event.
+    /// The kind of the failure, for an event.
     pub(super) fn class(&self) -> FailureClass {
         match self.cause {
             FailureCause::Status(status) => class_of(Some(status), None),

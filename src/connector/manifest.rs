@@ -89,7 +89,7 @@ pub struct Manifest {
     /// Signs of trouble in its text output.
     #[serde(default)]
     pub patterns: FailurePatterns,
-    /// Exit codes with a documented meaning.
+    /// [Exit codes](ExitCodes) with a documented meaning.
     #[serde(default)]
     pub exit_codes: ExitCodes,
     /// The numbers that it tells about tokens and money.
@@ -145,8 +145,8 @@ pub enum CliConfinement {
     /// Not at all: commands of the model may write wherever the user may.
     #[default]
     None,
-    /// It refuses paths outside of the worktree where it recognises them; a command can still hide
-    /// one.
+    /// The CLI refuses paths outside of the worktree where it recognises them; a command can still
+    /// hide one.
     Paths,
     /// The operating system confines it.
     Sandbox,

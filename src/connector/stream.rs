@@ -67,9 +67,9 @@ pub(super) struct StreamState {
 /// The end of a tool call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ToolEnd {
-    /// It did what it was asked.
+    /// The tool did what it was asked.
     Done,
-    /// It failed or was refused.
+    /// The tool failed or was refused.
     Failed,
 }
 

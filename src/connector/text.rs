@@ -74,7 +74,7 @@ impl TextParser {
     }
 }
 
-/// The failure that a bad process end stands for.
+/// The failure that a bad [process end](ProcessEnd) stands for.
 pub(super) fn failed(end: &ProcessEnd, last_line: Option<&str>) -> StreamOutcome {
     let ended = end
         .trouble()

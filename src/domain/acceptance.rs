@@ -5,9 +5,9 @@ use crate::domain::verdict::{Cell, Lifecycle, Verification};
 /// How the tree that would land stands to the tree that was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LandingTree {
-    /// It is the same.
+    /// The very tree that was judged.
     Judged,
-    /// It is another, since the target has moved.
+    /// Another tree, since the target has moved.
     Another,
 }
 

@@ -14,10 +14,11 @@ use std::str::FromStr;
 /// The nature of an action: what it can do while nobody can say whether it is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
-    /// It only gives something back or stops something; it stays open while the policy cannot be
-    /// read.
+    /// The action only gives something back or stops something; it stays open while the policy
+    /// cannot be read.
     Harmless,
-    /// It starts, changes, keeps or publishes something; it needs a policy that can be read.
+    /// The action starts, changes, keeps or publishes something; it needs a policy that can be
+    /// read.
     Guarded,
 }
 

@@ -76,7 +76,7 @@ pub struct Incarnation(String);
 pub struct Actor {
     /// The sort of actor.
     pub kind: ActorKind,
-    /// Its name.
+    /// The name.
     pub name: ActorName,
     /// The session of it, where sessions are told apart.
     pub incarnation: Option<Incarnation>,

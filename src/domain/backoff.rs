@@ -15,7 +15,7 @@ pub enum PauseCause {
     Quota,
     /// The attempt failed in this way.
     Failure(FailureClass),
-    /// It ran into a limit of time or silence.
+    /// The attempt ran into a limit of time or silence.
     Time,
     /// Nobody knows.
     Other,

@@ -98,7 +98,7 @@ pub struct Amounts {
 pub struct Spent {
     /// Runs that have ended.
     pub runs: u64,
-    /// Those of them that count as attempts: quota, login and machines that failed are not held
+    /// The attempts that count: quota, login and machines that failed are not held
     /// against a budget.
     pub attempts: u64,
     /// Milliseconds that they took.

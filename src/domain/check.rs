@@ -230,17 +230,17 @@ impl CheckResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
-    /// It ran and found nothing wrong.
+    /// The check ran and found nothing wrong.
     Passed,
-    /// It ran and found the work wrong.
+    /// The check ran and found the work wrong.
     Failed,
-    /// It could not tell: the machine or the check itself is to blame. Never a pass, never a
+    /// The check could not tell: the machine or the check itself is to blame. Never a pass, never a
     /// failure of the work.
     Broken {
         /// The reason.
         why: String,
     },
-    /// It was not run.
+    /// The check was not run.
     NotRun,
 }
 

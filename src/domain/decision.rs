@@ -155,7 +155,7 @@ pub struct MatchedRule {
     pub layer: PolicyLayer,
     /// The id of the rule.
     pub rule: String,
-    /// Its effect.
+    /// The effect.
     pub effect: Effect,
     /// The reason in the words of the rule.
     pub reason: String,

@@ -9,7 +9,7 @@
 /// The class of the failure that ended a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorClass {
-    /// It was tried and failed.
+    /// The command was tried and failed.
     Failed,
     /// A state that cannot be: a bug of ours. To a caller it is a failure like any other, so it has
     /// no code of its own.

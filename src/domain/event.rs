@@ -67,7 +67,7 @@ pub enum Event {
         deps: Vec<TaskId>,
         /// Id of the other store.
         from: String,
-        /// Its id there, where another task bore that id here.
+        /// The id in the export, where another task bore that id here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<TaskId>,
     },
@@ -303,7 +303,7 @@ pub enum FollowUp {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Note>,
     },
-    /// It waits for a person.
+    /// The task waits for a person.
     Hold {
         /// The hold.
         hold: Hold,
@@ -322,11 +322,11 @@ pub enum FollowUp {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Attempt")]
 pub enum AttemptCount {
-    /// It does.
+    /// The attempt counts.
     Counts,
-    /// It does not: quota, or a machine that failed.
+    /// The attempt does not count: quota, or a machine that failed.
     Free,
-    /// It was cut off; it counts as a lapse.
+    /// The attempt was cut off; it counts as a lapse.
     Lapse,
 }
 

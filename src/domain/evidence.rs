@@ -15,9 +15,9 @@ pub struct Evidence {
     /// The run; absent for checks that a person's `done` ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// Its kind.
+    /// The kind.
     pub kind: EvidenceKind,
-    /// Its name among its kind: the check's name, the log's name.
+    /// The name within the kind: the check's name, the log's name.
     pub name: String,
     /// File below the state directory.
     pub file: String,

@@ -42,9 +42,9 @@ pub trait Tables {
     fn put_run(&mut self, run: &Run) -> Result<(), Self::Error>;
     /// Adds a piece of evidence.
     fn put_evidence(&mut self, evidence: &Evidence) -> Result<(), Self::Error>;
-    /// A decision record.
+    /// A [decision record](DecisionRecord).
     fn decision(&mut self, id: &str) -> Result<Option<DecisionRecord>, Self::Error>;
-    /// Writes a decision record, new or approved.
+    /// Writes a [decision record](DecisionRecord), new or approved.
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), Self::Error>;
 }
 

@@ -17,7 +17,7 @@ use crate::domain::verdict::{Lifecycle, Outcome};
 pub struct RunUse {
     /// The run.
     pub run: RunId,
-    /// Its task.
+    /// The task.
     pub task: TaskId,
     /// The task's type; empty where there is no such task.
     pub kind: String,
@@ -120,7 +120,7 @@ pub struct AgentSum {
     pub good: u64,
     /// Runs that failed or were sent back; the rest was nobody's fault.
     pub bad: u64,
-    /// Their use together.
+    /// The use of all runs together.
     pub spent: Spent,
 }
 
@@ -140,7 +140,7 @@ pub struct DaySum {
 pub struct AgentLast {
     /// The agent.
     pub agent: String,
-    /// Its last run.
+    /// The last run.
     pub run: String,
     /// Time at which that ended, in milliseconds since 1970.
     pub ended_ms: WallMs,
@@ -192,11 +192,11 @@ impl AgentLast {
 pub enum AgentState {
     /// Nothing speaks against it.
     Fine,
-    /// It failed so often in a row.
+    /// The agent failed so often in a row.
     Failing(u32),
-    /// Its provider has refused it for quota, until then.
+    /// The provider has refused the agent for quota, until then.
     NoQuota(WallMs),
-    /// Its login was refused; it is left alone until then.
+    /// The agent's login was refused; it is left alone until then.
     NoLogin(WallMs),
 }
 

@@ -35,11 +35,11 @@ pub struct Lease {
 /// The liveness of a lease: whether it binds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseLiveness {
-    /// It binds for so many more milliseconds.
+    /// The lease binds for so many more milliseconds.
     Live(i64),
-    /// It is over.
+    /// The lease is over.
     Lapsed,
-    /// It was made under another time namespace of this boot; nobody may guess.
+    /// The lease was made under another time namespace of this boot; nobody may guess.
     Unknown,
 }
 
@@ -64,8 +64,8 @@ impl Lease {
         !self.binds(now) || self.holder.same_session(actor)
     }
 
-    /// True where a token of the lease that lies in a checkout speaks for `actor`: it is the session
-    /// that got it. Two who share a checkout share its tokens, not their leases.
+    /// True where a token of the lease that lies in a checkout speaks for `actor`: it is the
+    /// session that got it. Two who share a checkout share its tokens, not their leases.
     pub fn is_held_by(&self, actor: &Actor) -> bool {
         self.holder.same_session(actor)
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum ProcessEnd {
-    /// It exited by itself with this code.
+    /// The process exited by itself with this code.
     Exited {
         /// 0 to 255.
         code: i32,
@@ -34,11 +34,11 @@ pub enum ProcessEnd {
     },
     /// `ai` stopped it because somebody asked, or because the lease was lost.
     Stopped,
-    /// It had told its result and did not end by itself; `ai` ended it.
+    /// The process had told its result and did not end by itself; `ai` ended it.
     Dismissed,
     /// The kernel or a memory limit killed it.
     OutOfMemory,
-    /// It never ran: not found, not executable, no resources.
+    /// The process never ran: not found, not executable, no resources.
     NotStarted {
         /// The operating system's words.
         why: String,

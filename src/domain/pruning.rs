@@ -8,9 +8,9 @@ use crate::domain::time::WallMs;
 /// What becomes of a thing, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It goes, for this reason.
+    /// The thing goes, for this reason.
     Goes(String),
-    /// It stays, for this reason.
+    /// The thing stays, for this reason.
     Stays(String),
 }
 
@@ -27,7 +27,7 @@ pub struct Ages {
 /// A worktree of the pool that nobody works in.
 #[derive(Debug, Clone, Copy)]
 pub struct IdleWorktree<'a> {
-    /// Its name.
+    /// The name.
     pub name: &'a str,
     /// When somebody last worked in it.
     pub used_ms: WallMs,

@@ -7,7 +7,7 @@ use crate::domain::verdict::Lifecycle;
 /// The next run, as far as it decides whether to resume.
 #[derive(Debug, Clone, Copy)]
 pub struct Next<'a> {
-    /// Its agent.
+    /// The agent.
     pub agent: &'a str,
     /// The connector that drives it.
     pub connector: &'a str,

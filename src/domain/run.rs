@@ -55,7 +55,7 @@ pub struct Run {
     /// The session of an interrupted run that this one was started to continue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
-    /// Its use so far, as far as its CLI has told.
+    /// The use so far, as far as the CLI has told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<RunUsage>,
     /// The choice of its agent.
@@ -65,7 +65,7 @@ pub struct Run {
     /// a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepting: Option<Accepting>,
-    /// Its end; absent while it has not.
+    /// The end; absent while the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
 }
@@ -165,11 +165,11 @@ pub enum RoutedBy {
     Override,
     /// The task asks for it.
     Task,
-    /// It is the project's default.
+    /// The agent is the project's default.
     Default,
-    /// It stands in for one that is out of quota or not logged in.
+    /// The agent stands in for one that is out of quota or not logged in.
     Fallback,
-    /// It had the best score, or was the only one that could.
+    /// The agent had the best score, or was the only one that could.
     Score,
 }
 
@@ -194,7 +194,7 @@ pub struct Accepting {
     pub target: String,
     /// The commit that goes there.
     pub commit: String,
-    /// Its tree, on which the checks have passed.
+    /// The tree, on which the checks have passed.
     pub tree: String,
     /// The reason why it is accepted without a passing verdict, where it is: the word stands,
     /// whoever completes an accept that was cut off.
@@ -253,10 +253,10 @@ pub struct RunEnd {
     pub outcome: Outcome,
     /// One line for people.
     pub summary: String,
-    /// Its duration, in milliseconds; absent in a run of before.
+    /// The duration, in milliseconds; absent in a run of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
-    /// Its use, where its CLI told.
+    /// The use, where the CLI told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<RunUsage>,
     /// Until when its agent is not to be asked again: its provider has refused for quota or login.

@@ -34,12 +34,12 @@ pub struct StallSignals {
 /// The conclusion from the signs, with those that speak for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StallState {
-    /// It works, as far as can be told.
+    /// The command works, as far as can be told.
     Fine,
-    /// It has been still for longer than allowed, but something speaks for it or nothing else can
-    /// be seen.
+    /// The command has been still for longer than allowed, but something speaks for it or nothing
+    /// else can be seen.
     Suspect(Vec<String>),
-    /// It has stalled.
+    /// The command has stalled.
     Stalled(Vec<String>),
 }
 

@@ -135,7 +135,7 @@ pub enum BlockReason {
     Hold,
     /// A policy wants a person's yes.
     Approval,
-    /// It lapsed too often and waits for a person.
+    /// The task lapsed too often and waits for a person.
     Parked,
 }
 

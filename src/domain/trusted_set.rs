@@ -82,7 +82,7 @@ impl ExecutableSet {
             .extend(commands.map(|text| (CONFIG.to_owned(), text)));
     }
 
-    /// This trust, extended by what a command of the user has changed between `before` and `after`:
+    /// The trust, extended by what a command of the user has changed between `before` and `after`:
     /// files that are new, or that were trusted as they were before. A file in which somebody else
     /// has a part is left to the user's look.
     pub fn with_own(mut self, before: &ExecutableSet, after: &ExecutableSet) -> ExecutableSet {

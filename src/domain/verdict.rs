@@ -48,25 +48,25 @@ macro_rules! axis {
 axis! {
     /// The end of the agent's process.
     Lifecycle {
-        /// It ended by itself with success and changed something.
+        /// The agent ended by itself with success and changed something.
         Finished = "finished",
-        /// It ended by itself with success and the tree is the base's.
+        /// The agent ended by itself with success and the tree is the base's.
         NoChanges = "no_changes",
-        /// It ended by itself and reported failure.
+        /// The agent ended by itself and reported failure.
         Failed = "failed",
-        /// It was stopped at its limit of time or silence.
+        /// The agent was stopped at its limit of time or silence.
         TimedOut = "timed_out",
-        /// It was stopped by a person, by a signal, or for want of memory.
+        /// The agent was stopped by a person, by a signal, or for want of memory.
         Killed = "killed",
-        /// Its supervisor went away; nobody saw how it ended.
+        /// The run's supervisor went away; nobody saw how it ended.
         Lost = "lost",
         /// The provider refused for rate or quota.
         Quota = "quota",
         /// The provider did not accept the login.
         Auth = "auth",
-        /// It asked for leave that only a person can give, and ended there.
+        /// The agent asked for leave that only a person can give, and ended there.
         Parked = "parked",
-        /// It never ran: its program is missing or cannot be executed on this machine.
+        /// The agent never ran: its program is missing or cannot be executed on this machine.
         NotStarted = "not_started",
     }
 }

@@ -183,8 +183,8 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Asks again about the changed paths, as of now; a person's yes to exactly this counts.
-    /// Returns the rule that it was a yes to.
+    /// Asks again about the [changed paths](ChangedPath), as of now; a person's yes to exactly this
+    /// counts. Returns the rule that it was a yes to.
     fn ask_policy(&self, store: &mut dyn Store) -> Result<Option<String>, OpError> {
         let cx = self
             .world

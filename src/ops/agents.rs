@@ -95,7 +95,7 @@ pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, Op
 /// Whether a name that is taken may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It is refused, unless nothing would change.
+    /// The name is refused, unless nothing would change.
     Refuse,
     /// The agent of that name is changed.
     Change,

@@ -31,7 +31,7 @@ pub struct Claimed {
 /// The choice of a task to claim.
 #[derive(Clone, Debug)]
 pub enum Which {
-    /// This one.
+    /// The task with this id.
     Task(String),
     /// The most urgent ready one whose paths are free.
     Next,

@@ -55,10 +55,10 @@ pub enum CredentialFault {
     Open {
         /// The file.
         path: PathBuf,
-        /// Its permissions.
+        /// The permissions.
         mode: u32,
     },
-    /// Its owner is somebody else.
+    /// The file's owner is somebody else.
     #[error("{} belongs to somebody else", .0.display())]
     NotOurs(PathBuf),
     /// The file cannot be read.

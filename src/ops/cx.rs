@@ -200,7 +200,7 @@ pub fn load(tx: &mut dyn Tx, id: &TaskId) -> Result<Task, OpError> {
     })
 }
 
-/// A fresh task id that no task of the store bears.
+/// A fresh [task id](TaskId) that no task of the store bears.
 pub fn fresh_task_id(tx: &mut dyn Tx) -> Result<TaskId, StoreError> {
     loop {
         let id = TaskId(format!("t-{}", id::random_text(8)));

@@ -38,7 +38,7 @@ pub struct DetectedCli {
     pub title: String,
     /// The program that a run would start.
     pub program: String,
-    /// Its version, as it tells it itself.
+    /// The version, as the program tells it itself.
     pub version: Option<String>,
     /// The reason why its version is not known, or is none for which the connector is meant.
     pub problem: Option<String>,
@@ -59,7 +59,7 @@ pub enum Registration {
     None,
     /// An agent of this name stood before.
     Exists,
-    /// It was registered just now.
+    /// The agent was registered just now.
     Written,
 }
 
@@ -80,9 +80,9 @@ pub fn connectors(root: &Path, common_dir: &Path) -> Result<(ConnectorRegistry, 
 /// The share of the project's own connectors in a detection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Project {
-    /// They were.
+    /// The project's connectors were looked at, too.
     Included,
-    /// They are not trusted on this machine.
+    /// The project's connectors are not trusted on this machine.
     Untrusted,
 }
 
@@ -184,10 +184,10 @@ pub enum NoVersion {
     /// The program cannot be run.
     #[error(transparent)]
     Run(#[from] SuperviseError),
-    /// It takes too long.
+    /// The program takes too long.
     #[error("it did not tell its version within {} s", LIMIT.as_secs())]
     TooSlow,
-    /// It prints none.
+    /// The program prints no version.
     #[error("what it prints names no version")]
     Unnamed,
     /// The thread that asked it panicked.

@@ -25,7 +25,7 @@ pub enum EvidenceState {
     Missing,
     /// The file is another one.
     Changed {
-        /// Its digest now.
+        /// The digest now.
         sha256: String,
     },
     /// Something else stands in the place of the file: a link, a directory, a pipe.

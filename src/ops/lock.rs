@@ -21,7 +21,7 @@ use crate::store::Tx;
 
 /// A lock that was acquired by hand.
 pub struct Acquired {
-    /// Its lease.
+    /// The lease.
     pub lease: Lease,
     /// The proof of it.
     pub token: Token,
@@ -146,11 +146,11 @@ fn find(tx: &mut dyn Tx, typed: &str) -> Result<Lease, OpError> {
     }
 }
 
-/// A held lock as lists show it.
+/// A [held lock](HeldLock) as lists show it.
 pub struct Held {
     /// The lock.
     pub lock: HeldLock,
-    /// Its lease.
+    /// The lease.
     pub lease: Lease,
 }
 
@@ -172,7 +172,7 @@ pub fn list(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<Held>, OpError> {
     Ok(held)
 }
 
-/// Those of these subjects whose leases the actor holds: a token counts for the session that got
+/// The subjects among `kept` whose leases the actor holds: a token counts for the session that got
 /// it, whoever else works in the checkout where it is kept.
 pub fn held_by_actor(tx: &mut dyn Tx, cx: &Cx, kept: &[Subject]) -> Result<Vec<Subject>, OpError> {
     let mut held = Vec::new();
@@ -191,7 +191,7 @@ pub struct Blocked {
     pub path: String,
     /// The lock that covers it.
     pub lock: HeldLock,
-    /// Its lease.
+    /// The lease.
     pub lease: Lease,
 }
 

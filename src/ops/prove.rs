@@ -44,7 +44,7 @@ pub struct Trial<'a> {
 pub struct ProofFinding {
     /// The combined result.
     pub verification: Verification,
-    /// Their results, to be recorded.
+    /// The results of the checks, to be recorded.
     pub evidence: Vec<Evidence>,
     tree: Oid,
     /// One line for each check, with the path of its log.

@@ -128,9 +128,9 @@ pub enum Refusal {
     /// One of several new tasks is refused, and so all are.
     #[error("entry {number} (`{title}`): {why}; nothing was created")]
     Entry {
-        /// Its place in the file, from 1.
+        /// The place in the file, from 1.
         number: usize,
-        /// Its title.
+        /// The title.
         title: String,
         /// Why.
         #[source]
@@ -139,7 +139,7 @@ pub enum Refusal {
     /// A line of an export cannot be taken in.
     #[error("line {number}: {source}; nothing was imported")]
     Line {
-        /// Its number, from 1.
+        /// The number, from 1.
         number: u64,
         /// Why.
         source: AnyError,
@@ -165,7 +165,7 @@ pub enum Refusal {
         mode: &'static str,
         /// Who.
         holder: String,
-        /// Their task or lock.
+        /// The holder's task or lock.
         subject: String,
         /// A path that both match.
         example: String,
@@ -195,7 +195,7 @@ pub enum Refusal {
     WrongState {
         /// The task.
         task: TaskId,
-        /// Its state.
+        /// The state.
         state: String,
         /// What follows from it.
         why: String,
@@ -205,7 +205,7 @@ pub enum Refusal {
     /// A run of the task has lost its supervisor and must be recovered first.
     #[error("run {0} was cut off and must be recovered first")]
     NeedsRecovery(RunId),
-    /// It is too early.
+    /// The time has not come yet.
     #[error("{what} is not due for another {}", seconds(*wait_ms))]
     TooEarly {
         /// What.

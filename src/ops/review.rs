@@ -27,7 +27,7 @@ pub struct Review {
     pub task: Task,
     /// The run.
     pub run: Run,
-    /// Its evidence.
+    /// The evidence.
     pub evidence: Vec<Evidence>,
     /// The decisions on the task since the run began.
     pub decisions: Vec<DecisionRecord>,
@@ -67,7 +67,7 @@ pub fn load(tx: &mut dyn Tx, typed: &str) -> Result<Review, OpError> {
 pub struct FileChange {
     /// The path.
     pub path: ChangedPath,
-    /// Its difference.
+    /// The difference.
     pub diff: FileDiff,
 }
 

@@ -83,8 +83,8 @@ impl From<Redactor> for Scrub {
     }
 }
 
-/// Redacts a decision record before it is stored: a file name chosen by an agent may contain a
-/// secret. The subject digest is computed before redaction, so approvals still match.
+/// Redacts a [decision record](DecisionRecord) before it is stored: a file name chosen by an agent
+/// may contain a secret. The subject digest is computed before redaction, so approvals still match.
 pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
     let text = |text: &mut String| *text = redactor.redact_text(text);
     let path = |path: &mut RepoPath| *path = RepoPath::new(redactor.redact(path.as_bytes()));

@@ -132,7 +132,7 @@ fn refused_at(task: &Task, last: Option<&Run>, now_ms: WallMs) -> Option<Gate> {
     ))
 }
 
-/// It rests after a failed attempt, or somebody has set a time.
+/// The task rests after a failed attempt, or somebody has set a time.
 fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
     let next = Some(format!("ai task edit {} --not-before now", task.id));
     let rests = last

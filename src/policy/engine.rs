@@ -13,9 +13,9 @@ use crate::policy::model::{PolicyState, Unreadable};
 use crate::policy::rule::{PolicyRule, RuleAnswer};
 use std::cmp::Reverse;
 
-/// The id under which the default stands among the matched rules.
+/// The id under which the default stands among the [matched rules](MatchedRule).
 pub const DEFAULT_RULE: &str = "default";
-/// The id under which a policy that cannot be read stands among the matched rules.
+/// The id under which a policy that cannot be read stands among the [matched rules](MatchedRule).
 pub const UNREADABLE_RULE: &str = "policy.unreadable";
 
 /// Answers a question. Total, pure and independent of the order of rules.

@@ -9,11 +9,11 @@ use crate::policy::rule::{PolicyRule, Replaceable};
 /// A policy file that was read and found in order.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Its rules in the order of the file, which has no meaning.
+    /// The rules in the order of the file, which has no meaning.
     pub(super) rules: Vec<PolicyRule>,
     /// The effect where no rule of the file matches.
     pub(super) default: Effect,
-    /// Its limits.
+    /// The limits.
     pub(super) limits: PolicyLimits,
     /// SHA-256 of the bytes of the file.
     pub(super) digest: String,

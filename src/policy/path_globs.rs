@@ -10,13 +10,13 @@ use crate::policy::asked::AskedPattern;
 use crate::policy::pattern_list::{BadPatterns, MAX_PATTERN, read_all};
 use std::sync::OnceLock;
 
-/// The path patterns of one rule.
+/// The [path patterns](PathPattern) of one rule.
 #[derive(Debug, Clone)]
 pub struct PathGlobs {
     patterns: Vec<RulePattern>,
 }
 
-/// One path pattern, read once for each way in which names can be compared.
+/// One [path pattern](PathPattern), read once for each way in which names can be compared.
 #[derive(Debug, Clone)]
 struct RulePattern {
     sensitive: PathPattern,
@@ -140,7 +140,7 @@ impl RulePattern {
     }
 }
 
-/// Checks one path pattern; the error says what is wrong with it.
+/// Checks one [path pattern](PathPattern); the error says what is wrong with it.
 pub fn check_path_pattern(text: &str) -> Result<(), String> {
     RulePattern::read(text).map(drop)
 }

@@ -31,20 +31,20 @@ pub struct PolicyRule {
     pub kinds: Option<Vec<ToolKind>>,
     /// The names of those tools; `None` for all actions.
     pub tools: Option<NameGlobs>,
-    /// Its effect.
+    /// The effect.
     pub effect: Effect,
     /// The reason, for the person or agent who meets it.
     pub reason: String,
     /// The right of a later layer to replace it by a rule of the same id.
     pub replaceable: Replaceable,
-    /// Its place in its file; line zero for built-in rules.
+    /// The place in its file; line zero for built-in rules.
     pub place: SourcePlace,
 }
 
 /// The right of a later layer to replace a rule by one of the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaceable {
-    /// It may.
+    /// The actor may.
     Yes,
     /// Later layers can only add to it.
     No,
@@ -85,28 +85,28 @@ impl std::fmt::Display for ActionPattern {
 /// The answer of one rule to one question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleAnswer {
-    /// It is about all of it, paths or none.
+    /// The rule is about the whole question, paths or none.
     Whole,
-    /// It is about some paths and patterns.
+    /// The rule is about some paths and patterns.
     Parts {
         /// The first that it matched, safe to show.
         first: String,
         /// For each path, then each pattern: whether the rule answers for all of it.
         covered: Vec<bool>,
     },
-    /// It is about other actions.
+    /// The rule is about other actions.
     OtherAction,
-    /// It is about other actors.
+    /// The rule is about other actors.
     OtherActor,
-    /// It is about tasks of other types.
+    /// The rule is about tasks of other types.
     OtherType,
-    /// It is about tasks with other labels.
+    /// The rule is about tasks with other labels.
     OtherLabels,
-    /// It is about tools of other kinds.
+    /// The rule is about tools of other kinds.
     OtherKind,
-    /// It is about other tools.
+    /// The rule is about other tools.
     OtherTool,
-    /// It is about other paths.
+    /// The rule is about other paths.
     OtherPaths,
 }
 

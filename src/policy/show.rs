@@ -29,9 +29,9 @@ pub struct Shown {
 /// One rule; empty lists mean "all".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ShownRule {
-    /// Its layer.
+    /// The layer.
     pub layer: PolicyLayer,
-    /// Its id.
+    /// The id.
     pub id: String,
     /// The actions, as in the file.
     pub on: Vec<String>,
@@ -53,7 +53,7 @@ pub struct ShownRule {
     /// The tools.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
-    /// Its effect.
+    /// The effect.
     pub effect: Effect,
     /// The reason.
     pub reason: String,

@@ -91,7 +91,7 @@ impl Cgroup {
         })
     }
 
-    /// Its directory.
+    /// The directory of the group.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -170,9 +170,9 @@ impl Cgroup {
 /// The relation of a child to the cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::process) enum CgroupMembership {
-    /// It was, and only it and what it starts is.
+    /// The command was started inside, and only it and what it starts is.
     Yes,
-    /// It was not, or this process is there as well.
+    /// The command was not, or this process is there as well.
     No,
 }
 

@@ -27,10 +27,10 @@ pub struct ChildCommand {
 pub enum StdinSource {
     /// `/dev/null`.
     Null,
-    /// This file, from its start.
+    /// A file, from its start.
     File(PathBuf),
-    /// The replies of [`CommandObserver::talk`], through a named pipe that the supervisor makes here
-    /// for the time of the run.
+    /// The replies of [`CommandObserver::talk`], through a named pipe that the supervisor makes
+    /// here for the time of the run.
     ///
     /// [`CommandObserver::talk`]: crate::process::supervise::CommandObserver::talk
     Talk(PathBuf),

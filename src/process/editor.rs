@@ -11,10 +11,10 @@ use std::process::Command;
 /// An edit without a text, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum EditorError {
-    /// It could not be started.
+    /// The editor could not be started.
     #[error("the editor `{0}` cannot be started: {1}")]
     Start(String, std::io::Error),
-    /// It said that it failed.
+    /// The editor said that it failed.
     #[error("the editor `{0}` ended with {1}, so nothing was taken over")]
     Failed(String, std::process::ExitStatus),
 }

@@ -22,16 +22,16 @@ pub struct ProcessIdentity {
 /// The liveness of a process, as far as it is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessLiveness {
-    /// It runs.
+    /// The process runs.
     Alive,
-    /// It has ended; a zombie counts as ended.
+    /// The process has ended; a zombie counts as ended.
     Dead,
-    /// It belongs to another container of this boot, where its pid cannot be looked up.
+    /// The process belongs to another container of this boot, where its pid cannot be looked up.
     Unknown,
 }
 
 impl ProcessIdentity {
-    /// This process. `None` only where `/proc` cannot be read.
+    /// The running process itself. `None` only where `/proc` cannot be read.
     pub fn current() -> Option<Self> {
         Self::of(own_pid())
     }

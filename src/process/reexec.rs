@@ -21,9 +21,9 @@ pub struct ReexecChild(Child);
 /// The end of a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReexecEnd {
-    /// Its exit code; none where a signal ended it.
+    /// The exit code; none where a signal ended it.
     pub code: Option<i32>,
-    /// Its output.
+    /// The output.
     pub output: String,
 }
 

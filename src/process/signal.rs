@@ -35,7 +35,7 @@ pub(in crate::process) enum SweepPressure {
     Asking,
     /// The grace time is over; they are being killed.
     Killing,
-    /// They could not be killed.
+    /// The processes could not be killed.
     GivenUp,
 }
 

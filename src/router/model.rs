@@ -17,7 +17,8 @@ pub enum Pin {
     Task(String),
     /// The project's default is this agent.
     Default(String),
-    /// This agent had the task and its quota or login ended: only it and its fallbacks may have it.
+    /// The named agent had the task and its quota or login ended: only it and its fallbacks may
+    /// have it.
     Interrupted(String),
 }
 
@@ -28,13 +29,13 @@ pub enum Wish<'a> {
     Open,
     /// A person named this agent.
     Named(&'a str),
-    /// This agent had the task and was refused by its provider.
+    /// The named agent had the task and was refused by its provider.
     After(&'a str),
 }
 
 impl Pin {
-    /// Finds who is named for a task: by the wish, by the `task` itself, by a refusal of an agent that
-    /// still stands, or by the project's `default`, the first of them that names somebody.
+    /// Finds who is named for a task: by the wish, by the `task` itself, by a refusal of an agent
+    /// that still stands, or by the project's `default`, the first of them that names somebody.
     pub fn of(
         wish: Wish<'_>,
         task: Option<&str>,
@@ -84,9 +85,9 @@ pub struct RouteRequest {
 /// An agent among which the router chooses.
 #[derive(Debug, Clone, Default)]
 pub struct Candidate {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its model.
+    /// The model.
     pub model: Option<String>,
     /// The reason why it cannot be started at all: disabled, or without a connector.
     pub unusable: Option<String>,
@@ -180,13 +181,13 @@ pub struct Lost {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Standing")]
 pub enum RouteStanding {
-    /// It does the work.
+    /// The agent does the work.
     Chosen,
-    /// It takes over should the chosen one's quota end.
+    /// The agent takes over should the chosen one's quota end.
     Fallback,
-    /// It could have done it; another was better.
+    /// The agent could have done it; another was better.
     Outscored,
-    /// It could not have it.
+    /// The agent could not have the task.
     Out,
 }
 
@@ -207,17 +208,17 @@ impl RouteStanding {
 pub struct Considered {
     /// The agent.
     pub agent: String,
-    /// Its model.
+    /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Its standing.
+    /// The standing.
     pub standing: RouteStanding,
     /// The reason in words.
     pub why: String,
     /// The gate at which it was turned away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
-    /// Its score, where it came to that.
+    /// The score, where it came to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<Score>,
 }
@@ -281,7 +282,7 @@ impl Trace {
             .find_map(|gate| self.lost_at(gate).next().map(|(name, _)| name))
     }
 
-    /// Those that were turned away at a gate.
+    /// The agents that were turned away at a gate.
     pub fn lost_at(&self, gate: RouteGate) -> impl Iterator<Item = (&str, &Lost)> {
         let lost = self
             .considered
@@ -300,7 +301,7 @@ pub struct History {
     pub bad: u64,
     /// Runs with a known price.
     pub priced: u64,
-    /// Their price together, in millionths of a US dollar.
+    /// The price of all together, in millionths of a US dollar.
     pub cost: u64,
 }
 

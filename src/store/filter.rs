@@ -15,7 +15,7 @@ pub struct TaskFilter {
     pub labels: Vec<String>,
     /// Any of these types.
     pub kinds: Vec<String>,
-    /// This agent.
+    /// The agent.
     pub agent: Option<String>,
     /// Children of this task.
     pub parent: Option<String>,

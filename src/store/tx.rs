@@ -57,7 +57,7 @@ pub trait Tx: Tables<Error = StoreError> {
     fn lapsed(&mut self, now: &Now) -> Result<Vec<Lease>, StoreError>;
     /// All leases, in subject order.
     fn leases(&mut self) -> Result<Vec<Lease>, StoreError>;
-    /// Held locks whose prefix could meet the query, with their leases, live or lapsed.
+    /// [Held locks](HeldLock) whose prefix could meet the query, with their leases, live or lapsed.
     fn lock_candidates(
         &mut self,
         query: &PrefixQuery,
@@ -85,8 +85,8 @@ pub trait Tx: Tables<Error = StoreError> {
         task: Option<&TaskId>,
         run: Option<&RunId>,
     ) -> Result<Vec<Evidence>, StoreError>;
-    /// Decision records, oldest first; of one task where one is named; only the last `limit` where
-    /// given.
+    /// [Decision records](DecisionRecord), oldest first; of one task where one is named; only the
+    /// last `limit` where given.
     fn decisions(
         &mut self,
         task: Option<&TaskId>,

@@ -16,6 +16,26 @@ const ASKING: &[&str] = &[
     "How", "That", "What", "When", "Where", "Whether", "Which", "Who", "Why",
 ];
 
+/// Of a hundred descriptions, at most so many begin with one of [`PRONOUNS`].
+const MAX_LEANING: usize = 1;
+/// Words that stand for a noun, which a reader who came by a search has not seen.
+const PRONOUNS: &[&str] = &[
+    "It", "Its", "That", "Their", "These", "They", "This", "Those",
+];
+
+/// Descriptions that lean on a noun that is not there.
+pub fn leaning(tree: &Tree) -> Vec<Violation> {
+    let docs: Vec<_> = described(tree)
+        .filter(|(_, d)| !d.first.is_empty())
+        .collect();
+    let bad = files_where(&docs, |d| PRONOUNS.contains(&d.first.as_str()));
+    let words = PRONOUNS.join(", ");
+    over(docs.len(), &bad, MAX_LEANING)
+        .map(|share| bad[0].violation(1, format!("{share} begin with {words}: say the noun")))
+        .into_iter()
+        .collect()
+}
+
 /// Descriptions that do not begin with what the thing is or does.
 pub fn asking(tree: &Tree) -> Vec<Violation> {
     let docs: Vec<_> = described(tree)
@@ -160,6 +180,16 @@ mod tests {
         assert!(found(asking, "/// Whatever.\npub fn f() {}\n").is_empty());
         let test = "#[cfg(test)]\nmod tests {\n/// What is tested.\nfn f() {}\n}\n";
         assert!(found(asking, test).is_empty(), "tests are not counted");
+    }
+
+    #[test]
+    fn descriptions_that_lean_on_a_pronoun_are_found() {
+        let one = "/// It is over.\npub fn f() {}\n";
+        assert_eq!(found(leaning, one).len(), 1);
+        let rare = format!("{one}{}", "/// Keeps it.\nfn g() {}\n".repeat(99));
+        assert!(found(leaning, &rare).is_empty());
+        let second = "/// The lease is over. It cannot come back.\npub fn f() {}\n";
+        assert!(found(leaning, second).is_empty());
     }
 
     #[test]

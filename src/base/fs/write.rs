@@ -44,7 +44,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
 /// The result of [`publish`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishOutcome {
-    /// It did.
+    /// The file came there.
     Here,
     /// Something bears that name already, and stays.
     Taken,

@@ -47,7 +47,7 @@ pub(super) fn was_run(output: &CheckOutput<'_>) -> bool {
         .any(|line| line.trim_start().starts_with("Nextest run ID ") || summary(line).is_some())
 }
 
-/// It was cut off: what failed until then is still worth knowing.
+/// Reads a run that was cut off: what failed until then is still worth knowing.
 fn without_summary(lines: &[&str]) -> ParsedTests {
     let mut parsed = ParsedTests::default();
     for (at, line) in lines.iter().enumerate() {

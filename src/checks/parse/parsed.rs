@@ -3,7 +3,7 @@
 use crate::checks::parse::output::excerpt;
 use crate::domain::check::{FailedTest, TestCounts};
 
-/// The most failed tests that are kept.
+/// The most [failed tests](FailedTest) that are kept.
 const MAX_FAILURES: usize = 100;
 
 /// The result of a parser.
@@ -22,8 +22,8 @@ pub struct ParsedTests {
 }
 
 impl ParsedTests {
-    /// Adds a failed test with an excerpt of its lines; a second one of the same name only brings a
-    /// missing message.
+    /// Adds a [failed test](FailedTest) with an excerpt of its lines; a second one of the same name
+    /// only brings a missing message.
     pub(super) fn fail<'a, I>(&mut self, name: &str, lines: I)
     where
         I: IntoIterator<Item = &'a str>,

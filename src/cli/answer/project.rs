@@ -63,7 +63,7 @@ pub(in crate::cli) struct StatusLease<'a> {
 pub(in crate::cli) struct WhyAnswer<'a> {
     /// The task.
     pub(in crate::cli) task: &'a TaskId,
-    /// Its state.
+    /// The state.
     pub(in crate::cli) status: &'a str,
     /// Gates that hold the task, the decisive one first.
     pub(in crate::cli) gates: &'a [Gate],
@@ -98,7 +98,7 @@ pub(in crate::cli) struct ErrorAnswer<'a> {
 pub(in crate::cli) struct ErrorBody<'a> {
     /// The exit code.
     pub(in crate::cli) code: u8,
-    /// Its name, such as `conflict`.
+    /// The name, such as `conflict`.
     pub(in crate::cli) kind: &'a str,
     /// The failure and its reason.
     pub(in crate::cli) message: &'a str,

@@ -43,7 +43,7 @@ pub(in crate::cli) struct RunAnswer<'a> {
 pub(in crate::cli) struct RouteAnswer<'a> {
     /// The task.
     pub(in crate::cli) task: &'a TaskId,
-    /// Its type.
+    /// The type.
     #[serde(rename = "type")]
     pub(in crate::cli) kind: &'a str,
     /// The choice with its reasons.
@@ -53,7 +53,7 @@ pub(in crate::cli) struct RouteAnswer<'a> {
 /// A line of `ai budget`.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct BudgetLine<'a> {
-    /// Its name, such as `day.tokens`.
+    /// The name, such as `day.tokens`.
     pub(in crate::cli) budget: String,
     /// The agent or task, where it is about one.
     pub(in crate::cli) of: Option<&'a str>,
@@ -79,7 +79,7 @@ pub(in crate::cli) struct AgentLine<'a> {
     /// The agent as its file says.
     #[serde(flatten)]
     pub(in crate::cli) agent: &'a Agent,
-    /// Its health; null where there is no store yet.
+    /// The health; null where there is no store yet.
     pub(in crate::cli) status: Option<AgentStatus>,
     /// The command line of a run, with the placeholders that only a run can fill; `ai agent show`
     /// alone tells it.
@@ -183,7 +183,7 @@ pub(in crate::cli) struct AcceptAnswer<'a> {
 pub(in crate::cli) struct RecoverLine<'a> {
     /// The run that was cut off.
     pub(in crate::cli) run: &'a RunId,
-    /// Its task.
+    /// The task.
     pub(in crate::cli) task: &'a TaskId,
     /// The last recorded step.
     pub(in crate::cli) step: RunStep,
@@ -207,7 +207,7 @@ pub(in crate::cli) struct EvidenceAnswer<'a> {
 pub(in crate::cli) struct EvidenceChecked<'a> {
     /// The piece.
     pub(in crate::cli) id: &'a EvidenceId,
-    /// Its file, below the state directory.
+    /// The file, below the state directory.
     pub(in crate::cli) file: &'a str,
     /// The state of the file now.
     pub(in crate::cli) found: &'a EvidenceState,

@@ -19,7 +19,7 @@ pub(in crate::cli) struct WorktreeOpened<'a> {
     pub(in crate::cli) path: &'a Path,
     /// The run that worked there last; null where none has.
     pub(in crate::cli) run: Option<&'a RunId>,
-    /// Its task.
+    /// The task.
     pub(in crate::cli) task: Option<&'a TaskId>,
 }
 

@@ -53,7 +53,7 @@ pub(in crate::cli) struct LockListArgs {}
 pub(in crate::cli) struct LockReleaseArgs {
     /// The lock; any unique prefix of its id
     id: String,
-    /// Its token; not needed for one's own lock
+    /// The lock's token; not needed for one's own lock
     #[arg(long, value_name = "TOKEN")]
     lease: Option<String>,
 }

@@ -130,7 +130,8 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     Ok(summary.code())
 }
 
-/// This command again, for one task: with the same directory, name and talk.
+/// The arguments of a child of `ai run --all`, for one task: with the same directory, name and
+/// talk.
 fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppError> {
     let mut all: Vec<OsString> = vec!["-C".into(), context.workspace.start_dir()?.into_os_string()];
     all.extend(

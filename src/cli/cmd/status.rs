@@ -39,7 +39,7 @@ struct Picture {
 struct LeasedTask {
     lease: Lease,
     task: Option<Task>,
-    /// Its run, where the supervisor of that has died.
+    /// The run that was cut off, where its supervisor has died.
     cut_off: Option<RunId>,
 }
 

@@ -38,7 +38,7 @@ pub(super) struct AcpCall {
     pub(super) title: String,
     /// Every file that it names.
     pub(super) paths: Vec<String>,
-    /// Its input, as the agent last told it.
+    /// The call's input, as the agent last told it.
     pub(super) input: Value,
     /// The files of its diffs, with whether each is new.
     pub(super) diffs: Vec<(String, bool)>,

@@ -27,9 +27,9 @@ pub struct AttemptEnd<'a> {
 /// The difference of an attempt's tree from the one that it started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TreeChange {
-    /// It differs.
+    /// Something was changed.
     Something,
-    /// It is the same.
+    /// Nothing was changed.
     Nothing,
 }
 

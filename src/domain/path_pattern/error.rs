@@ -24,7 +24,7 @@ pub enum PatternFault {
     /// More bytes than any path has.
     #[error("is {bytes} bytes long; the limit is {limit}")]
     TooLong {
-        /// Its length in bytes.
+        /// The length in bytes.
         bytes: usize,
         /// The longest accepted length in bytes.
         limit: usize,
@@ -62,9 +62,9 @@ pub enum PatternFault {
     /// A range that runs backwards.
     #[error("has a character range that runs backwards: `{from}-{to}`")]
     BackwardRange {
-        /// Its start.
+        /// The start.
         from: char,
-        /// Its end.
+        /// The end.
         to: char,
     },
     /// `{` without `}`, or the other way round.

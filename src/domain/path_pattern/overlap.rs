@@ -14,8 +14,8 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
-    /// Excludes what any of `patterns` matches. Patterns of another case mode than `mode` exclude
-    /// nothing, which is the strict side.
+    /// Excludes what any of `patterns` matches. Patterns of another [case mode](CaseMode) than
+    /// `mode` exclude nothing, which is the strict side.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
         let same = patterns
             .into_iter()
@@ -52,7 +52,7 @@ impl Exclusion {
 /// src/*     and  src/a/*  never meet
 /// ```
 ///
-/// Patterns of different case modes cannot be compared and count as meeting.
+/// Patterns of different [case modes](CaseMode) cannot be compared and count as meeting.
 pub fn overlap(a: &PathPattern, b: &PathPattern) -> Option<String> {
     if a.case_mode() != b.case_mode() {
         return Some(a.as_str().to_owned());

@@ -70,8 +70,8 @@ pub(super) enum PatternKind {
 /// Meaning of a class, or of braces without a comma, beside what the syntax says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Brackets {
-    /// It stands for its own text as well; a pattern without other syntax for the path of its text,
-    /// and everything beneath.
+    /// The text stands for its own text as well; a pattern without other syntax for the path of its
+    /// text, and everything beneath.
     AlsoThemselves,
     /// None: for a pattern that would become too large otherwise.
     SyntaxOnly,

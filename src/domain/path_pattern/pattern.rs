@@ -43,7 +43,8 @@ pub struct PathPattern {
     matcher: Matcher,
 }
 
-/// A path in the spelling in which patterns of one case mode compare it, for asking many of them.
+/// A path in the spelling in which patterns of one [case mode](CaseMode) compare it, for asking
+/// many of them.
 #[derive(Debug)]
 pub struct SpelledPath<'a> {
     text: Cow<'a, str>,
@@ -188,7 +189,7 @@ impl PathPattern {
 
     /// True where a path as somebody spelled it matches: unlike in [`Self::is_match`], a `..` or an
     /// empty name is text like any other. A tool call may name such a path, and a rule about `**`
-    /// means it too. A path that was spelled for another case mode never matches.
+    /// means it too. A path that was spelled for another [case mode](CaseMode) never matches.
     pub fn is_match_as_spelled(&self, path: &SpelledPath<'_>) -> bool {
         self.mode == path.mode && self.matches_canonical(&path.text)
     }

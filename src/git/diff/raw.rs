@@ -13,11 +13,11 @@ use crate::git::shadow::ShadowRepo;
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Change")]
 pub enum PathChange {
-    /// It is new.
+    /// The file is new.
     Added,
     /// Content or mode differs.
     Modified,
-    /// It is gone.
+    /// The file is gone.
     Deleted,
     /// File, link and submodule changed into each other.
     Retyped,
@@ -50,7 +50,7 @@ pub struct ChangedPath {
 pub struct CommitChanges {
     /// The commit.
     pub commit: Oid,
-    /// Its changes.
+    /// The changes.
     pub changed: Vec<ChangedPath>,
 }
 

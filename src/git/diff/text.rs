@@ -50,7 +50,7 @@ pub struct BlobSummary {
 pub struct Hunk {
     /// The `@@ -1,3 +1,4 @@` line.
     pub header: String,
-    /// Its lines.
+    /// The lines.
     pub lines: Vec<DiffLine>,
 }
 
@@ -75,7 +75,7 @@ pub struct DiffLine {
     pub old: Option<usize>,
     /// Line number after, from 1.
     pub new: Option<usize>,
-    /// Its parts, without the line end.
+    /// The parts, without the line end.
     pub spans: Vec<LineSpan>,
 }
 

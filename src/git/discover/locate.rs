@@ -17,10 +17,10 @@ pub struct RepoLocation {
     pub git_dir: PathBuf,
     /// The git directory that all worktrees share: objects, refs, config, and `ai`'s store.
     pub common_dir: PathBuf,
-    /// The root of the main checkout; `None` for bare repositories and where Git does not record
-    /// it.
+    /// The root of the [main checkout](MainCheckout); `None` for bare repositories and where Git
+    /// does not record it.
     pub main_root: Option<PathBuf>,
-    /// True where the repository has no main checkout.
+    /// True where the repository has no [main checkout](MainCheckout).
     pub is_bare: bool,
     /// True where the start lies in a linked worktree.
     pub is_linked: bool,
@@ -106,7 +106,7 @@ struct MainCheckout {
     ignore_case: bool,
 }
 
-/// Finds the main checkout of a shared git directory, as far as Git records it.
+/// Finds the [main checkout](MainCheckout) of a shared git directory, as far as Git records it.
 fn main_checkout(common_dir: &Path) -> Result<MainCheckout, DiscoverError> {
     let format = RepoFormat::read(common_dir)?;
     let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");

@@ -18,9 +18,9 @@ use crate::git::worktree::registered;
 /// A checkout.
 #[derive(Debug)]
 pub(super) struct MergeCheckout {
-    /// Its root.
+    /// The root.
     pub(super) root: PathBuf,
-    /// Its git directory.
+    /// The git directory.
     pub(super) git_dir: PathBuf,
 }
 

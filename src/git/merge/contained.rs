@@ -27,7 +27,7 @@ pub enum Containment {
     /// One commit of the branch makes the same change as all of its commits together: squashed, and
     /// worked on since.
     Squashed,
-    /// It is not there.
+    /// The work is not there.
     No,
 }
 

@@ -31,7 +31,7 @@ pub struct MergeProposal<'a> {
     pub mode: MergeMode,
     /// The message of a merge commit, trailers included.
     pub message: &'a str,
-    /// Its author and committer.
+    /// The author and committer.
     pub who: &'a CommitIdentity,
     /// Milliseconds since 1970.
     pub when_ms: i64,

@@ -46,9 +46,9 @@ impl CommitIdentity {
 /// A commit to be written.
 #[derive(Debug, Clone)]
 pub struct NewCommit<'a> {
-    /// Its tree.
+    /// The tree.
     pub tree: &'a Oid,
-    /// Its parents, in order; none for a root.
+    /// The parents, in order; none for a root.
     pub parents: &'a [Oid],
     /// The whole message, trailers included.
     pub message: &'a str,

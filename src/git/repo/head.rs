@@ -18,7 +18,7 @@ pub enum Head {
     Branch {
         /// The full reference name.
         name: String,
-        /// Its commit.
+        /// The commit.
         commit: Oid,
     },
     /// On a branch without a commit yet.

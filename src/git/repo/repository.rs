@@ -70,7 +70,7 @@ impl Repo {
         &self.location
     }
 
-    /// Its format.
+    /// The format of the repository.
     pub const fn format(&self) -> &RepoFormat {
         &self.format
     }

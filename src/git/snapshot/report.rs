@@ -53,7 +53,7 @@ pub enum TreeReport {
     TooBig {
         /// The file.
         path: RepoPath,
-        /// Its size in bytes.
+        /// The size in bytes.
         bytes: u64,
     },
     /// A symbolic link that leads out of the tree; it is in the snapshot.

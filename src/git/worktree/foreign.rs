@@ -23,33 +23,33 @@ const REASON: u64 = 4 << 10;
 /// A worktree of this repository that is not of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignWorktree {
-    /// Its root.
+    /// The root.
     pub path: PathBuf,
-    /// Its git directory, `<common>/worktrees/<id>`.
+    /// The git directory, `<common>/worktrees/<id>`.
     pub admin: PathBuf,
-    /// Its HEAD.
+    /// The HEAD.
     pub head: Head,
 }
 
 /// A worktree that cannot be taken up as it is, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitWorktree {
-    /// It is the main checkout.
+    /// The directory is the main checkout.
     #[error("{} is the main checkout, not a worktree of its own", .0.display())]
     Main(PathBuf),
-    /// It is another repository, perhaps inside of a worktree.
+    /// The directory is another repository, perhaps inside of a worktree.
     #[error("{} is a repository of its own, not a worktree of this one", .0.display())]
     OtherRepository(PathBuf),
     /// A git directory, or a bare repository.
     #[error("{} is no worktree", .0.display())]
     NoWorktree(PathBuf),
-    /// It lies in the pool.
+    /// The worktree lies in the pool.
     #[error("{} is one of the worktrees that `ai` itself makes for runs", .0.display())]
     OfThePool(PathBuf),
     /// Somebody locked it.
     #[error("{} is locked{}", path.display(), if reason.is_empty() { String::new() } else { format!(": {reason}") })]
     Locked {
-        /// Its root.
+        /// The root.
         path: PathBuf,
         /// The reason that was given with the lock.
         reason: String,
@@ -57,18 +57,18 @@ pub enum UnfitWorktree {
     /// An operation of Git is half done there.
     #[error("{}: {what}", path.display())]
     InProgress {
-        /// Its root.
+        /// The root.
         path: PathBuf,
         /// The operation.
         what: &'static str,
     },
-    /// It shows another part of the tree than the main checkout.
+    /// The worktree shows another part of the tree than the main checkout.
     #[error("{} has a sparse cone of its own, so what is missing there cannot be told from what was deleted", .0.display())]
     OwnCone(PathBuf),
-    /// It is not found, or its links disagree.
+    /// The repository is not found, or its links disagree.
     #[error(transparent)]
     NotFound(#[from] DiscoverError),
-    /// It cannot be read.
+    /// The worktree cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
 }

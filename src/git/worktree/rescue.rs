@@ -25,7 +25,7 @@ pub struct RescueAs<'a> {
     pub reference: &'a str,
     /// The commit message.
     pub message: &'a str,
-    /// Its author.
+    /// The author.
     pub who: &'a CommitIdentity,
     /// Milliseconds since 1970.
     pub when_ms: i64,

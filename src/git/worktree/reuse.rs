@@ -24,7 +24,7 @@ const UNLIMITED: SnapshotLimits = SnapshotLimits {
 pub struct FreshSlot<'a> {
     /// The new branch, `ai/<task>/<epoch>`.
     pub branch: &'a str,
-    /// Its start.
+    /// The start.
     pub start: &'a SlotStart,
     /// The shadow of the new run.
     pub shadow: &'a ShadowRepo,

@@ -9,7 +9,7 @@ pub struct Slot {
     pub name: String,
     /// The worktree.
     pub path: PathBuf,
-    /// Its git directory, `<common>/worktrees/<id>`; an agent may write in it.
+    /// The git directory, `<common>/worktrees/<id>`; an agent may write in it.
     pub admin: PathBuf,
 }
 
@@ -31,9 +31,9 @@ pub enum SlotState {
     ReplacedByFile,
     /// A symbolic link stands in the place of the directory.
     ReplacedByLink,
-    /// Its `.git` or `commondir` leads elsewhere. A reuse puts that right.
+    /// The slot's `.git` or `commondir` leads elsewhere. A reuse puts that right.
     Redirected,
-    /// Its `.git` is a repository of its own, which may hold commits.
+    /// The slot's `.git` is a repository of its own, which may hold commits.
     OwnRepository,
 }
 

@@ -15,11 +15,11 @@ pub struct SlotInfo {
     pub name: String,
     /// The directory.
     pub path: PathBuf,
-    /// Its git directory, where it is registered.
+    /// The git directory, where it is registered.
     pub admin: Option<PathBuf>,
-    /// Its state.
+    /// The state.
     pub state: SlotState,
-    /// Its HEAD, where that can be read.
+    /// The HEAD, where that can be read.
     pub head: Option<Head>,
 }
 

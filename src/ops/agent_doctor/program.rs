@@ -88,8 +88,8 @@ fn shown(path: &Path) -> String {
     path_bytes(path.as_os_str().as_bytes())
 }
 
-/// Its version against those for which the connector is meant. Nothing where the connector does not
-/// ask for it.
+/// The program's version against those for which the connector is meant. Nothing where the
+/// connector does not ask for it.
 pub(super) fn version(
     agent: &Agent,
     connector: &dyn Connector,

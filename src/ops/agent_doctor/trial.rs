@@ -48,7 +48,7 @@ const SHOWN: usize = 300;
 pub struct Tried {
     /// What is said of it.
     pub finding: Finding,
-    /// Its class: `answered`, or how it failed.
+    /// The class: `answered`, or how it failed.
     pub class: &'static str,
 }
 

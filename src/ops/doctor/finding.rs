@@ -9,7 +9,7 @@ use serde::Serialize;
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It works, and something about it should be known.
+    /// The thing works, and something about it should be known.
     Warn,
     /// Something does not work.
     Bad,

@@ -8,7 +8,7 @@ use crate::git::RepoLocation;
 /// The thoroughness with which the log is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Its newest record.
+    /// The newest record of the log.
     Quick,
     /// Every record, and that the tables are what they say.
     Deep,

@@ -203,18 +203,17 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
 /// The other processes of this user that have the store open, as `; open in 12 (ai), …`.
 fn holders(path: &Path) -> String {
     let mine = std::process::id().to_string();
-    let processes = fs::list_dir(Path::new("/proc")).unwrap_or_default();
-    let pids = processes
-        .iter()
-        .filter_map(|dir| dir.file_name()?.to_str().map(|name| (dir, name.to_owned())));
-    let found: Vec<String> = pids
-        .filter(|(_, name)| name.bytes().all(|b| b.is_ascii_digit()) && *name != mine)
-        .filter(|(dir, _)| has_open(dir, path))
-        .map(|(dir, pid)| {
+    let mut found = Vec::new();
+    for dir in fs::list_dir(Path::new("/proc")).unwrap_or_default() {
+        let Some(pid) = dir.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let is_process = pid.bytes().all(|byte| byte.is_ascii_digit());
+        if is_process && pid != mine && has_open(&dir, path) {
             let program = fs::read_text(&dir.join("comm"), 256).unwrap_or_default();
-            format!("{pid} ({})", text::one_line(program.trim()))
-        })
-        .collect();
+            found.push(format!("{pid} ({})", text::one_line(program.trim())));
+        }
+    }
     if found.is_empty() {
         String::new()
     } else {

@@ -58,7 +58,7 @@ pub(super) fn merge(
     Ok(report)
 }
 
-/// Their tasks, and what each is called here.
+/// The tasks of the export, and what each is called here.
 struct Theirs {
     tasks: BTreeMap<TaskId, Task>,
     /// Dependencies by task.

@@ -17,7 +17,7 @@ pub struct ImportReport {
     /// Tasks that are new here, by their id here; of a reproduced store only their number is told,
     /// in `tasks`.
     pub created: Vec<TaskId>,
-    /// Those of them that got another id, since another task bears theirs here.
+    /// The tasks that got another id, since another task bears theirs here.
     pub renamed: Vec<Renamed>,
     /// Tasks that are here already, just the same.
     pub unchanged: Vec<TaskId>,
@@ -30,8 +30,8 @@ pub struct ImportReport {
 /// A task that got another id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Renamed {
-    /// Its id in the export.
+    /// The id in the export.
     pub from: TaskId,
-    /// Its id here.
+    /// The id in this project.
     pub to: TaskId,
 }

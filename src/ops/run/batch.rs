@@ -48,7 +48,7 @@ pub struct Order<'a> {
 pub struct Line {
     /// The task.
     pub task: TaskId,
-    /// Its title.
+    /// The title.
     pub title: String,
     /// The task's state now.
     pub status: String,

@@ -249,7 +249,7 @@ pub(crate) struct Sealed {
     pub(crate) base_tree: Oid,
     /// The tree of the work.
     pub(crate) tree: Oid,
-    /// Its commit; absent where nothing was changed.
+    /// The commit; absent where nothing was changed.
     pub(crate) commit: Option<Oid>,
     /// Commits that the agent made itself.
     pub(crate) own_commits: usize,
@@ -287,9 +287,9 @@ pub(crate) struct Worked {
 pub struct Checked {
     /// The check.
     pub spec: CheckSpec,
-    /// Its result.
+    /// The result.
     pub result: CheckResult,
-    /// Its log, standard output and standard error one after the other.
+    /// The log, standard output and standard error one after the other.
     pub log: PathBuf,
 }
 
@@ -352,7 +352,7 @@ pub(crate) struct RunVerdict {
     pub(crate) outcome: Outcome,
     /// The decision of the policy on the change.
     pub(crate) decision: DecisionRecord,
-    /// Its decisions on the tools that were used.
+    /// The decisions on the tools that were used.
     pub(crate) tools: Vec<DecisionRecord>,
     /// One line or a few for people.
     pub(crate) summary: String,
@@ -363,7 +363,7 @@ pub(crate) struct RunVerdict {
 /// The place where the work of a run that was cut off is to be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptWork {
-    /// It had done none.
+    /// The run had done no work.
     Nothing,
     /// On this branch or rescue reference.
     On(String),

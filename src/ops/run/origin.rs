@@ -116,7 +116,7 @@ pub fn refuse_branch_of_run(target: Option<&str>) -> Result<(), OpError> {
 pub enum Destination {
     /// Into this branch, by its full name.
     Branch(String),
-    /// It stays on the branch of its run.
+    /// The work stays on the branch of its run.
     OwnBranch,
     /// Nobody has said: the run started from a detached HEAD.
     Unknown,

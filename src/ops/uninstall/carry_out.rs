@@ -26,7 +26,7 @@ pub enum Keep {
     Unsaid,
     /// A copy of it, with the files of its runs, goes into this new directory.
     Copy(PathBuf),
-    /// It may be lost.
+    /// The work may be lost.
     Discard,
 }
 

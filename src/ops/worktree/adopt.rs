@@ -40,7 +40,7 @@ pub struct AdoptableWorktree {
 
 /// For which task.
 pub enum Wanted {
-    /// This one.
+    /// The task with this id.
     Task(String),
     /// A new one.
     New(Box<NewTask>),

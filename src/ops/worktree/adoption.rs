@@ -27,7 +27,7 @@ pub struct Adoption {
     pub epoch: u64,
     /// The worktree.
     pub path: PathBuf,
-    /// Its git directory.
+    /// The git directory.
     pub git_dir: PathBuf,
     /// The branch that it stood on; null where HEAD was detached.
     pub branch: Option<String>,

@@ -17,13 +17,13 @@ use crate::store::Store;
 
 /// A worktree that is there: one of the pool, or one that was taken up.
 pub struct FoundWorktree {
-    /// Its name: of the slot, else of the directory.
+    /// The name: of the slot, else of the directory.
     pub slot: String,
     /// The directory.
     pub path: PathBuf,
     /// The run that worked there last.
     pub last: Option<Run>,
-    /// Its adoption, where somebody else made it.
+    /// The adoption, where somebody else made it.
     pub adoption: Option<Adoption>,
 }
 

@@ -23,11 +23,11 @@ use crate::store::Store;
 pub enum Use {
     /// A run works in it.
     Working,
-    /// It waits for the next run.
+    /// The worktree waits for the next run.
     Idle,
     /// Somebody else made it, and it was taken up for a task that is not finished.
     Adopted,
-    /// It is not what it should be; `state` says what it is.
+    /// The worktree is not what it should be; `state` says what it is.
     Odd,
 }
 
@@ -35,14 +35,14 @@ pub enum Use {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Listed")]
 pub struct ListedWorktree {
-    /// Its name in the pool; of one that was taken up, the name of its directory.
+    /// The name in the pool; of one that was taken up, the name of its directory.
     pub slot: String,
     /// The directory.
     pub path: PathBuf,
-    /// Its present use.
+    /// The present use.
     #[serde(rename = "use")]
     pub usage: Use,
-    /// Its description.
+    /// The description.
     pub state: String,
     /// The branch that it stands on; null where it stands on none, or that cannot be read.
     pub branch: Option<String>,
@@ -53,7 +53,7 @@ pub struct ListedWorktree {
     /// Number of files that differ from its last commit, untracked ones included; null where that
     /// cannot be told.
     pub dirty: Option<usize>,
-    /// Its size on the disk, in bytes.
+    /// The size on the disk, in bytes.
     pub bytes: u64,
     /// Time at which a run last began or ended in it, in milliseconds since 1970; null where none
     /// has.

@@ -58,15 +58,15 @@ impl Kind {
 /// One thing that was looked at.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Item {
-    /// Its kind.
+    /// The kind.
     pub kind: Kind,
-    /// Its name: of a slot, a reference, or a path below the state directory.
+    /// The name: of a slot, a reference, or a path below the state directory.
     pub name: String,
     /// True where it goes, or is gone.
     pub removes: bool,
     /// The reason why it goes or stays.
     pub why: PruneReason,
-    /// Its size on the disk, in bytes; null where that is next to nothing.
+    /// The size on the disk, in bytes; null where that is next to nothing.
     pub bytes: Option<u64>,
     /// The command that brings it back; null where it stays, or was kept for long enough.
     pub back: Option<String>,

@@ -22,7 +22,7 @@ pub struct Saved {
     pub slot: String,
     /// The run that worked there last.
     pub run: Option<RunId>,
-    /// Its task.
+    /// The task.
     pub task: Option<TaskId>,
     /// The reference on which the work stands now; null where there was none that does not stand
     /// elsewhere.

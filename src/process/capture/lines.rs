@@ -15,10 +15,10 @@ pub(in crate::process) const MAX_TEXT: usize = 1 << 20;
 /// A line of output without its `\n`. Not necessarily UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputLine<'a> {
-    /// Its bytes; the first of them where it is longer than the bound. What begins with `{` has
-    /// long strings shortened where a [`LineSplitter`] was told so.
+    /// The bytes of the line; the first of them where it is longer than the bound. What begins with
+    /// `{` has long strings shortened where a [`LineSplitter`] was told so.
     pub bytes: &'a [u8],
-    /// Its extent: whole or cut.
+    /// The extent: whole or cut.
     pub extent: LineExtent,
 }
 

@@ -34,22 +34,22 @@ pub struct Leftovers {
 /// A process that is left of some run, though nobody looks after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrayProcess {
-    /// Its number.
+    /// The number.
     pub pid: i32,
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The run whose mark it bears.
     pub run: String,
-    /// Its start, by the boot clock.
+    /// The start, by the boot clock.
     pub started_ms: i64,
 }
 
 /// A process that holds something in a directory of a run, and bears no mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessWithin {
-    /// Its number.
+    /// The number.
     pub pid: i32,
-    /// Its name.
+    /// The name.
     pub name: String,
     /// A directory or file there that it holds.
     pub holds: PathBuf,
@@ -73,8 +73,8 @@ pub fn kill_leftovers(run_id: &str, since_ms: i64, grace: Duration) -> Result<Le
     })
 }
 
-/// Ends every stray process that `is_left` tells to be one, and what is below it, as
-/// [`kill_leftovers`] does.
+/// Ends every [stray process](StrayProcess) that `is_left` tells to be one, and what is below it,
+/// as [`kill_leftovers`] does.
 ///
 /// # Errors
 /// Where `/proc` cannot be listed.

@@ -36,7 +36,7 @@ pub(in crate::process) struct KeeperLaunch {
 pub(in crate::process) struct KeeperConfinement {
     /// The paths that may still be reached; `None` leaves all.
     pub landlock: Option<LandlockPolicy>,
-    /// Resource limits; `None` leaves what the user has.
+    /// [Resource limits](ResourceLimits); `None` leaves what the user has.
     pub limits: Option<ResourceLimits>,
     /// The lease under which the command runs; `None` where it needs none.
     #[serde(default)]

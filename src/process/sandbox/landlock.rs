@@ -42,8 +42,8 @@ const DEVICES: [&str; 9] = [
     "/dev/shm",
 ];
 
-/// A sandbox policy as it goes over the command line of a keeper. Paths are bytes, since they need not be
-/// text.
+/// A [sandbox policy](SandboxPolicy) as it goes over the command line of a keeper. Paths are bytes,
+/// since they need not be text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) struct LandlockPolicy {
     hidden: Vec<Vec<u8>>,

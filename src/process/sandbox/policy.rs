@@ -9,12 +9,12 @@ use crate::process::sandbox::ResourceLimits;
 /// The access to a path and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathAccess {
-    /// It is not there: an empty directory of the child's own where a layer can show one, else
-    /// nothing that can be read.
+    /// The path is not there: an empty directory of the child's own where a layer can show one,
+    /// else nothing that can be read.
     Hidden,
-    /// It can be read.
+    /// The path can be read.
     Read,
-    /// It can be read and written.
+    /// The path can be read and written.
     Write,
     /// Something else stands in its place and can be written. Only for layers with namespaces;
     /// elsewhere the path can be read.
@@ -46,12 +46,12 @@ pub struct SandboxPolicy {
     rules: BTreeMap<(usize, PathBuf), PathAccess>,
     /// The access to the network.
     pub network: Network,
-    /// Resource limits.
+    /// [Resource limits](ResourceLimits).
     pub limits: ResourceLimits,
 }
 
 impl SandboxLayer {
-    /// Its name.
+    /// The name of the layer.
     pub fn mode(&self) -> SandboxMode {
         match self {
             SandboxLayer::Bubblewrap(_) => SandboxMode::Bubblewrap,

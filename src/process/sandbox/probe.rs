@@ -20,7 +20,7 @@ const BWRAP: &str = "bwrap";
 /// Larger ones were not written by `ai`.
 const CAP: u64 = 64 << 10;
 
-/// The sandbox layers that work here.
+/// The [sandbox layers](SandboxLayer) that work here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxProbe {
     /// Under which circumstances this was found; it says nothing about others.
@@ -39,9 +39,9 @@ pub struct SandboxProbe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BwrapState {
-    /// It does.
+    /// The layer works.
     Works,
-    /// It does not, for this reason.
+    /// The layer does not work, for this reason.
     Fails(String),
 }
 
@@ -49,9 +49,9 @@ pub enum BwrapState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SandboxNesting {
-    /// They do.
+    /// Sandboxes nest.
     Nests,
-    /// They do not.
+    /// Sandboxes do not nest.
     Fails,
 }
 

@@ -53,7 +53,7 @@ pub enum CommandEnd {
     Cancelled(StopReason),
     /// Ended by `ai` because the conversation was over and it stayed.
     Dismissed,
-    /// It never ran.
+    /// The command never ran.
     SpawnFailed(SpawnFailure),
     /// The keeper was killed; what it kept was ended, its exit is not known.
     KeeperLost,
@@ -86,7 +86,7 @@ impl ProcessExit {
 pub enum TimeoutKind {
     /// The whole run took too long.
     Total,
-    /// It has stalled.
+    /// The command has stalled.
     Silence,
 }
 

@@ -123,7 +123,7 @@ fn voice(spec: &SpawnSpec) -> io::Result<Option<StdinPipe>> {
     }
 }
 
-/// The part of a sandbox policy that the keeper itself carries out.
+/// The part of a [sandbox policy](SandboxPolicy) that the keeper itself carries out.
 fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
     let landlock = match policy.layer {
         SandboxLayer::Landlock => Some(LandlockPolicy::of(policy)),

@@ -24,7 +24,7 @@ pub struct SpawnSpec {
     pub files: Option<PathBuf>,
     /// The cgroup that holds its processes together; it is ended and removed with them.
     pub cgroup: Option<Cgroup>,
-    /// The sandbox policy; `None` is all that the user may.
+    /// The [sandbox policy](SandboxPolicy); `None` is all that the user may.
     pub sandbox: Option<SandboxPolicy>,
     /// Limits at which it is ended.
     pub limits: CommandLimits,
@@ -88,8 +88,8 @@ pub trait CommandObserver {
     /// A line of redacted output, without its end.
     fn line(&mut self, _stream: OutputStream, _line: OutputLine<'_>) {}
 
-    /// It is suspected of having stalled, or works again; where it has stalled, it is about to be
-    /// ended.
+    /// The command is suspected of having stalled, or works again; where it has stalled, it is
+    /// about to be ended.
     fn standing(&mut self, _standing: &StallState) {}
 
     /// Answers the command, where its standard input is
@@ -107,8 +107,8 @@ pub enum CommandHeard<'a> {
     Start,
     /// A line of its standard output as it came: not redacted, so never to be stored.
     Line(OutputLine<'a>),
-    /// It is about to be ended before its time. What is said now is sent as far as it can be
-    /// without waiting.
+    /// The command is about to be ended before its time. What is said now is sent as far as it can
+    /// be without waiting.
     Stopping,
 }
 
@@ -124,8 +124,8 @@ pub struct CommandReply {
 /// The action that follows an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AfterReply {
-    /// Its standard input ends behind the last line. If it does not end within the grace then, it
-    /// is dismissed.
+    /// The command's standard input ends behind the last line. If it does not end within the grace
+    /// then, it is dismissed.
     #[default]
     Close,
     /// The conversation goes on.

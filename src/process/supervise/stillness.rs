@@ -14,7 +14,7 @@ use crate::process::procfs::{descendants, table};
 
 /// The allowed silence holds so many looks.
 const LOOKS: u32 = 8;
-/// However long the silence may be, CPU time is looked at so often.
+/// However long the silence may be, [CPU time](CpuTime) is looked at so often.
 const LONGEST: Duration = Duration::from_secs(15);
 /// A process tree that uses more than this of one processor works; what waits for an answer needs a
 /// timer now and then.
@@ -115,7 +115,7 @@ impl CpuTime {
     }
 }
 
-/// CPU time that a process, all below it, and all that have ended below it, have used.
+/// [CPU time](CpuTime) that a process, all below it, and all that have ended below it, have used.
 fn used_ms(root: i32) -> Option<u64> {
     let table = table().ok()?;
     let own = table.iter().find(|stat| stat.pid == root)?;

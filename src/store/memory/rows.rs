@@ -67,7 +67,7 @@ impl MemoryRows {
             .filter_map(|id| tables.tasks.get(id))
     }
 
-    /// Held locks by their keys.
+    /// [Held locks](HeldLock) by their keys.
     fn locks_by_key(&self) -> Vec<&HeldLock> {
         let mut all: Vec<&HeldLock> = self.state.tables.locks.values().flatten().collect();
         all.sort_by(|one, two| one.key.cmp(&two.key));

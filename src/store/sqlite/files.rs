@@ -15,7 +15,7 @@ use crate::store::StoreError;
 pub(super) struct Identity {
     /// The database.
     pub(super) main: FileId,
-    /// Its write-ahead log, which holds the newest commits.
+    /// The write-ahead log, which holds the newest commits.
     pub(super) log: Option<FileId>,
 }
 

@@ -58,9 +58,9 @@ pub(in crate::cli) struct DepTreeNode {
     id: TaskId,
     /// Steps below the top.
     depth: usize,
-    /// Its state.
+    /// The state.
     status: String,
-    /// Its title.
+    /// The title.
     title: String,
     /// True where the task stands in the tree already, further up.
     repeated: bool,

@@ -58,9 +58,9 @@ pub struct Beat {
 pub struct Account {
     /// The run.
     pub run: RunId,
-    /// Its task.
+    /// The task.
     pub task: Task,
-    /// Its agent.
+    /// The agent.
     pub agent: String,
     /// The project's budgets.
     pub config: Config,

@@ -43,7 +43,7 @@ const PROMPT_CAP: u64 = 64 << 20;
 pub(crate) struct AssignedAgent<'a> {
     /// The agent.
     pub(crate) agent: &'a Agent,
-    /// Its connector.
+    /// The connector.
     pub(crate) connector: &'a dyn Connector,
     /// What the project may keep for it.
     pub(crate) guides: ProjectGuides,
@@ -86,8 +86,8 @@ pub(crate) struct AgentPlace<'a> {
     pub(crate) isolation: Isolation,
 }
 
-/// Starts the agent and sees it to its end. An agent that asks before it calls a tool is answered by
-/// `gate`.
+/// Starts the agent and sees it to its end. An agent that asks before it calls a tool is answered
+/// by `gate`.
 pub(crate) fn launch<'w>(
     world: &'w World,
     launch: &AgentLaunch<'_>,
@@ -259,8 +259,8 @@ impl<'a> AgentLaunch<'a> {
         })
     }
 
-    /// The strictest limits of three count: the agent's, the project's and the policy's; and what is
-    /// left of a budget of minutes.
+    /// The strictest limits of three count: the agent's, the project's and the policy's; and what
+    /// is left of a budget of minutes.
     fn limits(&self, world: &World) -> CommandLimits {
         let (agent, runs) = (self.crew.agent.limits, &world.config.runs);
         let minutes = |n: u32, policy: Option<u32>| {

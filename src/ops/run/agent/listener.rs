@@ -69,7 +69,7 @@ pub(crate) struct Listener<'a> {
     pub(crate) world: &'a World,
     pub(crate) run: String,
     pub(crate) at_work: bool,
-    /// It was told that the provider wants fewer requests.
+    /// The agent was told that the provider wants fewer requests.
     pub(crate) limited: bool,
     /// The reason why events are missing in their file.
     pub(crate) lost: Option<String>,

@@ -11,7 +11,7 @@ use crate::domain::budget::RunUsage;
 pub enum Word {
     /// There is something new to record.
     News,
-    /// It may end.
+    /// The agent may end.
     Stop,
 }
 
@@ -34,7 +34,8 @@ struct Inside {
 pub enum AgentStage {
     /// The agent works.
     AtWork,
-    /// It has not begun, or has told its result: what it did is to be judged, whatever it cost.
+    /// The agent has not begun, or has told its result: what it did is to be judged, whatever it
+    /// cost.
     #[default]
     Idle,
 }

@@ -38,10 +38,10 @@ pub struct CheckEnvironment {
 /// The treatment of an environment of Python in a checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installed {
-    /// It is used where there is no other.
+    /// The environment is used where there is no other.
     Used,
-    /// It is left alone: what a setup installs there would stay, and lead the user's own programs
-    /// elsewhere.
+    /// The environment is left alone: what a setup installs there would stay, and lead the user's
+    /// own programs elsewhere.
     LeftAlone,
 }
 

@@ -27,7 +27,7 @@ const MANIFEST_DEPTH: usize = 4;
 pub struct CheckPlace {
     /// The directory.
     pub root: PathBuf,
-    /// Its git directory.
+    /// The git directory.
     pub git_dir: PathBuf,
     /// The policy's word on the network.
     pub network: Network,

@@ -42,7 +42,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(60);
 pub struct CheckPlan {
     /// The check.
     pub spec: CheckSpec,
-    /// Its time limit, to the second.
+    /// The time limit, to the second.
     timeout: Duration,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) place: &'a CheckPlace,
     /// The environment.
     pub(crate) environment: &'a CheckEnvironment,
-    /// The sandbox mode. Without it, nothing can be hidden from them.
+    /// The [sandbox mode](SandboxMode). Without it, nothing can be hidden from them.
     pub(crate) mode: SandboxMode,
 }
 

@@ -60,7 +60,7 @@ pub(crate) struct Journal {
 pub(crate) struct Checkout<'a> {
     world: &'a World,
     repo: &'a Repo,
-    /// Its directory.
+    /// The directory.
     pub(crate) root: PathBuf,
     /// The shadow that knows its files.
     pub(crate) shadow: ShadowRepo,

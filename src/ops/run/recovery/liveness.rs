@@ -20,9 +20,9 @@ pub fn liveness(supervisor: &ProcessRef) -> ProcessLiveness {
 /// The way in which a run that is active by the store was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunLoss {
-    /// Its supervisor has ended.
+    /// The run's supervisor has ended.
     SupervisorDied,
-    /// Its supervisor is there, but has let the lease lapse: it is stopped, hangs, or slept.
+    /// The run's supervisor is there, but has let the lease lapse: it is stopped, hangs, or slept.
     LeaseLapsed,
 }
 

@@ -40,7 +40,7 @@ const NEEDED_CACHES: [(&str, &str); 2] = [
     ("UV_CACHE_DIR", ".cache/uv"),
 ];
 
-/// Builds the sandbox policy of one child process.
+/// Builds the [sandbox policy](SandboxPolicy) of one child process.
 pub struct SandboxBuilder {
     /// The policy as it stands.
     policy: SandboxPolicy,
@@ -68,7 +68,7 @@ pub enum Occupant<'a> {
 /// The fate of a directory for a program's sessions that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingSessions {
-    /// It is made, as the program itself would do outside of a sandbox.
+    /// The directory is made, as the program itself would do outside of a sandbox.
     AreMade,
     /// The program has its sessions elsewhere.
     StayOut,

@@ -39,7 +39,7 @@ pub(crate) struct ConfinedCommand {
     pub(crate) output: CommandOutput,
 }
 
-/// Where the output of a confined command goes.
+/// Where the output of a [confined command](ConfinedCommand) goes.
 pub(crate) enum CommandOutput {
     /// Standard output and standard error into two files.
     Files(CommandLog),
@@ -47,7 +47,7 @@ pub(crate) enum CommandOutput {
     Memory,
 }
 
-/// The end of a confined command.
+/// The end of a [confined command](ConfinedCommand).
 pub(crate) struct ConfinedEnd {
     /// The end of its process in the words of the domain.
     pub(crate) process: ProcessEnd,
@@ -144,7 +144,7 @@ fn git_in_the_foreground(env: &[EnvVariable]) -> Vec<EnvVariable> {
     all
 }
 
-/// Splits a command line of the configuration into a program and its arguments.
+/// Splits a [command line](CommandLine) of the configuration into a program and its arguments.
 pub(crate) fn words(command: &CommandLine) -> Vec<OsString> {
     match command {
         CommandLine::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),

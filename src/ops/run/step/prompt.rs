@@ -30,7 +30,7 @@ pub enum Found {
     Nothing,
     /// The files, without the session in which they were written.
     Work,
-    /// Its own session, and the files of it.
+    /// The agent's own session, and the files of it.
     OwnSession,
 }
 

@@ -154,7 +154,7 @@ pub(crate) fn move_branch(live: &RunCx<'_>, commit: &Oid) -> Result<(), OpError>
 
 /// The patch that was written.
 pub(crate) struct Written {
-    /// Its file.
+    /// The file.
     pub(crate) file: PathBuf,
     holds_secret: bool,
 }

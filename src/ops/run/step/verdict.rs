@@ -395,7 +395,7 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     }
 }
 
-/// Asks the policy about the changed paths, with its record.
+/// Asks the policy about the [changed paths](ChangedPath), with its record.
 pub fn policy_verdict(
     cx: &Cx,
     task: &Task,

@@ -52,7 +52,7 @@ const WATCHED: [&str; 41] = [
     ".zshrc",
 ];
 
-/// Those that changed since then, and the record of what is trusted where that did.
+/// The files that changed since then, and the record of what is trusted where that did.
 pub(crate) fn touched(home: &Path, trust: Option<&Path>, before: &BystanderState) -> Vec<PathBuf> {
     let watched = WATCHED
         .iter()

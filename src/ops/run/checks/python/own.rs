@@ -26,7 +26,7 @@ const NONE: [&str; 12] = [
 
 /// A module of the judged tree.
 pub(crate) struct OwnModule {
-    /// Its path below a directory of modules, without an extension.
+    /// The path below a directory of modules, without an extension.
     pub(crate) name: PathBuf,
     /// The directory of the tree that holds it, relative to the root; none where the tree has it no
     /// more.

@@ -31,9 +31,9 @@ use crate::ops::run::checks::scene::{Ask, Scene};
 /// The findings about Python; nothing where the tree holds none.
 #[derive(Default)]
 pub(crate) struct PythonSources {
-    /// Editable installs from a checkout.
+    /// [Editable installs](EditableInstall) from a checkout.
     leads: Vec<(PathBuf, ForeignLead)>,
-    /// Other builds of what the tree holds.
+    /// [Other builds](OtherBuild) of what the tree holds.
     pub(crate) others: Vec<PathBuf>,
     /// The kind of each of them.
     shadows: Vec<OtherBuild>,
@@ -233,8 +233,8 @@ impl PythonSources {
         }
     }
 
-    /// Other builds of what the tree holds, or has lost: by the names of its modules, and by the
-    /// name of the project.
+    /// [Other builds](OtherBuild) of what the tree holds, or has lost: by the names of its modules,
+    /// and by the name of the project.
     fn find_others(&mut self, scene: &Scene<'_>, main: &Path, search: &[PathBuf]) {
         let root = &scene.place.root;
         let (mut own, mut projects) = (modules(root), project_names(root));
