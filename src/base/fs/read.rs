@@ -113,9 +113,9 @@ pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
 /// The digest of what stands at a path, where that is a plain file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PlainDigest {
-    /// Its SHA-256.
+    /// The file's SHA-256.
     Of(String),
-    /// It is no plain file of one name below the root; this is what it is.
+    /// Something that is no plain file of one name below the root, and what it is.
     NotPlain(&'static str),
 }
 

@@ -11,9 +11,9 @@ use crate::git::shadow::ShadowRepo;
 /// The filters that are configured, by who did so.
 #[derive(Debug, Default)]
 pub(in crate::git) struct FilterDrivers {
-    /// Those of the user and the system.
+    /// The filters of the user and the system.
     pub(in crate::git) users: BTreeSet<String>,
-    /// Those of the repository.
+    /// The filters of the repository.
     others: BTreeSet<String>,
 }
 

@@ -28,9 +28,9 @@ const RULES_CAP: u64 = 1 << 20;
 /// The rules in a tree, as far as they matter for what is to be hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RulesInForce {
-    /// Those of the trusted tree, and nothing in them speaks of filters.
+    /// The rules of the trusted tree, and nothing in them speaks of filters.
     Trusted,
-    /// Those of the trusted tree, with filters.
+    /// The rules of the trusted tree, with filters.
     Filtered,
     /// Somebody who is not trusted has changed them.
     Changed,

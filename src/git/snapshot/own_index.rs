@@ -30,7 +30,7 @@ const GITLINK: &[u8] = b"160000 ";
 /// Where the worktree's own Git keeps what it knows.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnState<'a> {
-    /// Its index, in a directory that an agent can write.
+    /// The worktree's own index, in a directory that an agent can write.
     pub index: &'a Path,
     /// The commit at which its HEAD stands: what is tracked where the index cannot be read.
     pub head: Option<&'a Oid>,
@@ -71,9 +71,9 @@ impl TrackedAs {
 /// The presence on the disk that an entry asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// It should be there.
+    /// The file should be there.
     Expected,
-    /// It may be missing on purpose: a sparse cone leaves it out.
+    /// The file may be missing on purpose: a sparse cone leaves it out.
     Optional,
 }
 
@@ -115,7 +115,7 @@ impl OwnEntry {
 /// Everything that the worktree's own Git tracks.
 #[derive(Debug, Default)]
 pub(super) struct OwnIndex {
-    /// Its paths.
+    /// The tracked paths.
     pub(super) entries: BTreeMap<RepoPath, OwnEntry>,
     /// Paths in conflict.
     pub(super) unmerged: BTreeSet<RepoPath>,
@@ -132,9 +132,9 @@ pub(super) struct OwnBytes {
 /// Whether an index says anything that the shadow does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// It may.
+    /// The index may say something new.
     Perhaps,
-    /// It does not.
+    /// The index says nothing new.
     None,
 }
 

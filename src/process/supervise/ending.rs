@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use crate::base::clock;
 use crate::process::capture::OutputCapture;
 use crate::process::guard::{KeeperReport, StopCause};
 use crate::process::procfs::oom_kills;
@@ -14,8 +13,6 @@ use crate::process::supervise::outcome::{
 /// The moment of the start.
 #[derive(Clone, Copy)]
 pub(super) struct StartMoment {
-    /// The wall clock, in milliseconds since 1970.
-    pub wall_ms: i64,
     /// The monotonic clock.
     pub at: Instant,
     /// The kernel's count of out-of-memory kills, where it tells one.
@@ -23,10 +20,9 @@ pub(super) struct StartMoment {
 }
 
 impl StartMoment {
-    /// Reads all three now.
+    /// Reads both now.
     pub fn now() -> Self {
         Self {
-            wall_ms: clock::wall_ms(),
             at: Instant::now(),
             oom_kills: oom_kills(),
         }
@@ -143,7 +139,6 @@ pub(super) fn outcome(
     CommandOutcome {
         end: ending.end,
         exit: ending.exit,
-        started_wall_ms: started.wall_ms,
         duration: started.at.elapsed(),
         stdout: captures.stdout.into_stats(),
         stderr: captures.stderr.into_stats(),

@@ -20,8 +20,6 @@ pub struct CommandOutcome {
     /// The exit of the command itself, also where it was stopped; `None` if it never ran or was not
     /// seen to end.
     pub exit: Option<ProcessExit>,
-    /// Wall time of the start, in milliseconds since 1970.
-    pub started_wall_ms: i64,
     /// From the start until everything below the command had ended.
     pub duration: Duration,
     /// Statistics of standard output.
