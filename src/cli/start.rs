@@ -16,15 +16,16 @@ use crate::cli::error::Detail;
 use crate::cli::ui::{Format, Talk, Ui};
 use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
-use crate::process::guard::{self, ARGUMENT};
+use crate::process::guard::{self, KeeperWord};
 
 /// Runs one command and returns its exit code. The only place that decides it.
 pub fn main() -> ExitCode {
     let args = env::args();
-    match args.get(1).and_then(|arg| arg.to_str()) {
-        Some(first) if first == ARGUMENT => {
-            return guard::main(&args[2..]);
-        }
+    let first = args.get(1).and_then(|arg| arg.to_str());
+    if let Some(word) = first.and_then(KeeperWord::parse) {
+        return guard::main(word, &args[2..]);
+    }
+    match first {
         // Asked by scripts and shells all the time: answered without building the parser.
         Some("--version" | "-V") if args.len() == 2 => {
             let mut ui = Ui::new(Format::Text, Talk::Normal, Detail::Message);

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout};
 use crate::process::cgroup::{Cgroup, CgroupMembership};
 use crate::process::guard::fence::{FencedLine, LeaseFence};
 use crate::process::guard::orphans::{self, KeeperRegistration};
-use crate::process::guard::protocol::{ARGUMENT, KeeperLaunch, KeeperReport};
+use crate::process::guard::protocol::{KeeperLaunch, KeeperReport, KeeperWord};
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::{SandboxPolicy, command_line};
 
@@ -149,7 +149,7 @@ fn spawn(
     let (program, options) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let child = tokio::process::Command::new(program)
         .args(options)
-        .arg(ARGUMENT)
+        .arg(KeeperWord::Guard.text())
         .args(launch.to_args())
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))

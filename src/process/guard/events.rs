@@ -25,12 +25,46 @@ const LINE_CAP: usize = 256;
 /// A cause to end the command, with the lease as it was known then.
 pub(super) type HeardStop = (StopCause, Option<LeaseTerm>);
 
-/// The sources of a keeper's events.
-pub(super) struct KeeperEvents {
+/// The signals that a keeper hears.
+pub(super) struct KeeperSignals {
     children: Signal,
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+}
+
+impl KeeperSignals {
+    /// From when this returns none of them ends the process by itself.
+    pub fn install() -> io::Result<Self> {
+        Ok(Self {
+            children: signal(SignalKind::child())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one: a child has ended (`None`), or everything has to end.
+    pub async fn next(&mut self) -> Option<HeardStop> {
+        let signal = |kind: SignalKind| Some((StopCause::Signal(kind.as_raw_value()), None));
+        tokio::select! {
+            _ = self.children.recv() => None,
+            _ = self.terminate.recv() => signal(SignalKind::terminate()),
+            _ = self.interrupt.recv() => signal(SignalKind::interrupt()),
+            _ = self.hang_up.recv() => signal(SignalKind::hangup()),
+        }
+    }
+
+    /// Returns when a child has ended, or soon.
+    pub async fn child_or_step(&mut self) {
+        let _which = tokio::time::timeout(STEP, self.children.recv()).await;
+    }
+}
+
+/// The sources of a keeper's events.
+pub(super) struct KeeperEvents {
+    /// The signals.
+    pub signals: KeeperSignals,
     line: oneshot::Receiver<HeardStop>,
 }
 
@@ -44,29 +78,17 @@ impl KeeperEvents {
             let _heard = tell.send((cause, ear.lease));
         })?;
         Ok(Self {
-            children: signal(SignalKind::child())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
+            signals: KeeperSignals::install()?,
             line: heard,
         })
     }
 
     /// The next event: a child has ended (`None`), or everything has to end.
     pub async fn next(&mut self) -> Option<HeardStop> {
-        let signal = |kind: SignalKind| Some((StopCause::Signal(kind.as_raw_value()), None));
         tokio::select! {
-            _ = self.children.recv() => None,
+            heard = self.signals.next() => heard,
             heard = &mut self.line => Some(heard.unwrap_or((StopCause::LineClosed, None))),
-            _ = self.terminate.recv() => signal(SignalKind::terminate()),
-            _ = self.interrupt.recv() => signal(SignalKind::interrupt()),
-            _ = self.hang_up.recv() => signal(SignalKind::hangup()),
         }
-    }
-
-    /// Returns when a child has ended, or soon.
-    pub async fn child_or_step(&mut self) {
-        let _which = tokio::time::timeout(STEP, self.children.recv()).await;
     }
 }
 

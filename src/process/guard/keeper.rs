@@ -18,8 +18,9 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 
 use crate::base::clock;
 use crate::process::child_command::ChildCommand;
-use crate::process::guard::events::{HeardStop, KeeperEvents};
-use crate::process::guard::protocol::{KeeperLaunch, KeeperReport};
+use crate::process::guard::events::{HeardStop, KeeperEvents, KeeperSignals};
+use crate::process::guard::protocol::{CANNOT_BEGIN, KeeperLaunch, KeeperReport, KeeperWord};
+use crate::process::guard::{apart, outer, tie};
 use crate::process::identity::own_pid;
 use crate::process::procfs::{ProcessStat, descendants, table};
 use crate::process::sandbox::{LandlockPolicy, apply_limits};
@@ -31,21 +32,50 @@ const USAGE: u8 = 2;
 /// Exit code where the command could not be started, as shells have it.
 const NOT_STARTED: u8 = 127;
 
-/// Runs a keeper; `args` are those after [`super::ARGUMENT`]. The exit code is that of the command,
-/// or 128 plus its signal.
-pub fn main(args: &[OsString]) -> ExitCode {
+/// Runs a keeper; `args` are those after the word. The exit code of a single one is that of the
+/// command, or 128 plus its signal; one of two ends with 0 once it has reported.
+pub fn main(word: KeeperWord, args: &[OsString]) -> ExitCode {
     let Some(launch) = KeeperLaunch::from_args(args) else {
         return ExitCode::from(USAGE);
     };
-    let confined = || confine(&launch);
-    match prepare().and_then(|line| Ok((line, confined(), runtime()?))) {
-        Ok((line, confined, runtime)) => runtime.block_on(keep(&launch, line, confined)),
+    let ended = match (word, launch.confine.pair) {
+        (KeeperWord::Between, _) => return outer::between(args),
+        (KeeperWord::InnerApart, _) if apart::settle().is_err() => {
+            return ExitCode::from(u8::try_from(CANNOT_BEGIN).unwrap_or(u8::MAX));
+        }
+        (KeeperWord::Guard, Some(pair)) => prepare().and_then(|line| {
+            let outer = outer::see_through(&launch, pair, args);
+            Ok(runtime()?.block_on(async { or_report(outer.await, &launch, line) }))
+        }),
+        (KeeperWord::Guard, None) => single(&launch),
+        (KeeperWord::Inner | KeeperWord::InnerApart, _) => {
+            tie::end_with_parent().and_then(|()| single(&launch).map(|_| ExitCode::SUCCESS))
+        }
+    };
+    match ended {
+        Ok(code) => code,
         Err(error) => {
             let _told =
                 io::stderr().write_fmt(format_args!("ai: the keeper cannot start: {error}\n"));
             ExitCode::from(NOT_STARTED)
         }
     }
+}
+
+/// The keeper that starts the command itself.
+fn single(launch: &KeeperLaunch) -> io::Result<ExitCode> {
+    let line = prepare()?;
+    let confined = confine(launch);
+    Ok(runtime()?.block_on(keep(launch, line, confined)))
+}
+
+/// Tells `ai` of an inner keeper that could not be started.
+fn or_report(outer: io::Result<ExitCode>, launch: &KeeperLaunch, line: File) -> ExitCode {
+    outer.unwrap_or_else(|error| {
+        let failure = SpawnFailure::new(SpawnFailureKind::Keeper, &launch.command.argv, &error);
+        tell(line, &KeeperReport::NotStarted(failure));
+        ExitCode::from(NOT_STARTED)
+    })
 }
 
 /// Leaves the session of `ai`, becomes the reaper of everything below, and takes hold of the line
@@ -81,7 +111,7 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-async fn keep(launch: &KeeperLaunch, mut line: File, confined: io::Result<()>) -> ExitCode {
+async fn keep(launch: &KeeperLaunch, line: File, confined: io::Result<()>) -> ExitCode {
     let started = match confined.and_then(|()| KeeperEvents::install(&line, launch.confine.lease)) {
         Ok(events) => start(launch).map(|command| (events, command)),
         Err(error) => Err(SpawnFailure::new(
@@ -94,12 +124,16 @@ async fn keep(launch: &KeeperLaunch, mut line: File, confined: io::Result<()>) -
         Ok((events, command)) => see_out(command, events, launch.grace).await,
         Err(failure) => (KeeperReport::NotStarted(failure), NOT_STARTED),
     };
-    if let Ok(mut text) = serde_json::to_vec(&report) {
+    tell(line, &report);
+    ExitCode::from(code)
+}
+
+fn tell(mut line: File, report: &KeeperReport) {
+    if let Ok(mut text) = serde_json::to_vec(report) {
         text.push(b'\n');
         // Nobody may be listening any more.
         let _told = line.write_all(&text);
     }
-    ExitCode::from(code)
 }
 
 /// Starts the command in a process group of its own, with its own standard input.
@@ -137,6 +171,7 @@ fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
         .process_group(0);
     // bubblewrap leaves its own there, and there are programs that believe it more than the kernel.
     command.env("PWD", cwd);
+    tie::die_with_parent(&mut command);
     let child = command
         .spawn()
         .map_err(|e| fail(SpawnFailureKind::of(&e), &e))?;
@@ -151,32 +186,18 @@ fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
 
 /// Waits for the command's end or a reason to end it, then ends everything that is left.
 async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (KeeperReport, u8) {
-    let mut reaper = Reaper {
-        command,
-        exit: None,
-    };
+    let mut reaper = Reaper::of(Some(command));
     let stopped = until_end(&mut events, &mut reaper).await;
     let alone = reaper.exit.is_some();
     let grace = match &stopped {
         Some((_, Some(lease))) => lease.grace(grace, clock::boot_ms()),
         _ => grace,
     };
-    let mut sweep = ProcessSweep::begin(grace);
-    let survivors = loop {
-        if reaper.reap() == ChildrenLeft::None {
-            break Vec::new();
-        }
-        let targets = running_below();
-        if sweep.pressure() == SweepPressure::GivenUp {
-            break targets.iter().map(|stat| stat.pid).collect();
-        }
-        sweep.press(&targets, GroupKill::Whole);
-        events.child_or_step().await;
-    };
+    let (ended, survivors) = end_below(&mut reaper, &mut events.signals, grace).await;
     let leftovers = if alone {
-        sweep.count()
+        ended
     } else {
-        sweep.count().saturating_sub(1)
+        ended.saturating_sub(1)
     };
     let code = reaper.exit.map_or(NOT_STARTED, ProcessExit::shell_code);
     (
@@ -188,6 +209,28 @@ async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (Ke
         },
         code,
     )
+}
+
+/// Ends everything below this process. Returns how many processes that were, and the pids that could
+/// not be killed.
+pub(super) async fn end_below(
+    reaper: &mut Reaper,
+    signals: &mut KeeperSignals,
+    grace: Duration,
+) -> (usize, Vec<i32>) {
+    let mut sweep = ProcessSweep::begin(grace);
+    let survivors = loop {
+        if reaper.reap() == ChildrenLeft::None {
+            break Vec::new();
+        }
+        let targets = running_below();
+        if sweep.pressure() == SweepPressure::GivenUp {
+            break targets.iter().map(|stat| stat.pid).collect();
+        }
+        sweep.press(&targets, GroupKill::Whole);
+        signals.child_or_step().await;
+    };
+    (sweep.count(), survivors)
 }
 
 /// Returns when the command has ended (`None`) or has to be ended.
@@ -215,24 +258,38 @@ fn running_below() -> Vec<ProcessStat> {
         .collect()
 }
 
+/// The children that were found by a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ChildrenLeft {
+pub(super) enum ChildrenLeft {
     Some,
     None,
 }
 
 /// Reaps children, and remembers how the command ended.
-struct Reaper {
-    command: Pid,
+pub(super) struct Reaper {
+    command: Option<Pid>,
     exit: Option<ProcessExit>,
 }
 
 impl Reaper {
+    /// One that remembers the end of this child.
+    pub fn of(command: Option<Pid>) -> Self {
+        Self {
+            command,
+            exit: None,
+        }
+    }
+
+    /// The end of that child, once it has been seen.
+    pub fn exit(&self) -> Option<ProcessExit> {
+        self.exit
+    }
+
     /// Reaps all that have ended; says whether any child is left, adopted ones included.
-    fn reap(&mut self) -> ChildrenLeft {
+    pub fn reap(&mut self) -> ChildrenLeft {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) if pid == self.command => self.exit = exit_of(status),
+                Ok(Some((pid, status))) if Some(pid) == self.command => self.exit = exit_of(status),
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return ChildrenLeft::Some,
                 Err(_) => return ChildrenLeft::None,

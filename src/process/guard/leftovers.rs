@@ -264,6 +264,7 @@ mod tests {
         let found = strays().unwrap();
         let ours: Vec<_> = found.iter().filter(|stray| stray.run == run).collect();
         assert_eq!(ours.len(), 1, "{found:?}");
+        let _open = child.stdin.take();
         let after = kill_leftovers(&run, ours[0].started_ms + 1_000, Duration::ZERO).unwrap();
         assert_eq!(after, Leftovers::default(), "it is older than that run");
         assert!(child.try_wait().unwrap().is_none());

@@ -13,11 +13,56 @@ use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
 use crate::process::supervise::{ProcessExit, SpawnFailure};
 
 /// The first argument with which this binary is started again as a keeper.
-pub const ARGUMENT: &str = "__guard";
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeeperWord {
+    /// The only keeper, or the outer one of two.
+    Guard,
+    /// The inner one.
+    Inner,
+    /// The inner one, as the first process of a pid namespace.
+    InnerApart,
+    /// The maker of namespaces between the two.
+    Between,
+}
+
+impl KeeperWord {
+    const ALL: [Self; 4] = [Self::Guard, Self::Inner, Self::InnerApart, Self::Between];
+
+    /// The word itself.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Guard => "__guard",
+            Self::Inner => "__keep",
+            Self::InnerApart => "__keep-apart",
+            Self::Between => "__keep-between",
+        }
+    }
+
+    /// Reads such a word; `None` for any other argument.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|word| word.text() == text)
+    }
+}
+
+/// The exit code of an inner keeper that could not begin in its namespace, before it has started
+/// anything.
+pub(super) const CANNOT_BEGIN: i32 = 213;
+
+/// The namespaces that a pair of keepers may make for the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::process) enum KeeperPair {
+    /// A pid namespace, where the user has the right as he is.
+    WithOwnRights,
+    /// A pid namespace, if need be within a user namespace.
+    InUserNamespace,
+}
 
 /// True for the command line of a keeper, whatever started it.
 pub(super) fn is_keeper(words: &[String]) -> bool {
-    words.get(1).is_some_and(|word| word == ARGUMENT)
+    words
+        .get(1)
+        .is_some_and(|word| KeeperWord::parse(word).is_some())
 }
 
 /// The command that a keeper has to start, and how to end it.
@@ -41,6 +86,9 @@ pub(in crate::process) struct KeeperConfinement {
     /// The lease under which the command runs; `None` where it needs none.
     #[serde(default)]
     pub lease: Option<LeaseTerm>,
+    /// Two keepers instead of one; `None` for a single one.
+    #[serde(default)]
+    pub pair: Option<KeeperPair>,
 }
 
 /// The cause for which a keeper ended the command before it ended by itself.
@@ -75,7 +123,7 @@ pub(in crate::process) enum KeeperReport {
 }
 
 impl KeeperLaunch {
-    /// The arguments after [`ARGUMENT`].
+    /// The arguments after [`KeeperWord`].
     pub fn to_args(&self) -> Vec<OsString> {
         let grace = self.grace.as_millis().to_string();
         let confine = if self.confine == KeeperConfinement::default() {
@@ -146,6 +194,7 @@ mod tests {
                         stop_ms: 4,
                         end_ms: 6,
                     }),
+                    pair: Some(KeeperPair::InUserNamespace),
                 },
             };
             assert_eq!(KeeperLaunch::from_args(&launch.to_args()), Some(launch));

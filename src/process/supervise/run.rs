@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::base::env::AI_RUN;
 use crate::process::capture::OutputCapture;
 use crate::process::child_command::StdinSource;
-use crate::process::guard::{Keeper, KeeperConfinement, KeeperLaunch};
+use crate::process::guard::{Keeper, KeeperConfinement, KeeperLaunch, KeeperPair};
 use crate::process::redact::Redactor;
 use crate::process::sandbox::{LandlockPolicy, SandboxLayer, SandboxPolicy};
 use crate::process::supervise::CancelToken;
@@ -111,7 +111,10 @@ fn launch(spec: &SpawnSpec) -> io::Result<KeeperLaunch> {
     Ok(KeeperLaunch {
         grace: spec.limits.grace,
         command: spec.command.absolute()?,
-        confine: spec.sandbox.as_ref().map(confine).unwrap_or_default(),
+        confine: KeeperConfinement {
+            pair: pair(spec),
+            ..spec.sandbox.as_ref().map(confine).unwrap_or_default()
+        },
     })
 }
 
@@ -120,6 +123,16 @@ fn voice(spec: &SpawnSpec) -> io::Result<Option<StdinPipe>> {
     match &spec.command.stdin {
         StdinSource::Talk(path) => StdinPipe::make(path).map(Some),
         StdinSource::Null | StdinSource::File(_) => Ok(None),
+    }
+}
+
+/// The keepers of a command of a run. A sandbox with a pid namespace needs no second one.
+fn pair(spec: &SpawnSpec) -> Option<KeeperPair> {
+    spec.run_id.as_ref()?;
+    match spec.sandbox.as_ref().map(|policy| &policy.layer) {
+        None | Some(SandboxLayer::None) => Some(KeeperPair::WithOwnRights),
+        Some(SandboxLayer::Landlock) => Some(KeeperPair::InUserNamespace),
+        Some(SandboxLayer::Bubblewrap(_) | SandboxLayer::Seatbelt) => None,
     }
 }
 
@@ -133,6 +146,7 @@ fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
         landlock,
         limits: Some(policy.limits),
         lease: None,
+        pair: None,
     }
 }
 

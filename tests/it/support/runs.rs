@@ -187,6 +187,18 @@ pub fn processes_of(id: &str) -> Vec<String> {
     with_mark(mark.as_bytes())
 }
 
+/// The keepers of this task's runs, by their pids.
+pub fn keepers_of(id: &str) -> Vec<String> {
+    let all = processes_of(id).into_iter();
+    let is_keeper = |line: &String| {
+        let mut words = line.split(' ');
+        words.any(|word| word == "__guard" || word.starts_with("__keep"))
+    };
+    all.filter(is_keeper)
+        .map(|line| line.split(' ').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
 /// Processes with this text in their environment.
 pub fn with_mark(mark: &[u8]) -> Vec<String> {
     let mut found = Vec::new();

@@ -128,13 +128,28 @@ impl<F: FnMut(&ProcessIdentity)> CommandObserver for OnFirstLine<F> {
 
     fn line(&mut self, stream: OutputStream, line: OutputLine<'_>) {
         if let Some(pid) = text(line.bytes).strip_prefix("pid ") {
-            self.named.extend(ProcessIdentity::of(pid.parse().unwrap()));
+            let keeper = self.keeper.as_ref().unwrap();
+            self.named.extend(named_below(keeper.pid, pid.trim()));
         }
         if stream == OutputStream::Stdout && self.lines == 0 {
             (self.act)(self.keeper.as_ref().unwrap());
         }
         self.lines += 1;
     }
+}
+
+/// The process below a keeper that knows itself by this number, perhaps in a namespace of its own.
+fn named_below(keeper: i32, pid: &str) -> Option<ProcessIdentity> {
+    let table = procfs::table().unwrap();
+    let knows_itself_so = |stat: &procfs::ProcessStat| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", stat.pid));
+        let own = status.unwrap_or_default();
+        let own = own.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        own.and_then(|pids| pids.split_whitespace().last()) == Some(pid)
+    };
+    let below = procfs::descendants(&[keeper], &table);
+    let found = below.iter().find(|stat| knows_itself_so(stat));
+    found.and_then(|stat| ProcessIdentity::of(stat.pid))
 }
 
 fn cancelling(spec: &SpawnSpec) -> (CommandOutcome, Vec<ProcessIdentity>) {
