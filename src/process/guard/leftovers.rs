@@ -269,6 +269,8 @@ mod tests {
         assert_eq!(after, Leftovers::default(), "it is older than that run");
         assert!(child.try_wait().unwrap().is_none());
         let is_ours = |stray: &StrayProcess| stray.run == run;
+        // Waiting would close its input, on which it ends by itself.
+        let _input = child.stdin.take();
         // Reaped meanwhile, so that it is seen to be gone.
         let reaper = std::thread::spawn(move || child.wait().unwrap());
         let ended = kill_strays(&is_ours, Duration::from_secs(30)).unwrap();
