@@ -216,6 +216,7 @@ impl Run {
             branch,
             start: &start,
             shadow: &shadow,
+            kept: &["target".to_owned()],
         };
         self.pool().reuse(cleared, &fresh)
     }

@@ -100,31 +100,21 @@ impl ShadowRepo {
         self.copy_index(&from.index_path(), &self.index_path())
     }
 
-    /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files
-    /// are put back, files that `tree` does not have and no ignore rule of it names are removed;
-    /// build caches stay. The caller has saved everything before.
-    pub fn reset(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
+    /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files are
+    /// put back, and everything else goes, ignored files and repositories that were made there
+    /// included. Only the directories `kept`, relative to the root, stay as they are, as far as Git
+    /// ignores them. The caller has saved everything before.
+    pub fn reset(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
         self.forget_other_rules()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
-        self.in_tree(root, tree, ["clean", "-f", "-d", "-q"])?
-            .run()?;
-        self.remember(tree)
-    }
-
-    /// The same for a directory in which nobody works but `ai`: ignored files go, too, and
-    /// repositories that were made there. Only the directories `kept`, relative to the root, stay
-    /// as they are.
-    pub fn reset_alone(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<(), GitError> {
-        let _guard = self.guard()?;
-        self.forget()?;
-        self.forget_other_rules()?;
-        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
-            .arg(tree)
-            .run()?;
+        if !kept.is_empty() {
+            self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-q"])?
+                .run()?;
+        }
         let kept: Vec<String> = kept
             .iter()
             .map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/'))))

@@ -20,6 +20,7 @@ mod in_place;
 mod index;
 mod private;
 mod settings;
+mod submodules;
 
 pub use directory::ShadowRepo;
 

@@ -9,11 +9,16 @@ pub struct SnapshotLimits {
     pub file_bytes: u64,
 }
 
+impl SnapshotLimits {
+    /// The limits of a run.
+    pub const OF_A_RUN: Self = Self {
+        files: 20_000,
+        file_bytes: 50 << 20,
+    };
+}
+
 impl Default for SnapshotLimits {
     fn default() -> Self {
-        Self {
-            files: 20_000,
-            file_bytes: 50 << 20,
-        }
+        Self::OF_A_RUN
     }
 }

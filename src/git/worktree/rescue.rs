@@ -9,10 +9,11 @@ use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook, TreeReport};
 use crate::git::worktree::PoolLimits;
 use crate::git::worktree::{Slot, SlotInfo, SlotState, WorktreeError, WorktreePool, admin};
 
-/// No rescue may fail because there is much to save; a single file beyond this is left to a person.
+/// No rescue may fail because there is much to save. A file that is too large for a run is so here,
+/// too: it is moved aside, which costs nothing, where the next run would wait for a rescue of it.
 pub const RESCUE_LIMITS: SnapshotLimits = SnapshotLimits {
     files: 1_000_000,
-    file_bytes: 1 << 30,
+    ..SnapshotLimits::OF_A_RUN
 };
 
 /// Every rescue reference.

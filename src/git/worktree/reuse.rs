@@ -5,6 +5,7 @@
 //! then the branch, then the files, then the git directory. Until the last step HEAD is the old
 //! branch; a look after a crash finds a dirty slot and saves it again.
 
+use crate::base::fs;
 use crate::git::oid::Oid;
 use crate::git::repo::Head;
 use crate::git::shadow::ShadowRepo;
@@ -28,6 +29,9 @@ pub struct FreshSlot<'a> {
     pub start: &'a SlotStart,
     /// The shadow of the new run.
     pub shadow: &'a ShadowRepo,
+    /// Ignored directories that stay for the next run, relative to the root. Nothing else does that
+    /// Git ignores: what one task left there is no business of another's.
+    pub kept: &'a [String],
 }
 
 impl WorktreePool<'_> {
@@ -65,7 +69,7 @@ impl WorktreePool<'_> {
     ) -> Result<(), WorktreeError> {
         cleared.shadow.renew(self.repo, &slot.path)?;
         fresh.shadow.take_index(&cleared.shadow)?;
-        fresh.shadow.reset(&slot.path, tree)?;
+        fresh.shadow.reset(&slot.path, tree, fresh.kept)?;
         let look = fresh.shadow.snapshot(&TreeLook {
             root: &slot.path,
             base: tree,
@@ -74,6 +78,12 @@ impl WorktreePool<'_> {
             own: None,
             limits: UNLIMITED,
         })?;
+        for report in &look.reports {
+            // Git passes over them, and so does its cleaning.
+            if let TreeReport::Special { path, .. } = report {
+                fs::remove_file(&path.beneath(&slot.path))?;
+            }
+        }
         let left: Vec<_> = look.left_behind().cloned().collect();
         if !look.changed.is_empty() || !left.is_empty() {
             return Err(WorktreeError::NotClean {

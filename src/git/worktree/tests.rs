@@ -250,6 +250,15 @@ fn dirty_untracked_and_committed_work_is_saved_before_a_reuse() {
     run.write("README", "dirty\n");
     run.write("untracked/deep", "2");
     run.write("x.log", "ignored");
+    run.write("target/built", "ignored and kept");
+    run.write("src/target/built", "ignored");
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    for pipe in ["pipe", "src/pipe", "only-a-pipe/pipe"] {
+        let pipe = run.slot.path.join(pipe);
+        fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(run.slot.path.join("sock")).unwrap();
     fs::remove_file(run.slot.path.join("src/lib.rs")).unwrap();
     let rescued = run.rescue();
     let (reference, commit, files, tips) = saved(&rescued);
@@ -278,8 +287,16 @@ fn dirty_untracked_and_committed_work_is_saved_before_a_reuse() {
     let slot = run.reuse(again.cleared.unwrap(), "ai/t-2/1").unwrap();
     assert_eq!(
         run.agent_git(&["status", "--porcelain", "--ignored"]),
-        "!! x.log"
+        "!! target/",
+        "what one task left is no business of another's"
     );
+    let mut left: Vec<_> = fs::read_dir(&run.slot.path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, [".git", ".gitignore", "README", "src", "target"]);
+    assert!(!slot.path.join("src/pipe").exists() && !slot.path.join("src/target").exists());
     assert_eq!(slot.head(&run.repo).unwrap().commit(), Some(&run.base));
     assert!(!slot.path.join("untracked").exists() && slot.path.join("src/lib.rs").exists());
 }

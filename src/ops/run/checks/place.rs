@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::sandbox::Network;
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
@@ -36,6 +37,8 @@ pub struct CheckPlace {
     /// The links of the judged tree, relative to the root; looked for only where no sandbox keeps
     /// them from leading anywhere.
     pub(crate) links: Vec<PathBuf>,
+    /// Submodules of the judged tree that could not be laid out here.
+    pub(crate) missing: Vec<RepoPath>,
     /// Variables that name its ports.
     pub(crate) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
@@ -68,9 +71,8 @@ impl CheckPlace {
         let held = fs::lock(&own.join("place.lock"))?;
         let shadow = ShadowRepo::open(repo, &own.join("check.git"))?;
         let kept = &world.config.runs.check_keep;
-        let is_reset = root.is_dir()
-            && shadow.is_primed()
-            && shadow.reset_alone(&root, judged.tree, kept).is_ok();
+        let is_reset =
+            root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree, kept).is_ok();
         if !is_reset {
             let _alone = world
                 .disk_locks()
@@ -80,6 +82,12 @@ impl CheckPlace {
             fs::create_dir_all(&root)?;
             shadow.checkout(&root, judged.tree)?;
         }
+        let missing = match &world.location.main_root {
+            Some(checkout) if uses_submodules(checkout, repo) => {
+                shadow.fill_submodules(&root, checkout)?
+            }
+            _ => Vec::new(),
+        };
         renew_manifests(&root, MANIFEST_DEPTH)?;
         shadow.make_private_repository(repo, &root, &git_dir, judged.commit)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
@@ -94,10 +102,16 @@ impl CheckPlace {
             network: Network::On,
             tmp,
             links,
+            missing,
             ports,
             _held: held,
         })
     }
+}
+
+/// Tells without a process whether there can be submodules to lay out.
+fn uses_submodules(checkout: &Path, repo: &Repo) -> bool {
+    checkout.join(".gitmodules").exists() || repo.common_dir().join("modules").exists()
 }
 
 /// Takes the place `name` away; nobody works there but `ai`.

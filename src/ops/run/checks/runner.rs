@@ -14,6 +14,7 @@ use crate::domain::aftermath::{self, CheckEnd};
 use crate::domain::agent::Name;
 use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, CheckStatus};
 use crate::domain::process_end::ProcessEnd;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::task::Task;
 use crate::domain::verdict::Verification;
 use crate::ops::error::OpError;
@@ -172,12 +173,9 @@ pub fn run_checks(
             Some(why) => broken(plan, logs, why)?,
             None => {
                 let command = plan.command_text();
-                explained(
-                    run_one(&process, &confined, plan, logs)?,
-                    &command,
-                    leads.as_ref(),
-                    log_cap(world),
-                )?
+                let checked = run_one(&process, &confined, plan, logs)?;
+                let checked = explained(checked, &command, leads.as_ref(), log_cap(world))?;
+                without_submodules(checked, &place.missing)
             }
         };
         refuse_stopped(cancel, &format!("in check `{}`", checked.spec.name))?;
@@ -215,6 +213,17 @@ fn explained(
         };
     }
     Ok(checked)
+}
+
+/// Nor does one that failed where a submodule is missing.
+fn without_submodules(mut checked: Checked, missing: &[RepoPath]) -> Checked {
+    if let (CheckStatus::Failed, Some(first)) = (&checked.result.status, missing.first()) {
+        let why = format!(
+            "submodule {first} is not there: the commit that the tree names for it is in no submodule of the checkout"
+        );
+        checked.result.status = CheckStatus::Broken { why };
+    }
+    checked
 }
 
 /// Runs the project's setup command in the place, as in a fresh worktree. Returns why it did not

@@ -164,6 +164,7 @@ impl Making<'_> {
             branch: &self.run.branch,
             start: &self.start,
             shadow: self.shadow,
+            kept: &self.world.config.runs.caches,
         };
         match self.pool.reuse(cleared, &fresh) {
             Ok(slot) => Ok(Some(slot)),
