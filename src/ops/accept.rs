@@ -30,7 +30,8 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
-use crate::ops::run::step::verdict::policy_verdict;
+use crate::ops::run::step::leak::credentials_added;
+use crate::ops::run::step::verdict::{ChangeFacts, policy_verdict};
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
 use crate::ops::{evidence, failpoint, fit, testimony, trust};
@@ -195,7 +196,14 @@ impl Case<'_> {
             &self.task,
             &self.run,
             &self.changed()?,
-            stats.insertions + stats.deletions,
+            ChangeFacts {
+                lines: stats.insertions + stats.deletions,
+                credentials_added: credentials_added(
+                    &self.repo,
+                    self.world.redactor(),
+                    &self.changed()?,
+                )?,
+            },
         );
         redact_record(&mut record, self.world.redactor());
         if verdict == PolicyVerdict::Allow {

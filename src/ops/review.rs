@@ -16,6 +16,7 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::files::PATCH;
 use crate::ops::testimony::{self, Contradiction};
 use crate::ops::world::World;
+use crate::process::redact::Redactor;
 use crate::store::Tx;
 
 /// Largest file that is shown line by line, in bytes.
@@ -146,10 +147,11 @@ impl FileChange {
         }
     }
 
-    /// The difference as unified text.
-    pub fn text(&self) -> String {
+    /// The difference as unified text, without secrets: what is shown is copied and kept.
+    pub fn text(&self, redactor: &Redactor) -> String {
         let name = text::path_bytes(self.path.path.as_bytes());
         let text = format!("{}{}", self.sides(&name), self.lines(&name));
+        let text = redactor.redact_text(&text);
         match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!(
                 "{}\n(cut: the whole patch is in the run's {PATCH})\n",

@@ -2,7 +2,8 @@
 
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, PolicyLayer};
+use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
+use crate::policy::facts::Facts;
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
@@ -60,6 +61,25 @@ fn build() -> Result<Vec<PolicyRule>, BadPatterns> {
             ..blank()
         },
     ])
+}
+
+/// The answer to a change that brings the value of a credential: whatever a policy allows, a person
+/// looks at it, since what is once in the history of a repository stays known.
+pub(super) fn credentials_in_change(facts: &Facts) -> Option<MatchedRule> {
+    if facts.credentials_added.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = facts.credentials_added.iter().map(String::as_str).collect();
+    Some(MatchedRule {
+        layer: PolicyLayer::BuiltIn,
+        rule: "built-in.credential-in-change".to_owned(),
+        effect: Effect::RequireApproval,
+        reason: format!(
+            "the change holds the value of a credential: {}",
+            names.join(", ")
+        ),
+        path: None,
+    })
 }
 
 fn only(actions: &[Action]) -> Vec<ActionPattern> {

@@ -9,6 +9,7 @@ use crate::domain::action::{Action, Nature};
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::{Decision, Effect, MatchedRule, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
+use crate::policy::builtin;
 use crate::policy::model::{PolicyState, Unreadable};
 use crate::policy::rule::{PolicyRule, RuleAnswer};
 use std::cmp::Reverse;
@@ -58,6 +59,7 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
     if coverage.has_gap() {
         matched.push(default_answer(state));
     }
+    matched.extend(builtin::credentials_in_change(request.facts));
     if let Some(policy) = state.loaded() {
         matched.extend(policy.limits.exceeded(request.action, request.facts));
     }

@@ -4,6 +4,7 @@
 use crate::base::hash;
 use crate::domain::path_pattern::CaseMode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Measured facts; `None` is "not measured", which a limit on it takes for a reason to deny where
 /// the limit is due.
@@ -20,6 +21,9 @@ pub struct Facts {
     pub diff_lines: Option<u64>,
     /// Changed files.
     pub diff_files: Option<u64>,
+    /// The credentials whose value a changed file holds that did not hold it before, by their names.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub credentials_added: BTreeSet<String>,
 }
 
 impl Facts {
@@ -57,6 +61,10 @@ mod tests {
             },
             Facts {
                 diff_files: Some(0),
+                ..base.clone()
+            },
+            Facts {
+                credentials_added: BTreeSet::from(["work".to_owned()]),
                 ..base.clone()
             },
         ];

@@ -98,7 +98,7 @@ fn a_named_credential_reaches_its_agent_and_no_file() {
         let outcome = run(command
             .env("WORK_KEY_OF_MINE", ENV_SECRET)
             .env("AI_SANDBOX", sandbox));
-        assert_eq!(outcome.code, Some(0), "{outcome}");
+        assert_eq!(outcome.code, Some(8), "{outcome}");
         assert_eq!(
             found_in(&outcome.to_string(), &[ENV_SECRET, FILE_SECRET]),
             [""; 0]
@@ -283,7 +283,7 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
         ],
     );
     let outcome = scene.run(&id);
-    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(outcome.code, Some(8), "{outcome}");
     let names = |id: &str| scene.git(&["ls-tree", "-r", "--name-only", &format!("ai/{id}/1")]);
     snapshot!(names(&id), @"
     .ai/.gitignore
@@ -342,4 +342,46 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
     README.md
     work.txt
     ");
+}
+
+#[test]
+fn a_change_that_holds_a_credential_waits_for_a_person() {
+    let scene = Scene::new()
+        .check("true")
+        .policy("version: 1\ndefault: allow\n")
+        .file(".ai/credentials.yaml", FILE)
+        .file("old.env", format!("KEY={ENV_SECRET}\n"))
+        .agent(Agent::new(
+            "fake",
+            "cat >/dev/null; printf %s \"$ANTHROPIC_API_KEY\" | base64 > in.txt; echo more >> old.env",
+        ).file("credentials: [work]\n"))
+        .build();
+    let within = |args: &[&str]| run(scene.ai_command(args).env("WORK_KEY_OF_MINE", ENV_SECRET));
+    let id = scene.task("Configure it", &[]);
+    snapshot!(within(&["run", &id]), @"
+    exit: 8
+    ----- stdout -----
+    [RUN]  needs_approval  review
+      checks passed on this tree; the policy wants a person's yes first: the change holds the value of a credential: WORK_KEY_OF_MINE
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: true
+    check unit: passed
+    warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
+    look at it with `ai review [TASK]`; `ai accept [TASK]` names the decision that waits for your yes
+    ");
+    let refused = within(&["accept", &id]);
+    assert_eq!(refused.code, Some(8), "{refused}");
+    let mut words = refused
+        .stderr
+        .split(|c: char| c.is_whitespace() || c == '`');
+    let decision = words.find(|word| word.starts_with("d-")).unwrap();
+    let review = within(&["review", &id]).stdout;
+    assert_eq!(
+        found_in(&review, &[ENV_SECRET, "ZW43LXMzY3IzdC12YWx1ZS1B"]),
+        [""; 0]
+    );
+    assert_eq!(within(&["policy", "approve", decision]).code, Some(0));
+    assert_eq!(within(&["accept", &id]).code, Some(0));
 }

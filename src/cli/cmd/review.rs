@@ -12,6 +12,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{Destination, destination};
+use crate::process::redact::Redactor;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -27,10 +28,12 @@ pub(in crate::cli) struct ReviewArgs {
 pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     let review = store.read(|tx| review::load(tx, &args.id))?;
+    let world = context.world()?;
+    let redactor = world.redactor();
     let changes = if args.no_diff {
         Vec::new()
     } else {
-        review::changes(&context.world()?, &review.run)?
+        review::changes(&world, &review.run)?
     };
     if context.ui.json() {
         let files: Vec<_> = changes
@@ -38,7 +41,7 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
             .map(|c| ReviewedFile {
                 path: c.path.path.to_string(),
                 change: c.path.change,
-                diff: c.text(),
+                diff: c.text(redactor),
             })
             .collect();
         context.ui.object(&ReviewAnswer {
@@ -52,7 +55,7 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
     }
     let goes = destination(&context.workspace.config()?.accept, &review.run);
     context.ui.print(&head(&review, &goes));
-    show_changes(&changes, context);
+    show_changes(&changes, redactor, context);
     Ok(exit::OK)
 }
 
@@ -155,11 +158,11 @@ fn head(review: &Review, goes: &Destination) -> String {
     out
 }
 
-fn show_changes(changes: &[FileChange], context: &mut Context) {
+fn show_changes(changes: &[FileChange], redactor: &Redactor, context: &mut Context) {
     let colour = std::io::stdout().is_terminal() && env::text("NO_COLOR").is_none();
     for change in changes {
         context.ui.line("");
-        for line in change.text().lines() {
+        for line in change.text(redactor).lines() {
             let shown = multi_line(line);
             let more = match (colour, line.as_bytes().first()) {
                 (true, Some(b'+')) => context.ui.line(&format!("\u{1b}[32m{shown}\u{1b}[0m")),

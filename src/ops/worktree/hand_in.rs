@@ -240,7 +240,7 @@ impl HandIn<'_> {
             &live.started.task,
             &live.started.run,
             &taken.changed,
-            0,
+            verdict::ChangeFacts::default(),
         );
         redact_record(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {

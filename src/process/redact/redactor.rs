@@ -1,5 +1,6 @@
 //! The redactor: takes secrets out of texts and streams.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,6 +33,17 @@ impl Redactor {
     /// Redacts a text: a title, a note, a message.
     pub fn redact_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
+    }
+
+    /// True where it looks for values, not only for shapes.
+    pub fn knows_values(&self) -> bool {
+        self.rules.knows_values()
+    }
+
+    /// The names of the given secrets whose values stand in the bytes, in any form in which they
+    /// travel. Shapes do not count: an example of a token is no secret.
+    pub fn known_values_in(&self, bytes: &[u8]) -> BTreeSet<String> {
+        self.rules.known_values_in(bytes)
     }
 
     /// Starts on a stream.

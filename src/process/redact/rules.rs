@@ -59,6 +59,31 @@ impl RedactRules {
         self.all.len()
     }
 
+    /// True where values are known, not only shapes.
+    pub fn knows_values(&self) -> bool {
+        self.all.iter().any(RedactRule::is_known_value)
+    }
+
+    /// The names of the known values that stand somewhere in a whole text.
+    pub fn known_values_in(&self, text: &[u8]) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut from = 0;
+        while let Some(at) = self.next_candidate(text, from) {
+            // What stands before a known value does not matter.
+            let judgement = self.judge(
+                &text[at..],
+                [0; 3],
+                RuleScope::KnownValues,
+                TextRest::IsOver,
+            );
+            if let PositionJudgement::Secret { kind, .. } = judgement {
+                found.insert(kind.to_owned());
+            }
+            from = at + 1;
+        }
+        found
+    }
+
     /// The next position from `from` at which a rule may begin.
     pub fn next_candidate(&self, bytes: &[u8], from: usize) -> Option<usize> {
         let rest = bytes.get(from..)?;

@@ -5,6 +5,7 @@ pub mod checkout;
 pub mod checks;
 pub mod claim;
 pub mod evidence;
+pub mod leak;
 pub mod prompt;
 pub mod provision;
 pub mod snapshot;

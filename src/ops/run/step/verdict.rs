@@ -1,5 +1,7 @@
 //! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
 
+use std::collections::BTreeSet;
+
 use crate::base::text::counted;
 use crate::domain::action::Action;
 use crate::domain::aftermath::{
@@ -13,6 +15,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
 use crate::ops::run::step::evidence;
+use crate::ops::run::step::leak::credentials_added;
 
 use crate::base::text::{one_line, path_bytes};
 use crate::domain::budget::RunUsage;
@@ -230,7 +233,11 @@ fn judge_all(
 ) -> Result<RunVerdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
     let lines = found.stats.insertions + found.stats.deletions;
-    let (mut policy, mut decision) = policy_verdict(cx, task, run, &found.changed, lines);
+    let size = ChangeFacts {
+        lines,
+        credentials_added: credentials_added(live.repo, live.world.redactor(), &found.changed)?,
+    };
+    let (mut policy, mut decision) = policy_verdict(cx, task, run, &found.changed, size);
     redact_record(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
         policy = policy.approved();
@@ -395,20 +402,30 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     }
 }
 
+/// What was measured of a change, beside its paths.
+#[derive(Debug, Default)]
+pub struct ChangeFacts {
+    /// Lines, added plus removed.
+    pub lines: u64,
+    /// The credentials whose values it adds, by their names.
+    pub credentials_added: BTreeSet<String>,
+}
+
 /// Asks the policy about the [changed paths](ChangedPath), with its record.
 pub fn policy_verdict(
     cx: &Cx,
     task: &Task,
     run: &Run,
     changed: &[ChangedPath],
-    lines: u64,
+    size: ChangeFacts,
 ) -> (PolicyVerdict, DecisionRecord) {
     let mut question = Question::on_task(Action::RunFinish, task);
     question.resource.run = Some(run.id.to_string());
     question.resource.patterns.clear();
     question.resource.paths = changed.iter().map(|c| c.path.clone()).collect();
     question.facts.diff_files = Some(changed.len() as u64);
-    question.facts.diff_lines = Some(lines);
+    question.facts.diff_lines = Some(size.lines);
+    question.facts.credentials_added = size.credentials_added;
     let record = ask::answer(cx, &question);
     (PolicyVerdict::of(record.effect), record)
 }

@@ -1,0 +1,47 @@
+//! The look for credentials in a change: values that a changed file holds now and did not hold
+//! before, or that its name brings. Encrypted or compressed ones are not found, as nowhere else.
+
+use std::collections::BTreeSet;
+
+use crate::git::Repo;
+use crate::git::diff::{ChangeSide, ChangedPath};
+use crate::ops::error::OpError;
+use crate::process::redact::Redactor;
+
+/// The mode of a submodule, whose sides are commits and no content.
+const SUBMODULE: u32 = 0o160_000;
+
+/// The names of the credentials whose values the change adds to a file.
+pub(crate) fn credentials_added(
+    repo: &Repo,
+    redactor: &Redactor,
+    changed: &[ChangedPath],
+) -> Result<BTreeSet<String>, OpError> {
+    let mut added = BTreeSet::new();
+    if !redactor.knows_values() {
+        return Ok(added);
+    }
+    for path in changed {
+        if path.old.is_none() {
+            added.extend(redactor.known_values_in(path.path.as_bytes()));
+        }
+        let now = held(repo, redactor, path.new.as_ref())?;
+        if now.is_empty() {
+            continue;
+        }
+        let before = held(repo, redactor, path.old.as_ref())?;
+        added.extend(now.difference(&before).cloned());
+    }
+    Ok(added)
+}
+
+fn held(
+    repo: &Repo,
+    redactor: &Redactor,
+    side: Option<&ChangeSide>,
+) -> Result<BTreeSet<String>, OpError> {
+    match side.filter(|side| side.mode != SUBMODULE) {
+        Some(side) => Ok(redactor.known_values_in(&repo.blob(&side.oid)?)),
+        None => Ok(BTreeSet::new()),
+    }
+}
