@@ -30,8 +30,8 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
-use crate::ops::run::step::leak::credentials_added;
-use crate::ops::run::step::verdict::{ChangeFacts, policy_verdict};
+use crate::ops::run::step::leak::ChangeFacts;
+use crate::ops::run::step::verdict::policy_verdict;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
 use crate::ops::{evidence, failpoint, fit, testimony, trust};
@@ -190,21 +190,10 @@ impl Case<'_> {
         let cx = self
             .world
             .cx_as(&self.world.checkout_policy(), self.agent()?)?;
-        let stats = self.stats()?;
-        let (verdict, mut record) = policy_verdict(
-            &cx,
-            &self.task,
-            &self.run,
-            &self.changed()?,
-            ChangeFacts {
-                lines: stats.insertions + stats.deletions,
-                credentials_added: credentials_added(
-                    &self.repo,
-                    self.world.redactor(),
-                    &self.changed()?,
-                )?,
-            },
-        );
+        let changed = self.changed()?;
+        let size =
+            ChangeFacts::measure(&self.repo, self.world.redactor(), &changed, self.stats()?)?;
+        let (verdict, mut record) = policy_verdict(&cx, &self.task, &self.run, &changed, size);
         redact_record(&mut record, self.world.redactor());
         if verdict == PolicyVerdict::Allow {
             return Ok(None);

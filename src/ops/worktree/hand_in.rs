@@ -31,6 +31,7 @@ use crate::ops::run::model::{
 use crate::ops::run::recovery::ending;
 use crate::ops::run::recovery::liveness::this_process;
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::{snapshot, verdict};
 use crate::ops::scrub::redact_record;
 use crate::ops::signals::Signals;
@@ -240,7 +241,7 @@ impl HandIn<'_> {
             &live.started.task,
             &live.started.run,
             &taken.changed,
-            verdict::ChangeFacts::default(),
+            ChangeFacts::default(),
         );
         redact_record(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {

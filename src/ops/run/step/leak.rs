@@ -4,15 +4,39 @@
 use std::collections::BTreeSet;
 
 use crate::git::Repo;
-use crate::git::diff::{ChangeSide, ChangedPath};
+use crate::git::diff::{ChangeSide, ChangedPath, DiffStats};
 use crate::ops::error::OpError;
 use crate::process::redact::Redactor;
 
 /// The mode of a submodule, whose sides are commits and no content.
 const SUBMODULE: u32 = 0o160_000;
 
+/// What was measured of a change, beside its paths.
+#[derive(Debug, Default)]
+pub struct ChangeFacts {
+    /// Lines, added plus removed.
+    pub lines: u64,
+    /// The credentials whose values it adds, by their names.
+    pub credentials_added: BTreeSet<String>,
+}
+
+impl ChangeFacts {
+    /// Measures a change of this size.
+    pub fn measure(
+        repo: &Repo,
+        redactor: &Redactor,
+        changed: &[ChangedPath],
+        size: DiffStats,
+    ) -> Result<ChangeFacts, OpError> {
+        Ok(ChangeFacts {
+            lines: size.insertions + size.deletions,
+            credentials_added: credentials_added(repo, redactor, changed)?,
+        })
+    }
+}
+
 /// The names of the credentials whose values the change adds to a file.
-pub(crate) fn credentials_added(
+fn credentials_added(
     repo: &Repo,
     redactor: &Redactor,
     changed: &[ChangedPath],

@@ -1,7 +1,5 @@
 //! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
 
-use std::collections::BTreeSet;
-
 use crate::base::text::counted;
 use crate::domain::action::Action;
 use crate::domain::aftermath::{
@@ -15,7 +13,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
 use crate::ops::run::step::evidence;
-use crate::ops::run::step::leak::credentials_added;
+use crate::ops::run::step::leak::ChangeFacts;
 
 use crate::base::text::{one_line, path_bytes};
 use crate::domain::budget::RunUsage;
@@ -232,11 +230,12 @@ fn judge_all(
     found: &Findings,
 ) -> Result<RunVerdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
-    let lines = found.stats.insertions + found.stats.deletions;
-    let size = ChangeFacts {
-        lines,
-        credentials_added: credentials_added(live.repo, live.world.redactor(), &found.changed)?,
-    };
+    let size = ChangeFacts::measure(
+        live.repo,
+        live.world.redactor(),
+        &found.changed,
+        found.stats,
+    )?;
     let (mut policy, mut decision) = policy_verdict(cx, task, run, &found.changed, size);
     redact_record(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
@@ -400,15 +399,6 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
             source: Box::new(error),
         }),
     }
-}
-
-/// What was measured of a change, beside its paths.
-#[derive(Debug, Default)]
-pub struct ChangeFacts {
-    /// Lines, added plus removed.
-    pub lines: u64,
-    /// The credentials whose values it adds, by their names.
-    pub credentials_added: BTreeSet<String>,
 }
 
 /// Asks the policy about the [changed paths](ChangedPath), with its record.
