@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::ecosystems::tools;
 use crate::sandbox::{layers, modes};
 use crate::snapshot;
 use crate::support::runs::GOOD;
@@ -38,6 +39,7 @@ fn project(dir: &str, check: &str) -> Sandbox {
 fn environment(scene: &Sandbox, path: &Path) -> PathBuf {
     let made = run(scene
         .command("python3")
+        .env("PATH", tools::path_with(&["python3"]))
         .args(["-m", "venv", "--without-pip"])
         .arg(path));
     assert_eq!(
@@ -61,7 +63,7 @@ fn judged(scene: &Sandbox, environment: &Path, mode: &str) -> (Outcome, String, 
     let path = format!(
         "{}:{}",
         environment.join("bin").display(),
-        std::env::var("PATH").unwrap()
+        tools::path_with(&["python3"]).to_str().unwrap()
     );
     let mut command = scene.ai_command(&["run", &id]);
     command

@@ -12,4 +12,4 @@ mod matrix;
 mod node;
 mod python;
 mod rust;
-mod tools;
+pub(crate) mod tools;

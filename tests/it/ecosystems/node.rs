@@ -20,7 +20,7 @@ fn with_a_dependency(programs: &[&str]) -> Project {
         (".gitignore", "node_modules/\n.pnpm-store/\n"),
         (
             "package.json",
-            r#"{"name": "app", "version": "1.0.0", "private": true, "scripts": {"test": "node --test"}}"#,
+            r#"{"name": "app", "version": "1.0.0", "private": true, "scripts": {"test": "node app.test.js"}}"#,
         ),
         ("app.test.js", TEST),
     ];
@@ -78,7 +78,7 @@ fn node_with_workspaces() {
         ),
         (
             "packages/a/package.json",
-            r#"{"name": "a", "version": "1.0.0", "scripts": {"test": "node --test"}, "dependencies": {"adder": "1.0.0"}}"#,
+            r#"{"name": "a", "version": "1.0.0", "scripts": {"test": "node a.test.js"}, "dependencies": {"adder": "1.0.0"}}"#,
         ),
         ("packages/a/a.test.js", TEST),
         ("packages/b/package.json", ADDER),

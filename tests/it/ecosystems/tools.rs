@@ -1,10 +1,12 @@
 //! The tools of the machine as the projects of a scene see them: the programs themselves. The
 //! wrappers of version managers look for their settings in a home that a scene has not.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::support::text_once;
 
 /// Where `make setup` has put what is no package of the system.
 pub fn installed() -> PathBuf {
@@ -59,8 +61,14 @@ fn home_of(program: &str) -> Option<PathBuf> {
     }
 }
 
-/// The path that a program prints.
+/// The path that a program prints; asked once, since some of them take their time.
 fn said(program: &str, args: &[&str]) -> PathBuf {
+    PathBuf::from(text_once(&format!("home-of-{program}"), || {
+        asked(program, args)
+    }))
+}
+
+fn asked(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).current_dir("/").output();
     let output = output.unwrap_or_else(|e| panic!("`{program}`: {e}: run `make setup`"));
     assert!(
@@ -68,9 +76,8 @@ fn said(program: &str, args: &[&str]) -> PathBuf {
         "`{program}` {args:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
-        output.stdout.trim_ascii_end(),
-    ))
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.trim_end().to_owned()
 }
 
 fn is_program(path: &Path) -> bool {

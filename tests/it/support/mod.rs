@@ -11,6 +11,7 @@
 //! - [`runs`]: commands in the background, and looks at everything that a run may leave.
 //! - [`Transcript`]: several commands with all that came of them, for one snapshot.
 //! - [`markdown`] and [`story`]: the pages of this project, and replaying their commands.
+//! - [`once`](once()): what all tests of a run share, made by the first that wants it.
 //! - [`poll`]: waiting for something that no event announces. The only place where a test may
 //!   sleep.
 #![allow(
@@ -22,6 +23,7 @@
 mod cmd;
 mod git;
 pub mod markdown;
+mod once;
 pub mod poll;
 pub mod runs;
 mod sandbox;
@@ -30,5 +32,6 @@ pub mod story;
 mod tree;
 
 pub use cmd::{Outcome, Transcript, heed_the_switch, mask, mask_also, run, run_with_input, sorted};
+pub use once::{once, text_once};
 pub use sandbox::Sandbox;
-pub use tree::tree;
+pub use tree::{copy_tree, tree};

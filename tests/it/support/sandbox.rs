@@ -8,18 +8,17 @@ use rustix::fs::StatVfsMountFlags;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Outcome, cmd};
+use super::{Outcome, cmd, copy_tree, once};
 
 /// The author's and committer's date of every commit.
 const DATE: &str = "1700000000 +0000";
 
 /// Scenes of these modules stand on the disk: in a real sandbox `/dev` is the sandbox's own, and what
 /// is killed or crowded there should wait for a real disk.
-const ON_DISK: [&str; 13] = [
+const ON_DISK: [&str; 12] = [
     "contention",
     "credentials",
     "ecosystems",
-    "in_place",
     "places",
     "places_python",
     "quick_start",
@@ -30,6 +29,8 @@ const ON_DISK: [&str; 13] = [
     "store",
     "torture",
 ];
+/// Likewise single tests of other modules.
+const TESTS_ON_DISK: [&str; 1] = ["in_place::in_a_sandbox_git_and_the_settings_are_out_of_reach"];
 const MEMORY: &str = "/dev/shm";
 /// More than all tests at once have ever needed.
 const ROOM: u64 = 4 << 30;
@@ -39,18 +40,21 @@ const ROOM: u64 = 4 << 30;
 fn place() -> PathBuf {
     // The thread of a test has its name.
     let thread = std::thread::current();
-    let module = thread.name().and_then(|name| name.split_once("::"));
+    let test = thread.name().unwrap_or_default();
+    let is_on_disk = TESTS_ON_DISK.iter().any(|other| *other == test)
+        || test
+            .split_once("::")
+            .is_none_or(|(module, _)| ON_DISK.iter().any(|other| *other == module));
     let has_room = || {
         rustix::fs::statvfs(MEMORY).is_ok_and(|memory| {
             (memory.f_flag & StatVfsMountFlags::NOEXEC).is_empty()
                 && memory.f_bavail * memory.f_frsize >= ROOM
         })
     };
-    match module {
-        Some((module, _)) if ON_DISK.iter().all(|other| *other != module) && has_room() => {
-            MEMORY.into()
-        }
-        _ => std::env::temp_dir(),
+    if !is_on_disk && has_room() {
+        MEMORY.into()
+    } else {
+        std::env::temp_dir()
     }
 }
 
@@ -75,10 +79,21 @@ impl Sandbox {
     /// A repository on branch `main` with one commit.
     pub fn repository() -> Sandbox {
         let sandbox = Sandbox::empty();
-        sandbox.git(&["init", "-q", "-b", "main"]);
-        sandbox.keep_git_quiet();
-        sandbox.write("README.md", "A project.\n");
-        sandbox.commit("first");
+        let first = once("repository", |path| {
+            let made = Sandbox::empty();
+            made.git(&["init", "-q", "-b", "main"]);
+            made.keep_git_quiet();
+            made.write("README.md", "A project.\n");
+            made.commit("first");
+            // A dozen samples that nobody reads, copied for each scene.
+            let hooks = made.root().join(".git/hooks");
+            std::fs::remove_dir_all(&hooks).unwrap();
+            std::fs::create_dir(&hooks).unwrap();
+            copy_tree(&made.root(), path);
+        });
+        copy_tree(&first, &sandbox.root());
+        // The index knows the files of the copy as those of the first.
+        sandbox.git(&["update-index", "-q", "--refresh"]);
         sandbox
     }
 

@@ -33,3 +33,22 @@ pub fn tree(root: &Path, wanted: impl Fn(&Path) -> bool) -> BTreeMap<PathBuf, St
     }
     found
 }
+
+/// Copies a directory with all that is in it: modes stay, and links with what they say.
+pub fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        let meta = std::fs::symlink_metadata(&from).unwrap();
+        if meta.is_dir() {
+            copy_tree(&from, &to);
+        } else if meta.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(&from).unwrap(), &to).unwrap();
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
