@@ -21,6 +21,23 @@ pub struct DiffStats {
     pub binary: u64,
 }
 
+impl DiffStats {
+    /// Adds a line of `--numstat`; none where it is not of that form.
+    fn add(&mut self, line: &[u8]) -> Option<()> {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.splitn(3, '\t');
+        let (added, removed) = (words.next()?, words.next()?);
+        self.files += 1;
+        if added == "-" {
+            self.binary += 1;
+            return Some(());
+        }
+        self.insertions += added.parse::<u64>().ok()?;
+        self.deletions += removed.parse::<u64>().ok()?;
+        Some(())
+    }
+}
+
 /// A patch as text. Binary files stand in it as a line with both object names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
@@ -62,6 +79,44 @@ impl ShadowRepo {
         })
     }
 
+    /// The patch and its counts, of one process.
+    pub fn patch_and_stats(
+        &self,
+        old: &Oid,
+        new: &Oid,
+        cap: usize,
+    ) -> Result<(Patch, DiffStats), GitError> {
+        const COUNTS_CAP: usize = 32 << 20;
+        let out = self
+            .objects(["diff-tree", "--numstat", "-p", "--unified=3"])
+            .args(PINNED)
+            .arg(old)
+            .arg(new)
+            .cap(cap + COUNTS_CAP, Overflow::Truncate)
+            .run()?;
+        // A line of counts each, with the name in one line, then an empty line, then the patch.
+        let mut stats = DiffStats::default();
+        let mut rest = &out.stdout[..];
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            if line.is_empty() {
+                let text = rest[..rest.len().min(cap)].to_vec();
+                let truncated = out.truncated || text.len() < rest.len();
+                return Ok((Patch { text, truncated }, stats));
+            }
+            stats.add(line).ok_or_else(|| GitError::Unparsable {
+                argv: out.argv.clone(),
+                what: "a line count".into(),
+            })?;
+        }
+        if out.truncated {
+            return Ok((self.patch(old, new, cap)?, self.stats(old, new)?));
+        }
+        let (text, truncated) = (Vec::new(), false);
+        Ok((Patch { text, truncated }, stats))
+    }
+
     /// Counts files and lines between two trees or commits.
     pub fn stats(&self, old: &Oid, new: &Oid) -> Result<DiffStats, GitError> {
         let out = self
@@ -73,20 +128,7 @@ impl ShadowRepo {
         let mut stats = DiffStats::default();
         let mut fields = NulFields::of(&out);
         while let Some(line) = fields.next() {
-            let line = String::from_utf8_lossy(line);
-            let mut words = line.splitn(3, '\t');
-            let (added, removed) = (
-                words.next().unwrap_or_default(),
-                words.next().unwrap_or_default(),
-            );
-            stats.files += 1;
-            if added == "-" {
-                stats.binary += 1;
-                continue;
-            }
-            let count = |word: &str| word.parse::<u64>().map_err(|_| fields.bad("a line count"));
-            stats.insertions += count(added)?;
-            stats.deletions += count(removed)?;
+            stats.add(line).ok_or_else(|| fields.bad("a line count"))?;
         }
         Ok(stats)
     }

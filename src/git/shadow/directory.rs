@@ -44,7 +44,7 @@ impl ShadowRepo {
         for part in ["objects", "refs", "info"] {
             fs::create_dir_all(&dir.join(part))?;
         }
-        settings::write(repo, dir)?;
+        settings::write(repo, dir, &settings::data_settings(repo)?)?;
         fs::write_atomic(&dir.join("HEAD"), b"ref: refs/heads/none\n")?;
         Ok(shadow)
     }
@@ -64,13 +64,14 @@ impl ShadowRepo {
     /// saved everything before.
     pub fn renew(&self, repo: &Repo, root: &Path) -> Result<(), GitError> {
         let _guard = self.guard()?;
+        let wanted = settings::data_settings(repo)?;
         let other_part = || -> Result<bool, GitError> {
-            Ok(settings::cone(&self.dir)? != settings::wanted_cone(repo)?)
+            Ok(settings::cone(&self.dir)? != settings::wanted_cone(repo, &wanted)?)
         };
         if self.is_primed() && (self.has_left_out() || other_part()?) {
             self.take_down(root)?;
         }
-        settings::write(repo, &self.dir)
+        settings::write(repo, &self.dir, &wanted)
     }
 
     fn at(repo: &Repo, dir: &Path) -> Self {

@@ -36,10 +36,12 @@ const OWN_EXCLUDES: &str = "/.ai/state\n/.ai/worktrees\n";
 /// Rule files larger than this are refused.
 const RULES_CAP: u64 = 4 << 20;
 
+/// The copied keys with their values.
+pub(super) struct DataSettings(Vec<(String, String)>);
+
 /// Writes configuration and rule files into the shadow directory.
-pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
-    let settings = data_settings(repo)?;
-    fs::write_atomic(&dir.join("config"), config_text(repo, &settings).as_bytes())?;
+pub(super) fn write(repo: &Repo, dir: &Path, settings: &DataSettings) -> Result<(), GitError> {
+    fs::write_atomic(&dir.join("config"), config_text(repo, settings).as_bytes())?;
     let main_info = repo.common_dir().join("info");
     let mut excludes = read_rules(&main_info.join("exclude"))?.unwrap_or_default();
     excludes.extend_from_slice(b"\n");
@@ -67,8 +69,8 @@ pub(super) fn cone(dir: &Path) -> Result<SparseCone, GitError> {
 }
 
 /// The cone that the repository has now.
-pub(super) fn wanted_cone(repo: &Repo) -> Result<SparseCone, GitError> {
-    let config = config_text(repo, &data_settings(repo)?);
+pub(super) fn wanted_cone(repo: &Repo, settings: &DataSettings) -> Result<SparseCone, GitError> {
+    let config = config_text(repo, settings);
     Ok((
         sparse_lines(&config),
         read_rules(&repo.common_dir().join("info/sparse-checkout"))?,
@@ -93,7 +95,7 @@ fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
 
 /// The values of the copied keys, last one wins: the repository's, else the user's, so that they
 /// hold where no configuration of the user is read. Listing configuration runs nothing.
-fn data_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
+pub(super) fn data_settings(repo: &Repo) -> Result<DataSettings, GitError> {
     let out = repo
         .git()
         .command(["config", "--list", "-z", "--show-scope"])
@@ -114,16 +116,16 @@ fn data_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
             found.push((key.to_owned(), value.to_owned()));
         }
     }
-    Ok(found)
+    Ok(DataSettings(found))
 }
 
-fn config_text(repo: &Repo, settings: &[(String, String)]) -> String {
+fn config_text(repo: &Repo, settings: &DataSettings) -> String {
     let format = repo.format().objects;
     let mut text = String::from("[core]\n\trepositoryformatversion = 1\n\tbare = true\n");
     // Content is flushed before anything refers to it; the batch method makes that one flush a
     // command.
     text.push_str("\tfsync = committed\n\tfsyncMethod = batch\n\tsplitIndex = false\n\tuntrackedCache = false\n");
-    for (key, value) in settings {
+    for (key, value) in &settings.0 {
         let name = key.trim_start_matches("core.");
         let _ = writeln!(
             text,

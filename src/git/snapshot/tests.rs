@@ -163,6 +163,24 @@ fn paths_are_bytes() {
         .patch(&run.base_tree, &snapshot.tree, 1 << 20)
         .unwrap();
     assert!(!patch.truncated && patch.text.starts_with(b"diff --git a/"));
+    let stats = run.shadow.stats(&run.base_tree, &snapshot.tree).unwrap();
+    let both = run
+        .shadow
+        .patch_and_stats(&run.base_tree, &snapshot.tree, 1 << 20);
+    assert_eq!(both.unwrap(), (patch.clone(), stats));
+    let nothing = run
+        .shadow
+        .patch_and_stats(&snapshot.tree, &snapshot.tree, 1)
+        .unwrap();
+    assert_eq!((nothing.0.text.len(), nothing.1), (0, Default::default()));
+    let cut = run
+        .shadow
+        .patch_and_stats(&run.base_tree, &snapshot.tree, 10)
+        .unwrap();
+    assert_eq!(
+        (&cut.0.text[..], cut.0.truncated, cut.1),
+        (&patch.text[..10], true, stats)
+    );
     assert_eq!(
         run.shadow
             .stats(&run.base_tree, &snapshot.tree)

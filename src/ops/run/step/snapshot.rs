@@ -173,8 +173,7 @@ pub(crate) fn write_patch(
     shadow: &ShadowRepo,
     sealed: &Sealed,
 ) -> Result<(Written, DiffStats), OpError> {
-    let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)?;
-    let stats = shadow.stats(&sealed.base_tree, &sealed.tree)?;
+    let (patch, stats) = shadow.patch_and_stats(&sealed.base_tree, &sealed.tree, PATCH_CAP)?;
     let file = live.files.patch();
     let shown = live.world.redactor().redact(&patch.text);
     fs::write_private(&file, &shown)?;
