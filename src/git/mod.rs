@@ -14,6 +14,7 @@ pub mod diff;
 pub mod discover;
 pub mod error;
 pub mod format;
+pub mod locks;
 pub mod merge;
 pub mod oid;
 pub mod outside;

@@ -34,7 +34,7 @@ use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict::policy_verdict;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
-use crate::ops::{evidence, failpoint, fit, testimony, trust};
+use crate::ops::{evidence, failpoint, fit, landing, testimony, trust};
 use crate::store::Store;
 use crate::store::Tx;
 
@@ -109,7 +109,7 @@ pub fn accept(
     case.refuse_moved()?;
     case.refuse_tampered(store)?;
     let approved = case.ask_policy(store)?;
-    case.go(store, approved.as_deref())
+    landing::with_patience(&case.task, || case.go(store, approved.as_deref()))
 }
 
 /// A run that works in the checkout itself puts back what it found there; nothing may land beneath
@@ -262,8 +262,8 @@ impl Case<'_> {
         let updated = match &landing {
             Landing::Move(plan) => {
                 let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
-                let pools = self.world.places.pools();
-                let landed = merge::land(&self.repo, &self.shadow, &pools, plan, &log);
+                let on = (&self.repo, &self.shadow);
+                let landed = landing::land(self.world, store, on, (plan, &log))?;
                 landed.map_err(|error| self.not_landed(error))?.updated
             }
             Landing::Stay | Landing::Already(_) => None,

@@ -7,7 +7,7 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 #[cfg(feature = "test-fakes")]
-pub const STEPS: [&str; 17] = [
+pub const STEPS: [&str; 20] = [
     "claimed",
     "worktree",
     "prompt",
@@ -23,6 +23,9 @@ pub const STEPS: [&str; 17] = [
     "checkout-index",
     "checkout-back",
     "accept-intent",
+    "accept-locked",
+    "accept-files",
+    "accept-index",
     "accept-merged",
     "accept-done",
 ];

@@ -27,6 +27,7 @@ pub mod gates;
 pub mod health;
 pub mod import;
 pub mod init;
+pub(crate) mod landing;
 pub mod lease;
 pub mod lock;
 pub mod log;

@@ -1,7 +1,7 @@
 //! Accepting work: what lands, where, on which proof, and what is refused.
 
 use crate::snapshot;
-use crate::support::runs::{CONFIG, GOOD, wait_for};
+use crate::support::runs::{Background, CONFIG, GOOD, wait_for};
 use crate::support::scene::refused;
 use crate::support::{Outcome, Sandbox};
 
@@ -527,4 +527,64 @@ fn ctrl_c_while_the_checks_run_leaves_everything_as_it_was() {
         ("review".to_owned(), tip)
     );
     sandbox.is_at_rest(&id);
+}
+
+#[test]
+fn of_accepts_at_once_each_lands_on_what_the_others_have_left() {
+    let sandbox = Sandbox::with_script("cat >/dev/null; echo work > work.txt; echo x > $AI_TASK");
+    let ids: Vec<String> = (0..3)
+        .map(|n| sandbox.task(&format!("task {n}"), &[]))
+        .collect();
+    for id in &ids {
+        assert_eq!(sandbox.run(id).code, Some(0));
+    }
+    let commands: Vec<Background> = ids
+        .iter()
+        .map(|id| sandbox.start(&["accept", id]))
+        .collect();
+    for command in commands {
+        let outcome = command.wait();
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+    }
+    for id in &ids {
+        assert_eq!(
+            (sandbox.status(id), sandbox.read(id)),
+            ("done".into(), "x\n".into())
+        );
+    }
+    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_lock_that_nobody_holds_is_named_with_what_helps() {
+    let sandbox = Sandbox::with_script(GOOD);
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(0));
+    let lock = sandbox.root().join(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    let file = std::fs::File::options().write(true).open(&lock).unwrap();
+    file.set_modified(long_ago).unwrap();
+    drop(file);
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: refs/heads/main is checked out in [PATH]/repo, where another git command is running, or was killed (index.lock is there)
+      next: accept again when it has ended; `ai doctor` says whether a process holds the lock, and how to be rid of one that nobody holds
+    ");
+    let findings = sandbox.ai(&["doctor", "--json"]).json_lines();
+    let told = findings
+        .iter()
+        .find(|found| found["check"] == "locks")
+        .unwrap();
+    let next = told["next"].as_str().unwrap().to_owned();
+    snapshot!(told, @r#"{"check":"locks","level":"warn","text":"[PATH]/repo/.git/index.lock is 60m old, and no process of yours has it open","next":"rm [PATH]/repo/.git/index.lock, unless a git command waits for an editor"}"#);
+    // The hint is true.
+    let command = next.split(',').next().unwrap();
+    let done = std::process::Command::new("sh")
+        .args(["-c", command])
+        .status();
+    assert!(done.unwrap().success());
+    sandbox.ai_ok(&["accept", &id]);
 }

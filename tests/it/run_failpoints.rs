@@ -9,6 +9,8 @@ const RUN_STEPS: [&str; 9] = [
     "claimed", "worktree", "prompt", "agent", "snapshot", "sealed", "checks", "evidence", "judged",
 ];
 const ACCEPT_STEPS: [&str; 3] = ["accept-intent", "accept-merged", "accept-done"];
+/// Within the landing, where an error is Git's own.
+const LANDING_STEPS: [&str; 3] = ["accept-locked", "accept-files", "accept-index"];
 
 fn crash(sandbox: &Sandbox, args: &[&str], step: &str, how: &str) -> Outcome {
     let outcome = run(sandbox
@@ -149,6 +151,7 @@ fn crash_in_an_accept(step: &str, how: &str) {
 fn an_accept_that_was_killed_is_completed_once() {
     ACCEPT_STEPS
         .iter()
+        .chain(&LANDING_STEPS)
         .for_each(|step| crash_in_an_accept(step, "kill"));
 }
 

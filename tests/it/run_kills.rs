@@ -1,16 +1,20 @@
-//! Runs in a storm of `kill -9`: at the supervisor, at the agent, at what the agent started.
-//! Nothing of them lives on, no edit that the agent made is lost, and every task comes to its end.
+//! Runs in a storm of `kill -9`: at the supervisor, at the agent, at what the agent started, at `ai`
+//! and its keepers together; of supervisors that are stopped; and of accepts that are killed. Nothing
+//! of them lives on, no edit that the agent made is lost, no lock stays, and every task comes to its
+//! end.
 //!
 //! `AI_TEST_KILLS=200` makes the storm as long as one likes.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::support::runs::{GOOD, PATIENCE, processes_of};
+use crate::support::runs::{Background, GOOD, PATIENCE, keepers_of, processes_of};
 use crate::support::{Sandbox, poll};
 
 /// How long anything may live on after its run.
 const ORPHAN: Duration = Duration::from_secs(5);
+/// The length of a lease, as the scene's configuration says.
+const TTL: Duration = Duration::from_secs(6);
 
 /// Makes edits and says so after each; leaves a child in a session of its own that does not end by
 /// being asked.
@@ -34,7 +38,7 @@ impl Dice {
 fn kills() -> usize {
     std::env::var_os("AI_TEST_KILLS")
         .and_then(|text| text.to_str()?.parse().ok())
-        .unwrap_or(16)
+        .unwrap_or(12)
 }
 
 /// Lets a run begin, and kills something of it: one time in four at any moment, else once the agent
@@ -50,20 +54,80 @@ fn strike(scene: &Sandbox, layer: &str, id: &str, dice: &mut Dice) {
     poll::pass(Duration::from_millis(
         u64::try_from(dice.below(250)).unwrap(),
     ));
+    match dice.below(8) {
+        0 => return stand_still(scene, id, command),
+        1..4 => kill_all(&command, id),
+        _ => kill_one(&command, id, dice),
+    }
+    command.wait();
+    poll::until("nothing of the run is left", ORPHAN, || {
+        processes_of(id).is_empty()
+    });
+}
+
+/// What is hit may have ended by itself meanwhile, and then this run is one without a kill.
+fn send(signal: &str, pids: &[String]) {
+    let _ = std::process::Command::new("kill")
+        .args(["-s", signal])
+        .args(pids)
+        .stderr(std::process::Stdio::null())
+        .status();
+}
+
+fn kill_one(command: &Background, id: &str, dice: &mut Dice) {
     let others = processes_of(id);
     let victim = match dice.below(others.len() + 1) {
         0 => command.pid().to_string(),
         n => others[n - 1].split(' ').next().unwrap().to_owned(),
     };
-    // It may have ended by itself meanwhile, and then this run is one without a kill.
-    let _ = std::process::Command::new("kill")
-        .args(["-s", "KILL", &victim])
-        .stderr(std::process::Stdio::null())
-        .status();
-    command.wait();
-    poll::until("nothing of the run is left", ORPHAN, || {
+    send("KILL", &[victim]);
+}
+
+/// `ai` and every keeper at once: stopped first, none sees another die.
+fn kill_all(command: &Background, id: &str) {
+    let mut pids = keepers_of(id);
+    pids.push(command.pid().to_string());
+    send("STOP", &pids);
+    send("KILL", &pids);
+}
+
+/// A supervisor that does nothing any more: its agent ends with the lease, and the run is taken.
+fn stand_still(scene: &Sandbox, id: &str, mut command: Background) {
+    command.signal_if_there("STOP");
+    if command.is_over() {
+        return;
+    }
+    poll::until("the agent has ended with the lease", TTL + ORPHAN, || {
         processes_of(id).is_empty()
     });
+    poll::until("the run is taken", TTL + PATIENCE, || {
+        scene.ai_ok(&["recover"]);
+        command.is_over()
+    });
+}
+
+/// Kills accepts with all that they have started, each at another moment; the next one completes
+/// it, and no lock stays.
+fn kill_accepts(scene: &Sandbox, ids: &[String], dice: &mut Dice) {
+    for id in ids.iter().take(kills() / 4) {
+        let accept = scene.start_grouped(&["accept", id]);
+        poll::pass(Duration::from_millis(
+            u64::try_from(dice.below(1_200)).unwrap(),
+        ));
+        accept.kill_group();
+        let done = accept.wait().code == Some(0);
+        let again = scene.ai(&["accept", id]);
+        let expected = if done || again.code == Some(4) { 4 } else { 0 };
+        assert_eq!(again.code, Some(expected), "{again}");
+        assert_eq!(scene.status(id), "done", "{again}");
+    }
+    let git = scene.root().join(".git");
+    let out = std::process::Command::new("find")
+        .arg(&git)
+        .args(["-name", "*.lock", "-not", "-path", "*/.git/ai/*"])
+        .output();
+    assert_eq!(String::from_utf8_lossy(&out.unwrap().stdout), "");
+    assert_eq!(scene.git(&["status", "--porcelain"]), "");
 }
 
 /// What the agent said that it had written, a name a line.
@@ -88,7 +152,7 @@ fn storm(layer: &str) {
     std::fs::create_dir(&acks).unwrap();
     std::fs::write(acks.join("list"), "").unwrap();
     scene.configure(&format!(
-        "version: 1\nchecks: {{unit: {{run: test -f work.txt}}}}\nruns: {{grace: 200ms, allow_write: ['{}']}}\n",
+        "version: 1\nchecks: {{unit: {{run: test -f work.txt}}}}\nruns: {{grace: 200ms, allow_write: ['{}']}}\ndefaults: {{run_ttl: 6s, heartbeat: 1s}}\n",
         acks.display()
     ));
     let mut dice = Dice(7);
@@ -128,6 +192,7 @@ fn storm(layer: &str) {
     for id in &ids {
         assert_eq!(scene.status(id), "review");
     }
+    kill_accepts(&scene, &ids, &mut dice);
     scene.is_at_rest(&ids[0]);
 }
 
@@ -138,10 +203,5 @@ fn a_storm_of_kills_leaves_no_process_and_loses_no_edit() {
 
 #[test]
 fn a_storm_of_kills_in_a_sandbox_leaves_no_process_and_loses_no_edit() {
-    for layer in crate::sandbox::layers()
-        .into_iter()
-        .filter(|layer| *layer == "bubblewrap")
-    {
-        storm(layer);
-    }
+    crate::sandbox::layers().into_iter().for_each(storm);
 }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::base::fs;
-use crate::git::busy::going_on;
+use crate::git::busy::under_way;
 use crate::git::cmd::GitCommand;
 use crate::git::error::GitError;
 use crate::git::merge::{MergeError, MergePlan};
@@ -22,9 +22,29 @@ pub(super) struct MergeCheckout {
     pub(super) root: PathBuf,
     /// The git directory.
     pub(super) git_dir: PathBuf,
+    /// The index that Git works on: that of the checkout, or a copy of it.
+    pub(super) index: PathBuf,
 }
 
 impl MergeCheckout {
+    fn new(root: PathBuf, git_dir: PathBuf) -> Self {
+        let index = git_dir.join("index");
+        Self {
+            root,
+            git_dir,
+            index,
+        }
+    }
+
+    /// The same checkout with another index.
+    pub(super) fn with_index(&self, index: PathBuf) -> Self {
+        Self {
+            root: self.root.clone(),
+            git_dir: self.git_dir.clone(),
+            index,
+        }
+    }
+
     /// A command on this checkout's files and index, with attributes from `attributes`.
     pub(super) fn command(
         &self,
@@ -34,7 +54,7 @@ impl MergeCheckout {
     ) -> Result<GitCommand, GitError> {
         let command = shadow.in_tree(&self.root, attributes, args)?;
         Ok(command
-            .env("GIT_INDEX_FILE", self.git_dir.join("index"))
+            .env("GIT_INDEX_FILE", &self.index)
             .config("core.untrackedCache", "keep"))
     }
 }
@@ -49,17 +69,17 @@ pub(super) fn of_branch(
     let location = repo.location();
     let mut all = Vec::new();
     if let (false, Some(root)) = (location.is_bare, &location.main_root) {
-        all.push(MergeCheckout {
-            root: root.clone(),
-            git_dir: location.common_dir.clone(),
-        });
+        all.push(MergeCheckout::new(
+            root.clone(),
+            location.common_dir.clone(),
+        ));
     }
     for (git_dir, root) in registered(&location.common_dir)? {
         if !root
             .parent()
             .is_some_and(|dir| pools.iter().any(|pool| pool == dir))
         {
-            all.push(MergeCheckout { root, git_dir });
+            all.push(MergeCheckout::new(root, git_dir));
         }
     }
     let mut on_it = Vec::new();
@@ -93,7 +113,8 @@ fn rebases(checkout: &MergeCheckout, target: &str) -> Result<bool, GitError> {
 /// Refuses a checkout in which an operation is half done: moving HEAD beneath it would change its
 /// meaning.
 pub(super) fn check_idle(plan: &MergePlan, checkout: &MergeCheckout) -> Result<(), MergeError> {
-    if let Some(what) = going_on(&checkout.git_dir) {
+    // The index is locked by whoever asks.
+    if let Some(what) = under_way(&checkout.git_dir) {
         return Err(busy(plan, checkout, what));
     }
     let is_linked = checkout.git_dir.join("commondir").exists();

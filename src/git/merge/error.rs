@@ -41,6 +41,16 @@ pub enum MergeError {
         /// The operation that is going on.
         what: String,
     },
+    /// The branch is checked out and its index is locked.
+    #[error(
+        "{target} is checked out in {root}, where another git command is running, or was killed (index.lock is there)"
+    )]
+    IndexLocked {
+        /// The branch.
+        target: String,
+        /// The checkout.
+        root: String,
+    },
     /// The branch is checked out with changes in the way.
     #[error("{target} is checked out in {root} with changes in the way: {what}")]
     Dirty {
@@ -93,6 +103,9 @@ impl MergeError {
         match self {
             Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
             Self::InProgress { .. } => Some("finish it there, then accept again"),
+            Self::IndexLocked { .. } => Some(
+                "accept again when it has ended; `ai doctor` says whether a process holds the lock, and how to be rid of one that nobody holds",
+            ),
             Self::NeedsFilter { .. } => {
                 Some("check another branch out there, accept again, then check the branch out")
             }

@@ -1,13 +1,16 @@
 //! Moving the branch, with its checkout where it has one.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::base::fs;
+use crate::git::cmd::NulFields;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::merge::checkout::{self, MergeCheckout};
+use crate::git::merge::index_lock::{FormerLander, IndexLock};
 use crate::git::merge::prepare::expected;
-use crate::git::merge::{MergeError, MergePlan, obstacles};
+use crate::git::merge::{Lander, MergeError, MergePlan, obstacles, ref_lock};
 use crate::git::oid::Oid;
 use crate::git::repo::{RefError, Repo};
 use crate::git::shadow::ShadowRepo;
@@ -29,7 +32,7 @@ pub fn land(
     shadow: &ShadowRepo,
     pools: &[PathBuf],
     plan: &MergePlan,
-    log: &str,
+    (log, lander): (&str, &Lander<'_>),
 ) -> Result<LandedMerge, MergeError> {
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
         return Ok(LandedMerge {
@@ -37,6 +40,7 @@ pub fn land(
             updated: None,
         });
     }
+    ref_lock::clear_left(repo.common_dir(), &plan.target, lander).map_err(GitError::from)?;
     let checkouts = checkout::of_branch(repo, pools, &plan.target)?;
     match checkouts.as_slice() {
         [] => {
@@ -52,7 +56,7 @@ pub fn land(
             })
         }
         [only] => {
-            with_checkout(repo, shadow, plan, only, log)?;
+            with_checkout(repo, shadow, plan, (only, lander), log)?;
             Ok(LandedMerge {
                 commit: plan.new.clone(),
                 updated: Some(only.root.clone()),
@@ -70,25 +74,46 @@ fn with_checkout(
     repo: &Repo,
     shadow: &ShadowRepo,
     plan: &MergePlan,
-    checkout: &MergeCheckout,
+    (checkout, lander): (&MergeCheckout, &Lander<'_>),
     log: &str,
 ) -> Result<(), MergeError> {
+    let taken = IndexLock::take(&checkout.git_dir, lander).map_err(GitError::from)?;
+    let Some((lock, former)) = taken else {
+        return Err(MergeError::IndexLocked {
+            target: plan.target.clone(),
+            root: checkout.root.display().to_string(),
+        });
+    };
+    let checkout = &checkout.with_index(lock.copy());
     checkout::check_idle(plan, checkout)?;
     let empty = shadow.format().empty_tree();
     let old = plan.old.as_ref().unwrap_or(&empty);
     let changed = shadow.changed_paths(old, &plan.tree)?;
-    obstacles::check_filters(repo, shadow, plan, checkout, &changed)?;
-    obstacles::check_untracked(shadow, plan, checkout, &changed)?;
     let update = CheckoutUpdate {
         shadow,
         plan,
         checkout,
         old,
     };
+    if former == FormerLander::Killed {
+        update.take_back(&lock, &changed)?;
+    }
+    obstacles::check_filters(repo, shadow, plan, checkout, &changed)?;
+    obstacles::check_untracked(shadow, plan, checkout, &changed)?;
     update.check()?;
     let locked = repo.lock_ref(&plan.target, &plan.new, &expected(plan.old.as_ref()), log)?;
     update.apply(&changed)?;
-    locked.commit().map_err(|e| update.undo(e))
+    (lander.reached)("accept-files");
+    if let Err(error) = lock.publish() {
+        return Err(update.undo(GitError::from(error).into()));
+    }
+    (lander.reached)("accept-index");
+    locked.commit().map_err(|error| {
+        let why = update.undo(error);
+        // The index as it was; a failure shows as changes that are staged.
+        let _published = lock.publish();
+        why
+    })
 }
 
 /// Files and index of a checkout going from one commit to another.
@@ -100,6 +125,35 @@ struct CheckoutUpdate<'a> {
 }
 
 impl CheckoutUpdate<'_> {
+    /// Takes back what a lander who was killed had written: files that are as the commit has them,
+    /// which loses nothing, and files that are gone.
+    fn take_back(&self, lock: &IndexLock, changed: &[ChangedPath]) -> Result<(), MergeError> {
+        let command = |args: &[&str]| self.checkout.command(self.shadow, &self.plan.new, args);
+        let staged = command(&["diff-index", "--cached", "--name-only", "-z"])?
+            .arg(self.plan.new.as_str())
+            .run()?;
+        let not_staged: HashSet<&[u8]> = NulFields::of(&staged).collect();
+        let is_staged = |change: &ChangedPath| !not_staged.contains(change.path.as_bytes());
+        // The index was in place already: only the reference is missing.
+        if changed.iter().all(is_staged) {
+            return Ok(());
+        }
+        command(&["read-tree"])?.arg(self.plan.new.as_str()).run()?;
+        command(&["update-index", "-q", "--refresh"])?.run_any()?;
+        let out = command(&["diff-files", "--name-only", "-z"])?.run()?;
+        let others: HashSet<&[u8]> = NulFields::of(&out).collect();
+        let is_gone = |change: &ChangedPath| {
+            std::fs::symlink_metadata(change.path.beneath(&self.checkout.root)).is_err()
+        };
+        let written: Vec<ChangedPath> = changed
+            .iter()
+            .filter(|change| !others.contains(change.path.as_bytes()) || is_gone(change))
+            .cloned()
+            .collect();
+        lock.renew_copy().map_err(GitError::from)?;
+        self.put_back(&written)
+    }
+
     /// Asks Git whether the update would lose anything, without doing it.
     fn check(&self) -> Result<(), MergeError> {
         // Files that only look changed are told from those that are.

@@ -6,18 +6,22 @@
 //! locked, then index and files go from old to new, then the reference moves. A crash before the
 //! last step leaves the old commit with the new state staged, which a repeated [`land()`]
 //! completes; files that differ from the old commit are never overwritten, and untracked or ignored
-//! ones never replaced.
+//! ones never replaced. Locks that a killed one has left are told by what stands in them, and taken
+//! away by the next.
 
 mod checkout;
 mod contained;
 mod error;
+mod index_lock;
 mod land;
 mod obstacles;
 mod prepare;
+mod ref_lock;
 
 pub use contained::{Containment, containment};
 pub use error::MergeError;
-pub use land::land;
+pub use index_lock::{IndexHolder, Lander, index_holder};
+pub use land::{LandedMerge, land};
 pub use prepare::{ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare};
 
 #[cfg(test)]

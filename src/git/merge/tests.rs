@@ -13,6 +13,13 @@ use crate::git::repo::Repo;
 use crate::git::testing::{Run, TestRepo, write};
 
 const MAIN: &str = "refs/heads/main";
+/// A lander that has left nothing and finds nobody dead.
+const NOBODY: Lander<'static> = Lander {
+    name: "nobody",
+    has_ended: &|_| false,
+    intended: &[],
+    reached: &|_| {},
+};
 
 /// A branch with one commit on top of the base, and the means to land it.
 struct Work {
@@ -67,7 +74,7 @@ impl Work {
             &self.run.shadow,
             &[pool],
             plan,
-            "ai: accept t-1",
+            ("ai: accept t-1", &NOBODY),
         )
     }
 
@@ -196,7 +203,14 @@ fn bare_and_sha256_repositories() {
     let PreparedMerge::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
         panic!()
     };
-    land(&repo, &shadow, &[bare.join(".ai/worktrees")], &plan, "x").unwrap();
+    land(
+        &repo,
+        &shadow,
+        &[bare.join(".ai/worktrees")],
+        &plan,
+        ("x", &NOBODY),
+    )
+    .unwrap();
     assert_eq!(repo.find_ref(MAIN).unwrap(), Some(commit));
 }
 
@@ -321,7 +335,6 @@ fn an_unfinished_operation_is_not_disturbed() {
     for (sign, text) in [
         ("MERGE_HEAD", "merge"),
         ("REVERT_HEAD", "revert"),
-        ("index.lock", "index.lock"),
         ("BISECT_LOG", "bisect"),
     ] {
         let path = work.run.repo.common_dir().join(sign);
@@ -346,6 +359,49 @@ fn an_unfinished_operation_is_not_disturbed() {
     ));
     fs::remove_dir_all(work.run.repo.common_dir().join("rebase-merge")).unwrap();
     work.land(&plan).unwrap();
+}
+
+#[test]
+fn the_index_lock_of_somebody_else_is_left_alone() {
+    let work = Work::new(&[("README", "new\n")]);
+    let path = work.run.repo.common_dir().join("index.lock");
+    fs::write(&path, "").unwrap();
+    let error = work
+        .land(&work.plan(MergeMode::FastForwardOnly))
+        .unwrap_err();
+    assert!(matches!(&error, MergeError::IndexLocked { .. }), "{error}");
+    assert!(path.exists());
+}
+
+#[test]
+fn what_a_killed_lander_has_left_is_put_away() {
+    let work = Work::new(&[("README", "new\n"), ("added", "x\n")]);
+    let plan = work.plan(MergeMode::FastForwardOnly);
+    let git = work.run.repo.common_dir().to_owned();
+    fs::write(git.join("index.lock"), "ai accept\nof the dead\n").unwrap();
+    fs::write(git.join("index.ai"), "half").unwrap();
+    fs::write(git.join("index.ai.lock"), "").unwrap();
+    // One file was written before the kill.
+    fs::write(work.root("README"), "new\n").unwrap();
+    let intended = [plan.new.to_string()];
+    fs::write(git.join("refs/heads/main.lock"), format!("{}\n", plan.new)).unwrap();
+    fs::write(git.join("HEAD.lock"), "").unwrap();
+    let lander = Lander {
+        name: "the next",
+        has_ended: &|name| name == "of the dead",
+        intended: &intended,
+        reached: &|_| {},
+    };
+    let pool = work.run.pool().dir().to_owned();
+    let (repo, shadow) = (&work.run.repo, &work.run.shadow);
+    land(repo, shadow, &[pool], &plan, ("x", &lander)).unwrap();
+    assert_eq!(
+        (work.status(), work.run.test.oid("main")),
+        (String::new(), plan.new)
+    );
+    for left in ["index.lock", "index.ai", "index.ai.lock", "HEAD.lock"] {
+        assert!(!git.join(left).exists(), "{left}");
+    }
 }
 
 #[test]
@@ -548,7 +604,7 @@ fn an_unborn_branch_takes_the_first_commit() {
         &shadow,
         &[test.root.join(".ai/worktrees")],
         &plan,
-        "x",
+        ("x", &NOBODY),
     )
     .unwrap();
     assert_eq!(test.git(&["status", "--porcelain"]), "?? mine");

@@ -1,6 +1,8 @@
 //! The examination as a whole.
 
-use crate::ops::doctor::{Finding, Level, Patient, machine, project, repository, store, work};
+use crate::ops::doctor::{
+    Finding, Level, Patient, locks, machine, project, repository, store, work,
+};
 
 /// The result of an examination.
 pub struct Examination {
@@ -31,6 +33,7 @@ pub fn examine(patient: &Patient<'_>) -> Examination {
     if let Some(mut opened) = opened {
         work::look(patient, &mut opened, &mut findings);
     }
+    findings.extend(locks::look(patient));
     if let Some(repo) = &repo {
         work::slots(patient, repo, &mut findings);
     }

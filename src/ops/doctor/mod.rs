@@ -6,6 +6,7 @@
 
 mod examine;
 mod finding;
+mod locks;
 mod machine;
 mod patient;
 mod project;

@@ -201,7 +201,7 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
 }
 
 /// The other processes of this user that have the store open, as `; open in 12 (ai), …`.
-fn holders(path: &Path) -> String {
+pub(super) fn holders(path: &Path) -> String {
     let mine = std::process::id().to_string();
     let mut found = Vec::new();
     for dir in fs::list_dir(Path::new("/proc")).unwrap_or_default() {

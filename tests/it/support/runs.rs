@@ -1,5 +1,6 @@
 //! Scenes with runs: agents that are shell scripts, and looks at everything that a run may leave.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -57,6 +58,14 @@ impl Sandbox {
             .base()
             .join(format!("bg-{}", args.join("-").replace('/', "_")));
         Background::of(self.ai_command(args).envs(variables.iter().copied()), out)
+    }
+
+    /// The same in a process group of its own, which can be killed as a whole.
+    pub fn start_grouped(&self, args: &[&str]) -> Background {
+        let out = self
+            .base()
+            .join(format!("bg-{}", args.join("-").replace('/', "_")));
+        Background::of(self.ai_command(args).process_group(0), out)
     }
 
     /// What a query of the store's tables returns, as one JSON document a row.
@@ -243,6 +252,14 @@ impl Background {
             .status()
             .unwrap();
         assert!(sent.success());
+    }
+
+    /// Kills it and what it has started, where it was started in a group of its own.
+    pub fn kill_group(&self) {
+        let _ = Command::new("kill")
+            .args(["-s", "KILL", "--", &format!("-{}", self.pid())])
+            .stderr(Stdio::null())
+            .status();
     }
 
     /// Sends it a signal unless it has ended.

@@ -1,0 +1,44 @@
+//! Lock files that stay behind: who holds them, how old they are, and what to do.
+
+use std::time::Duration;
+
+use crate::base::text::path_bytes;
+use crate::git::locks::{LockFile, lock_files};
+use crate::ops::doctor::store::holders;
+use crate::ops::doctor::{Finding, Patient};
+use crate::ops::landing::has_ended;
+use crate::ops::refusal::seconds;
+
+/// Git holds a lock for moments, but for one that waits for an editor.
+const YOUNG: Duration = Duration::from_secs(10);
+
+pub(super) fn look(patient: &Patient<'_>) -> Vec<Finding> {
+    let found = lock_files(&patient.place.common_dir);
+    found.iter().filter_map(finding).collect()
+}
+
+fn finding(lock: &LockFile) -> Option<Finding> {
+    let path = path_bytes(lock.path.as_os_str().as_encoded_bytes());
+    let age = seconds(i64::try_from(lock.age.as_millis()).unwrap_or(i64::MAX));
+    match &lock.of_ai {
+        Some(name) if has_ended(name) => {
+            let text = format!("{path}, {age} old, was left by an `ai accept` that was killed");
+            return Some(
+                Finding::warn("locks", text).next("`ai accept` of any task takes it away"),
+            );
+        }
+        Some(_) => return None,
+        None => {}
+    }
+    if lock.age < YOUNG {
+        return None;
+    }
+    let holders = holders(&lock.path);
+    if !holders.is_empty() {
+        let text = format!("{path} is {age} old{holders}");
+        return Some(Finding::warn("locks", text).next("wait for that process, or end it"));
+    }
+    let text = format!("{path} is {age} old, and no process of yours has it open");
+    let next = format!("rm {path}, unless a git command waits for an editor");
+    Some(Finding::warn("locks", text).next(next))
+}

@@ -1,0 +1,115 @@
+//! Landing one accept at a time: who comes second waits, and begins again on what the target is
+//! then. What an accept that was killed has left is put away first.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::time::{Duration, Instant};
+
+use crate::base::clock;
+use crate::domain::run::ProcessRef;
+use crate::domain::task::Task;
+use crate::git::Repo;
+use crate::git::merge::{self, LandedMerge, Lander, MergeError, MergePlan};
+use crate::git::repo::RefError;
+use crate::git::shadow::ShadowRepo;
+use crate::ops::error::{Bug as _, Doing as _, OpError};
+use crate::ops::failpoint;
+use crate::ops::refusal::Refusal;
+use crate::ops::run::recovery::liveness::{liveness, this_process};
+use crate::ops::world::World;
+use crate::process::identity::ProcessLiveness;
+use crate::store::Store;
+
+/// Tries of one accept whose target moves each time.
+const TRIES: usize = 5;
+/// A landing takes moments; who holds it for longer is stopped, or hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+const STEP: Duration = Duration::from_millis(20);
+/// The file below the state directory that is locked over a landing.
+const LOCK: &str = "accept.lock";
+
+/// Does it again while only another accept was faster, a bounded number of times.
+pub(crate) fn with_patience<T>(
+    task: &Task,
+    mut attempt: impl FnMut() -> Result<T, OpError>,
+) -> Result<T, OpError> {
+    for _ in 0..TRIES {
+        match attempt() {
+            Err(error) if was_overtaken(&error) => {}
+            other => return other,
+        }
+    }
+    Err(Refusal::TryLater {
+        why: format!(
+            "the target of {} moved {TRIES} times while it was being accepted",
+            task.id
+        ),
+        hint: format!("`ai accept {}`", task.id),
+    }
+    .into())
+}
+
+fn was_overtaken(error: &OpError) -> bool {
+    let OpError::Merge { source, .. } = error else {
+        return false;
+    };
+    matches!(**source, MergeError::Ref(RefError::Conflict { .. }))
+}
+
+/// Lands a prepared merge while no other accept does.
+pub(crate) fn land(
+    world: &World,
+    store: &mut dyn Store,
+    (repo, shadow): (&Repo, &ShadowRepo),
+    (plan, log): (&MergePlan, &str),
+) -> Result<Result<LandedMerge, MergeError>, OpError> {
+    let _alone = alone(world)?;
+    let runs = store.read(|tx| tx.all_runs())?;
+    let accepting = runs.into_iter().filter_map(|run| run.accepting);
+    let intended: Vec<String> = accepting.map(|accepting| accepting.commit).collect();
+    let name = serde_json::to_string(&this_process()?).bug("a process cannot be named")?;
+    let lander = Lander {
+        name: &name,
+        has_ended: &has_ended,
+        intended: &intended,
+        reached: &|step| {
+            // A crash by an error is nothing that could be told apart from Git's own.
+            let _planted = failpoint::hit(step);
+        },
+    };
+    let pools = world.places.pools();
+    Ok(merge::land(repo, shadow, &pools, plan, (log, &lander)))
+}
+
+/// True where the process that a lock names has certainly ended.
+pub(crate) fn has_ended(name: &str) -> bool {
+    serde_json::from_str::<ProcessRef>(name)
+        .is_ok_and(|process| liveness(&process) == ProcessLiveness::Dead)
+}
+
+/// Waits until no other accept of this repository lands.
+fn alone(world: &World) -> Result<File, OpError> {
+    let path = world.state().join(LOCK);
+    let mut options = OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(path);
+    let file = file.doing("open the lock of accepts")?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => clock::pause(STEP),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Refusal::TryLater {
+                    why: format!(
+                        "another `ai accept` has been at work on this repository for {} s",
+                        PATIENCE.as_secs()
+                    ),
+                    hint: "wait for it, or end it if it is stopped".into(),
+                }
+                .into());
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(source).doing("take the lock of accepts");
+            }
+        }
+    }
+}
