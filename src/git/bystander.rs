@@ -16,7 +16,7 @@ use crate::base::text::path_bytes;
 use crate::domain::repo_path::RepoPath;
 use crate::git::cmd::NulFields;
 use crate::git::error::GitError;
-use crate::git::merge::ACCEPT_LOG;
+use crate::git::moved_refs::{MoverPlace, RefMove, RefsBefore};
 use crate::git::oid::Oid;
 use crate::git::repo::{Head, Repo};
 use crate::git::shadow::ShadowRepo;
@@ -30,8 +30,6 @@ const STEERING: [&str; 4] = [
 ];
 /// Settings and hooks beyond this are compared by size alone.
 const CAP: u64 = 1 << 20;
-/// Branches of runs move all the time, by `ai` itself.
-const RUNS: &str = "refs/heads/ai/";
 
 /// The state of everything outside the worktree, before the agent began.
 #[derive(Debug)]
@@ -39,9 +37,20 @@ pub struct BystanderState {
     /// Change time of a file that `ai` wrote just now, in seconds and nanoseconds of the file
     /// system's own clock.
     since: (i64, i64),
-    refs: BTreeMap<String, Oid>,
+    refs: RefsBefore,
     head: Option<Head>,
     steering: BTreeMap<PathBuf, String>,
+}
+
+/// What became of moved references.
+#[derive(Debug, Default)]
+pub struct RefsPutBack {
+    /// Moves of others, in words.
+    pub others: Vec<String>,
+    /// References that the agent has moved, by name.
+    pub names: Vec<String>,
+    /// The moves of those and what was done about them.
+    pub told: Vec<String>,
 }
 
 /// The changes since that state.
@@ -51,6 +60,8 @@ pub struct BystanderChanges {
     pub told: Vec<String>,
     /// The files of the main checkout among it, relative to its root.
     pub files: Vec<String>,
+    /// References that are not where they were.
+    pub moves: Vec<RefMove>,
 }
 
 impl BystanderState {
@@ -64,7 +75,7 @@ impl BystanderState {
         })?;
         Ok(BystanderState {
             since: (meta.ctime(), meta.ctime_nsec()),
-            refs: refs(repo)?,
+            refs: RefsBefore::look(repo)?,
             head: repo.head().ok(),
             steering: steering(repo.common_dir())?,
         })
@@ -101,14 +112,7 @@ impl BystanderState {
         {
             told.push("HEAD of the main checkout was switched during the run".to_owned());
         }
-        let refs_now = refs(repo)?;
-        let moves = moved(&self.refs, &refs_now, own);
-        told.extend(
-            moves
-                .into_iter()
-                .filter(|m| !is_accept(repo, m))
-                .map(|m| m.text),
-        );
+        let moves = self.refs.moves(repo, own)?;
         let steered = differing(&self.steering, &steering(repo.common_dir())?);
         if !steered.is_empty() {
             told.push(format!(
@@ -119,11 +123,37 @@ impl BystanderState {
         Ok(BystanderChanges {
             told,
             files: changed,
+            moves,
         })
     }
 }
 
 impl BystanderState {
+    /// Puts back what the agent at `place` has moved although it is not its own. Returns what was told
+    /// of others' moves, and what was done about its own.
+    pub fn put_back(
+        &self,
+        repo: &Repo,
+        moves: &[RefMove],
+        place: &MoverPlace<'_>,
+        rescue: &str,
+    ) -> Result<RefsPutBack, GitError> {
+        let mut done = RefsPutBack::default();
+        for one in moves {
+            if !self.refs.is_of_agent(repo, one, place)? {
+                done.others.push(one.to_string());
+                continue;
+            }
+            done.names.push(one.name.clone());
+            done.told
+                .push(match self.refs.put_back(repo, one, place, rescue) {
+                    Ok(told) => told,
+                    Err(error) => format!("{one}; it could not be put back: {error}"),
+                });
+        }
+        Ok(done)
+    }
+
     /// True where `path` is there and was changed since, by whomever.
     pub fn is_older_than(&self, path: &Path) -> bool {
         std::fs::symlink_metadata(path)
@@ -161,68 +191,6 @@ impl BystanderState {
             .map(|change| change.path.to_string())
             .collect())
     }
-}
-
-fn refs(repo: &Repo) -> Result<BTreeMap<String, Oid>, GitError> {
-    let mut all = BTreeMap::new();
-    for prefix in ["refs/heads/", "refs/tags/"] {
-        all.extend(repo.list_refs(prefix)?);
-    }
-    Ok(all)
-}
-
-/// A reference that is not where it was.
-struct RefMove<'a> {
-    name: &'a str,
-    now: Option<&'a Oid>,
-    text: String,
-}
-
-fn moved<'a>(
-    before: &'a BTreeMap<String, Oid>,
-    after: &'a BTreeMap<String, Oid>,
-    own: &str,
-) -> Vec<RefMove<'a>> {
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let foreign = names
-        .into_iter()
-        .filter(|name| !name.starts_with(RUNS) && *name != own);
-    foreign
-        .filter_map(|name| {
-            let (was, now) = (before.get(name), after.get(name));
-            let text = match (was, now) {
-                (None, Some(now)) => format!("{name} was made during the run, at {}", now.short()),
-                (Some(was), None) => format!(
-                    "{name} was deleted during the run; it was at {}",
-                    was.short()
-                ),
-                (Some(was), Some(now)) if was != now => {
-                    format!(
-                        "{name} moved during the run, from {} to {}",
-                        was.short(),
-                        now.short()
-                    )
-                }
-                _ => return None,
-            };
-            Some(RefMove { name, now, text })
-        })
-        .collect()
-}
-
-/// True where the branch's own log says that `ai accept` moved it there: other tasks go on
-/// meanwhile.
-fn is_accept(repo: &Repo, moved: &RefMove<'_>) -> bool {
-    let Some(now) = moved.now else { return false };
-    let log = fs::read_capped(&repo.common_dir().join("logs").join(moved.name), 64 << 20)
-        .unwrap_or_default();
-    let last = log
-        .trim_ascii_end()
-        .rsplit(|b| *b == b'\n')
-        .next()
-        .unwrap_or_default();
-    let last = String::from_utf8_lossy(last);
-    last.split(' ').nth(1) == Some(now.as_str()) && last.contains(&format!("\t{}", ACCEPT_LOG))
 }
 
 /// Digests of everything in the git directory that can make Git run a program.
@@ -343,14 +311,19 @@ mod tests {
         let before = BystanderState::look(&run.repo, &mark).unwrap();
         act(&run.test.root);
         let shadow = super::super::testing::shadow(&run.repo, "bystander");
-        before
+        let changes = before
             .changes(
                 &run.repo,
                 Some((&run.test.root, &shadow)),
                 "refs/heads/ai/t-1/1",
             )
-            .unwrap()
+            .unwrap();
+        let moves = changes.moves.iter().map(ToString::to_string);
+        changes
             .told
+            .into_iter()
+            .chain(moves)
+            .collect::<Vec<_>>()
             .join("\n")
     }
 

@@ -16,6 +16,7 @@ pub mod error;
 pub mod format;
 pub mod locks;
 pub mod merge;
+pub mod moved_refs;
 pub mod oid;
 pub mod outside;
 pub mod path;

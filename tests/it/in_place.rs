@@ -435,8 +435,8 @@ fn settings_that_were_changed_meanwhile_are_told() {
                  checks passed on this tree and the policy allows it; it may be accepted
       isolation  none: it worked in the checkout itself
       sandbox    none, network on
-      warning    refs/heads/other was made during the run, at [SHORT]
       warning    the repository's own settings or hooks changed during the run, by which your next git command may run a program: .git/config
+      warning    refs/heads/other was made during the run, at [SHORT]
       check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
       decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
       decision   [DECISION] run.start allow: no rule of the policy matches; its default says so

@@ -460,12 +460,13 @@ fn commits_on_another_branch_are_taken_where_they_stand_and_pointed_out() {
 }
 
 #[test]
-fn a_commit_straight_onto_the_target_is_pointed_out() {
+fn a_commit_straight_onto_the_target_is_denied_and_put_back() {
     let came = Came::of(
         "echo work > work.txt; git add .; git -c user.name=A -c user.email=a@b commit -q --no-verify -m sneaky; \
          git update-ref refs/heads/main HEAD",
     );
-    snapshot!(came.warnings, @"refs/heads/main moved during the run, from [SHORT] to [SHORT]");
+    snapshot!(came.warnings, @"refs/heads/main moved during the run, from [SHORT] to [SHORT]; it is back at [SHORT], what it was moved to is kept on refs/ai/rescue/[TASK]/1");
+    assert_eq!(came.outcome(), "denied");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! own words.
 
 use crate::snapshot;
-use crate::support::Sandbox;
 use crate::support::scene::{Agent, Scene};
+use crate::support::{Sandbox, mask_also};
 
 /// A project with an agent that tells of its file changes as codex does.
 fn teller(script: &str) -> Sandbox {
@@ -216,4 +216,110 @@ fn an_agent_that_takes_its_worktree_away_hides_nothing() {
     scene.is_at_rest(&id);
     scene.set_script("teller", &tells("work.txt"));
     scene.ai_ok(&["run", &id]);
+}
+
+/// What a run leaves of the references beside its own, and how it ended, in words.
+fn after_a_run(scene: &Sandbox, id: &str) -> String {
+    let run = scene.ai(&["run", id, "--json"]);
+    let report = run.json();
+    let refs = scene.git(&[
+        "for-each-ref",
+        "--format=%(refname) %(subject)",
+        "refs/heads/main",
+        "refs/tags",
+        "refs/stash",
+        "refs/replace",
+        "refs/ai/rescue",
+        "refs/heads/other",
+        "refs/heads/mine",
+    ]);
+    let warnings: Vec<&str> = report["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|text| text.as_str())
+        .collect();
+    let stashes = scene.git(&["stash", "list"]);
+    let status = scene.git(&["status", "--porcelain"]);
+    let text = format!(
+        "exit {:?}: {}\n{}\n{refs}\n{stashes}{status}",
+        run.code,
+        report["summary"].as_str().unwrap(),
+        warnings.join("\n")
+    );
+    // A stash names the commit that it was made on.
+    mask_also(text, &[(r"\b[0-9a-f]{7} mine", "[SHORT] mine")])
+}
+
+#[test]
+fn references_that_an_agent_moves_are_put_back_and_the_run_is_denied() {
+    let who = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b";
+    let work =
+        format!("cat >/dev/null; {who}; echo work > work.txt; git add -A; git commit -qm work");
+    let stash = format!(
+        "cat >/dev/null; {who}; echo a > README.md; git stash -q; echo b > README.md; git stash -q; echo work > work.txt"
+    );
+    for (name, script) in [
+        (
+            "main",
+            format!("{work}; git update-ref refs/heads/main HEAD"),
+        ),
+        (
+            "back",
+            "cat >/dev/null; echo work > work.txt; git update-ref refs/heads/main main~1"
+                .to_owned(),
+        ),
+        (
+            "unrelated",
+            format!(
+                "{work}; git update-ref refs/heads/main $(git commit-tree -m lost HEAD^{{tree}})"
+            ),
+        ),
+        ("tag", format!("{work}; git tag new; git tag -f old")),
+        (
+            "deleted",
+            format!("{work}; git branch -qD other; git tag -d old"),
+        ),
+        ("stash", stash),
+        ("replaced", format!("{work}; git replace HEAD main")),
+    ] {
+        let scene = Sandbox::with_script(&script);
+        scene.git(&["tag", "old"]);
+        scene.git(&["branch", "other"]);
+        scene.write("mine.txt", "mine");
+        scene.commit("mine");
+        if name == "stash" {
+            scene.write("README.md", "by hand");
+            scene.git(&["stash", "-q"]);
+        }
+        let before = scene.git(&["rev-parse", "main", "old", "other"]);
+        let id = scene.task("One", &[]);
+        snapshot!(name, after_a_run(&scene, &id));
+        assert_eq!(
+            scene.git(&["rev-parse", "main", "old", "other"]),
+            before,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn references_that_others_move_meanwhile_stay_where_they_are() {
+    let up = "cat >/dev/null; echo work > work.txt; git -c user.name=a -c user.email=a@b commit -qm own --allow-empty; git switch -qc mine; echo up > \"$BASE/up\"; read x < \"$BASE/gate\"";
+    let scene = Sandbox::with_script(up);
+    let gate = scene.pipe("gate");
+    let id = scene.task("One", &[]);
+    let run = scene.start(&["run", &id, "--json"]);
+    crate::support::runs::wait_for(&scene.base().join("up"));
+    scene.write("README.md", "by hand");
+    scene.commit("by hand");
+    scene.write("README.md", "more");
+    scene.git(&["stash", "-q"]);
+    scene.git(&["tag", "v1"]);
+    scene.git(&["branch", "other"]);
+    let refs = || scene.git(&["rev-parse", "main", "v1", "other", "stash", "mine"]);
+    let before = refs();
+    crate::support::runs::open_gate(&gate);
+    let outcome = run.wait();
+    assert_eq!((outcome.code, refs()), (Some(0), before), "{outcome}");
 }

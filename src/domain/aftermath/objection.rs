@@ -46,6 +46,14 @@ impl Objection {
         ))
     }
 
+    /// A reference that the agent moved although it is not the branch of its run.
+    pub fn of_moved_ref(name: &str) -> Objection {
+        Objection::denial(format!(
+            "the agent moved {}, which is not the branch of its run",
+            one_line(name)
+        ))
+    }
+
     fn denial(reason: String) -> Objection {
         Objection {
             verdict: PolicyVerdict::Deny,

@@ -15,6 +15,7 @@ mod native;
 mod refs;
 mod repository;
 mod spawned;
+mod stash;
 mod transaction;
 
 pub use commit::{CommitIdentity, NewCommit};

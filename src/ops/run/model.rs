@@ -181,6 +181,10 @@ pub struct AgentReach {
     /// Files outside of its worktree that it says itself it changed, and that did change.
     #[serde(default)]
     pub trespasses: Vec<String>,
+    /// References that it moved although they are not its own; they were put back where nobody else
+    /// had followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_refs: Vec<String>,
     /// Remarks about files that its program may only read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub planted: Vec<String>,

@@ -364,6 +364,7 @@ impl<'a> AgentLaunch<'a> {
             reach: AgentReach {
                 sandbox,
                 trespasses: Vec::new(),
+                moved_refs: Vec::new(),
                 planted,
             },
         }

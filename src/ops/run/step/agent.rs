@@ -72,6 +72,7 @@ pub(crate) fn work(
     }
     let seen = trespass::look(live, crew.agent.sandbox, store, &before, &idle)?;
     worked.end.reach.trespasses = seen.own_words;
+    worked.end.reach.moved_refs = seen.moved_refs;
     worked.remarks.extend(seen.told);
     worked
         .remarks

@@ -247,6 +247,7 @@ fn judge_all(
     let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
     let tools = tools::judged(cx, task, run.id.as_str(), used);
     warnings.extend(tools.iter().map(used_tool_in_words));
+    let moved: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.moved_refs);
     let trespasses: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.trespasses);
     if !trespasses.is_empty() {
         warnings.push(format!(
@@ -258,7 +259,8 @@ fn judge_all(
         .iter()
         .map(|reason| Objection::of_lock(reason))
         .chain(tools.iter().filter_map(Objection::of_used_tool))
-        .chain(trespasses.iter().map(|path| Objection::of_trespass(path)));
+        .chain(trespasses.iter().map(|path| Objection::of_trespass(path)))
+        .chain(moved.iter().map(|name| Objection::of_moved_ref(name)));
     let strictest = Objection::of_policy(policy, &decision).strictest(objections);
     let verification = match found.lifecycle {
         Lifecycle::Finished => verification(&found.checked),

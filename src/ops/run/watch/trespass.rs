@@ -14,10 +14,11 @@ use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
 use crate::domain::sandbox::Demand;
 use crate::git::bystander::BystanderState;
+use crate::git::moved_refs::{MoverPlace, RefMove};
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, SlotInfo, WorktreePool};
-use crate::git::{GitError, Head};
-use crate::ops::error::{Doing as _, OpError};
+use crate::git::{GitError, Head, Oid};
+use crate::ops::error::{Doing as _, Kept as _, OpError};
 use crate::ops::run::files::EventKind;
 use crate::ops::run::model::RunCx;
 use crate::ops::run::sandbox::layer;
@@ -34,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) told: Vec<String>,
     /// Changed files that the agent names as its own work.
     pub(crate) own_words: Vec<String>,
+    /// References that it moved although they are not its own.
+    pub(crate) moved_refs: Vec<String>,
 }
 
 /// The slots in which nobody works.
@@ -78,13 +81,15 @@ pub(crate) fn look(
         .map(|_| ShadowRepo::create(live.repo, &live.world.shadow_dir("main")))
         .transpose();
     let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
-    let (mut told, files) = match seen {
-        Ok(changes) => (changes.told, changes.files),
+    let (mut told, files, moves) = match seen {
+        Ok(changes) => (changes.told, changes.files, changes.moves),
         Err(error) => (
             vec![format!("the main checkout could not be looked at: {error}")],
             Vec::new(),
+            Vec::new(),
         ),
     };
+    let moved_refs = references(live, demand, before, &moves, &mut told)?;
     let still_idle: BTreeSet<String> = idle_slots(live, store)?
         .into_iter()
         .map(|slot| slot.name)
@@ -134,7 +139,43 @@ pub(crate) fn look(
                 .map(|(_, shown)| shown),
         );
     }
-    Ok(Seen { told, own_words })
+    Ok(Seen {
+        told,
+        own_words,
+        moved_refs,
+    })
+}
+
+/// Puts references back that the agent has moved; `told` gets the words. Returns their names. Under a
+/// sandbox that keeps them, and in the checkout itself, where the agent stands where a person does,
+/// moves are told of and no more.
+fn references(
+    live: &RunCx<'_>,
+    demand: Option<Demand>,
+    before: &BystanderState,
+    moves: &[RefMove],
+    told: &mut Vec<String>,
+) -> Result<Vec<String>, OpError> {
+    let run = &live.started.run;
+    let is_kept = layer::layer(live.world, demand).is_ok_and(|layer| layer.mode().can_stand_in());
+    if moves.is_empty() || is_kept || run.is_in_place() {
+        told.extend(moves.iter().map(ToString::to_string));
+        return Ok(Vec::new());
+    }
+    let worktree = live.world.pool_dir().join(&run.worktree);
+    let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);
+    let base = run.base.as_deref().map(Oid::parse).transpose();
+    let base = base.kept("the base of the run")?;
+    let tip = live.repo.find_ref(&format!("refs/heads/{}", run.branch))?;
+    let place = MoverPlace {
+        worktree: &worktree,
+        branch: &run.branch,
+        base: base.as_ref(),
+        tip: tip.as_ref(),
+    };
+    let done = before.put_back(live.repo, moves, &place, &run.id.rescue_ref())?;
+    told.extend(done.others.into_iter().chain(done.told));
+    Ok(done.names)
 }
 
 /// Looks at the user's home, unless a sandbox gave the agent another one.
