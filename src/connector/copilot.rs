@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::connector::json::{
     field, is_true, list, owned_at, owned_in, small_at, status_at, text_at,
 };
-use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use crate::connector::judge::{
+    JudgeInput, LastEvent, NO_ANSWER, ReportedFailure, RequestRetry, judge,
+};
 use crate::connector::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, StreamOutcome};
 
@@ -20,6 +22,8 @@ pub(super) struct Copilot {
     idle: CopilotIdle,
     error: Option<ReportedFailure>,
     turns: u32,
+    /// The last word is a tool's, or the model's was empty: its service has left it in the middle.
+    owes_answer: bool,
 }
 
 /// The way in which the CLI came to rest.
@@ -43,6 +47,9 @@ impl Copilot {
                 "the session was aborted",
             )),
             (_, Some(trouble), _) => LastEvent::Bad(trouble),
+            (CopilotIdle::ByItself, None, Some(0)) if self.owes_answer => {
+                LastEvent::Bad(ReportedFailure::other(FailureClass::Provider, NO_ANSWER))
+            }
             (CopilotIdle::ByItself, None, Some(0)) => LastEvent::Good,
             (CopilotIdle::No, None, Some(0)) => LastEvent::Open,
             (_, None, _) => LastEvent::Bad(ReportedFailure::other(
@@ -72,7 +79,9 @@ impl Copilot {
     fn message(&mut self, data: &Value, seen: &mut StreamState) -> Option<AgentEvent> {
         self.error = None;
         seen.model = owned_at(data, "model").or(seen.model.take());
-        seen.said(text_at(data, "content").unwrap_or_default())
+        let text = text_at(data, "content").unwrap_or_default();
+        self.owes_answer = text.trim().is_empty();
+        seen.said(text)
     }
 }
 
@@ -99,7 +108,11 @@ impl Dialect for Copilot {
                     None,
                 )]
             }
-            Some("tool.execution_complete") => answer(data, seen),
+            Some("tool.execution_complete") => {
+                // One that was refused ends the run in its own way.
+                self.owes_answer = is_true(data, "success");
+                answer(data, seen)
+            }
             Some("session.error") => vec![self.session_error(data)],
             Some("assistant.idle") => {
                 self.idle = if is_true(data, "aborted") {

@@ -112,3 +112,15 @@ fn denied_tools_refuse_a_run_that_changed_nothing() {
         StreamOutcome::Completed
     );
 }
+
+#[test]
+fn an_empty_last_answer_is_no_end() {
+    let said = |text: &str| json!({"type": "assistant.message", "data": {"content": text, "toolRequests": []}});
+    let tool = json!({"type": "tool.execution_complete", "data": {"toolCallId": "1", "success": true, "result": {"content": "ok"}}});
+    let ended = |before: &[Value]| of(&[before, &[idle(json!({})), result(0)]].concat());
+    let cut = failed(FailureClass::Provider, NO_ANSWER);
+    assert_eq!(ended(&[said("")]), cut);
+    assert_eq!(ended(&[said("I write"), tool.clone()]), cut);
+    assert_eq!(ended(&[said("I write"), tool.clone(), said(" \n")]), cut);
+    assert_eq!(ended(&[tool, said("done")]), StreamOutcome::Completed);
+}

@@ -5,11 +5,9 @@ use serde_json::Value;
 
 use crate::connector::clip;
 use crate::connector::json::{count_at, field, owned_at, owned_in, status_after, text_at};
-use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, judge};
+use crate::connector::judge::{JudgeInput, LastEvent, NO_ANSWER, ReportedFailure, judge};
 use crate::connector::stream::{Dialect, StreamState, ToolEnd, error_event};
 use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
-
-const NO_ANSWER: &str = "the model gave no answer after its last tool call";
 
 /// Understands gemini.
 #[derive(Default)]
@@ -22,6 +20,9 @@ pub(super) struct Gemini {
     /// A tool has answered and the model has not said a word since. A run that ends so was left by
     /// its service in the middle.
     owes_answer: bool,
+    /// The last trouble that the CLI told of by itself; where it ends without a result, or the result
+    /// names no reason, this is the reason.
+    trouble: Option<ReportedFailure>,
 }
 
 impl Gemini {
@@ -47,12 +48,17 @@ impl Gemini {
             .collect()
     }
 
-    fn error(&mut self, event: &Value) -> AgentEvent {
-        let message = owned_at(event, "message").unwrap_or_default();
+    fn error(&mut self, event_of: &Value) -> AgentEvent {
+        let message = owned_at(event_of, "message").unwrap_or_default();
         if message.starts_with("Loop detected") {
             self.looped = Some(message.clone());
         }
-        error_event(&trouble(message))
+        let trouble = trouble(message);
+        let event = error_event(&trouble);
+        if text_at(event_of, "severity") != Some("warning") {
+            self.trouble = Some(trouble);
+        }
+        event
     }
 
     fn result(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
@@ -74,11 +80,22 @@ impl Gemini {
             ("success", Some(message)) => {
                 LastEvent::Bad(ReportedFailure::other(FailureClass::Limit, message.clone()))
             }
-            _ => LastEvent::Bad(trouble(
-                owned_in(event, "/error/message").unwrap_or_default(),
-            )),
+            _ => LastEvent::Bad(self.reason(event)),
         };
         vec![used, seen.ended(&self.last, status, None)]
+    }
+}
+
+impl Gemini {
+    /// The reason of a failure: the words of the result, else what the CLI has told before, else the
+    /// kind of the error.
+    fn reason(&mut self, event: &Value) -> ReportedFailure {
+        let told = owned_in(event, "/error/message").filter(|text| !text.trim().is_empty());
+        match (told, self.trouble.take()) {
+            (Some(message), _) => trouble(message),
+            (None, Some(before)) => before,
+            (None, None) => trouble(owned_in(event, "/error/type").unwrap_or_default()),
+        }
     }
 }
 
@@ -108,7 +125,12 @@ impl Dialect for Gemini {
     }
 
     fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
-        judge(&self.last, view)
+        match (&self.last, &self.trouble) {
+            (LastEvent::Open, Some(trouble)) if !view.end.is_zero() => {
+                judge(&LastEvent::Bad(trouble.clone()), view)
+            }
+            (last, _) => judge(last, view),
+        }
     }
 }
 

@@ -113,3 +113,33 @@ fn a_failed_tool_changes_no_file_and_a_missing_login_has_an_exit_code() {
     let login = outcome("gemini", "", &ProcessEnd::Exited { code: 41 });
     assert!(matches!(login, StreamOutcome::Auth { .. }), "{login:?}");
 }
+
+#[test]
+fn the_reason_of_a_failure_is_kept_wherever_it_was_told() {
+    let error = |severity: &str, message: &str| json!({"type": "error", "severity": severity, "message": message});
+    let result =
+        |error: serde_json::Value| json!({"type": "result", "status": "error", "error": error});
+    let of =
+        |more: &[Value], code| outcome("gemini", &ended_with(more), &ProcessEnd::Exited { code });
+    let maximum = error("error", "Maximum session turns exceeded");
+    let kept = failed(FailureClass::Provider, "Maximum session turns exceeded");
+    assert_eq!(of(&[maximum.clone()], 53), kept);
+    assert_eq!(
+        of(
+            &[maximum.clone(), result(json!({"type": "x", "message": ""}))],
+            1
+        ),
+        kept
+    );
+    assert_eq!(
+        of(&[result(json!({"type": "FatalTurnLimitedError"}))], 1),
+        failed(FailureClass::Provider, "FatalTurnLimitedError")
+    );
+    let named = result(json!({"type": "x", "message": "named here"}));
+    assert_eq!(
+        of(&[maximum, named], 1),
+        failed(FailureClass::Provider, "named here")
+    );
+    let warned = of(&[error("warning", "careful")], 1);
+    assert_ne!(warned, failed(FailureClass::Provider, "careful"));
+}

@@ -13,6 +13,9 @@ use crate::connector::text::failed;
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
 
+/// The words for a CLI that calls a run finished which its service has left in the middle.
+pub(super) const NO_ANSWER: &str = "the model gave no answer after its last tool call";
+
 /// Everything that a judgement looks at.
 pub(super) struct JudgeInput<'a> {
     /// The state of the stream.

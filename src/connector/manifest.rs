@@ -99,6 +99,10 @@ pub struct Manifest {
     /// where a worktree has them.
     #[serde(default)]
     pub context_files: Vec<String>,
+    /// Files that the CLI leaves in the tree where it works, such as its history: they are no work, and
+    /// stay out of the change where they are not tracked. Lines as of `.gitignore`.
+    #[serde(default)]
+    pub leaves: Vec<String>,
     /// Directories from which the CLI lists skills by itself. Prompts of other agents name them,
     /// where a worktree has them.
     #[serde(default)]

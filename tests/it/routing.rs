@@ -539,8 +539,8 @@ fn ctrl_c_ends_all_of_them_gently() {
     let outcome = all.wait();
     assert_eq!(outcome.code, Some(130), "{outcome}");
     snapshot!(sorted(&outcome.to_string()), @"
-      run [RUN]: the attempt did not get to its end: ai was asked to stop
-      run [RUN]: the attempt did not get to its end: ai was asked to stop
+      run [RUN]: the attempt ended for a reason outside of the work; no attempt is counted: ai was asked to stop
+      run [RUN]: the attempt ended for a reason outside of the work; no attempt is counted: ai was asked to stop
     ----- stderr -----
     ----- stdout -----
     [RUN]  one  stopped  queued  One

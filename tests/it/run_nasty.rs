@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD, open_gate, processes_of, wait_for, with_mark};
+use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, run};
 
 /// What came of a run of one task by an agent that runs `script`.
@@ -124,7 +125,7 @@ fn one_that_ignores_every_request_is_killed_at_ctrl_c() {
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
-    error: run [RUN]: the attempt did not get to its end: stopped by Ctrl-C
+    error: run [RUN]: the attempt ended for a reason outside of the work; no attempt is counted: stopped by Ctrl-C
     ");
     was_killed(&sandbox, &id);
 }
@@ -807,4 +808,37 @@ fn quota_is_not_failure() {
     error: no agent can take this task now (fake: out of quota for another [LEFT])
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
+}
+
+#[test]
+fn what_a_cli_leaves_behind_is_no_work() {
+    let manifest = "leaves: [/.tool.history, '/.tool.cache*/']\n";
+    let leaves =
+        "cat >/dev/null; echo asked > .tool.history; mkdir .tool.cache1; echo x > .tool.cache1/x";
+    for (script, outcome) in [
+        (leaves.to_owned(), "send_back_no_changes"),
+        (
+            format!("{leaves}; echo work > work.txt; echo x > tool.history"),
+            "ready_for_review",
+        ),
+    ] {
+        let agent = Agent::of_a_cli("tool", "text", &script).manifest(manifest);
+        let scene = Scene::new().agent(agent).build();
+        let id = scene.task("One", &[]);
+        scene.run(&id);
+        let run = scene.last_run(&id);
+        assert_eq!(run["end"]["outcome"], outcome, "{run}");
+        let changed = scene.git(&[
+            "diff",
+            "--name-only",
+            "main",
+            run["branch"].as_str().unwrap(),
+        ]);
+        let expected = if outcome == "ready_for_review" {
+            "tool.history\nwork.txt"
+        } else {
+            ""
+        };
+        assert_eq!(changed, expected);
+    }
 }

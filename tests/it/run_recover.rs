@@ -45,7 +45,7 @@ fn ctrl_c_saves_the_work_and_counts_nothing() {
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
-    error: run [RUN]: the attempt did not get to its end: stopped by Ctrl-C
+    error: run [RUN]: the attempt ended for a reason outside of the work; no attempt is counted: stopped by Ctrl-C
     ");
     sandbox.is_at_rest(&id);
     let task = sandbox.show(&id);

@@ -5,7 +5,7 @@ use crate::domain::aftermath::Parked;
 use crate::domain::agent_event::StreamOutcome;
 use crate::domain::backoff::PauseCause;
 use crate::domain::process_end::{ProcessEnd, StopReason};
-use crate::domain::verdict::Lifecycle;
+use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 
 /// The end of an attempt, as far as that decides what follows.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +100,16 @@ impl AttemptEnd<'_> {
                 StreamOutcome::Failed { .. } | StreamOutcome::Truncated | StreamOutcome::NoResult,
                 _,
             ) => Lifecycle::Failed,
+        }
+    }
+
+    /// The outcome of this attempt in this cell of the verdict's table. What somebody stopped is no
+    /// failure of the agent, and nothing of it is held against it.
+    pub fn outcome(&self, cell: &Cell) -> Outcome {
+        if cell.lifecycle == Lifecycle::Killed && self.was_interrupted() {
+            Outcome::RetryUncounted
+        } else {
+            cell.outcome()
         }
     }
 

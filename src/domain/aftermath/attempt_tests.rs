@@ -2,6 +2,7 @@ use crate::base::rules::rules;
 use crate::domain::agent_event::{Denial, FailureClass};
 
 use super::*;
+use crate::domain::verdict::{Freshness, PolicyVerdict, Verification};
 
 const QUOTA: StreamOutcome = StreamOutcome::Quota {
     retry_at_ms: None,
@@ -169,7 +170,25 @@ fn interrupted_by(reason: StopReason) -> bool {
     stopped.was_interrupted()
 }
 
+/// The outcome of a killed attempt that stopped for this reason.
+fn outcome_after(reason: StopReason) -> Outcome {
+    let stopped = AttemptEnd {
+        stopped: Some(&reason),
+        ..end(&ProcessEnd::Stopped, &StreamOutcome::Truncated)
+    };
+    stopped.outcome(&Cell {
+        lifecycle: Lifecycle::Killed,
+        verification: Verification::Unverified,
+        policy: PolicyVerdict::Allow,
+        freshness: Freshness::Current,
+    })
+}
+
 rules! {
+    who_was_stopped_by_a_person_has_not_failed:
+        outcome_after(StopReason::Interrupted) => Outcome::RetryUncounted;
+    who_met_its_own_limit_has_failed:
+        outcome_after(StopReason::Limit("x".into())) => Outcome::Retry;
     ctrl_c_interrupts: interrupted_by(StopReason::Interrupted) => true;
     a_lost_lease_interrupts: interrupted_by(StopReason::LeaseLost) => true;
     the_end_of_ai_interrupts: interrupted_by(StopReason::Shutdown) => true;

@@ -55,14 +55,14 @@ impl JudgedAttempt<'_> {
             by: by.clone(),
             text: self.with_its_work(),
         };
+        if self.was_interrupted() {
+            return again(AttemptCount::Free, None, Some(note()));
+        }
         if !self.outcome.counts_attempt() {
             // Whoever goes on wants to know of what is there; that nothing is there says the run
             // itself.
             let left = (self.change == TreeChange::Something).then(note);
             return self.after_trouble_outside(now_ms, left);
-        }
-        if self.was_interrupted() {
-            return again(AttemptCount::Free, None, Some(note()));
         }
         let attempts = self.attempts.saturating_add(1);
         if attempts >= self.max_attempts {

@@ -84,6 +84,12 @@ impl ShadowRepo {
         }
     }
 
+    /// Leaves untracked files out of what is looked at, by lines as of `.gitignore`: what a program
+    /// leaves behind that is no work. Forgotten when the shadow is opened again.
+    pub fn ignore_also(&self, lines: &[String]) -> Result<(), GitError> {
+        settings::ignore_also(&self.dir, lines)
+    }
+
     /// Returns its path.
     pub fn dir(&self) -> &Path {
         &self.dir

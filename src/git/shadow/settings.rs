@@ -57,6 +57,17 @@ pub(super) fn write(repo: &Repo, dir: &Path, settings: &DataSettings) -> Result<
     Ok(())
 }
 
+/// Leaves files out of what is looked at, beside those that the repository ignores: what a program
+/// leaves behind that is no work. Lines as of `.gitignore`; until the shadow is opened again.
+pub(super) fn ignore_also(dir: &Path, lines: &[String]) -> Result<(), GitError> {
+    let file = dir.join("info/exclude");
+    let mut excludes = read_rules(&file)?.unwrap_or_default();
+    for line in lines.iter().filter(|line| !line.contains('\n')) {
+        excludes.extend_from_slice(format!("{line}\n").as_bytes());
+    }
+    Ok(fs::write_atomic(&file, &excludes)?)
+}
+
 /// The part of a tree that stands on the disk: settings, and the rules that they speak of.
 pub(super) type SparseCone = (Vec<String>, Option<Vec<u8>>);
 

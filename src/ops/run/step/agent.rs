@@ -57,6 +57,7 @@ pub(crate) fn work(
         }
         _ => Ok(()),
     };
+    shadow.ignore_also(&crew.connector.describe().leaves)?;
     let taken = match &in_place {
         Some(entered) => checkout::take(entered, live, end),
         None => snapshot::take(live, slot, shadow, end),

@@ -6,6 +6,7 @@ use crate::domain::aftermath::{
     CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, refused_in_a_row, summary,
     used_tool_in_words,
 };
+use crate::domain::agent_event::Denial;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::routing::Relief;
 use crate::domain::task::Task;
@@ -35,6 +36,9 @@ use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
 use crate::ops::{failpoint, lease, lock, patterns};
 use crate::store::Store;
+
+/// So many refused tool calls are named.
+const SHOWN_DENIALS: usize = 5;
 
 /// Judges the findings, files the evidence and ends the run.
 pub(crate) fn finish(
@@ -272,7 +276,7 @@ fn judge_all(
         policy: strictest.verdict,
         freshness: freshness(live, found)?,
     };
-    let outcome = cell.outcome();
+    let outcome = found.attempt().outcome(&cell);
     let checks: Vec<CheckEnd<'_>> = found.checked.iter().map(Checked::end).collect();
     let summary = summary(outcome, &found.attempt(), &checks, &strictest.reason);
     let summary = live.world.redactor().redact_text(&summary);
@@ -334,9 +338,13 @@ fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
             from.session, from.run
         ));
     }
-    let Some(AgentEnd { process, .. }) = &found.end else {
+    let Some(AgentEnd {
+        process, stream, ..
+    }) = &found.end
+    else {
         return warnings;
     };
+    warnings.extend(refused_tools(&stream.result.denials));
     warnings.extend(process.unwritten.iter().cloned());
     if process.leftovers > 0 {
         warnings.push(format!(
@@ -345,6 +353,35 @@ fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Tells of tool calls that were refused to the agent: work that was done around them may be half of
+/// what was asked for.
+fn refused_tools(denials: &[Denial]) -> Option<String> {
+    let shown: Vec<String> = denials
+        .iter()
+        .take(SHOWN_DENIALS)
+        .map(|denial| match one_line(denial.reason.trim()) {
+            reason if reason.is_empty() => one_line(&denial.tool),
+            reason => format!("{} ({reason})", one_line(&denial.tool)),
+        })
+        .collect();
+    let more = denials.len().saturating_sub(SHOWN_DENIALS);
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    (!shown.is_empty()).then(|| {
+        format!(
+            "{} of the agent refused: {}{rest}",
+            match denials.len() {
+                1 => "1 tool call".to_owned(),
+                n => format!("{n} tool calls"),
+            },
+            shown.join(", ")
+        )
+    })
 }
 
 fn outside_paths(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
