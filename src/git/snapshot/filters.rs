@@ -51,6 +51,8 @@ pub struct FilteredFile {
 pub(super) struct Filtered {
     /// Paths to be hashed with the attributes of the tree itself, and without any filter.
     pub(super) plain: Vec<RepoPath>,
+    /// Files that are as they were tracked, under other rules perhaps than those that hold now.
+    pub(super) tracked: Vec<RepoPath>,
     /// Files that stand on the disk in another form than they are tracked.
     pub(super) kept: Vec<FilteredFile>,
 }
@@ -152,30 +154,34 @@ pub(super) fn settle(
             .get(&path)
             .or(trusted.get(&path))
             .filter(|filter| drivers.is_known(filter));
-        match (runs, other) {
-            (Some(_), _) => {}
-            (None, Some(filter)) => {
-                if own_index.is_none() {
-                    own_index = Some(own()?.unwrap_or_default());
-                }
-                let entry = own_index.as_ref().and_then(|own| own.entries.get(&path));
-                let meta = std::fs::symlink_metadata(path.beneath(root));
-                let is_unchanged = entry.is_some_and(|entry| {
-                    entry.tracked.is_some() && meta.is_ok_and(|meta| entry.knows(&meta))
-                });
-                let filter = filter.clone();
-                untouched.insert(path.clone());
-                if let Some(suspect) = suspects.paths.get(&path) {
-                    sorted.keep(&path, suspect);
-                }
-                if is_unchanged {
-                    found.kept.push(FilteredFile { path, filter });
-                } else {
-                    sorted.reports.insert(TreeReport::Filtered { path, filter });
-                }
-            }
-            (None, None) if rules == RulesInForce::Changed => found.plain.push(path),
-            (None, None) => {}
+        if runs.is_some() || (other.is_none() && rules != RulesInForce::Changed) {
+            continue;
+        }
+        if own_index.is_none() {
+            own_index = Some(own()?.unwrap_or_default());
+        }
+        let entry = own_index.as_ref().and_then(|own| own.entries.get(&path));
+        let meta = std::fs::symlink_metadata(path.beneath(root));
+        let is_unchanged = entry.is_some_and(|entry| {
+            // Without a filter a change of the mode alone can be taken.
+            let is_same = |meta: std::fs::Metadata| {
+                entry.knows(&meta) && (other.is_some() || entry.has_mode_of(&meta))
+            };
+            entry.tracked.is_some() && meta.is_ok_and(is_same)
+        });
+        if other.is_none() && !is_unchanged {
+            found.plain.push(path);
+            continue;
+        }
+        untouched.insert(path.clone());
+        if let Some(suspect) = suspects.paths.get(&path) {
+            sorted.keep(&path, suspect);
+        }
+        match other.cloned() {
+            Some(filter) if is_unchanged => found.kept.push(FilteredFile { path, filter }),
+            Some(filter) => _ = sorted.reports.insert(TreeReport::Filtered { path, filter }),
+            // What it was tracked as was decided under the rules of that moment.
+            None => found.tracked.push(path),
         }
     }
     let plain: BTreeSet<&RepoPath> = found.plain.iter().collect();
@@ -184,6 +190,31 @@ pub(super) fn settle(
         .retain(|path| !untouched.contains(path) && !plain.contains(path));
     sorted.drop.retain(|path| !untouched.contains(path));
     Ok(found)
+}
+
+impl Filtered {
+    /// Finds another way for files of which what is tracked is not here: those behind a filter are
+    /// left behind, others are hashed after all.
+    pub(super) fn settle_missing(&mut self, missing: &[RepoPath], sorted: &mut SortedOut) {
+        let is_missing = |path: &RepoPath| missing.contains(path);
+        for file in self.kept.extract_if(.., |file| is_missing(&file.path)) {
+            let FilteredFile { path, filter } = file;
+            sorted.reports.insert(TreeReport::Filtered { path, filter });
+        }
+        self.plain
+            .extend(self.tracked.extract_if(.., |path| is_missing(path)));
+        for path in missing {
+            let is_told = sorted
+                .reports
+                .iter()
+                .any(|report| report.path() == Some(path));
+            if !is_told && !self.plain.contains(path) {
+                sorted
+                    .reports
+                    .insert(TreeReport::Staged { path: path.clone() });
+            }
+        }
+    }
 }
 
 /// The filters that are set for these paths.

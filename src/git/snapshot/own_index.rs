@@ -96,6 +96,17 @@ struct OwnStat {
 }
 
 impl OwnEntry {
+    /// True where the file has the mode that is tracked.
+    pub(super) fn has_mode_of(&self, meta: &Metadata) -> bool {
+        let wanted: &[u8] = if meta.mode() & 0o100 == 0 {
+            b"100644"
+        } else {
+            b"100755"
+        };
+        let tracked = self.tracked.as_ref().map(TrackedAs::mode);
+        tracked == Some(wanted)
+    }
+
     /// True where that Git has seen the file as it is now, and holds it for what it tracks.
     pub(super) fn knows(&self, meta: &Metadata) -> bool {
         #[expect(

@@ -113,6 +113,19 @@ fn line_ends_follow_the_rules_of_the_tree() {
 }
 
 #[test]
+fn what_was_tracked_before_the_rules_changed_stays_so() {
+    let run = Run::new();
+    run.write("dos.txt", "1\r\n");
+    run.agent_git(&["add", "dos.txt"]);
+    run.write(".gitattributes", "*.txt text\n");
+    for _ in 0..2 {
+        let snapshot = run.snapshot();
+        let name = format!("{}:dos.txt", snapshot.tree);
+        assert_eq!(run.test.git(&["cat-file", "-s", &name]), "3");
+    }
+}
+
+#[test]
 fn a_large_file_that_was_committed_stays() {
     let run = Run::new();
     let limits = SnapshotLimits {

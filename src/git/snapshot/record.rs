@@ -8,7 +8,6 @@ use crate::git::cmd::NulFields;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::TreeReport;
 use crate::git::snapshot::candidates::SortedOut;
 
 /// Brings the index in line; nothing runs where nothing changed. `plain` are the paths that are
@@ -123,8 +122,11 @@ pub(super) fn settle_forgotten(
 }
 
 /// Takes back what would be put into the index although its object is not here: an agent can name
-/// objects that only its own store has.
-pub(super) fn settle_staged(shadow: &ShadowRepo, sorted: &mut SortedOut) -> Result<(), GitError> {
+/// objects that only its own store has. Returns those paths.
+pub(super) fn settle_staged(
+    shadow: &ShadowRepo,
+    sorted: &mut SortedOut,
+) -> Result<Vec<RepoPath>, GitError> {
     let replaced: BTreeSet<&RepoPath> = sorted.update.iter().collect();
     let asked: Vec<RepoPath> = sorted
         .stage
@@ -133,7 +135,7 @@ pub(super) fn settle_staged(shadow: &ShadowRepo, sorted: &mut SortedOut) -> Resu
         .map(|(path, _)| path.clone())
         .collect();
     if asked.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut names = Vec::new();
     for tracked in asked.iter().filter_map(|path| sorted.stage.get(path)) {
@@ -144,15 +146,14 @@ pub(super) fn settle_staged(shadow: &ShadowRepo, sorted: &mut SortedOut) -> Resu
         .objects(["cat-file", "--batch-check=%(objecttype)"])
         .input(names)
         .run()?;
+    let mut missing = Vec::new();
     for (path, kind) in asked.iter().zip(out.stdout.split(|byte| *byte == b'\n')) {
         if kind != b"blob" {
             sorted.stage.remove(path);
-            sorted
-                .reports
-                .insert(TreeReport::Staged { path: path.clone() });
+            missing.push(path.clone());
         }
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// Paths as Git reads them with `-z --stdin`.

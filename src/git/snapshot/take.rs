@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub unmerged: Vec<RepoPath>,
     /// Files that stand on the disk in another form than in the tree, by a filter that is not run.
     pub filtered: Vec<FilteredFile>,
+    /// The number of other files of which the directory's own Git alone knows what is tracked.
+    pub believed: usize,
 }
 
 impl Snapshot {
@@ -66,10 +68,10 @@ impl ShadowRepo {
         let recorded = self.record_changes(look)?;
         let tree = self.index_tree(look.root, look.attributes)?;
         let changed = self.changed_paths(look.base, &tree)?;
+        let believed = recorded.sorted.believed;
         // What rests on its word alone has to be asked again.
-        let is_settled = recorded.unmerged.is_empty()
-            && recorded.sorted.believed == 0
-            && recorded.filtered.kept.is_empty();
+        let is_settled =
+            recorded.unmerged.is_empty() && believed == 0 && recorded.filtered.kept.is_empty();
         if let Some(bytes) = recorded.bytes.filter(|_| is_settled) {
             bytes.note(self)?;
         }
@@ -79,6 +81,7 @@ impl ShadowRepo {
             reports: recorded.sorted.reports.into_iter().collect(),
             unmerged: recorded.unmerged,
             filtered: recorded.filtered.kept,
+            believed,
         })
     }
 
@@ -136,14 +139,16 @@ impl ShadowRepo {
             // Under other rules, other files differ.
             (_, suspects, sorted) = sort_out(None)?;
         }
-        let filtered = settle(
+        let mut filtered = settle(
             self,
             root,
             attributes,
             (&mut sorted, &suspects),
             (rules, &read),
         )?;
-        record::settle_staged(self, &mut sorted)?;
+        let missing = record::settle_staged(self, &mut sorted)?;
+        filtered.settle_missing(&missing, &mut sorted);
+        sorted.believed += filtered.tracked.len();
         Ok(Recorded {
             sorted,
             filtered,

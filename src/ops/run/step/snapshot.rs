@@ -135,7 +135,7 @@ pub(crate) fn commit_tree(
         changed: snapshot.changed.clone(),
         remarks,
         unmerged: snapshot.unmerged.clone(),
-        rests_on_own: !snapshot.filtered.is_empty(),
+        rests_on_own: !snapshot.filtered.is_empty() || snapshot.believed > 0,
     })
 }
 
