@@ -259,9 +259,9 @@ fn a_directory_that_cannot_be_read_is_told() {
     let run = Run::new();
     run.write("shut/inside", "x");
     let shut = run.slot.path.join("shut");
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
     let src = run.slot.path.join("src");
-    fs::set_permissions(&src, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&src, fs::Permissions::from_mode(0o000)).unwrap();
     let snapshot = run.snapshot();
     for dir in [shut, src] {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
