@@ -100,10 +100,14 @@ fn stand_still(scene: &Sandbox, id: &str, mut command: Background) {
     poll::until("the agent has ended with the lease", TTL + ORPHAN, || {
         processes_of(id).is_empty()
     });
+    let active = format!("SELECT data FROM run WHERE active = 1 AND task = '{id}'");
     poll::until("the run is taken", TTL + PATIENCE, || {
         scene.ai_ok(&["recover"]);
-        command.is_over()
+        scene.rows(&active).is_empty()
     });
+    // One that was stopped before its run had begun has nothing that could be taken.
+    command.signal_if_there("KILL");
+    command.wait();
 }
 
 /// Kills accepts with all that they have started, each at another moment; the next one completes
