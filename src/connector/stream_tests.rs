@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::manifest::OutputFormat;
 use super::registry::ConnectorRegistry;
 use crate::domain::agent_event::{
     AgentEvent, AgentResult, FailureClass, FileChangeKind, StreamOutcome,
@@ -139,6 +140,21 @@ pub(super) fn comes_to(connector: &str, stream: &str, expected: &[&str]) {
     let (events, result) = parse(connector, stream, "", &EXIT_0);
     assert_eq!(events.iter().map(brief).collect::<Vec<_>>(), expected);
     assert_eq!(result.bad_lines, 0);
+}
+
+/// A parser that stands in no row would be held to nothing.
+#[test]
+fn every_format_of_a_shipped_cli_is_recorded() {
+    let own = REGISTRY.all().map(|connector| connector.describe());
+    let unrecorded: Vec<&str> = own
+        .filter(|manifest| !matches!(manifest.output, OutputFormat::Text | OutputFormat::Acp))
+        .filter(|manifest| {
+            let same = |one: &Recorded| REGISTRY.get(one.connector).unwrap().describe().output;
+            !RECORDED.iter().any(|one| same(one) == manifest.output)
+        })
+        .map(|manifest| manifest.name.as_str())
+        .collect();
+    assert_eq!(unrecorded, [""; 0]);
 }
 
 #[test]
