@@ -5,6 +5,7 @@ mod append;
 mod error;
 mod metadata;
 mod read;
+mod relocate;
 mod remove;
 mod write;
 
@@ -18,6 +19,7 @@ pub use read::{
     PlainDigest, digest, digest_below, read_capped, read_named, read_named_text, read_start,
     read_text, read_text_if_there, reader,
 };
+pub use relocate::relocate;
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
 pub use write::{
     PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_private_dir,

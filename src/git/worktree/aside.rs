@@ -27,13 +27,13 @@ impl WorktreePool<'_> {
         let mut moved = Vec::new();
         if !info.state.is_worktree() {
             let target = to.join(name);
-            fs::rename(&info.path, &target)?;
+            fs::relocate(&info.path, &target)?;
             moved.push((info.state.to_string(), target));
             return Ok(moved);
         }
         if let (Some(admin), true) = (&info.admin, left.contains(&TreeReport::SubmoduleStores)) {
             let target = to.join("submodules.git");
-            fs::rename(&admin.join(MODULES), &target)?;
+            fs::relocate(&admin.join(MODULES), &target)?;
             moved.push((TreeReport::SubmoduleStores.to_string(), target));
         }
         moved.extend(move_out(&info.path, left, to)?);
@@ -48,10 +48,10 @@ impl WorktreePool<'_> {
         };
         fs::create_private_dir(to)?;
         if std::fs::symlink_metadata(&info.path).is_ok() {
-            fs::rename(&info.path, &to.join(name))?;
+            fs::relocate(&info.path, &to.join(name))?;
         }
         match &info.admin {
-            Some(admin) => Ok(fs::rename(admin, &to.join(format!("{name}.git")))?),
+            Some(admin) => Ok(fs::relocate(admin, &to.join(format!("{name}.git")))?),
             None => Ok(()),
         }
     }
@@ -86,7 +86,7 @@ fn move_out(
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::rename(&from, &target)?;
+        fs::relocate(&from, &target)?;
         moved.push((report.to_string(), target));
     }
     Ok(moved)
