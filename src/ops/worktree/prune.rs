@@ -401,7 +401,10 @@ fn remove(
         (Kind::Pruned, Some(oid)) => Ok(repo.delete_ref(&item.name, oid, "ai: pruned")?),
         (Kind::Kept, _) => {
             fs::create_private_dir(&pruned::dir(world))?;
-            Ok(fs::relocate(&path, &pruned::kept_dir(world, &path, now_ms))?)
+            Ok(fs::relocate(
+                &path,
+                &pruned::kept_dir(world, &path, now_ms),
+            )?)
         }
         (Kind::Pruned, None) => Ok(fs::remove_dir_all(&path)?),
         (Kind::Branch | Kind::Rescue, None) => Ok(()),
