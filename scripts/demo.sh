@@ -208,7 +208,7 @@ printf 'The sandbox is off in this demonstration: its scripted agents keep time 
 run git init -q -b main
 run git add -A
 run git commit -q -m "tally: count lines and words"
-run ai init
+run ai init --yes
 says "wrote .ai/config.yaml"
 grep -q 'run: make test' .ai/config.yaml || broken "ai init did not find the check"
 run ai agent register ada --connector command --env DEMO_DIR -- ada "{prompt_file}"

@@ -290,6 +290,7 @@ fn every_refusal_has_its_class_and_its_next_command() {
         Thing::Decision,
         Thing::Evidence,
         Thing::Branch,
+        Thing::Commit,
         Thing::Worktree,
     ];
     let mut samples: Vec<Refusal> = things

@@ -3,9 +3,13 @@
 //! The machine is never blamed on the work, and no doubt ever ends as a pass. Where counts and exit
 //! code contradict each other, the worse one wins and the reason is noted.
 
+use crate::checks::missing_program::missing_program;
 use crate::checks::parse::{CheckOutput, ParsedTests, end_of, machine_trouble, parse};
 use crate::domain::check::{CheckParser, CheckResult, CheckSpec, CheckStatus, FailedTest};
 use crate::domain::process_end::ProcessEnd;
+
+/// The exit code of a shell that did not find a command.
+const NOT_FOUND: i32 = 127;
 
 /// One finished run of a check.
 #[derive(Debug)]
@@ -31,6 +35,9 @@ pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
     let mut parsed = parse(&spec.parser, &output, run.reports, run.end.code());
     if !run.end.is_zero() && parsed.trouble.is_none() {
         parsed.trouble = machine_trouble(&output).map(str::to_owned);
+    }
+    if run.end.code() == Some(NOT_FOUND) {
+        parsed.trouble = Some(not_found(run));
     }
     let (status, note) = decide(&spec.parser, &run.end, &parsed);
     let mut failures = parsed.failures;
@@ -85,11 +92,20 @@ fn decide(
     }
 }
 
+/// Says which program was not found, and where it was looked for.
+fn not_found(run: &CheckRun<'_>) -> String {
+    let told = [run.stderr, run.stdout].map(String::from_utf8_lossy);
+    let name = told.iter().find_map(|text| missing_program(text));
+    let name = name.map_or("a command".to_owned(), |name| format!("`{name}`"));
+    format!(
+        "{name} was not found (exit code {NOT_FOUND}); where checks run there is the judged tree, and nothing that Git ignores"
+    )
+}
+
 /// Exit codes by which a shell tells that the command itself never ran or was killed.
 fn shell_trouble(code: i32) -> Option<String> {
     match code {
         126 => Some("the command is not executable (exit code 126)".to_owned()),
-        127 => Some("the command was not found (exit code 127)".to_owned()),
         // HUP INT QUIT ILL ABRT BUS FPE KILL SEGV PIPE TERM XCPU XFSZ
         129..=132 | 134..=137 | 139 | 141 | 143 | 152 | 153 => Some(format!(
             "killed by signal {} (exit code {code})",

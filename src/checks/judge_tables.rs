@@ -50,7 +50,7 @@ rules! {
     a_command_that_cannot_be_executed_is_broken:
         plain(126) => broken("the command is not executable (exit code 126)");
     a_command_that_is_not_there_is_broken:
-        plain(127) => broken("the command was not found (exit code 127)");
+        plain(127) => broken("a command was not found (exit code 127); where checks run there is the judged tree, and nothing that Git ignores");
     exit_code_128_fails: plain(128) => CheckStatus::Failed;
     a_hang_up_is_broken: plain(129) => killed(1);
     an_interrupt_is_broken: plain(130) => killed(2);

@@ -590,7 +590,7 @@ fn the_machine_is_never_blamed_on_the_work() {
     };
     assert_eq!(
         why(CheckParser::ExitCode, 127, "sh: 1: x: not found"),
-        "broken (the command was not found (exit code 127)) | - | "
+        "broken (`x` was not found (exit code 127); where checks run there is the judged tree, and nothing that Git ignores) | - | "
     );
     assert_eq!(
         why(CheckParser::Auto, 126, ""),

@@ -3,5 +3,6 @@
 
 pub mod foreign;
 pub mod judge;
+mod missing_program;
 pub mod parse;
 pub mod reports;

@@ -19,11 +19,11 @@ mod sections;
 mod template;
 mod trees;
 
-pub use detect::{detect, detect_setup};
+pub use detect::{CheckFamily, DetectedCheck, detect, detect_caches, detect_setup};
 pub use entries::{ConfigEntry, entries};
 pub use error::ConfigError;
 pub use load::{FILE, load};
 pub use model::{Accept, AcceptMode, CacheMode, Check, CommandLine, Config, LockCase, Notify};
 pub use origin::ValueOrigin;
-pub use template::default_text;
+pub use template::{CheckStanding, StartConfig};
 pub use trees::{Trees, dir as trees_dir};

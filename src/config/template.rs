@@ -2,34 +2,110 @@
 
 use crate::config::detect::DetectedCheck;
 
-/// The text of a first `.ai/config.yaml` with the given checks and setup. Everything else in it is
-/// the default, written out.
-pub fn default_text(checks: &[DetectedCheck], setup: Option<&str>) -> String {
-    let text = format!("{HEAD}{}{REST}", checks_text(checks));
-    setup.map_or_else(
-        || text.clone(),
-        |command| text.replace(NO_SETUP, &format!("  setup: {command}\n{SETUP_WHY}")),
-    )
+/// What stands in a first `.ai/config.yaml` beside the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartConfig {
+    /// The detected checks, each with what is known about it.
+    pub checks: Vec<(DetectedCheck, CheckStanding)>,
+    /// A setup that no check asked for.
+    pub setup: Option<&'static str>,
+    /// Directories that are worth a copy.
+    pub caches: Vec<&'static str>,
 }
 
-fn checks_text(checks: &[DetectedCheck]) -> String {
-    if checks.is_empty() {
-        return "checks: {}\n#  test: {run: make test, timeout: 10m}\n".to_owned();
+/// What is known about a detected check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckStanding {
+    /// Nobody has tried it.
+    Untried,
+    /// It passed on this commit.
+    Passed(String),
+    /// It did not pass on this commit.
+    LeftOut(String),
+}
+
+impl StartConfig {
+    /// The text of the file. What has passed is in force; what was not tried, or did not pass, is
+    /// there to be read and taken in.
+    pub fn text(&self) -> String {
+        let text = format!("{HEAD}{}{REST}", self.checks_text());
+        let text = match self.setups() {
+            (Some(command), _) => {
+                text.replace(NO_SETUP, &format!("  setup: {command}\n{SETUP_WHY}"))
+            }
+            (None, Some(command)) => text.replace(
+                NO_SETUP,
+                &NO_SETUP.replace("npm ci   ", &format!("{command}   ")),
+            ),
+            (None, None) => text,
+        };
+        if self.caches.is_empty() {
+            return text;
+        }
+        let caches = format!("#  caches: [{}]\n  check_keep", self.caches.join(", "));
+        text.replacen("  check_keep", &caches, 1)
     }
-    let one = |check: &DetectedCheck| {
-        let DetectedCheck {
-            name,
-            run,
-            because,
-            parser,
-        } = check;
-        let parser = parser.word();
-        format!(
-            "  # Found {because}.\n  {name}:\n    run: {run}\n    timeout: 10m\n    parser: {parser}\n"
-        )
-    };
-    let all: String = checks.iter().map(one).collect();
-    format!("checks:\n{all}")
+
+    /// The setup that is in force, and the one that is only proposed.
+    fn setups(&self) -> (Option<String>, Option<String>) {
+        let of = |passed: bool| {
+            let mut all: Vec<&str> = Vec::new();
+            for (check, standing) in &self.checks {
+                let fits = matches!(standing, CheckStanding::Passed(_)) == passed;
+                if let Some(setup) = check.setup.filter(|one| fits && !all.contains(one)) {
+                    all.push(setup);
+                }
+            }
+            all
+        };
+        let (taken, mut proposed) = (of(true), of(false));
+        proposed.extend(self.setup.filter(|one| !proposed.contains(one)));
+        let joined = |all: Vec<&str>| (!all.is_empty()).then(|| all.join(" && "));
+        (joined(taken), joined(proposed))
+    }
+
+    fn checks_text(&self) -> String {
+        if self.checks.is_empty() {
+            return "checks: {}\n#  test: {run: make test, timeout: 10m}\n".to_owned();
+        }
+        let (mut taken, mut proposed) = (String::new(), String::new());
+        for (check, standing) in &self.checks {
+            match standing {
+                CheckStanding::Passed(commit) => {
+                    taken.push_str(&format!(
+                        "  # Found {}; it passed on commit {commit}.\n{}",
+                        check.because,
+                        entry(check, "  ")
+                    ));
+                }
+                CheckStanding::Untried => proposed.push_str(&format!(
+                    "# Found {}; not tried yet, and so not in force.\n{}",
+                    check.because,
+                    entry(check, "#  ")
+                )),
+                CheckStanding::LeftOut(commit) => proposed.push_str(&format!(
+                    "# Found {}; left out, since it did not pass on commit {commit}.\n{}",
+                    check.because,
+                    entry(check, "#  ")
+                )),
+            }
+        }
+        let head = if taken.is_empty() {
+            "checks: {}\n"
+        } else {
+            "checks:\n"
+        };
+        format!("{head}{taken}{proposed}")
+    }
+}
+
+/// One check, each line behind `before`.
+fn entry(check: &DetectedCheck, before: &str) -> String {
+    let DetectedCheck { name, run, .. } = check;
+    let parser = check.parser.word();
+    format!(
+        "{before}{name}:\n{before}  run: {run}\n{before}  timeout: 10m\n{before}  parser: {parser}\n"
+    )
 }
 
 /// The line that a detected setup replaces.
@@ -122,6 +198,7 @@ redact: []
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::detect::CheckFamily;
     use crate::config::entries::entries;
     use crate::config::load::{FILE, parse};
     use crate::config::model::{CommandLine, Config, LockCase};
@@ -130,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_written_file_says_the_defaults() {
-        let mut config = parse(default_text(&[], None).as_bytes(), FILE).unwrap();
+        let mut config = parse(StartConfig::default().text().as_bytes(), FILE).unwrap();
         let unsaid: Vec<String> = entries(&config)
             .into_iter()
             .filter(|e| e.origin == ValueOrigin::Default)
@@ -154,35 +231,87 @@ mod tests {
         assert_eq!(config.locks.case, LockCase::Auto);
     }
 
-    #[test]
-    fn detected_checks_are_written_and_read_back() {
-        let check = |name, run, parser| DetectedCheck {
+    fn found(name: &'static str, run: &str, setup: Option<&'static str>) -> DetectedCheck {
+        DetectedCheck {
+            family: CheckFamily::Node,
             name,
-            run,
-            parser,
-            because: "x",
-        };
-        let text = default_text(
-            &[
-                check("go-test", "go test ./...", CheckParser::Go),
-                check("npm-test", "npm test", CheckParser::Auto),
+            run: run.to_owned(),
+            parser: CheckParser::Auto,
+            because: "x".into(),
+            setup,
+        }
+    }
+
+    #[test]
+    fn what_passed_is_in_force_and_all_else_is_there_to_be_taken_in() {
+        let start = StartConfig {
+            checks: vec![
+                (
+                    found("a", "go test ./...", None),
+                    CheckStanding::Passed("c1".into()),
+                ),
+                (
+                    found("b", "npm test", Some("npm ci")),
+                    CheckStanding::Passed("c1".into()),
+                ),
+                (
+                    found("c", "tox", Some("uv sync --locked")),
+                    CheckStanding::LeftOut("c1".into()),
+                ),
+                (
+                    found("d", "cmake -S . -B b && ctest", None),
+                    CheckStanding::Untried,
+                ),
             ],
-            Some("npm ci"),
+            setup: None,
+            caches: vec!["target"],
+        };
+        let text = start.text();
+        let names = |text: &str| {
+            let config = parse(text.as_bytes(), FILE).unwrap();
+            let names: Vec<String> = config.checks.iter().map(|c| c.name.clone()).collect();
+            (names, config.runs.setup, config.runs.caches)
+        };
+        let setup = Some(CommandLine::Shell("npm ci".into()));
+        assert_eq!(
+            names(&text),
+            (vec!["a".into(), "b".into()], setup.clone(), Vec::new())
         );
-        let config = parse(text.as_bytes(), FILE).unwrap();
-        let names: Vec<&str> = config
-            .default_checks()
+        let all = text.replace("\n#  ", "\n  ").replace("  caches: []", "#");
+        let (checks, _, caches) = names(&taken_in(&all));
+        assert_eq!((checks.len(), caches), (4, vec!["target".to_owned()]));
+        let nothing = StartConfig {
+            setup: Some("npm ci"),
+            ..StartConfig::default()
+        };
+        assert_eq!(nothing.text(), StartConfig::default().text());
+    }
+
+    /// The file without the examples that would stand twice once they are taken in.
+    fn taken_in(text: &str) -> String {
+        let is_example = |line: &&str| {
+            ![
+                "  agent: ",
+                "  base: ",
+                "  auth: ",
+                "  shared: [C",
+                "  capabilities: {b",
+                "  fallback: {c",
+                "  day: {t",
+            ]
             .iter()
-            .map(|c| c.name.as_str())
-            .collect();
-        assert_eq!(names, ["go-test", "npm-test"]);
-        assert_eq!(config.checks[0].parser, CheckParser::Go);
-        assert_eq!(config.runs.setup, Some(CommandLine::Shell("npm ci".into())));
+            .any(|start| line.starts_with(start))
+        };
+        text.lines()
+            .filter(is_example)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
     fn what_is_commented_out_is_right_when_taken_in() {
-        let text = default_text(&[], None)
+        let text = StartConfig::default()
+            .text()
             .replace("checks: {}\n#", "checks:\n ")
             .replace("modules: {}\n#", "modules:\n ");
         let text = text

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::{env, fs, hash, id};
-use crate::config;
+use crate::config::{self, CheckStanding, DetectedCheck, StartConfig, Trees};
 use crate::domain::actor::ActorKind;
 use crate::domain::event::Event;
 use crate::git::discover::RepoLocation;
@@ -54,6 +54,73 @@ pub struct Done {
     pub places: Option<PathBuf>,
     /// The reason why nothing could run from there.
     pub unfit: Option<String>,
+    /// The detected checks that nobody has tried yet: they stand in the configuration as comments,
+    /// and it is as `ai init` has written it.
+    pub proposed: Vec<DetectedCheck>,
+}
+
+/// The configuration of a checkout in which nothing has been tried.
+fn proposal(root: &Path) -> StartConfig {
+    let checks: Vec<_> = config::detect(root)
+        .into_iter()
+        .map(|check| (check, CheckStanding::Untried))
+        .collect();
+    StartConfig {
+        setup: config::detect_setup(root),
+        checks,
+        caches: config::detect_caches(root),
+    }
+}
+
+/// Puts what was tried into the configuration that `ai init` has written, in one step: whoever ends
+/// this command at any instruction has the proposal or the result. Their user has said yes to these
+/// commands, so they are trusted.
+pub fn take_in(place: &RepoLocation, tried: StartConfig) -> Result<(), OpError> {
+    let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) else {
+        return Ok(());
+    };
+    let state = project::state_dir(&place.common_dir);
+    if !is_as_written(&state, root)? {
+        let text = format!("{} was changed meanwhile and was left", config::FILE);
+        return Err(Refusal::Conflict(text).into());
+    }
+    let start = StartConfig {
+        setup: config::detect_setup(root),
+        caches: config::detect_caches(root),
+        ..tried
+    };
+    trust::keeping(root, &place.common_dir, || {
+        fs::write_atomic(&root.join(config::FILE), start.text().as_bytes())
+            .map_err(StoreError::from)?;
+        remember(&state, root, &[config::FILE.to_owned()])
+    })
+}
+
+/// True where the configuration is what `ai init` has written, byte for byte.
+fn is_as_written(state: &Path, root: &Path) -> Result<bool, OpError> {
+    let path = root.join(config::FILE);
+    let is_file = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
+    if !is_file {
+        return Ok(false);
+    }
+    let mut store = project::store_place(state).open(Access::Read)?;
+    let written = store.read(|tx| written_files(tx))?;
+    Ok(written.get(config::FILE) == Some(&digest(&path)?))
+}
+
+/// The checks that are still to be tried: those that were detected, where the configuration is the
+/// one of `ai init` and names none.
+fn proposed(state: &Path, root: &Path) -> Result<Vec<DetectedCheck>, OpError> {
+    if !is_as_written(state, root)? {
+        return Ok(Vec::new());
+    }
+    let config = project::config(root, &Trees::none());
+    let names_none = config.is_ok_and(|config| config.checks.is_empty());
+    Ok(if names_none {
+        config::detect(root)
+    } else {
+        Vec::new()
+    })
 }
 
 /// The files that the checkout at `root` would start with.
@@ -65,7 +132,7 @@ pub fn start_files(root: &Path, pack: &Pack) -> Vec<StartFile> {
         },
         StartFile {
             path: config::FILE,
-            text: config::default_text(&config::detect(root), config::detect_setup(root)),
+            text: proposal(root).text(),
         },
         StartFile {
             path: policy::FILE,
@@ -102,6 +169,7 @@ pub fn init(place: &RepoLocation, cx: &Cx, pack: &Pack) -> Result<Done, OpError>
     } else {
         set_up()?
     };
+    done.proposed = proposed(&state, root)?;
     done.untrusted = trust::missing(root, &place.common_dir)?;
     let places = Places::of(&place.common_dir, root);
     done.places = places.dir().map(Path::to_owned);
@@ -111,7 +179,7 @@ pub fn init(place: &RepoLocation, cx: &Cx, pack: &Pack) -> Result<Done, OpError>
 
 /// Trust is a person's word: an agent's `ai init` leaves it open, and so does a machine without a
 /// place for it.
-fn may_trust(cx: &Cx) -> bool {
+pub fn may_trust(cx: &Cx) -> bool {
     cx.actor.kind == ActorKind::Human
         && env::text(env::AI_RUN).is_none()
         && env::user_config_dir().is_some()

@@ -240,7 +240,11 @@ fn start(
 }
 
 /// The tree at `top` as it is now, and the commit that HEAD is at there.
-fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>), OpError> {
+pub(crate) fn snapshot(
+    world: &World,
+    repo: &Repo,
+    top: &Path,
+) -> Result<(Oid, Option<Oid>), OpError> {
     let git_dir = &world.location.git_dir;
     let shadow = ShadowRepo::open(repo, &person_dir(world, git_dir))?;
     let head = repo.head_of(git_dir)?;

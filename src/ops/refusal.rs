@@ -43,6 +43,8 @@ pub enum Thing {
     Evidence,
     /// A branch.
     Branch,
+    /// A commit.
+    Commit,
     /// A worktree, named by its path or its branch.
     Worktree,
 }
@@ -58,6 +60,7 @@ impl Thing {
             Thing::Decision => "decision",
             Thing::Evidence => "evidence",
             Thing::Branch => "branch",
+            Thing::Commit => "commit",
             Thing::Worktree => "worktree or branch",
         }
     }
@@ -72,6 +75,7 @@ impl Thing {
             Thing::Decision => "`ai policy log` shows the decisions",
             Thing::Evidence => "`ai evidence list TASK` shows what there is",
             Thing::Branch => return None,
+            Thing::Commit => "`git log --oneline` shows the newest ones, `git branch` the branches",
             Thing::Worktree => "`git worktree list` and `git branch --list` show what there is",
         })
     }

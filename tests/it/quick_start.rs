@@ -1,10 +1,13 @@
-//! `docs/quick-start.md`, replayed: a page that people type after must not rot.
+//! `docs/quick-start.md` and `docs/your-repository.md`, replayed: pages that people type after must
+//! not rot.
 //!
-//! It works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test
+//! The first one works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test
 //! says so and does nothing.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
+use crate::ecosystems::tools;
 use crate::support::story::{Ids, Shell};
 use crate::support::{Sandbox, markdown};
 
@@ -16,7 +19,7 @@ fn cargo_home() -> Option<PathBuf> {
     set.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
 }
 
-fn has_libgit2(cargo_home: &std::path::Path) -> bool {
+fn has_libgit2(cargo_home: &Path) -> bool {
     let below = |dir: PathBuf| {
         std::fs::read_dir(dir)
             .into_iter()
@@ -39,11 +42,23 @@ fn the_page_does_what_it_says() {
         );
         return;
     };
+    let path = std::env::var_os("PATH").unwrap();
+    replay(PAGE, &cargo_home, &path, 30);
+}
+
+#[test]
+fn projects_of_five_kinds_are_found_and_tried() {
+    let path = tools::path_with(&["python3", "node", "npm", "cargo", "go", "cmake", "ctest"]);
+    replay("docs/your-repository.md", &cargo_home().unwrap(), &path, 20);
+}
+
+/// Types a page into one shell and compares what it prints; `least` commands are expected there.
+fn replay(page: &str, cargo_home: &Path, path: &OsStr, least: usize) {
     let sandbox = Sandbox::empty();
     let path = std::env::join_paths(
         [sandbox.base().join("tools")]
             .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+            .chain(std::env::split_paths(path)),
     );
     std::fs::create_dir(sandbox.base().join("tools")).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ai"), sandbox.base().join("tools/ai")).unwrap();
@@ -61,7 +76,7 @@ fn the_page_does_what_it_says() {
     );
     let mut shell = Shell::start(&mut command);
     let (mut ids, mut steps) = (Ids::default(), 0);
-    for block in markdown::blocks(&markdown::page(PAGE)) {
+    for block in markdown::blocks(&markdown::page(page)) {
         if let Some(file) = block.file() {
             sandbox.write(file, &block.text);
         }
@@ -74,7 +89,7 @@ fn the_page_does_what_it_says() {
             let shown = printed.join("\n");
             if let Err(why) = ids.compare(step, &printed) {
                 panic!(
-                    "{PAGE}:{}: `{}`: {why}\nIt printed (exit code {code}):\n{shown}",
+                    "{page}:{}: `{}`: {why}\nIt printed (exit code {code}):\n{shown}",
                     step.line, step.command
                 );
             }
@@ -82,12 +97,12 @@ fn the_page_does_what_it_says() {
             let admitted = all.get(n + 1).is_some_and(|next| next.command == "echo $?");
             assert!(
                 code == 0 || admitted,
-                "{PAGE}:{}: `{}` ended with {code}\n{shown}",
+                "{page}:{}: `{}` ended with {code}\n{shown}",
                 step.line,
                 step.command
             );
             steps += 1;
         }
     }
-    assert!(steps > 30, "only {steps} commands were found");
+    assert!(steps > least, "only {steps} commands were found");
 }

@@ -24,9 +24,10 @@ fn gone(scene: &Sandbox) {
 #[test]
 fn a_fresh_project_gets_back_every_byte() {
     let scene = Sandbox::repository();
-    scene.write("Cargo.toml", "");
+    scene.write("Makefile", "test:\n\ttrue\n");
+    scene.commit("a makefile");
     let before = bytes(&scene);
-    scene.ai_ok(&["init"]);
+    scene.ai_ok(&["init", "--yes"]);
     assert!(
         scene.base().join("home/.config/ai/trust").is_dir(),
         "detected checks were trusted"
@@ -38,7 +39,12 @@ fn a_fresh_project_gets_back_every_byte() {
     everything else of `ai` is gone from this repository
     ----- stderr -----
     "#);
-    std::fs::remove_dir(scene.base().join("home/.config")).unwrap();
+    // All repositories on one disk share these locks, and the cache directory is the user's.
+    let config = scene.base().join("home/.config");
+    std::fs::remove_dir_all(config.join("ai/locks")).unwrap();
+    std::fs::remove_dir(config.join("ai")).unwrap();
+    std::fs::remove_dir(config).unwrap();
+    std::fs::remove_dir(scene.base().join("home/.cache")).unwrap();
     assert_eq!(bytes(&scene), before);
     snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
     exit: 0
@@ -53,7 +59,7 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     let scene = Sandbox::project();
     scene.task("one", &[]);
     let before = bytes(&scene);
-    snapshot!(scene.ai(&["uninstall"]), @r#"
+    snapshot!(scene.ai(&["uninstall"]), @"
     exit: 8
     ----- stdout -----
     the store holds 1 task, 3 records and 0 runs
@@ -65,8 +71,8 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     removes   [PATH]/home/.config/ai/trees
     ----- stderr -----
     error: nothing was removed
-      next: if that is right, say --yes
-    "#);
+      next: `ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence, `ai uninstall --yes --discard` lets them be lost
+    ");
     let dry = scene.ai_ok(&["uninstall", "--dry-run", "--json"]).json();
     assert_eq!(dry["plan"]["store"]["tasks"], 1);
     assert!(dry["done"].is_null());

@@ -11,12 +11,13 @@ pub(super) use lease::{
     ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath,
 };
 pub(super) use project::{
-    ErrorAnswer, ErrorBody, InitAnswer, PolicyValidated, SchemaLine, StatusAgent, StatusAnswer,
-    StatusLease, WhyAnswer,
+    ErrorAnswer, ErrorBody, InitAnswer, InitCheck, PolicyValidated, SchemaLine, StatusAgent,
+    StatusAnswer, StatusLease, WhyAnswer,
 };
 pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer};
 pub(super) use work::{
-    AcceptAnswer, AgentLine, AgentStats, AgentStatus, BudgetLine, EvidenceAnswer, EvidenceChecked,
-    EvidenceExported, RecoverLine, ReviewAnswer, ReviewedFile, RouteAnswer, RunAnswer,
+    AcceptAnswer, AgentLine, AgentStats, AgentStatus, BudgetLine, CheckAnswer, CheckedLine,
+    EvidenceAnswer, EvidenceChecked, EvidenceExported, RecoverLine, ReviewAnswer, ReviewedFile,
+    RouteAnswer, RunAnswer,
 };
 pub(super) use worktree::{WorktreeAdopted, WorktreeLook, WorktreeOpened};

@@ -84,6 +84,28 @@ pub(in crate::cli) struct InitAnswer<'a> {
     pub(in crate::cli) untrusted: &'a [Change],
     /// The directory for worktrees and places of checks; null where there is none, or no checkout.
     pub(in crate::cli) places: Option<&'a std::path::Path>,
+    /// The commit on which the detected checks were tried; null where they were not.
+    pub(in crate::cli) commit: Option<String>,
+    /// The checks that were detected and tried, or are proposed.
+    pub(in crate::cli) checks: Vec<InitCheck<'a>>,
+}
+
+/// A check that `ai init` has detected.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct InitCheck<'a> {
+    /// The name.
+    pub(in crate::cli) name: &'a str,
+    /// The shell line.
+    pub(in crate::cli) run: &'a str,
+    /// The setup that it needs; null for none.
+    pub(in crate::cli) setup: Option<&'a str>,
+    /// The file that gave it away.
+    pub(in crate::cli) because: &'a str,
+    /// True where it passed and was taken in, false where it did not and was left out; null where it
+    /// was not tried.
+    pub(in crate::cli) passed: Option<bool>,
+    /// The reason why it was left out.
+    pub(in crate::cli) why: Option<String>,
 }
 
 /// An error, on standard error.

@@ -7,16 +7,18 @@ use serde::Serialize;
 
 use crate::domain::agent::Agent;
 use crate::domain::budget::{BudgetScope, Unit};
+use crate::domain::check::CheckResult;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::history::AgentLast;
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
-use crate::domain::verdict::{Cell, Outcome};
+use crate::domain::verdict::{Cell, Outcome, Verification};
 use crate::git::diff::PathChange;
 use crate::ops::evidence::EvidenceState;
 use crate::ops::health::Health;
+use crate::ops::run::model::Checked;
 use crate::router::Trace;
 
 /// The answer to `ai run`.
@@ -36,6 +38,42 @@ pub(in crate::cli) struct RunAnswer<'a> {
     pub(in crate::cli) warnings: &'a [String],
     /// The directory with the run's files.
     pub(in crate::cli) dir: &'a Path,
+}
+
+/// The answer to `ai check`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct CheckAnswer<'a> {
+    /// The tree on which they ran.
+    pub(in crate::cli) tree: String,
+    /// The commit that was asked for, or on which the worktree stands; null before the first one.
+    pub(in crate::cli) commit: Option<String>,
+    /// The word of all required checks together.
+    pub(in crate::cli) verification: Verification,
+    /// Each check, in the order in which they ran.
+    pub(in crate::cli) checks: Vec<CheckedLine<'a>>,
+}
+
+/// A check that has run.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct CheckedLine<'a> {
+    /// Its result.
+    #[serde(flatten)]
+    pub(in crate::cli) result: &'a CheckResult,
+    /// False for an advisory one.
+    pub(in crate::cli) required: bool,
+    /// Its log.
+    pub(in crate::cli) log: &'a Path,
+}
+
+impl CheckedLine<'_> {
+    /// The line of a check.
+    pub(in crate::cli) fn of(checked: &Checked) -> CheckedLine<'_> {
+        CheckedLine {
+            result: &checked.result,
+            required: checked.spec.required,
+            log: &checked.log,
+        }
+    }
 }
 
 /// The answer to `ai route explain`.

@@ -7,6 +7,7 @@ mod agent_doctor;
 mod agent_stats;
 mod backup;
 mod budget;
+mod check;
 mod completions;
 mod config;
 mod doctor;
@@ -61,6 +62,8 @@ pub(super) enum Command {
     Lock(lock::LockCommand),
     /// Run a task by an agent: worktree, agent, snapshot, checks, verdict
     Run(run::RunArgs),
+    /// Run the checks as a run would, on your worktree or on a commit
+    Check(check::CheckArgs),
     /// Show budgets and what is left of them
     Budget(budget::BudgetArgs),
     /// Say which agent would get a task, and why
@@ -135,6 +138,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Trust(args) => trust::run(&args, context),
         Command::Lock(command) => lock::run(&command, context),
         Command::Run(args) => run::run(&args, context),
+        Command::Check(args) => check::run(&args, context),
         Command::Budget(args) => budget::run(&args, context),
         Command::Route(command) => route::run(&command, context),
         Command::Review(args) => review::run(&args, context),

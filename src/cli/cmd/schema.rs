@@ -77,6 +77,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::AgentStats<'_>>("agent-stats", "a line of `ai agent stats`"),
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),
     printed::<answer::BudgetLine<'_>>("budget", "a line of `ai budget`"),
+    printed::<answer::CheckAnswer<'_>>("check", "`ai check`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::ConfigEntry>("config-entry", "a line of `ai config show`"),
     printed::<DecisionRecord>(

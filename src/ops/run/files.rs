@@ -207,6 +207,23 @@ impl CheckLogs {
         CheckLogs(world.state().join("done").join(mark).join("checks"))
     }
 
+    /// The logs of the last `ai check`: it proves nothing for the record, so the next one replaces
+    /// them.
+    pub(crate) fn of_check(world: &World) -> CheckLogs {
+        CheckLogs(world.state().join("check"))
+    }
+
+    /// The logs of a check that `ai init` tries; `number` tells one from the next.
+    pub(crate) fn of_tryout(world: &World, number: usize) -> CheckLogs {
+        CheckLogs(world.state().join("check").join(format!("tried-{number}")))
+    }
+
+    /// Removes what an earlier use has left. Whoever calls it holds the place of the checks, so that
+    /// nobody writes there.
+    pub(crate) fn clear(&self) -> Result<(), OpError> {
+        fs::remove_stubborn(&self.0).map_err(OpError::from)
+    }
+
     /// Makes the directory.
     pub(crate) fn make(&self) -> Result<(), OpError> {
         fs::create_dir_all(&self.0).map_err(OpError::from)

@@ -13,14 +13,12 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::checks::foreign::cargo_shares_target;
 use crate::ops::error::OpError;
+use crate::ops::run::checks::borrowed::MARK;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::sandbox::project;
 use crate::ops::world::World;
 use crate::process::environment::{EnvVariable, child_environment};
-
-/// By this file a directory is an environment of Python.
-const MARK: &str = "pyvenv.cfg";
 
 /// The environment of the checks of one place.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! The checks of a tree: what is run, where, and what must not lead elsewhere.
 
+mod borrowed;
 pub mod environment;
 pub mod foreign_sources;
 pub mod place;

@@ -2,9 +2,11 @@
 //! that no agent has touched.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::fs;
+use crate::base::path::resolved;
 use crate::base::text::one_line;
 use crate::checks::judge::{self, CheckRun};
 use crate::checks::parse::ParsedTests;
@@ -19,6 +21,7 @@ use crate::domain::task::Task;
 use crate::domain::verdict::Verification;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
+use crate::ops::run::checks::borrowed::{borrow, borrow_line};
 use crate::ops::run::checks::environment::{CheckEnvironment, Installed};
 use crate::ops::run::checks::foreign_sources::Leads;
 use crate::ops::run::checks::place::CheckPlace;
@@ -45,6 +48,8 @@ pub struct CheckPlan {
     pub spec: CheckSpec,
     /// The time limit, to the second.
     timeout: Duration,
+    /// The command as it is started at the place, where that is not as it is written.
+    started: Option<CheckCommand>,
 }
 
 /// Combines the words of all checks.
@@ -56,7 +61,16 @@ pub fn verification(checked: &[Checked]) -> Verification {
 impl CheckPlan {
     /// The checks of a task: its own, else the project's defaults.
     pub fn of(task: &Task, config: &Config) -> Result<Vec<CheckPlan>, OpError> {
-        if task.checks.is_empty() {
+        CheckPlan::named(&task.checks, config, task.id.as_str())
+    }
+
+    /// The checks of these names, which `who` asked for; the project's defaults where none is named.
+    pub(crate) fn named(
+        names: &[String],
+        config: &Config,
+        who: &str,
+    ) -> Result<Vec<CheckPlan>, OpError> {
+        if names.is_empty() {
             return config
                 .default_checks()
                 .into_iter()
@@ -66,13 +80,12 @@ impl CheckPlan {
         let find = |name: &String| {
             let unknown = || {
                 Refusal::Invalid(format!(
-                    "{} wants check `{name}`, and .ai/config.yaml has no such check",
-                    task.id
+                    "{who} wants check `{name}`, and .ai/config.yaml has no such check"
                 ))
             };
             CheckPlan::new(config.check(name).ok_or_else(unknown)?)
         };
-        task.checks.iter().map(find).collect()
+        names.iter().map(find).collect()
     }
 
     fn new(check: &config::Check) -> Result<CheckPlan, OpError> {
@@ -92,22 +105,51 @@ impl CheckPlan {
         Ok(CheckPlan {
             spec,
             timeout: check.timeout,
+            started: None,
         })
+    }
+
+    /// Has the command use the environments of Python that it names and that only the checkout at
+    /// `root` has; returns them.
+    fn borrow(&mut self, root: &Path, place: &Path) -> Vec<PathBuf> {
+        let (started, environments) = match &self.spec.command {
+            CheckCommand::Shell(line) => {
+                let (line, environments) = borrow_line(line, root, place);
+                (CheckCommand::Shell(line), environments)
+            }
+            CheckCommand::Argv(argv) => {
+                let words = argv.iter().map(|word| borrow(word, root, place));
+                let (argv, environments): (_, Vec<_>) = words.unzip();
+                let environments = environments.into_iter().flatten().collect();
+                (CheckCommand::Argv(argv), environments)
+            }
+        };
+        self.started = Some(started);
+        environments
+    }
+
+    /// The command as it is started.
+    fn started_text(&self) -> String {
+        text_of(self.started.as_ref().unwrap_or(&self.spec.command))
     }
 
     /// The command as a person would type it.
     pub fn command_text(&self) -> String {
-        match &self.spec.command {
-            CheckCommand::Shell(line) => line.clone(),
-            CheckCommand::Argv(argv) => argv.join(" "),
-        }
+        text_of(&self.spec.command)
     }
 
     fn argv(&self) -> Vec<OsString> {
-        match &self.spec.command {
+        match self.started.as_ref().unwrap_or(&self.spec.command) {
             CheckCommand::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
             CheckCommand::Argv(argv) => argv.iter().map(OsString::from).collect(),
         }
+    }
+}
+
+fn text_of(command: &CheckCommand) -> String {
+    match command {
+        CheckCommand::Shell(line) => line.clone(),
+        CheckCommand::Argv(argv) => argv.join(" "),
     }
 }
 
@@ -116,7 +158,7 @@ impl CheckPlan {
 pub fn run_checks(
     world: &World,
     place: &CheckPlace,
-    plans: Vec<CheckPlan>,
+    mut plans: Vec<CheckPlan>,
     logs: &CheckLogs,
     label: &str,
     cancel: &CancelToken,
@@ -130,7 +172,11 @@ pub fn run_checks(
     };
     let unprepared = set_up(&process, logs)?;
     // What the setup has made counts from here on.
-    let variables = CheckEnvironment::of(world, place, Installed::Used)?;
+    let mut variables = CheckEnvironment::of(world, place, Installed::Used)?;
+    let main = resolved(&world.root);
+    for plan in &mut plans {
+        variables.shown.extend(plan.borrow(&main, &place.root));
+    }
     let ask = |argv: Vec<OsString>| {
         let answer = process.run(&variables, argv, ASK_LIMIT, CommandOutput::Memory)?;
         Ok(answer.outcome.stdout.memory)
@@ -143,7 +189,7 @@ pub fn run_checks(
                 environment: &variables,
                 mode: layer::layer(world, None)?.mode(),
             };
-            let commands: Vec<String> = plans.iter().map(CheckPlan::command_text).collect();
+            let commands: Vec<String> = plans.iter().map(CheckPlan::started_text).collect();
             Some(Leads::look(scene, &world.root, &commands, &ask)?)
         }
     };
@@ -165,14 +211,14 @@ pub fn run_checks(
         ));
         let elsewhere = leads
             .as_ref()
-            .and_then(|leads| leads.of(&plan.command_text()));
+            .and_then(|leads| leads.of(&plan.started_text()));
         let checked = match unprepared
             .clone()
             .or_else(|| elsewhere.map(|lead| lead.to_string()))
         {
             Some(why) => broken(plan, logs, why)?,
             None => {
-                let command = plan.command_text();
+                let command = plan.started_text();
                 let checked = run_one(&process, &confined, plan, logs)?;
                 let checked = explained(checked, &command, leads.as_ref(), log_cap(world))?;
                 without_submodules(checked, &place.missing)
