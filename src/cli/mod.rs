@@ -6,6 +6,7 @@ mod branch;
 mod cmd;
 mod context;
 mod error;
+mod mistake;
 #[cfg(test)]
 mod reference;
 mod start;

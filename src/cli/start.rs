@@ -13,6 +13,7 @@ use crate::base::{env, heap};
 use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::error::Detail;
+use crate::cli::mistake::mistake;
 use crate::cli::ui::{Format, Talk, Ui};
 use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
@@ -41,9 +42,9 @@ pub fn main() -> ExitCode {
 
 fn run(args: Vec<OsString>) -> u8 {
     let wants_json = args.iter().any(|arg| arg == "--json");
-    let cli = match branch::parse(&args).map_or_else(|| parse_all(args), Ok) {
+    let cli = match branch::parse(&args).map_or_else(|| parse_all(&args), Ok) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, wants_json),
+        Err(error) => return usage(&args, &error, wants_json),
     };
     let format = if cli.global.json {
         Format::Json
@@ -94,7 +95,7 @@ fn asked_for_help(mut args: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Parses with the tree of all commands.
-fn parse_all(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+fn parse_all(args: &[OsString]) -> Result<Cli, clap::Error> {
     // Taking the tree apart again would cost as much as building it, and the process ends soon.
     let mut tree = ManuallyDrop::new(Cli::command());
     tree.try_get_matches_from_mut(args)
@@ -102,11 +103,22 @@ fn parse_all(args: Vec<OsString>) -> Result<Cli, clap::Error> {
 }
 
 /// Help and version are answers; everything else that clap says is a usage error.
-fn usage(error: &clap::Error, wants_json: bool) -> u8 {
+fn usage(args: &[OsString], error: &clap::Error, wants_json: bool) -> u8 {
     use clap::error::ErrorKind::{
         DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
     };
     let asked = matches!(error.kind(), DisplayHelp | DisplayVersion);
+    let tree = ManuallyDrop::new(Cli::command());
+    let names = tree.get_subcommands().map(clap::Command::get_name);
+    if let Some(mistake) = mistake(args, error, names) {
+        let format = if wants_json {
+            Format::Json
+        } else {
+            Format::Text
+        };
+        Ui::new(format, Talk::Normal, Detail::Message).error(&mistake);
+        return mistake.code();
+    }
     if wants_json && !asked && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let mut ui = Ui::new(Format::Json, Talk::Normal, Detail::Message);
         ui.error(&usage_error(&error.render().to_string()));

@@ -152,10 +152,21 @@ impl Cx {
     }
 }
 
-/// The task that an id or a unique prefix names; `t-` may be left out.
+/// The epoch of the run that was typed where a task is wanted: 2 for `t-7k3f.2`.
+pub fn epoch_in(typed: &str) -> Option<u64> {
+    let (_, epoch) = typed.trim().rsplit_once('.')?;
+    let is_number = !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| epoch.parse().ok()).flatten()
+}
+
+/// The task that an id or a unique prefix names; `t-` may be left out. A run names its task.
 pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let text = typed.trim().to_ascii_lowercase();
+    let text = match (epoch_in(&text), text.rsplit_once('.')) {
+        (Some(_), Some((task, _))) => task.to_owned(),
+        _ => text,
+    };
     let prefix = if text.starts_with("t-") {
         text
     } else {

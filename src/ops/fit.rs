@@ -1,6 +1,7 @@
 //! Refuses what a task does not allow in its state; the rules are those of
 //! [`crate::domain::task_rules`].
 
+use crate::base::text::one_line;
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::task_rules::{Misfit, TaskAct};
@@ -41,5 +42,14 @@ pub fn in_review(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run), OpError> {
         id: run.to_string(),
     };
     let run = tx.run(run)?.ok_or_else(missing)?;
+    // Whoever names another run has seen other work than what would be judged.
+    if cx::epoch_in(typed).is_some_and(|epoch| epoch != run.id.epoch()) {
+        let text = format!(
+            "what waits for a review is run {}, not {}",
+            run.id,
+            one_line(typed)
+        );
+        return Err(Refusal::Conflict(text).into());
+    }
     Ok((task, run))
 }

@@ -12,7 +12,7 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::cx;
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::refusal::Refusal;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::run::files::PATCH;
 use crate::ops::testimony::{self, Contradiction};
 use crate::ops::world::World;
@@ -40,9 +40,18 @@ pub struct Review {
 pub fn load(tx: &mut dyn Tx, typed: &str) -> Result<Review, OpError> {
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
-    let run = match &task.state {
-        TaskState::Review { run } | TaskState::Running { run } => tx.run(run)?,
-        _ => tx.runs(&id)?.into_iter().last(),
+    let asked = cx::epoch_in(typed);
+    let run = match (asked, &task.state) {
+        (Some(epoch), _) => {
+            let all = tx.runs(&id)?;
+            let found = all.into_iter().find(|run| run.id.epoch() == epoch);
+            Some(found.ok_or_else(|| Refusal::NotFound {
+                what: Thing::Run,
+                id: text::one_line(typed),
+            })?)
+        }
+        (None, TaskState::Review { run } | TaskState::Running { run }) => tx.run(run)?,
+        (None, _) => tx.runs(&id)?.into_iter().last(),
     };
     let run = run.ok_or_else(|| Refusal::Missing {
         why: format!("{id} has not been run yet, so there is nothing to review"),

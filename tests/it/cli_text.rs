@@ -30,6 +30,7 @@ fn help_is_short_and_whole() {
       trust        Allow what this repository brings to run code on this machine
       lock         Lock paths by hand, list and check locks
       run          Run a task by an agent: worktree, agent, snapshot, checks, verdict
+      check        Run the checks as a run would, on your worktree or on a commit
       budget       Show budgets and what is left of them
       route        Say which agent would get a task, and why
       review       Show a run's verdict, checks, decisions and change
@@ -92,18 +93,13 @@ fn help_is_short_and_whole() {
 #[test]
 fn a_slip_of_the_keyboard_is_answered_with_the_nearest_word() {
     let scene = Sandbox::empty();
-    snapshot!(scene.ai(&["tsk"]), @r#"
+    snapshot!(scene.ai(&["tsk"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: unrecognized subcommand 'tsk'
-
-      tip: a similar subcommand exists: 'task'
-
-    Usage: ai [OPTIONS] <COMMAND>
-
-    For more information, try '--help'.
-    "#);
+    error: there is no command `tsk`
+      next: did you mean `ai task`?
+    ");
     snapshot!(scene.ai(&["task", "crate", "x", "--json"]), @r#"
     exit: 2
     ----- stdout -----
@@ -456,13 +452,8 @@ fn help_is_a_command_as_well() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: unrecognized subcommand 'tsk'
-
-      tip: a similar subcommand exists: 'task'
-
-    Usage: ai [OPTIONS] <COMMAND>
-
-    For more information, try '--help'.
+    error: there is no command `tsk`
+      next: did you mean `ai task`?
     ");
 }
 

@@ -67,11 +67,8 @@ fn usage_2() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: unrecognized subcommand 'frobnicate'
-
-    Usage: ai [OPTIONS] <COMMAND>
-
-    For more information, try '--help'.
+    error: there is no command `frobnicate`
+      next: `ai --help` lists the commands
     ");
     snapshot!(ends(&scene, &["task", "create", ""], 2, "usage"), @"
     exit: 2

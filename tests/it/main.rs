@@ -64,4 +64,5 @@ mod torture;
 mod trespass;
 mod typed_secret;
 mod uninstall;
+mod words;
 mod worktree;

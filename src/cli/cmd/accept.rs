@@ -6,16 +6,23 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::backup;
+use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::refusal::Refusal;
 use crate::ops::{accept, reject};
 use crate::store::Access;
 
+const TO_ACCEPT: Wanted = Wanted {
+    command: "ai accept",
+    waits_for: "a review",
+    statuses: &["review"],
+};
+
 #[derive(Args)]
 pub(in crate::cli) struct AcceptArgs {
     /// The task; any unique prefix of its id
     #[arg(value_name = "TASK")]
-    id: String,
+    id: Option<String>,
     /// Accept it without a passing verdict, for this recorded reason
     #[arg(long = "override", value_name = "REASON", allow_hyphen_values = true)]
     overridden: Option<String>,
@@ -32,16 +39,17 @@ pub(in crate::cli) struct RejectArgs {
 }
 
 pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
+    let id = waiting::task(args.id.as_deref(), &TO_ACCEPT, context)?;
     if args
         .overridden
         .as_ref()
         .is_some_and(|reason| reason.trim().is_empty())
     {
-        return Err(Refusal::no_reason(&format!("ai accept {}", args.id)).into());
+        return Err(Refusal::no_reason(&format!("ai accept {id}")).into());
     }
     let world = context.world()?;
     let store = context.store(Access::Write)?;
-    let accepted = accept::accept(&world, store, &args.id, args.overridden.as_deref())?;
+    let accepted = accept::accept(&world, store, id, args.overridden.as_deref())?;
     backup::roll_if_due(context);
     let target = accepted
         .target

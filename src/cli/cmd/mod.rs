@@ -28,6 +28,7 @@ mod task;
 mod transfer;
 mod trust;
 mod uninstall;
+mod waiting;
 mod why;
 mod worktree;
 

@@ -8,6 +8,7 @@ use crate::app::exit;
 use crate::base::env;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
+use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::files::RunDir;
@@ -15,19 +16,26 @@ use crate::ops::run::origin::{Destination, destination};
 use crate::process::redact::Redactor;
 use crate::store::Access;
 
+const TO_REVIEW: Wanted = Wanted {
+    command: "ai review",
+    waits_for: "a review",
+    statuses: &["review"],
+};
+
 #[derive(Args)]
 pub(in crate::cli) struct ReviewArgs {
     /// The task; any unique prefix of its id
     #[arg(value_name = "TASK")]
-    id: String,
+    id: Option<String>,
     /// Leave the change itself out
     #[arg(long)]
     no_diff: bool,
 }
 
 pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
+    let id = waiting::task(args.id.as_deref(), &TO_REVIEW, context)?;
     let store = context.store(Access::Read)?;
-    let review = store.read(|tx| review::load(tx, &args.id))?;
+    let review = store.read(|tx| review::load(tx, id))?;
     let world = context.world()?;
     let redactor = world.redactor();
     let changes = if args.no_diff {

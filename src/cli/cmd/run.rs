@@ -11,6 +11,7 @@ use crate::base::columns;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::backup;
+use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::config::Notify;
 use crate::domain::error_class::ErrorClass;
@@ -25,10 +26,16 @@ use crate::ops::run::{batch, drive};
 use crate::process::reexec;
 use crate::store::Access;
 
+const TO_RUN: Wanted = Wanted {
+    command: "ai run",
+    waits_for: "an agent",
+    statuses: &["queued"],
+};
+
 #[derive(Args)]
 pub(in crate::cli) struct RunArgs {
     /// The task; any unique prefix of its id
-    #[arg(required_unless_present_any = ["next", "all"], value_name = "TASK")]
+    #[arg(value_name = "TASK")]
     id: Option<String>,
     /// Run the most urgent ready task whose paths are free
     #[arg(long, conflicts_with = "id")]
@@ -57,6 +64,9 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     }
     if args.all {
         return run_all(args, context);
+    }
+    if !args.next {
+        waiting::task(args.id.as_deref(), &TO_RUN, context)?;
     }
     let (report, notices) = one(args, context)?;
     show(&report, context);

@@ -49,10 +49,7 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
         return if args.dry_run {
             Ok(exit::OK)
         } else {
-            Err(
-                AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed")
-                    .hint("if that is right, say --yes"),
-            )
+            Err(AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed").hint(ways(&plan)))
         };
     }
     refuse_agents(context)?;
@@ -74,6 +71,16 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
         None => farewell(&done, context),
     }
     Ok(exit::OK)
+}
+
+/// The command lines that go on from here. Where tasks would go, it has to be said what becomes of
+/// them.
+fn ways(plan: &UninstallPlan) -> &'static str {
+    if plan.store.as_ref().is_some_and(|store| store.tasks > 0) {
+        "`ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence, `ai uninstall --yes --discard` lets them be lost"
+    } else {
+        "if that is right, say --yes"
+    }
 }
 
 /// A person's decision; an agent in its worktree has no business here.

@@ -5,21 +5,29 @@ use clap::Args;
 use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::WhyAnswer;
+use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::why;
 use crate::store::Access;
 
+const TO_EXPLAIN: Wanted = Wanted {
+    command: "ai why",
+    waits_for: "somebody",
+    statuses: &["blocked", "review", "failed"],
+};
+
 #[derive(Args)]
 pub(in crate::cli) struct WhyArgs {
     /// The task; any unique prefix of its id
-    id: String,
+    id: Option<String>,
 }
 
 pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
+    let id = waiting::task(args.id.as_deref(), &TO_EXPLAIN, context)?;
     let cx = context.workspace.cx_for_reading()?;
     let config = context.workspace.config()?.clone();
     let store = context.store(Access::Read)?;
-    let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, &args.id))?;
+    let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, id))?;
     if context.ui.json() {
         context.ui.object(&WhyAnswer {
             task: &task.id,
