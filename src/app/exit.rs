@@ -33,7 +33,7 @@ pub fn of_run(outcome: Outcome, lifecycle: Lifecycle) -> u8 {
         Outcome::Denied => DENIED,
         Outcome::SendBackChecks | Outcome::NeedsRecheck | Outcome::SendBackNoChanges => NOT_PROVEN,
         Outcome::SendBackConflict => CONFLICT,
-        Outcome::RetryUncounted if lifecycle == Lifecycle::Quota => TRY_LATER,
+        Outcome::RetryUncounted if lifecycle.passes_by_itself() => TRY_LATER,
         Outcome::RetryUncounted if lifecycle == Lifecycle::Parked => APPROVAL,
         Outcome::Retry | Outcome::RetryUncounted | Outcome::Environment => FAILED,
     }
@@ -55,6 +55,7 @@ mod tests {
             (Outcome::SendBackNoChanges, Lifecycle::Finished, 6),
             (Outcome::SendBackConflict, Lifecycle::Finished, 4),
             (Outcome::RetryUncounted, Lifecycle::Quota, 75),
+            (Outcome::RetryUncounted, Lifecycle::Provider, 75),
             (Outcome::RetryUncounted, Lifecycle::Parked, 8),
             (Outcome::RetryUncounted, Lifecycle::Finished, 1),
             (Outcome::Retry, Lifecycle::Quota, 1),

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::connector::claude_usage::{at_least, minus, of_all_models, plus, price};
 use crate::connector::clip;
 use crate::connector::json::{
     content_text, count_at, field, is_true, list, owned_at, owned_in, small_at, status_after,
@@ -64,6 +65,9 @@ pub(super) const QWEN: ClaudeVariant = ClaudeVariant {
 /// So many messages are told apart; older ones are taken for complete.
 const MAX_MESSAGES: usize = 1024;
 
+/// Tools by which the model starts other agents.
+const DELEGATES: [&str; 3] = ["Task", "Agent", "Workflow"];
+
 const ERROR_OF_QWEN: &str = "[API Error: ";
 
 /// Understands the vocabulary of claude and its relatives.
@@ -77,6 +81,10 @@ pub(super) struct Claude {
     told: Usage,
     /// Use that each message since then has told.
     messages: HashMap<String, Usage>,
+    /// The model has handed work on: what its agents use stands in no `usage`.
+    delegated: bool,
+    /// What the sums over all models held before this run, by the first result.
+    earlier: Option<Usage>,
 }
 
 /// The machine fields of a `result`, with its text for people.
@@ -98,6 +106,8 @@ impl Claude {
             disguised: false,
             told: Usage::default(),
             messages: HashMap::new(),
+            delegated: false,
+            earlier: None,
         }
     }
 
@@ -142,10 +152,10 @@ impl Claude {
         // The model answers: whatever was retried before is over.
         seen.retry = None;
         self.error_word = None;
-        let mut events: Vec<AgentEvent> = blocks(event)
-            .iter()
-            .flat_map(|block| self.block(block, seen))
-            .collect();
+        let mut events = Vec::new();
+        for block in blocks(event) {
+            events.extend(self.block(block, seen));
+        }
         events.extend(self.count(event, seen));
         events
     }
@@ -212,7 +222,7 @@ impl Claude {
         }]
     }
 
-    fn block(&self, block: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
+    fn block(&mut self, block: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let clipped = |key| clip::text(text_at(block, key).unwrap_or_default(), clip::TEXT);
         match text_at(block, "type") {
             Some("text") => vec![AgentEvent::Message {
@@ -226,8 +236,9 @@ impl Claude {
         }
     }
 
-    fn tool_use(&self, block: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
+    fn tool_use(&mut self, block: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let name = owned_at(block, "name").unwrap_or_default();
+        self.delegated |= DELEGATES.contains(&name.as_str());
         let input = field(block, "input");
         let argument = self
             .variant
@@ -282,10 +293,25 @@ impl Claude {
         events
     }
 
-    fn usage(&self, event: &Value) -> Option<Usage> {
+    /// The use that a result tells. With background agents there are several results, and `usage` is
+    /// that of one turn of the main conversation; the sums over all models hold everything, in some
+    /// versions also what a continued session had used before.
+    fn usage(&mut self, event: &Value) -> Option<Usage> {
+        let own = self.tokens(event.get("usage")?);
+        let tokens = match of_all_models(event) {
+            None => own,
+            Some(all) => {
+                let before = if self.delegated {
+                    Usage::default()
+                } else {
+                    minus(all, own)
+                };
+                at_least(own, minus(all, *self.earlier.get_or_insert(before)))
+            }
+        };
         Some(Usage {
-            cost_usd: cost(event),
-            ..self.tokens(event.get("usage")?)
+            cost_usd: price(event),
+            ..tokens
         })
     }
 
@@ -352,17 +378,6 @@ impl Dialect for Claude {
             Some(last) if errored(last) => self.of_error(last, view),
             Some(_) => of_success(view),
         }
-    }
-}
-
-/// Tokens of both; the price of what a result has told.
-fn plus(one: Usage, two: Usage) -> Usage {
-    Usage {
-        input_tokens: one.input_tokens.saturating_add(two.input_tokens),
-        output_tokens: one.output_tokens.saturating_add(two.output_tokens),
-        cache_read: one.cache_read.saturating_add(two.cache_read),
-        cache_write: one.cache_write.saturating_add(two.cache_write),
-        cost_usd: one.cost_usd,
     }
 }
 
@@ -443,17 +458,6 @@ fn denial(value: &Value) -> Denial {
         tool: owned_at(value, "tool_name").unwrap_or_default(),
         reason: asked.unwrap_or_default(),
     }
-}
-
-/// The price; for a model without a known price the CLI makes one up, which is worse than none.
-fn cost(event: &Value) -> Option<f64> {
-    let models = event.get("modelUsage").and_then(Value::as_object);
-    let made_up = models.is_some_and(|m| {
-        m.values()
-            .any(|model| text_at(model, "costBasis") == Some("unknown"))
-    });
-    let cost = event.get("total_cost_usd")?.as_f64()?;
-    (!made_up && cost.is_finite() && cost >= 0.0).then_some(cost)
 }
 
 #[cfg(test)]

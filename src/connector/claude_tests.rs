@@ -498,3 +498,52 @@ proptest! {
         prop_assert_ne!(result.outcome, StreamOutcome::Completed);
     }
 }
+
+#[test]
+fn tokens_of_background_agents_stand_in_the_sums_over_all_models_only() {
+    let init = json!({"type": "system", "subtype": "init", "session_id": "s", "model": "m"});
+    let said = |id: &str, block: Value| {
+        json!({"type": "assistant", "parent_tool_use_id": null, "message":
+        {"id": id, "content": [block], "usage": {"input_tokens": 10, "output_tokens": 1}}})
+    };
+    let task = json!({"type": "tool_use", "id": "c", "name": "Task", "input": {"run_in_background": true}});
+    let text = json!({"type": "text", "text": "done"});
+    let result = |own: u64, large: u64, small: u64| {
+        json!({"type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed", "result": "done",
+            "total_cost_usd": 0.5, "usage": {"input_tokens": own, "output_tokens": 5},
+            "modelUsage": {"large": {"inputTokens": large, "outputTokens": 7, "cacheReadInputTokens": 2, "cacheCreationInputTokens": 3},
+                "small": {"inputTokens": small, "outputTokens": 11}}})
+    };
+    let lines = |events: &[Value]| -> String {
+        let texts: Vec<String> = events.iter().map(Value::to_string).collect();
+        texts.join("\n")
+    };
+    let stream = lines(&[
+        init.clone(),
+        said("a", task),
+        result(100, 100, 0),
+        init.clone(),
+        said("b", text.clone()),
+        result(20, 500, 60),
+    ]);
+    let (_, told) = parse(&stream, "", &EXIT_0);
+    assert_eq!(told.outcome, StreamOutcome::Completed);
+    assert_eq!(
+        told.usage,
+        Some(Usage {
+            input_tokens: 560,
+            output_tokens: 18,
+            cache_read: 2,
+            cache_write: 3,
+            cost_usd: Some(0.5),
+        })
+    );
+    // A continued session whose sums go on: what was used before is no use of this run.
+    let stream = lines(&[init, said("b", text), result(20, 500, 60)]);
+    let (_, told) = parse(&stream, "", &EXIT_0);
+    assert_eq!(
+        told.usage
+            .map(|used| (used.input_tokens, used.output_tokens)),
+        Some((20, 5))
+    );
+}

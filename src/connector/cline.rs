@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::connector::json::{
-    count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, text_at,
+    count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, status_after,
+    status_at, text_at,
 };
 use crate::connector::judge::{
     FailureCause, JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge,
@@ -42,16 +43,18 @@ impl Cline {
     }
 
     fn error(&mut self, event: &Value, seen: &mut StreamState) -> AgentEvent {
-        let trouble = trouble(
-            text_at(event, "errorClass"),
-            owned_in(event, "/error/message").unwrap_or_default(),
-        );
+        let message = owned_in(event, "/error/message").unwrap_or_default();
+        let status = status_at(field(event, "error"), "statusCode");
+        let trouble = match status {
+            Some(status) => ReportedFailure::told(Some(status), message),
+            None => trouble(text_at(event, "errorClass"), message),
+        };
         if is_true(event, "recoverable") {
             self.errors = self.errors.saturating_add(1);
             return seen.retried(
                 self.errors,
                 RequestRetry {
-                    status: None,
+                    status: status_of(&trouble),
                     word: word(&trouble),
                     delay_ms: None,
                 },
@@ -64,11 +67,16 @@ impl Cline {
 
     fn run_result(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let usage = field(event, "usage");
+        let cache_read = count_at(usage, "cacheReadTokens");
+        let cache_write = count_at(usage, "cacheWriteTokens");
         let used = seen.used_in_all(Usage {
-            input_tokens: count_at(usage, "inputTokens"),
+            input_tokens: without_cached(
+                count_at(usage, "inputTokens"),
+                cache_read.saturating_add(cache_write),
+            ),
             output_tokens: count_at(usage, "outputTokens"),
-            cache_read: count_at(usage, "cacheReadTokens"),
-            cache_write: count_at(usage, "cacheWriteTokens"),
+            cache_read,
+            cache_write,
             cost_usd: price_at(usage, "totalCost"),
         });
         seen.model = owned_in(event, "/model/id").or(seen.model.take());
@@ -148,6 +156,12 @@ fn answer(event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     seen.answered(id, end, &words.join("\n"), FileChangeKind::Update)
 }
 
+/// The sent tokens without those of the cache, which are among them. Where they cannot be, the number
+/// stands.
+fn without_cached(sent: u64, cached: u64) -> u64 {
+    sent.checked_sub(cached).unwrap_or(sent)
+}
+
 fn trouble(class: Option<&str>, message: String) -> ReportedFailure {
     match class {
         Some("auth") => ReportedFailure {
@@ -158,7 +172,22 @@ fn trouble(class: Option<&str>, message: String) -> ReportedFailure {
             cause: FailureCause::Status(429),
             message,
         },
-        _ => ReportedFailure::other(FailureClass::Provider, message),
+        // It has no status, and for some services not even a class: its words are all there is.
+        _ => ReportedFailure::told(status_in(&message), message),
+    }
+}
+
+/// The status of the service, which some of its libraries write before their words or behind a mark.
+fn status_in(message: &str) -> Option<u16> {
+    ["", "status code ", "status: ", "HTTP "]
+        .iter()
+        .find_map(|mark| status_after(message, mark))
+}
+
+fn status_of(trouble: &ReportedFailure) -> Option<u16> {
+    match trouble.cause {
+        FailureCause::Status(status) => Some(status),
+        _ => None,
     }
 }
 

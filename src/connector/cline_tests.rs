@@ -78,7 +78,8 @@ fn the_last_result_decides() {
     );
     assert_eq!(
         of(&[result("error", "boom")]),
-        failed(FailureClass::Provider, "boom")
+        failed(FailureClass::Agent, "boom"),
+        "nothing tells of the service"
     );
     assert!(matches!(
         of(&[result("error", "Rate limited: rate limit")]),
@@ -124,6 +125,55 @@ fn an_error_has_a_class_of_its_own() {
         of(&[error("auth", true), result("completed", "")]),
         StreamOutcome::Completed
     );
+}
+
+#[test]
+fn a_quota_is_one_in_whatever_words_a_service_tells_it() {
+    let error = |message: &str, more: Value| {
+        let mut error = json!({"message": message});
+        if let (Some(error), Some(more)) = (error.as_object_mut(), more.as_object()) {
+            error.extend(more.clone());
+        }
+        event(
+            json!({"type": "error", "error": error, "errorClass": "unknown", "recoverable": false}),
+        )
+    };
+    for (message, more) in [
+        ("429 slow down", json!({})),
+        ("Too Many Requests", json!({})),
+        (
+            "Failed after 3 attempts. Last error: Too Many Requests",
+            json!({}),
+        ),
+        ("Request failed with status code 429", json!({})),
+        ("slow down", json!({"statusCode": 429})),
+    ] {
+        let found = of(&[error(message, more.clone()), result("error", message)]);
+        assert!(
+            matches!(found, StreamOutcome::Quota { .. }),
+            "{message} {more}: {found:?}"
+        );
+    }
+    let down = of(&[
+        error("Internal Server Error", json!({})),
+        result("error", "x"),
+    ]);
+    assert_eq!(
+        down,
+        failed(FailureClass::Provider, "Internal Server Error")
+    );
+}
+
+#[test]
+fn tokens_of_the_cache_are_among_those_that_were_sent() {
+    let used = |input: u64, read: u64, write: u64| {
+        let end = json!({"type": "run_result", "finishReason": "completed", "usage":
+            {"inputTokens": input, "outputTokens": 5, "cacheReadTokens": read, "cacheWriteTokens": write}});
+        let usage = parse("cline", &lines(&[end]), "", &EXIT_0).1.usage.unwrap();
+        (usage.input_tokens, usage.cache_read, usage.cache_write)
+    };
+    assert_eq!(used(1000, 700, 100), (200, 700, 100));
+    assert_eq!(used(10, 700, 0), (10, 700, 0), "counted apart");
 }
 
 #[test]

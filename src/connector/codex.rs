@@ -24,6 +24,8 @@ const PATCH_TOOL: &str = "apply_patch";
 pub(super) struct Codex {
     last: LastEvent,
     turns: u32,
+    /// The notices in a row that it waits for a network.
+    waits: u32,
 }
 
 impl Codex {
@@ -48,6 +50,28 @@ impl Codex {
         self.last = LastEvent::Bad(trouble);
         vec![error, seen.ended(&self.last, "failed", Some(self.turns))]
     }
+
+    /// `Reconnecting... 2/5 (unexpected status 429 …)`, `Reconnecting... waiting for network (…)`
+    /// without end, or words of another kind.
+    fn notice(&mut self, message: String, seen: &mut StreamState) -> AgentEvent {
+        let Some(rest) = message.strip_prefix("Reconnecting... ") else {
+            return error_event(&trouble(message));
+        };
+        let counted = rest.split('/').next().and_then(|n| n.parse().ok());
+        self.waits = if seen.retry.is_some() {
+            self.waits.saturating_add(1)
+        } else {
+            1
+        };
+        seen.retried(
+            counted.unwrap_or(self.waits),
+            RequestRetry {
+                status: status_in(&message),
+                word: None,
+                delay_ms: None,
+            },
+        )
+    }
 }
 
 impl Dialect for Codex {
@@ -63,7 +87,9 @@ impl Dialect for Codex {
             Some("item.started") => started(item, seen),
             Some("item.updated") => plan(item),
             Some("item.completed") => done(item, seen),
-            Some("error") => vec![notice(owned_at(event, "message").unwrap_or_default(), seen)],
+            Some("error") => {
+                vec![self.notice(owned_at(event, "message").unwrap_or_default(), seen)]
+            }
             Some("turn.completed") => self.completed(event, seen),
             Some("turn.failed") => self.failed(event, seen),
             _ => Vec::new(),
@@ -181,28 +207,6 @@ fn plan(item: &Value) -> Vec<AgentEvent> {
     }]
 }
 
-/// `Reconnecting... 2/5 (unexpected status 429 …)`, or words of another kind.
-fn notice(message: String, seen: &mut StreamState) -> AgentEvent {
-    let attempt = message
-        .strip_prefix("Reconnecting... ")
-        .and_then(|rest| rest.split('/').next()?.parse().ok());
-    let trouble = trouble(message);
-    match attempt {
-        Some(attempt) => {
-            let status = status_in(&trouble.message);
-            seen.retried(
-                attempt,
-                RequestRetry {
-                    status,
-                    word: None,
-                    delay_ms: None,
-                },
-            )
-        }
-        None => error_event(&trouble),
-    }
-}
-
 /// Words before a status: of an answer that is not repeated, and of the last one of several.
 const MARKERS: [&str; 2] = ["unexpected status ", "last status: "];
 
@@ -213,7 +217,7 @@ fn status_in(message: &str) -> Option<u16> {
 }
 
 fn trouble(message: String) -> ReportedFailure {
-    ReportedFailure::of_status(status_in(&message), FailureClass::Provider, message)
+    ReportedFailure::told(status_in(&message), message)
 }
 
 #[cfg(test)]

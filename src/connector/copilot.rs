@@ -66,11 +66,7 @@ impl Copilot {
 
     fn session_error(&mut self, data: &Value) -> AgentEvent {
         let message = owned_at(data, "message").unwrap_or_default();
-        let trouble = ReportedFailure::of_status(
-            status_at(data, "statusCode"),
-            FailureClass::Provider,
-            message,
-        );
+        let trouble = ReportedFailure::told(status_at(data, "statusCode"), message);
         let event = error_event(&trouble);
         self.error = Some(trouble);
         event

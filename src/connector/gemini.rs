@@ -165,11 +165,7 @@ fn answer(event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
 
 /// The CLI quotes the service's own error object.
 fn trouble(message: String) -> ReportedFailure {
-    ReportedFailure::of_status(
-        status_after(&message, "\"code\":"),
-        FailureClass::Provider,
-        message,
-    )
+    ReportedFailure::told(status_after(&message, "\"code\":"), message)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn the_status_of_the_result_decides_and_not_the_exit_code() {
     let strange = ended_with(&[json!({"type": "result", "status": "new_word"})]);
     assert_eq!(
         outcome("gemini", &strange, &EXIT_0),
-        failed(FailureClass::Provider, "")
+        failed(FailureClass::Agent, "")
     );
 }
 
@@ -122,7 +122,7 @@ fn the_reason_of_a_failure_is_kept_wherever_it_was_told() {
     let of =
         |more: &[Value], code| outcome("gemini", &ended_with(more), &ProcessEnd::Exited { code });
     let maximum = error("error", "Maximum session turns exceeded");
-    let kept = failed(FailureClass::Provider, "Maximum session turns exceeded");
+    let kept = failed(FailureClass::Agent, "Maximum session turns exceeded");
     assert_eq!(of(&[maximum.clone()], 53), kept);
     assert_eq!(
         of(
@@ -133,13 +133,13 @@ fn the_reason_of_a_failure_is_kept_wherever_it_was_told() {
     );
     assert_eq!(
         of(&[result(json!({"type": "FatalTurnLimitedError"}))], 1),
-        failed(FailureClass::Provider, "FatalTurnLimitedError")
+        failed(FailureClass::Agent, "FatalTurnLimitedError")
     );
     let named = result(json!({"type": "x", "message": "named here"}));
     assert_eq!(
         of(&[maximum, named], 1),
-        failed(FailureClass::Provider, "named here")
+        failed(FailureClass::Agent, "named here")
     );
     let warned = of(&[error("warning", "careful")], 1);
-    assert_ne!(warned, failed(FailureClass::Provider, "careful"));
+    assert_ne!(warned, failed(FailureClass::Agent, "careful"));
 }

@@ -7,6 +7,7 @@
 //! patterns of the manifest may speak.
 
 use crate::connector::clip;
+use crate::connector::service_words::class_of_words;
 use crate::connector::signs::{FailureSigns, LineTail};
 use crate::connector::stream::StreamState;
 use crate::connector::text::failed;
@@ -70,6 +71,13 @@ impl ReportedFailure {
             cause: status.map_or(FailureCause::Other(otherwise), FailureCause::Status),
             message,
         }
+    }
+
+    /// A failure of which the CLI has a status of the service, where it is known, and else nothing
+    /// but words.
+    pub(super) fn told(status: Option<u16>, message: String) -> Self {
+        let otherwise = class_of_words(&message);
+        Self::of_status(status, otherwise, message)
     }
 
     /// A failure of one kind.
@@ -170,11 +178,25 @@ pub(super) fn without_final(view: &JudgeInput<'_>) -> StreamOutcome {
     if let Some(sign) = view.signs.in_lines(view.stderr) {
         return sign;
     }
+    if let Some(down) = view.seen.retry.as_ref().and_then(of_retry) {
+        return down;
+    }
     match view.seen.understood {
         0 if view.end.is_zero() => StreamOutcome::NoResult,
         0 => failed(view.end, view.stderr.last()),
         _ => StreamOutcome::Truncated,
     }
+}
+
+/// The failure of a service that was still asked again when the stream stopped.
+fn of_retry(retry: &RequestRetry) -> Option<StreamOutcome> {
+    let class = class_of(retry.status, retry.word.as_deref());
+    let message = match (retry.status, &retry.word) {
+        (Some(status), _) => format!("the service kept failing: HTTP {status}"),
+        (None, Some(word)) => format!("the service kept failing: {word}"),
+        (None, None) => "the service kept failing".to_owned(),
+    };
+    (class == FailureClass::Provider).then_some(StreamOutcome::Failed { class, message })
 }
 
 /// Maps an API status or error word onto a class of failure.

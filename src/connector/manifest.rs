@@ -84,6 +84,9 @@ pub struct Manifest {
     /// would then refuse everything.
     #[serde(default)]
     pub without_own_sandbox: BTreeMap<String, String>,
+    /// The differences of its start inside of a sandbox of `ai`, which bounds what it can do.
+    #[serde(default)]
+    pub in_sandbox: SandboxedStart,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Signs of trouble in its text output.
@@ -107,6 +110,17 @@ pub struct Manifest {
     /// where a worktree has them.
     #[serde(default)]
     pub skill_dirs: Vec<String>,
+}
+
+/// The differences of a start inside of a sandbox: a CLI that asks for leave, which nobody can give
+/// it, need not ask there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxedStart {
+    /// Words of the manifest's own `argv` to replace. What an agent's file adds stays as it is.
+    pub words: BTreeMap<String, String>,
+    /// Variables to set besides `env_set`.
+    pub env_set: BTreeMap<String, String>,
 }
 
 /// The way to find a CLI.

@@ -118,6 +118,8 @@ fn check_environment(manifest: &Manifest) -> Result<(), String> {
     }
     check_env_names("env_pass", &manifest.env_pass).map_err(|e| e.to_string())?;
     check_env_names("env_set", manifest.env_set.keys()).map_err(|e| e.to_string())?;
+    check_env_names("in_sandbox.env_set", manifest.in_sandbox.env_set.keys())
+        .map_err(|e| e.to_string())?;
     for (name, value) in &manifest.env_set {
         let field = format!("env_set.{name}");
         check_templates(

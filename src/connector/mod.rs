@@ -10,6 +10,7 @@ pub mod agent_file;
 pub mod api;
 mod by_manifest;
 mod claude;
+mod claude_usage;
 mod cline;
 mod clip;
 mod codex;
@@ -28,6 +29,7 @@ mod opencode;
 mod pi;
 mod placeholders;
 pub mod registry;
+mod service_words;
 mod signs;
 mod stream;
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Opencode {
             (None, "MessageOutputLengthError") => {
                 ReportedFailure::other(FailureClass::Limit, message)
             }
-            (None, _) => ReportedFailure::other(FailureClass::Agent, message),
+            (None, _) => ReportedFailure::told(None, message),
         };
         let event = error_event(&trouble);
         self.last = LastEvent::Bad(trouble);

@@ -44,11 +44,7 @@ impl Pi {
                 "the answer of the model was cut off: length",
             )),
             "aborted" => LastEvent::Bad(ReportedFailure::other(FailureClass::Interrupted, told)),
-            _ => LastEvent::Bad(ReportedFailure::of_status(
-                status_after(&told, ""),
-                FailureClass::Provider,
-                told,
-            )),
+            _ => LastEvent::Bad(ReportedFailure::told(status_after(&told, ""), told)),
         };
         if let LastEvent::Bad(trouble) = &self.last {
             events.push(error_event(trouble));

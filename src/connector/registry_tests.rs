@@ -2,8 +2,13 @@ use super::*;
 use crate::connector::error::ConnectorError;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, SessionChoice};
 use crate::connector::manifest::OutputFormat;
+use crate::domain::action::Action;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::AgentEvent;
+use crate::domain::decision::{Effect, Resource};
+use crate::domain::path_pattern::CaseMode;
+use crate::domain::repo_path::RepoPath;
+use crate::policy::{Facts, PACKS, PolicyState, Request, decide};
 use crate::process::child_command::StdinSource;
 
 fn agent(connector: &str, argv: &[&str]) -> Agent {
@@ -462,4 +467,105 @@ fn only_who_speaks_the_protocol_is_talked_to() {
             one.connector
         );
     }
+}
+
+/// What each CLI of a manifest reads in a project: its instructions, its skills, and whatever stands
+/// in a directory of the name that its settings have in a home.
+fn own_files(manifest: &Manifest) -> Vec<String> {
+    let dirs = manifest.login.iter().filter_map(|path| {
+        let name = path.split([':', '/']).next()?;
+        let for_all = [".config", ".local", ".cache"].contains(&name);
+        (!for_all && name.starts_with('.')).then(|| {
+            if name.ends_with("yml") {
+                name.to_owned()
+            } else {
+                format!("{name}/settings.json")
+            }
+        })
+    });
+    let skills = manifest
+        .skill_dirs
+        .iter()
+        .map(|dir| format!("{dir}/any/SKILL.md"));
+    manifest
+        .context_files
+        .iter()
+        .cloned()
+        .chain(skills)
+        .chain(dirs)
+        .filter(|path| !path.starts_with(".aider/") && !path.starts_with(".claude.json"))
+        .collect()
+}
+
+#[test]
+fn every_pack_wants_a_person_for_what_agents_run_at_their_next_start() {
+    let registry = ConnectorRegistry::shipped();
+    let mut paths: Vec<String> = registry
+        .all()
+        .flat_map(|connector| own_files(connector.describe()))
+        .collect();
+    // What no manifest names: no CLI that is driven reads it first, or only in a project.
+    paths.extend(
+        [
+            ".mcp.json",
+            ".vscode/mcp.json",
+            ".claude/settings.local.json",
+            ".claude/hooks/a.sh",
+            ".claude/agents/a.md",
+            ".claude/commands/a.md",
+            ".github/hooks/a.json",
+            ".github/instructions/a.instructions.md",
+            ".cursor/rules/a.mdc",
+            ".cursorrules",
+            ".windsurfrules",
+            ".clinerules",
+            ".clinerules/a.md",
+            "opencode.json",
+            "opencode.jsonc",
+        ]
+        .map(str::to_owned),
+    );
+    let nested: Vec<String> = paths.iter().map(|path| format!("a/b/{path}")).collect();
+    let mut wrong = Vec::new();
+    for pack in PACKS {
+        for path in paths.iter().chain(&nested) {
+            for action in [Action::Edit, Action::RunFinish, Action::Commit] {
+                let effect = of_an_agent(pack.text, action, path, CaseMode::Sensitive);
+                if effect != Effect::RequireApproval {
+                    wrong.push((pack.name, path.clone(), action, effect));
+                }
+            }
+        }
+        // Where names that differ in case only are one file, so is this one.
+        let other = ".Claude/Settings.json";
+        assert_eq!(
+            of_an_agent(pack.text, Action::RunFinish, other, CaseMode::Folding),
+            Effect::RequireApproval,
+            "{}",
+            pack.name
+        );
+    }
+    assert_eq!(wrong, []);
+}
+
+/// What a policy says to an agent's change of one path.
+fn of_an_agent(policy: &str, action: Action, path: &str, path_case: CaseMode) -> Effect {
+    let resource = Resource {
+        paths: vec![RepoPath::from(path)],
+        ..Resource::default()
+    };
+    let facts = Facts {
+        path_case,
+        diff_lines: Some(1),
+        diff_files: Some(1),
+        ..Facts::default()
+    };
+    let request = Request {
+        action,
+        actor: &"agent:codex".parse().unwrap(),
+        resource: &resource,
+        facts: &facts,
+    };
+    let state = PolicyState::from_bytes(Some(policy.as_bytes()), "policy.yaml");
+    decide(&state, &request).effect
 }

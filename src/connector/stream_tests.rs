@@ -337,3 +337,133 @@ proptest! {
         prop_assert_ne!(outcome(one.connector, &rest, &EXIT_0), StreamOutcome::Completed, "{}", one.connector);
     }
 }
+
+/// A service that answers every request with 500, as each CLI has told it: recorded, but for the
+/// events of gemini, opencode and copilot, which are in the shape of their other errors.
+#[test]
+fn a_service_that_fails_is_the_provider_s_failure_whatever_the_exit_code() {
+    let one = |event: Value| lines(&[event]);
+    let api_error = json!({"type": "error", "sessionID": "s", "error":
+        {"name": "APIError", "data": {"message": "scripted: internal error", "statusCode": 500, "isRetryable": true}}});
+    let object = "[API Error: {\"error\":{\"code\":503,\"message\":\"The model is overloaded.\",\"status\":\"UNAVAILABLE\"}}]";
+    let session_error = json!({"type": "session.error", "data":
+        {"errorType": "query", "message": "scripted: internal error", "statusCode": 500}});
+    let end = json!({"type": "result", "exitCode": 1});
+    for (connector, stream) in [
+        (
+            "claude-code",
+            include_str!("../../tests/data/transcripts/claude.error-500.jsonl").to_owned(),
+        ),
+        (
+            "codex",
+            include_str!("../../tests/data/transcripts/codex.error-500.jsonl").to_owned(),
+        ),
+        (
+            "pi",
+            include_str!("../../tests/data/transcripts/pi.error-500.jsonl").to_owned(),
+        ),
+        (
+            "cline",
+            include_str!("../../tests/data/transcripts/cline.error-500.jsonl").to_owned(),
+        ),
+        (
+            "qwen",
+            one(
+                json!({"type": "result", "subtype": "error_during_execution", "is_error": true,
+                "error": {"message": "[API Error: 500 scripted: internal error]"}}),
+            ),
+        ),
+        (
+            "gemini",
+            one(
+                json!({"type": "result", "status": "error", "error": {"type": "unknown", "message": object}}),
+            ),
+        ),
+        ("opencode", one(api_error)),
+        ("copilot", lines(&[session_error, end])),
+    ] {
+        for exit in [EXIT_0, EXIT_1] {
+            let found = outcome(connector, &stream, &exit);
+            assert!(is_of_the_provider(&found), "{connector}: {found:?}");
+        }
+    }
+}
+
+/// A service that cannot be reached, as CLIs have told it.
+#[test]
+fn a_service_out_of_reach_is_the_provider_s_failure() {
+    let waiting = "Reconnecting... waiting for network (Connection failed: error sending request)";
+    let unreachable = "[API Error: Connection error. (cause: fetch failed)]";
+    let cannot = "Cannot connect to API: Unable to connect. Is the computer able to access the url? (ConnectionRefused)";
+    let refused = json!({"type": "result", "subtype": "success", "is_error": true, "api_error_status": null,
+        "result": "API Error: Unable to connect to API (ConnectionRefused)", "terminal_reason": "completed"});
+    let synthetic = json!({"type": "assistant", "error": "server_error", "message": {"content":
+        [{"type": "text", "text": "API Error: Unable to connect to API (ConnectionRefused)"}]}});
+    let answer = json!({"type": "assistant", "message": {"content": [{"type": "text", "text": unreachable}],
+        "usage": {"input_tokens": 0, "output_tokens": 0}}});
+    for (connector, events) in [
+        ("claude-code", vec![synthetic, refused]),
+        (
+            "codex",
+            vec![
+                json!({"type": "turn.started"}),
+                json!({"type": "error", "message": waiting}),
+            ],
+        ),
+        (
+            "qwen",
+            vec![
+                answer,
+                json!({"type": "result", "subtype": "success", "is_error": false, "result": unreachable}),
+            ],
+        ),
+        (
+            "copilot",
+            vec![
+                json!({"type": "session.error", "data": {"errorType": "query",
+                    "message": "Could not connect to local model provider at http://localhost/v1."}}),
+                json!({"type": "result", "exitCode": 1}),
+            ],
+        ),
+        (
+            "cline",
+            vec![
+                json!({"type": "agent_event", "event": {"type": "error", "error": {"name": "Error", "message": cannot},
+                    "errorClass": "unknown", "recoverable": false}}),
+                json!({"type": "run_result", "finishReason": "error", "text": cannot}),
+            ],
+        ),
+    ] {
+        // codex asks for a network without end: its limit of time ends it.
+        for end in [EXIT_1, ProcessEnd::TimedOut { after_ms: 1 }] {
+            let found = outcome(connector, &lines(&events), &end);
+            assert!(is_of_the_provider(&found), "{connector}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_stops_while_the_service_is_asked_again_tells_of_the_service() {
+    let retry = |status: Value| json!({"type": "system", "subtype": "api_retry", "attempt": 3, "error_status": status, "error": "server_error"});
+    let began = json!({"type": "system", "subtype": "init", "session_id": "s"});
+    for status in [json!(529), json!(503), json!(null)] {
+        let found = outcome(
+            "claude-code",
+            &lines(&[began.clone(), retry(status)]),
+            &EXIT_1,
+        );
+        assert!(is_of_the_provider(&found), "{found:?}");
+    }
+    let found = outcome("claude-code", &lines(&[began, retry(json!(400))]), &EXIT_1);
+    assert_eq!(found, StreamOutcome::Truncated, "the request was wrong");
+}
+
+fn is_of_the_provider(outcome: &StreamOutcome) -> bool {
+    matches!(
+        outcome,
+        StreamOutcome::Failed {
+            class: FailureClass::Provider,
+            ..
+        }
+    )
+}

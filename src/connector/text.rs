@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::ansi;
 use crate::connector::api::StreamParser;
 use crate::connector::clip;
+use crate::connector::service_words::class_of_words;
 use crate::connector::signs::{FailureSigns, LineTail};
 use crate::domain::agent_event::{AgentEvent, AgentResult, FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
@@ -67,7 +68,7 @@ impl TextParser {
                 clip::SUMMARY,
             );
             StreamOutcome::Failed {
-                class: FailureClass::Provider,
+                class: class_of_words(&message),
                 message,
             }
         })
@@ -280,7 +281,7 @@ exit_codes: {quota: [75], auth: [41]}
         let unanswered = ok.replace("Tokens: ", "Words: ");
         assert_eq!(of(""), StreamOutcome::NoResult);
         let StreamOutcome::Failed {
-            class: FailureClass::Provider,
+            class: FailureClass::Agent,
             message,
         } = of(&unanswered)
         else {

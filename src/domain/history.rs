@@ -150,7 +150,7 @@ pub struct AgentLast {
     pub outcome: String,
     /// Failures since its last good run.
     pub streak: u32,
-    /// Until when its provider has refused it for quota.
+    /// Until when its provider has refused it for quota, or is left alone since it was down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_until_ms: Option<WallMs>,
     /// Until when it is left alone since its login was refused.
@@ -162,7 +162,7 @@ impl AgentLast {
     /// What is known of an agent after another one of its runs has ended. A pause ends early only
     /// where a run that was begun after the refusal came to a good end.
     pub fn after(before: Option<&AgentLast>, used: &RunUse) -> AgentLast {
-        let told = |lifecycle| used.paused_until_ms.filter(|_| used.lifecycle == lifecycle);
+        let told = |fits: bool| used.paused_until_ms.filter(|_| fits);
         let disproved =
             before.is_some_and(|last| used.is_good() && used.started_ms >= last.ended_ms);
         let known = before.filter(|_| !disproved);
@@ -181,8 +181,8 @@ impl AgentLast {
                 streak.saturating_add(u32::from(used.is_bad()))
             },
             // A provider may refuse once more with an earlier end: the latest holds.
-            quota_until_ms: told(Lifecycle::Quota).max(quota),
-            login_until_ms: told(Lifecycle::Auth).or(login),
+            quota_until_ms: told(used.lifecycle.passes_by_itself()).max(quota),
+            login_until_ms: told(used.lifecycle == Lifecycle::Auth).or(login),
         }
     }
 }

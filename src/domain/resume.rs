@@ -32,6 +32,7 @@ pub fn may_continue(last: &Run, next: &Next<'_>) -> bool {
     let interrupted = match end.cell.lifecycle {
         Lifecycle::Quota
         | Lifecycle::Auth
+        | Lifecycle::Provider
         | Lifecycle::Killed
         | Lifecycle::Lost
         | Lifecycle::Parked => true,
@@ -72,7 +73,7 @@ mod tests {
         for lifecycle in Lifecycle::ALL {
             let expected = matches!(
                 lifecycle.as_str(),
-                "quota" | "auth" | "killed" | "lost" | "parked" | "timed_out"
+                "quota" | "auth" | "provider" | "killed" | "lost" | "parked" | "timed_out"
             );
             assert_eq!(
                 may_continue(&run(lifecycle.as_str(), "agent"), &NEXT),

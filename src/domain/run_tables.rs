@@ -60,7 +60,7 @@ rules! {
 }
 
 #[test]
-fn only_a_quota_and_a_login_are_refusals_that_stand() {
+fn only_what_a_provider_does_is_a_refusal_that_stands() {
     let refused: Vec<&str> = Lifecycle::ALL
         .iter()
         .map(|lifecycle| lifecycle.as_str())
@@ -70,5 +70,5 @@ fn only_a_quota_and_a_login_are_refusals_that_stand() {
                 .is_some()
         })
         .collect();
-    assert_eq!(refused, ["quota", "auth"]);
+    assert_eq!(refused, ["quota", "auth", "provider"]);
 }

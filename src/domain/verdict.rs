@@ -64,6 +64,8 @@ axis! {
         Quota = "quota",
         /// The provider did not accept the login.
         Auth = "auth",
+        /// The provider was down or overloaded, and nothing was changed.
+        Provider = "provider",
         /// The agent asked for leave that only a person can give, and ended there.
         Parked = "parked",
         /// The agent never ran: its program is missing or cannot be executed on this machine.
@@ -134,7 +136,7 @@ axis! {
         Unverified = "unverified",
         /// The attempt failed; the next one counts.
         Retry = "retry",
-        /// Not the agent's doing (quota, lost supervisor): try again, no attempt is counted.
+        /// Not the agent's doing (quota, a provider that is down, lost supervisor): try again, no attempt is counted.
         RetryUncounted = "retry_uncounted",
         /// The machine or an account needs a person (broken check, login); nothing is held against
         /// the work.
@@ -157,9 +159,14 @@ pub struct Cell {
 
 impl Lifecycle {
     /// True where the provider, not the machine or the agent, has ended it: for rate, quota or
-    /// login.
+    /// login, or since it was down.
     pub const fn is_refused_by_provider(self) -> bool {
-        matches!(self, Self::Quota | Self::Auth)
+        matches!(self, Self::Quota | Self::Auth | Self::Provider)
+    }
+
+    /// True where the same agent may be asked again later, and nobody needs to do anything.
+    pub const fn passes_by_itself(self) -> bool {
+        matches!(self, Self::Quota | Self::Provider)
     }
 }
 
@@ -192,7 +199,9 @@ impl Cell {
     /// itself are recorded but decide nothing.
     pub const fn outcome(self) -> Outcome {
         match self.lifecycle {
-            Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Parked => Outcome::RetryUncounted,
+            Lifecycle::Quota | Lifecycle::Provider | Lifecycle::Lost | Lifecycle::Parked => {
+                Outcome::RetryUncounted
+            }
             Lifecycle::Auth | Lifecycle::NotStarted => Outcome::Environment,
             Lifecycle::Failed | Lifecycle::TimedOut | Lifecycle::Killed => Outcome::Retry,
             Lifecycle::NoChanges => Outcome::SendBackNoChanges,
@@ -362,7 +371,11 @@ mod tests {
         for cell in cells() {
             let outside = matches!(
                 cell.lifecycle,
-                Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Auth | Lifecycle::NotStarted
+                Lifecycle::Quota
+                    | Lifecycle::Provider
+                    | Lifecycle::Lost
+                    | Lifecycle::Auth
+                    | Lifecycle::NotStarted
             );
             if outside {
                 assert!(!cell.outcome().counts_attempt(), "{cell:?}");

@@ -31,6 +31,8 @@ rules! {
     a_lost_run_is_tried_again_uncounted: ended(Lifecycle::Lost) => Outcome::RetryUncounted;
     a_run_that_met_a_quota_is_tried_again_uncounted:
         ended(Lifecycle::Quota) => Outcome::RetryUncounted;
+    a_run_whose_provider_was_down_is_tried_again_uncounted:
+        ended(Lifecycle::Provider) => Outcome::RetryUncounted;
     a_parked_run_is_tried_again_uncounted: ended(Lifecycle::Parked) => Outcome::RetryUncounted;
     a_refused_login_is_a_matter_of_the_account: ended(Lifecycle::Auth) => Outcome::Environment;
     a_missing_program_is_a_matter_of_the_machine:
@@ -98,6 +100,10 @@ rules! {
         => true;
     a_quota_is_a_refusal_by_the_provider: Lifecycle::Quota.is_refused_by_provider() => true;
     a_login_is_a_refusal_by_the_provider: Lifecycle::Auth.is_refused_by_provider() => true;
+    a_provider_that_is_down_refuses: Lifecycle::Provider.is_refused_by_provider() => true;
+    a_quota_passes_by_itself: Lifecycle::Quota.passes_by_itself() => true;
+    a_provider_that_is_down_comes_back_by_itself: Lifecycle::Provider.passes_by_itself() => true;
+    a_login_does_not: Lifecycle::Auth.passes_by_itself() => false;
     a_failure_is_none: Lifecycle::Failed.is_refused_by_provider() => false;
     a_question_is_none: Lifecycle::Parked.is_refused_by_provider() => false;
 }

@@ -1,7 +1,7 @@
 //! Finding the AI CLIs that are installed: by the manifests of the connectors, on `PATH`, by
 //! nothing but `COMMAND --version`.
 //!
-//! The command gets no input, five seconds and an environment without secrets, and runs outside of
+//! The command gets no input, half a minute and an environment without secrets, and runs outside of
 //! any repository, whose settings it might otherwise read. Relative entries of `PATH` are left out:
 //! they could lead into an agent's directory.
 
@@ -25,8 +25,9 @@ use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::environment::child_environment;
 use crate::process::supervise::{CommandEnd, SuperviseError};
 
-/// Longest time for one `--version`.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Longest time for one `--version`: on a busy machine, a CLI in a slow language takes ten seconds and
+/// more. All are asked side by side.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// An installed CLI that a connector knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

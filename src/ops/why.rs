@@ -115,11 +115,12 @@ fn refused_at(task: &Task, last: Option<&Run>, now_ms: WallMs) -> Option<Gate> {
     let run = last?;
     let wait = run.refused_until_ms(now_ms)? - now_ms;
     let (name, what) = match run.end.as_ref()?.cell.lifecycle {
-        Lifecycle::Quota => ("quota", "for rate or quota"),
-        _ => ("login", "its login"),
+        Lifecycle::Quota => ("quota", "has refused for rate or quota"),
+        Lifecycle::Provider => ("provider", "was down"),
+        _ => ("login", "has refused its login"),
     };
     let text = format!(
-        "the provider of agent {} has refused {what} in run {}; it is asked again in {}",
+        "the provider of agent {} {what} in run {}; it is asked again in {}",
         run.agent,
         run.id,
         seconds(wait)

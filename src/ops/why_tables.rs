@@ -70,6 +70,14 @@ rules! {
         refused_at(&task(None), Some(&run("auth", "environment", Some(NOW + 1_000))), NOW)
             .map(|gate| gate.gate)
         => Some("login");
+    a_provider_that_is_down_is_told_with_its_run:
+        refused_at(&task(None), Some(&run("provider", "retry_uncounted", Some(NOW + 30_000))), NOW)
+        => Some(told(
+            "provider",
+            "the provider of agent codex was down in run t-1.1; it is asked again in 30s",
+            Some("t-1.1"),
+            "ai route explain t-1",
+        ));
     a_quota_that_is_over_holds_nothing:
         refused_at(&task(None), Some(&run("quota", "retry_uncounted", Some(NOW))), NOW) => None;
     a_failed_run_is_no_refusal:

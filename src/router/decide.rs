@@ -112,7 +112,10 @@ fn turned_away(ask: &RouteRequest, c: &Candidate) -> Option<Lost> {
     if let Some(until) = c.quota_until_ms.filter(|until| *until > ask.now_ms) {
         return later(
             RouteGate::Quota,
-            format!("out of quota for another {}", span(until - ask.now_ms)),
+            format!(
+                "out of quota, or its provider down, for another {}",
+                span(until - ask.now_ms)
+            ),
             until,
         );
     }

@@ -58,14 +58,14 @@ rules! {
     one_that_policy_refuses_is_told_why:
         lost(|c| c.denied = Some("policy denies".into())) => at("policy", "policy denies");
     one_without_quota_is_told_for_how_long:
-        lost(|c| c.quota_until_ms = Some(NOW + 90_000)) => at("quota", "out of quota for another 90s");
+        lost(|c| c.quota_until_ms = Some(NOW + 90_000)) => at("quota", "out of quota, or its provider down, for another 90s");
     a_quota_that_opens_now_turns_nobody_away: lost(|c| c.quota_until_ms = Some(NOW)) => None;
     minutes_are_told_as_such:
         lost(|c| c.quota_until_ms = Some(NOW + 600_000))
-        => at("quota", "out of quota for another 10m");
+        => at("quota", "out of quota, or its provider down, for another 10m");
     hours_are_told_as_such:
         lost(|c| c.quota_until_ms = Some(NOW + 7_320_000))
-        => at("quota", "out of quota for another 2h 2m");
+        => at("quota", "out of quota, or its provider down, for another 2h 2m");
     one_whose_login_was_refused_is_left_alone:
         lost(|c| c.login_until_ms = Some(NOW + 1))
         => at("login", "its login was refused; left alone for another 1s");

@@ -27,6 +27,58 @@ fn agents_of(sandbox: &Sandbox, id: &str) -> Vec<String> {
         .collect()
 }
 
+/// A CLI of claude's vocabulary whose service answers every request with 529.
+const DOWN: &str = r#"cat > /dev/null
+[ -f "$BASE/writes" ] && echo x > work.txt
+echo '{"type":"system","subtype":"init","session_id":"s-1","model":"m"}'
+echo '{"type":"system","subtype":"api_retry","attempt":1,"error_status":529,"error":"overloaded"}'
+echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":529,"terminal_reason":"api_error","result":"API Error: 529 Overloaded"}'
+exit 1
+"#;
+
+#[test]
+fn a_provider_that_is_down_uses_up_no_attempt_unless_something_was_changed() {
+    let down = |args: &[&str]| Agent::of_a_cli("down", "claude-stream-json", DOWN).registered(args);
+    let sandbox = Scene::new().agent(down(&[])).build();
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.ai(&["run", &id, "--json"]);
+    let end = outcome.json()["run"]["end"].clone();
+    let said = |end: &Value| {
+        ["lifecycle", "outcome", "summary"].map(|field| end[field].as_str().unwrap().to_owned())
+    };
+    snapshot!(said(&end).join("; "), @"provider; retry_uncounted; the attempt ended for a reason outside of the work; no attempt is counted: API Error: 529 Overloaded");
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    assert_eq!(sandbox.show(&id)["attempts"].as_u64().unwrap_or(0), 0);
+    let why = sandbox.ai(&["why", &id, "--json"]).json();
+    assert_eq!(why["gates"][0]["gate"], "provider", "{why}");
+    // With a change it was an attempt.
+    let other = sandbox.task("Two", &[]);
+    std::fs::write(sandbox.base().join("writes"), "").unwrap();
+    let outcome = sandbox.ai(&["run", &other, "--agent", "down", "--json"]);
+    let end = outcome.json()["run"]["end"].clone();
+    assert_eq!(said(&end)[..2], ["failed", "retry"]);
+    assert_eq!(
+        (outcome.code, sandbox.show(&other)["attempts"].as_u64()),
+        (Some(1), Some(1))
+    );
+}
+
+#[test]
+fn a_fallback_takes_over_from_a_provider_that_is_down() {
+    let sandbox = Scene::new()
+        .agent(
+            Agent::of_a_cli("down", "claude-stream-json", DOWN)
+                .registered(&["--fallback", "spare"]),
+        )
+        .agent(Agent::new("spare", GOOD))
+        .more("defaults: {agent: down}\n")
+        .build();
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.ai(&["run", &id, "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(agents_of(&sandbox, &id), ["down", "spare"]);
+}
+
 #[test]
 fn a_configured_fallback_takes_over_where_quota_ends_and_everybody_can_see_it() {
     let sandbox = staffed(
@@ -100,7 +152,7 @@ fn a_model_is_never_changed_without_being_told_to() {
     exit: 75
     ----- stdout -----
     ----- stderr -----
-    error: no agent can take this task now (one: out of quota for another [LEFT])
+    error: no agent can take this task now (one: out of quota, or its provider down, for another [LEFT])
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
     assert_eq!(sandbox.runs_of(&second).len(), 0);
@@ -133,7 +185,7 @@ fn an_interrupted_task_is_kept_for_those_who_may_go_on() {
     exit: 75
     ----- stdout -----
     ----- stderr -----
-    error: no agent can take this task now (a: out of quota for another [LEFT])
+    error: no agent can take this task now (a: out of quota, or its provider down, for another [LEFT])
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
     assert_eq!(agents_of(&sandbox, &id), ["a"]);
@@ -511,7 +563,7 @@ fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
     exit: 75
     ----- stdout -----
     ----- stderr -----
-    error: no agent can take this task now (dear: out of quota for another [LEFT])
+    error: no agent can take this task now (dear: out of quota, or its provider down, for another [LEFT])
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
     assert_eq!(

@@ -805,7 +805,7 @@ fn quota_is_not_failure() {
     exit: 75
     ----- stdout -----
     ----- stderr -----
-    error: no agent can take this task now (fake: out of quota for another [LEFT])
+    error: no agent can take this task now (fake: out of quota, or its provider down, for another [LEFT])
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
 }

@@ -311,7 +311,7 @@ fn told(message: String) -> ReportedFailure {
     let status = ["Last error: ", "(HTTP "]
         .iter()
         .find_map(|mark| status_after(&message, mark));
-    ReportedFailure::of_status(status, FailureClass::Provider, message)
+    ReportedFailure::told(status, message)
 }
 
 /// Agents put the status of the service into the code, into the data, or at the beginning of their
@@ -344,9 +344,5 @@ fn trouble(error: &Value) -> ReportedFailure {
             .chain([words.as_str()])
             .find_map(|text| status_after(text, ""))
     };
-    ReportedFailure::of_status(
-        status.or_else(in_data).or_else(in_words),
-        FailureClass::Provider,
-        message,
-    )
+    ReportedFailure::told(status.or_else(in_data).or_else(in_words), message)
 }

@@ -566,7 +566,7 @@ fn an_error_tells_the_status_of_the_service() {
         error(details),
         failed(FailureClass::Provider, "Internal error: 503 overloaded")
     );
-    assert_eq!(error(json!(null)), failed(FailureClass::Provider, ""));
+    assert_eq!(error(json!(null)), failed(FailureClass::Agent, ""));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::base::text::counted;
 use crate::domain::aftermath::Parked;
-use crate::domain::agent_event::StreamOutcome;
+use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::backoff::PauseCause;
 use crate::domain::process_end::{ProcessEnd, StopReason};
 use crate::domain::verdict::{Cell, Lifecycle, Outcome};
@@ -67,13 +67,29 @@ impl AttemptEnd<'_> {
         }
         match self.process {
             ProcessEnd::NotStarted { .. } => Lifecycle::NotStarted,
-            ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } => Lifecycle::TimedOut,
+            ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } => self.out_of_time(change),
             ProcessEnd::Signaled { .. }
             | ProcessEnd::OutOfMemory
             | ProcessEnd::TooMuchOutput { .. } => Lifecycle::Killed,
             ProcessEnd::Exited { .. } | ProcessEnd::Dismissed | ProcessEnd::Stopped => {
                 self.lifecycle_by_itself(change)
             }
+        }
+    }
+
+    /// The same for a process at its limit of time or silence. One that had done nothing and was still
+    /// asking a provider that refused it has met that refusal.
+    fn out_of_time(&self, change: TreeChange) -> Lifecycle {
+        match (self.stream, change) {
+            (StreamOutcome::Quota { .. }, TreeChange::Nothing) => Lifecycle::Quota,
+            (
+                StreamOutcome::Failed {
+                    class: FailureClass::Provider,
+                    ..
+                },
+                TreeChange::Nothing,
+            ) => Lifecycle::Provider,
+            _ => Lifecycle::TimedOut,
         }
     }
 
@@ -90,6 +106,14 @@ impl AttemptEnd<'_> {
             }
             (StreamOutcome::Quota { .. }, _) => Lifecycle::Quota,
             (StreamOutcome::Auth { .. }, _) => Lifecycle::Auth,
+            // What it has changed is an attempt, and the next one goes on from there.
+            (
+                StreamOutcome::Failed {
+                    class: FailureClass::Provider,
+                    ..
+                },
+                TreeChange::Nothing,
+            ) => Lifecycle::Provider,
             (StreamOutcome::Completed | StreamOutcome::Refused { .. }, TreeChange::Nothing) => {
                 Lifecycle::NoChanges
             }

@@ -76,6 +76,12 @@ rules! {
         with_changes(exited(1), StreamOutcome::Completed) => Lifecycle::Finished;
     a_failure_told_by_the_stream_fails_whatever_was_changed:
         with_changes(exited(0), failed(FailureClass::Agent)) => Lifecycle::Failed;
+    a_provider_that_is_down_before_anything_was_changed_is_no_failure:
+        without_changes(exited(1), failed(FailureClass::Provider)) => Lifecycle::Provider;
+    a_provider_that_goes_down_after_a_change_fails_the_attempt:
+        with_changes(exited(1), failed(FailureClass::Provider)) => Lifecycle::Failed;
+    a_failure_of_another_kind_fails_without_changes_too:
+        without_changes(exited(1), failed(FailureClass::Request)) => Lifecycle::Failed;
     a_stream_without_its_end_fails:
         with_changes(exited(0), StreamOutcome::Truncated) => Lifecycle::Failed;
     a_stream_that_nobody_understands_fails:
@@ -89,6 +95,14 @@ rules! {
         => Lifecycle::TimedOut;
     silence_is_a_time_limit:
         with_changes(ProcessEnd::Silent { after_ms: 1 }, QUOTA) => Lifecycle::TimedOut;
+    silence_while_it_asks_a_provider_that_refuses_is_that_refusal:
+        without_changes(ProcessEnd::Silent { after_ms: 1 }, QUOTA) => Lifecycle::Quota;
+    time_used_up_while_its_provider_is_down_is_no_failure:
+        without_changes(ProcessEnd::TimedOut { after_ms: 1 }, failed(FailureClass::Provider))
+        => Lifecycle::Provider;
+    time_used_up_after_a_change_is_an_attempt_though_its_provider_is_down:
+        with_changes(ProcessEnd::TimedOut { after_ms: 1 }, failed(FailureClass::Provider))
+        => Lifecycle::TimedOut;
     a_signal_kills:
         with_changes(ProcessEnd::Signaled { signal: 9 }, StreamOutcome::Completed)
         => Lifecycle::Killed;

@@ -1,4 +1,5 @@
-//! How long an agent is left alone that its provider has refused, for quota or login.
+//! How long an agent is left alone that its provider has refused, for quota or login, or since it
+//! was down.
 
 use crate::domain::agent_event::StreamOutcome;
 use crate::domain::backoff::{PauseCause, pause_ms};
@@ -17,7 +18,7 @@ pub struct ProviderRefusal<'a> {
     pub lifecycle: Lifecycle,
     /// The connector's conclusion from the agent's stream.
     pub stream: &'a StreamOutcome,
-    /// Number of refusals for quota in a row before this one.
+    /// Number of refusals in a row before this one that passed by themselves.
     pub before: u32,
     /// Decides where the pause lies within its spread: the id of the run.
     pub seed: &'a str,
@@ -42,17 +43,20 @@ impl ProviderRefusal<'_> {
             StreamOutcome::Quota { .. } => {
                 Some(now_ms + pause_ms(PauseCause::Quota, self.before, self.seed))
             }
+            StreamOutcome::Failed { class, .. } => {
+                Some(now_ms + pause_ms(PauseCause::Failure(*class), self.before, self.seed))
+            }
             StreamOutcome::Auth { .. } => Some(now_ms + LOGIN_PAUSE_MS),
             _ => None,
         }
     }
 }
 
-/// Counts the refusals of a task for quota in a row, by its runs so far, oldest first. Runs that
-/// have not ended say nothing.
+/// Counts the refusals of a task in a row for quota, or by a provider that was down, by its runs so
+/// far, oldest first. Runs that have not ended say nothing.
 pub fn refused_in_a_row(runs: &[Run]) -> u32 {
     let ended = runs.iter().rev().filter_map(|run| run.end.as_ref());
-    let refused = ended.take_while(|end| end.cell.lifecycle == Lifecycle::Quota);
+    let refused = ended.take_while(|end| end.cell.lifecycle.passes_by_itself());
     u32::try_from(refused.count()).unwrap_or(u32::MAX)
 }
 

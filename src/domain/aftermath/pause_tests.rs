@@ -45,6 +45,12 @@ rules! {
         until(Lifecycle::TimedOut, &auth(), 0) => None;
     one_that_finished_is_not_left_alone:
         until(Lifecycle::Finished, &StreamOutcome::Completed, 0) => None;
+    one_whose_provider_was_down_is_left_alone_for_half_a_minute:
+        until(
+            Lifecycle::Provider,
+            &StreamOutcome::Failed { class: FailureClass::Provider, message: String::new() },
+            0,
+        ).is_some_and(|until| (22_500..=37_500).contains(&(until - NOW))) => true;
     one_that_failed_is_not_left_alone:
         until(
             Lifecycle::Failed,
@@ -90,6 +96,7 @@ rules! {
         in_a_row(&[Some("failed"), Some("quota"), Some("quota")]) => 2;
     anything_else_begins_the_count_anew:
         in_a_row(&[Some("quota"), Some("finished"), Some("quota")]) => 1;
+    a_provider_that_was_down_counts_beside_a_quota: in_a_row(&[Some("quota"), Some("provider")]) => 2;
     a_refused_login_is_no_refusal_for_quota: in_a_row(&[Some("quota"), Some("auth")]) => 0;
     a_run_at_work_says_nothing: in_a_row(&[Some("quota"), None]) => 1;
 }

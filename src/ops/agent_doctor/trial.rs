@@ -224,7 +224,7 @@ fn told(agent: &Agent, end: &AgentEnd, complaint: &str) -> Tried {
     let show: &Name = &agent.name;
     let finding = match class {
         "answered" => Finding::ok("trial", text),
-        "quota" => Finding::warn("trial", text).next("wait, and try again"),
+        "quota" | "provider" => Finding::warn("trial", text).next("wait, and try again"),
         "auth" => Finding::bad("trial", text)
             .next("log in with its own program, or give it a key (.ai/credentials.yaml)"),
         "refused" => Finding::warn("trial", text).next(format!("ai agent show {show}")),
@@ -239,6 +239,7 @@ fn class(end: &AgentEnd) -> &'static str {
     match end.attempt().lifecycle(TreeChange::Nothing) {
         Lifecycle::Quota => "quota",
         Lifecycle::Auth => "auth",
+        Lifecycle::Provider => "provider",
         Lifecycle::NotStarted => "not_started",
         Lifecycle::TimedOut => "timed_out",
         Lifecycle::Killed | Lifecycle::Lost | Lifecycle::Parked => "killed",

@@ -159,6 +159,11 @@ pub(crate) fn a_pause_ends_by_a_good_run_that_began_later<B: Backend>() {
         "the latest end holds"
     );
     assert_eq!(
+        known(refused(4, 40, "provider", 450)),
+        is(4, 40, 2, Some(500), None),
+        "a provider that is down is left alone as for a quota"
+    );
+    assert_eq!(
         known(refused(5, 50, "auth", 600)),
         is(5, 50, 2, Some(500), Some(600))
     );

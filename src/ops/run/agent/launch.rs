@@ -151,6 +151,9 @@ impl<'a> AgentLaunch<'a> {
         if layer::leaves_no_room(world, used) {
             drop_own_sandbox(&mut plan.command.argv, self.manifest());
         }
+        if used.mode.confines() {
+            work_unasked(&mut plan, self.manifest());
+        }
         world.say(&format!("sandbox of {}: {used}", self.label));
         let command = self.command(world, &plan)?;
         let held = HeldBy::of(command.cgroup.as_ref());
@@ -404,6 +407,27 @@ fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
     }
 }
 
+/// A CLI that stops at what only a person may allow could neither run tests nor commit. What it may
+/// not touch is what the sandbox says, so within one it is not to ask; what an agent's file says
+/// beside that holds.
+fn work_unasked(plan: &mut LaunchPlan, manifest: &Manifest) {
+    let own_words = manifest.argv.len();
+    for word in plan.command.argv.iter_mut().take(own_words) {
+        if let Some(other) = word
+            .to_str()
+            .and_then(|text| manifest.in_sandbox.words.get(text))
+        {
+            *word = other.into();
+        }
+    }
+    let variables = &manifest.in_sandbox.env_set;
+    plan.env_set.extend(
+        variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.into())),
+    );
+}
+
 /// The logs that could not be written to their end, on a full disk mostly. The agent was not
 /// stopped for that.
 fn unwritten(outcome: &CommandOutcome, events: Option<&str>) -> Vec<String> {
@@ -423,5 +447,74 @@ fn at_most(limit: Option<Duration>, other: Option<Duration>) -> Option<Duration>
     match (limit, other) {
         (Some(limit), Some(other)) => Some(limit.min(other)),
         (limit, other) => limit.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::manifest::SandboxedStart;
+    use crate::connector::registry::ConnectorRegistry;
+
+    /// The start of a shipped connector's CLI within a sandbox: its command line, and `IS_SANDBOX`.
+    fn within_a_sandbox(connector: &str, own: &[&str]) -> (String, Option<OsString>) {
+        let known = ConnectorRegistry::shipped();
+        let connector = known.get(connector).unwrap();
+        let name = connector.describe().name.clone();
+        let mut agent = Agent::new(Name::new("a").unwrap(), name);
+        agent.argv = own.iter().map(|word| (*word).to_owned()).collect();
+        let request = LaunchRequest {
+            agent: &agent,
+            model: None,
+            prompt: "do it",
+            prompt_file: Path::new("/run/prompt.md"),
+            pipe: Path::new("/run/pipe"),
+            worktree: Path::new("/tree"),
+            run_dir: Path::new("/run"),
+            files_dir: Path::new("/run/files"),
+            home_dir: Path::new("/run/home"),
+            session: SessionChoice::New,
+            program: None,
+        };
+        let mut plan = connector.command(&request).unwrap();
+        work_unasked(&mut plan, connector.describe());
+        let words: Vec<&str> = plan
+            .command
+            .argv
+            .iter()
+            .filter_map(|word| word.to_str())
+            .collect();
+        let told = plan.env_set.iter().find(|(name, _)| name == "IS_SANDBOX");
+        (words.join(" "), told.map(|(_, value)| value.clone()))
+    }
+
+    #[test]
+    fn claude_works_without_asking_within_a_sandbox() {
+        let (words, told) = within_a_sandbox("claude-code", &[]);
+        assert_eq!(
+            words,
+            "claude -p --output-format stream-json --verbose --permission-mode bypassPermissions"
+        );
+        // Root it would refuse that otherwise.
+        assert_eq!(told, Some("1".into()));
+    }
+
+    #[test]
+    fn what_an_agent_file_says_of_leave_holds_within_a_sandbox() {
+        let (words, _) = within_a_sandbox("claude-code", &["--permission-mode", "acceptEdits"]);
+        assert!(
+            words.ends_with("bypassPermissions --permission-mode acceptEdits"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn no_other_shipped_cli_asks_for_leave() {
+        let known = ConnectorRegistry::shipped();
+        let others = known
+            .all()
+            .filter(|connector| connector.describe().in_sandbox != SandboxedStart::default());
+        let names: Vec<&str> = others.map(|c| c.describe().name.as_str()).collect();
+        assert_eq!(names, ["claude-code"]);
     }
 }

@@ -12,7 +12,7 @@ use crate::base::fs;
 use crate::connector::launch::SessionChoice;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home};
-use crate::domain::agent_event::{AgentEvent, StreamOutcome};
+use crate::domain::agent_event::{AgentEvent, FailureClass, StreamOutcome};
 use crate::domain::budget::RunUsage;
 use crate::domain::ids::RunId;
 use crate::domain::process_end::ProcessEnd;
@@ -145,7 +145,12 @@ pub(crate) fn was_interrupted(end: &AgentEnd) -> bool {
     );
     let refused = matches!(
         end.stream.result.outcome,
-        StreamOutcome::Quota { .. } | StreamOutcome::Auth { .. }
+        StreamOutcome::Quota { .. }
+            | StreamOutcome::Auth { .. }
+            | StreamOutcome::Failed {
+                class: FailureClass::Provider,
+                ..
+            }
     );
     by_us || killed || refused
 }

@@ -170,6 +170,7 @@ fn tell_refusal(live: &RunCx<'_>, run: &Run, lifecycle: Lifecycle) {
     let why = match lifecycle {
         Lifecycle::Quota => "its provider has refused for rate or quota",
         Lifecycle::Auth => "its provider has refused its login",
+        Lifecycle::Provider => "its provider was down",
         _ => return,
     };
     let end = run.end.as_ref();
