@@ -54,6 +54,17 @@ impl AppError {
         error
     }
 
+    /// A file that a person has named as input and that cannot be read; `undone` says what did not
+    /// happen. One that is not there is not found, any other is bad input.
+    pub fn unreadable_input(error: &FsError, undone: &str) -> AppError {
+        let class = if error.is_not_found() {
+            ErrorClass::NotFound
+        } else {
+            ErrorClass::Usage
+        };
+        AppError::new(class, format!("{error}; {undone}"))
+    }
+
     /// The same error with the next command.
     pub fn hint(self, hint: impl Into<String>) -> AppError {
         AppError {
@@ -122,7 +133,16 @@ impl From<DiscoverError> for AppError {
 
 impl From<FsError> for AppError {
     fn from(error: FsError) -> AppError {
-        AppError::of(ErrorClass::Failed, error)
+        AppError::of(file_class(&error), error)
+    }
+}
+
+/// The class of a file that cannot be read or written.
+fn file_class(error: &FsError) -> ErrorClass {
+    if error.is_no_room() {
+        ErrorClass::StoreUnusable
+    } else {
+        ErrorClass::Failed
     }
 }
 
@@ -144,8 +164,8 @@ fn class(error: &OpError) -> ErrorClass {
             | UnfitWorktree::OwnCone(_)
             | UnfitWorktree::NotFound(_),
         ) => ErrorClass::Conflict,
-        OpError::File(_)
-        | OpError::Git(_)
+        OpError::File(error) => file_class(error),
+        OpError::Git(_)
         | OpError::Place(_)
         | OpError::Repository(_)
         | OpError::Reference(_)
@@ -203,6 +223,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::Connector(_)
         | Refusal::Credentials(_)
         | Refusal::Entry { .. }
+        | Refusal::Entries(_)
         | Refusal::Line { .. }
         | Refusal::Cycle(_) => ErrorClass::Usage,
         Refusal::Taken { .. }

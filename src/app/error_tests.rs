@@ -70,6 +70,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::AgentFile(_) => "AgentFile",
     Refusal::Connector(_) => "Connector",
     Refusal::Entry { .. } => "Entry",
+    Refusal::Entries(_) => "Entries",
     Refusal::Line { .. } => "Line",
     Refusal::Taken { .. } => "Taken",
     Refusal::Locked { .. } => "Locked",
@@ -336,6 +337,7 @@ fn every_refusal_has_its_class_and_its_next_command() {
             title: "second".into(),
             why: Box::new(Refusal::Pattern(pattern())),
         },
+        Refusal::Entries(Box::new(Refusal::Cycle(vec!["a".into(), "a".into()]))),
         Refusal::Line {
             number: 3,
             source: Box::new(json_error()),

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
+use crate::base::yaml;
 use crate::connector::yaml_out::to_yaml;
 use crate::domain::agent::{Agent, BadField, Name};
 
@@ -120,6 +121,7 @@ fn parse(path: &Path, text: &str) -> Result<Agent, AgentFileError> {
         why,
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    yaml::check_bounds(text).map_err(|problem| malformed(problem.to_string()))?;
     let agent: Agent = serde_yaml::from_str(text).map_err(|e| malformed(e.to_string()))?;
     agent.validate().map_err(|source| AgentFileError::Invalid {
         path: path.to_owned(),

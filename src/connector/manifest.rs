@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::base::yaml;
 use crate::connector::manifest_check::{check, compile};
 use crate::connector::version::VersionRange;
 use crate::domain::agent::{Home, Name};
@@ -349,6 +350,10 @@ pub struct ManifestError {
 impl Manifest {
     /// Reads and validates a manifest; `origin` names it in errors.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ManifestError> {
+        yaml::check_bounds(text).map_err(|problem| ManifestError {
+            origin: origin.to_owned(),
+            why: problem.to_string(),
+        })?;
         let manifest = Self::parse_checked_before(origin, text)?;
         check(&manifest).map_err(|why| ManifestError {
             origin: origin.to_owned(),

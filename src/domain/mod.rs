@@ -24,6 +24,7 @@ pub mod ids;
 pub mod imported;
 pub mod lease;
 pub mod money;
+pub mod parts;
 pub mod path_lock;
 pub mod path_pattern;
 pub mod process_end;

@@ -209,6 +209,9 @@ impl TaskState {
         }
     }
 
+    /// The words of the states that end a task, as [`TaskState::is_final`] says.
+    pub const FINAL_NAMES: [&'static str; 2] = ["done", "cancelled"];
+
     /// All state words, in the order of a task's life.
     pub const NAMES: [&'static str; 8] = [
         "queued",

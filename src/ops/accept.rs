@@ -14,6 +14,7 @@ use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
+use crate::domain::parts::Ended;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task};
 use crate::domain::trailer::{self, Trailers};
@@ -86,6 +87,7 @@ pub fn accept(
         let task = complete(world, store, &task, &run, started)?;
         return Ok(accepted(task, &run, started, None));
     }
+    store.read(|tx| fit::require_parts(tx, &task, ended(overridden), ACCEPT))?;
     let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
         return Err(Refusal::NotProven(format!(
             "run {} changed nothing, so there is nothing to accept",
@@ -111,6 +113,16 @@ pub fn accept(
     case.refuse_tampered(store)?;
     let approved = case.ask_policy(store)?;
     landing::with_patience(&case.task, || case.go(store, approved.as_deref()))
+}
+
+/// The command for this.
+const ACCEPT: &str = "ai accept";
+
+fn ended(overridden: Option<&str>) -> Ended {
+    match overridden {
+        Some(_) => Ended::Overridden,
+        None => Ended::Proven,
+    }
 }
 
 /// A run that works in the checkout itself puts back what it found there; nothing may land beneath
@@ -301,6 +313,7 @@ impl Case<'_> {
         approved: Option<&str>,
     ) -> Result<(), OpError> {
         let (task, _) = fit::in_review(tx, self.task.id.as_str())?;
+        fit::require_parts(tx, &task, ended(self.overridden), ACCEPT)?;
         let action = if self.overridden.is_some() {
             Action::TaskOverride
         } else {

@@ -78,20 +78,32 @@ fn refusal(record: Box<DecisionRecord>) -> OpError {
     OpError::recorded(why, vec![Event::Decided { record }])
 }
 
-/// Asks about every new task of a file. A thousand entries that are allowed for the same reason
-/// leave one record; the first that is not allowed refuses all.
-pub fn all_or_refuse(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<(), OpError> {
-    let mut seen: Vec<(String, Effect)> = Vec::new();
-    for entry in entries {
-        let question = Question::create(entry);
-        let record = answer(cx, &question);
-        let key = (record.rule.clone(), record.effect);
-        if !record.effect.lets_through() || !seen.contains(&key) {
+/// The answers about the new tasks of one file. A thousand entries that are allowed for the same
+/// reason leave one record; the first that is not allowed refuses all.
+#[derive(Default)]
+pub(super) struct Asked {
+    seen: Vec<(String, Effect)>,
+}
+
+impl Asked {
+    /// Asks about one more.
+    pub(super) fn or_refuse(
+        &mut self,
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        new: &NewTask,
+    ) -> Result<(), OpError> {
+        let question = Question::create(new);
+        let decision = decide(cx, &question);
+        let is_known = |(rule, effect): &(String, Effect)| {
+            *rule == decision.rule && *effect == decision.effect
+        };
+        if !decision.effect.lets_through() || !self.seen.iter().any(is_known) {
             or_refuse(tx, cx, question)?;
-            seen.push(key);
+            self.seen.push((decision.rule, decision.effect));
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The policy's answer as a record, without storing it.

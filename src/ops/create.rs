@@ -3,59 +3,71 @@
 use std::collections::{BTreeSet, HashMap};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::id;
-use crate::base::text;
 use crate::base::text::one_line;
 use crate::domain::action::Action;
-use crate::domain::cycle;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::{BlockReason, Hold, LockRequest, Task, TaskState};
 use crate::domain::task_text::{BadText, check_priority, check_text, check_word};
-use crate::ops::ask::{self, Question};
+use crate::ops::ask::{Asked, Question};
 use crate::ops::cx::{self, Cx};
+use crate::ops::entries::EntryIndex;
 use crate::ops::error::{OpError, Refused};
 use crate::ops::patterns;
 use crate::ops::refusal::Refusal;
-use crate::store::Tx;
+use crate::store::{StoreError, Tx};
 
 /// The content of a new task; also one entry of a file for `ai task create --from`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewTask {
     /// A name for this entry, for `deps` and `parent` of other entries of the same file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// One line for people.
     pub title: String,
     /// The prompt.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub body: String,
     /// Kind of work; `task` where absent.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// 0 (most urgent) to 4; 2 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,
     /// Free words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Globs that a claim locks exclusively.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
     /// Globs that a claim locks shared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<String>,
     /// Tasks (or keys of the same file) that must be done first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deps: Vec<String>,
     /// Names of checks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
     /// The task (or key) that this one is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// The agent that should run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// Not before this time, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before_ms: Option<i64>,
     /// Attempts before it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
     /// Create it on hold, for this reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<String>,
 }
 
@@ -69,54 +81,133 @@ pub fn create(tx: &mut dyn Tx, cx: &Cx, new: &NewTask) -> Result<Task, OpError> 
 
 /// Creates every entry, or none, in their order. Entries may depend on each other in any order.
 pub fn create_all(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<Vec<Task>, OpError> {
-    let keys = keys(entries)?;
-    refuse_circles(entries, &keys)?;
-    ask::all_or_refuse(tx, cx, entries)?;
-    // Everything is looked up before anything is written: a new id must not answer to a prefix that
-    // somebody typed.
-    let ids = fresh_ids(tx, entries.len())?;
-    let mut known = HashMap::new();
-    let mut resolve = |tx: &mut dyn Tx, typed: &str| match keys.get(typed) {
-        Some(n) => Ok((ids[*n].clone(), false)),
-        None => existing(tx, &mut known, typed),
+    let mut index = EntryIndex::default();
+    entries.iter().try_for_each(|entry| index.add(entry))?;
+    let mut batch = match Batch::begin(tx, index) {
+        Ok(batch) => batch,
+        Err(Unfit::At(n, error)) if entries.len() > 1 => {
+            return Err(at_entry(error, &entries[n].title, n));
+        }
+        Err(Unfit::At(_, error) | Unfit::Whole(error)) => return Err(error),
     };
-    let mut built = Vec::with_capacity(entries.len());
-    for (n, entry) in entries.iter().enumerate() {
-        let task = build(tx, cx, ids[n].clone(), entry, &mut resolve);
-        built.push(task.map_err(|error| at_entry(error, entries, n))?);
-    }
     let mut created = Vec::with_capacity(entries.len());
-    for (task, deps) in built {
-        cx.record(
-            tx,
-            &Event::TaskCreated {
-                task: Box::new(task.clone()),
-                deps,
-            },
-        )?;
-        created.push(task);
+    for (n, entry) in entries.iter().enumerate() {
+        let task = batch.create(tx, cx, entry).map_err(|error| match error {
+            Unfit::At(_, error) if entries.len() > 1 => at_entry(error, &entry.title, n),
+            Unfit::At(_, error) | Unfit::Whole(error) => error,
+        });
+        created.push(task?);
     }
     Ok(created)
 }
 
-fn fresh_ids(tx: &mut dyn Tx, count: usize) -> Result<Vec<TaskId>, OpError> {
-    let mut ids = BTreeSet::new();
-    while ids.len() < count {
-        ids.insert(cx::fresh_task_id(tx)?);
-    }
-    // A set knows no order; random ids need none.
-    Ok(ids.into_iter().collect())
+/// Why an entry was not created.
+pub(super) enum Unfit {
+    /// Something about the entry with this number, counted from 0.
+    At(usize, OpError),
+    /// Something about all of them, or an answer that is the same without the others.
+    Whole(OpError),
 }
 
-type Resolve<'a> = dyn FnMut(&mut dyn Tx, &str) -> Result<(TaskId, bool), OpError> + 'a;
+/// Entries in the making, written one by one in a transaction.
+pub(super) struct Batch {
+    index: EntryIndex,
+    ids: FreshIds,
+    /// Tasks of the store that entries name, by the number of the name, and whether they are done.
+    outside: HashMap<u32, (TaskId, bool)>,
+    asked: Asked,
+    written: usize,
+}
 
-fn build(
-    tx: &mut dyn Tx,
-    cx: &Cx,
-    id: TaskId,
-    new: &NewTask,
-    resolve: &mut Resolve<'_>,
-) -> Result<(Task, Vec<TaskId>), OpError> {
+impl Batch {
+    /// Looks everything up before anything is written: a new id must not answer to a prefix that
+    /// somebody typed.
+    pub(super) fn begin(tx: &mut dyn Tx, mut index: EntryIndex) -> Result<Batch, Unfit> {
+        index.refuse_circles().map_err(Unfit::Whole)?;
+        let mut outside = HashMap::new();
+        for name in index.outside() {
+            let found = existing(tx, name.text).map_err(|error| Unfit::At(name.entry, error))?;
+            outside.insert(name.number, found);
+        }
+        let ids = FreshIds::draw(tx, index.len()).map_err(|error| Unfit::Whole(error.into()))?;
+        Ok(Batch {
+            index,
+            ids,
+            outside,
+            asked: Asked::default(),
+            written: 0,
+        })
+    }
+
+    /// Asks policy about the next entry, and writes it.
+    pub(super) fn create(
+        &mut self,
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        new: &NewTask,
+    ) -> Result<Task, Unfit> {
+        let n = self.written;
+        self.asked.or_refuse(tx, cx, new).map_err(Unfit::Whole)?;
+        let (task, deps) = build(cx, self, new).map_err(|error| Unfit::At(n, error))?;
+        // As it will stand in the store, since the caller shows it.
+        let shown = task.clone();
+        let task = Box::new(task);
+        cx.record(tx, &Event::TaskCreated { task, deps })
+            .map_err(Unfit::Whole)?;
+        self.written += 1;
+        Ok(shown)
+    }
+
+    /// The task that an entry names, and whether it is done.
+    fn named(&self, name: &str) -> Result<(TaskId, bool), OpError> {
+        let target = self.index.target(name);
+        let inside = target.and_then(|target| target.entry.and_then(|n| self.ids.get(n)));
+        let outside = || target.and_then(|target| self.outside.get(&target.number));
+        inside
+            .map(|id| (id, false))
+            .or_else(|| outside().cloned())
+            .ok_or_else(|| OpError::internal("a name of an entry was not looked up"))
+    }
+}
+
+/// Ids that are taken by nobody, each as long as the others and without anything between them: there
+/// may be very many.
+struct FreshIds {
+    text: String,
+    length: usize,
+}
+
+impl FreshIds {
+    fn draw(tx: &mut dyn Tx, count: usize) -> Result<FreshIds, StoreError> {
+        let mut ids: Vec<[u8; 16]> = Vec::with_capacity(count);
+        let mut length = 0;
+        while ids.len() < count {
+            for _ in ids.len()..count {
+                let TaskId(id) = cx::fresh_task_id(tx)?;
+                length = id.len();
+                let mut bytes = [0; 16];
+                bytes[..length].copy_from_slice(id.as_bytes());
+                ids.push(bytes);
+            }
+            // They lose their order; random ids need none.
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        let text = ids.iter().map(|id| String::from_utf8_lossy(&id[..length]));
+        Ok(FreshIds {
+            text: text.collect(),
+            length,
+        })
+    }
+
+    fn get(&self, n: usize) -> Option<TaskId> {
+        let at = n * self.length;
+        let id = self.text.get(at..at + self.length);
+        id.map(|id| TaskId(id.to_owned()))
+    }
+}
+
+fn build(cx: &Cx, batch: &Batch, new: &NewTask) -> Result<(Task, Vec<TaskId>), OpError> {
     validate(new)?;
     let mut paths = Vec::new();
     for (patterns, mode) in [
@@ -133,7 +224,7 @@ fn build(
     }
     let (mut deps, mut open) = (BTreeSet::new(), 0);
     for typed in &new.deps {
-        let (id, done) = resolve(tx, typed)?;
+        let (id, done) = batch.named(typed)?;
         if deps.insert(id) && !done {
             open += 1;
         }
@@ -141,7 +232,7 @@ fn build(
     let parent = new
         .parent
         .as_deref()
-        .map(|typed| resolve(tx, typed))
+        .map(|typed| batch.named(typed))
         .transpose()?;
     let now = cx.now.wall_ms;
     let hold = new.hold.clone().map(|reason| Hold {
@@ -149,8 +240,9 @@ fn build(
         reason,
         since_ms: now,
     });
+    let id = batch.ids.get(batch.written);
     let mut task = Task {
-        id,
+        id: id.ok_or_else(|| OpError::internal("there are fewer ids than entries"))?,
         state: TaskState::Queued,
         title: new.title.clone(),
         body: new.body.clone(),
@@ -175,24 +267,15 @@ fn build(
         updated_ms: now,
         uid: id::random_text(26),
     };
-    // As it will stand in the store, since the caller shows it.
     task.visit_texts(&mut |text| _ = cx.scrub.text(text));
     task.settle();
     Ok((task, deps.into_iter().collect()))
 }
 
-/// A task of the store, and whether it is done; asked once for each name.
-fn existing(
-    tx: &mut dyn Tx,
-    known: &mut HashMap<String, (TaskId, bool)>,
-    typed: &str,
-) -> Result<(TaskId, bool), OpError> {
-    if let Some(found) = known.get(typed) {
-        return Ok(found.clone());
-    }
+/// A task of the store, and whether it is done.
+fn existing(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, bool), OpError> {
     let id = cx::resolve(tx, typed)?;
     let done = matches!(cx::load(tx, &id)?.state, TaskState::Done { .. });
-    known.insert(typed.to_owned(), (id.clone(), done));
     Ok((id, done))
 }
 
@@ -214,54 +297,12 @@ impl From<BadText> for OpError {
     }
 }
 
-fn keys(entries: &[NewTask]) -> Result<HashMap<&str, usize>, OpError> {
-    let mut keys = HashMap::new();
-    for (n, entry) in entries.iter().enumerate() {
-        if let Some(key) = &entry.key
-            && keys.insert(key.as_str(), n).is_some()
-        {
-            return Err(Refusal::Invalid(format!(
-                "two entries have the key `{}`",
-                text::one_line(key)
-            ))
-            .into());
-        }
-    }
-    Ok(keys)
-}
-
-/// Entries can wait only for each other in a circle: what the store holds already knows nothing of
-/// them.
-fn refuse_circles(entries: &[NewTask], keys: &HashMap<&str, usize>) -> Result<(), OpError> {
-    let among = |typed: &String| keys.get(typed.as_str()).copied();
-    let waits: Vec<Vec<usize>> = entries
-        .iter()
-        .map(|entry| entry.deps.iter().filter_map(among).collect())
-        .collect();
-    let parts: Vec<Vec<usize>> = entries
-        .iter()
-        .map(|entry| entry.parent.iter().filter_map(among).collect())
-        .collect();
-    match cycle::find(&waits).or_else(|| cycle::find(&parts)) {
-        None => Ok(()),
-        Some(circle) => {
-            // Whatever is named by others has a key.
-            let mut names: Vec<String> = circle
-                .iter()
-                .filter_map(|n| entries[*n].key.clone())
-                .collect();
-            names.extend(names.first().cloned());
-            Err(Refusal::Cycle(names).into())
-        }
-    }
-}
-
-fn at_entry(error: OpError, entries: &[NewTask], n: usize) -> OpError {
+pub(super) fn at_entry(error: OpError, title: &str, n: usize) -> OpError {
     match error {
-        OpError::Refused(refused) if entries.len() > 1 => OpError::Refused(Box::new(Refused {
+        OpError::Refused(refused) => OpError::Refused(Box::new(Refused {
             why: Refusal::Entry {
                 number: n + 1,
-                title: one_line(&entries[n].title),
+                title: one_line(title),
                 why: Box::new(refused.why),
             },
             record: refused.record,

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::{fs, yaml};
 use crate::config::credentials::{self, Credential, Source};
 use crate::ops::credential_fault::{CredentialError, CredentialFault};
 use crate::ops::error::OpError;
@@ -141,7 +141,7 @@ fn in_file(path: &Path, key: Option<&str>) -> Result<OsString, CredentialFault> 
 fn at_key(text: &str, key: &str) -> Option<String> {
     let root: serde_json::Value = serde_json::from_str(text)
         .ok()
-        .or_else(|| serde_yaml::from_str::<serde_json::Value>(text).ok())?;
+        .or_else(|| yaml::parse(text.as_bytes()).ok().map(yaml::to_json))?;
     let found = root
         .get(key)
         .or_else(|| key.split('.').try_fold(&root, |node, name| node.get(name)))?;

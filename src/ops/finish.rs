@@ -6,6 +6,7 @@ use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::{LeaseLiveness, Token};
+use crate::domain::parts::Ended;
 use crate::domain::path_lock::LockMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{Proof, Task, TaskState};
@@ -16,6 +17,9 @@ use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::{fit, lease, lock, mutant};
 use crate::store::{Store, Tx};
+
+/// The command for this.
+const DONE: &str = "ai task done";
 
 /// Under what right a task is ended.
 pub enum Right<'a> {
@@ -83,10 +87,11 @@ pub fn done(
         entitled(tx, cx, id, right)?;
         let task = cx::load(tx, id)?;
         fit::require(TaskAct::Finish, &task)?;
-        let action = match proof {
-            Proof::Verdict { .. } => Action::TaskDone,
-            Proof::Overridden { .. } => Action::TaskOverride,
+        let (action, ended) = match proof {
+            Proof::Verdict { .. } => (Action::TaskDone, Ended::Proven),
+            Proof::Overridden { .. } => (Action::TaskOverride, Ended::Overridden),
         };
+        fit::require_parts(tx, &task, ended, DONE)?;
         if let Some(changed) = changed {
             refuse_locked(tx, cx, id, changed)?;
             ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
@@ -161,6 +166,7 @@ pub fn may_end(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Resu
     entitled(tx, cx, id, right)?;
     let task = cx::load(tx, id)?;
     fit::require(TaskAct::Finish, &task)?;
+    fit::require_parts(tx, &task, Ended::Proven, DONE)?;
     Ok(task)
 }
 

@@ -2,13 +2,15 @@
 //! [`crate::domain::task_rules`].
 
 use crate::base::text::one_line;
+use crate::domain::ids::TaskId;
+use crate::domain::parts::{Ended, TaskPart, open_parts};
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::task_rules::{Misfit, TaskAct};
 use crate::ops::cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
-use crate::store::Tx;
+use crate::store::{Flow, TaskFilter, Tx};
 
 /// Refuses an act that the task does not allow as it stands.
 pub fn require(act: TaskAct, task: &Task) -> Result<(), OpError> {
@@ -27,6 +29,31 @@ pub fn refusal(task: &Task, misfit: Misfit) -> OpError {
         hint: misfit.next,
     }
     .into()
+}
+
+/// Refuses to end a task whose parts are open. `command` is the one that ends it.
+pub fn require_parts(
+    tx: &mut dyn Tx,
+    task: &Task,
+    ended: Ended,
+    command: &str,
+) -> Result<(), OpError> {
+    let children = TaskFilter {
+        parent: Some(task.id.to_string()),
+        ..TaskFilter::default()
+    };
+    let mut parts = Vec::new();
+    tx.list(&children, &mut |line| {
+        parts.push(TaskPart {
+            id: TaskId(line.id.to_owned()),
+            state: line.status.to_owned(),
+        });
+        Ok(Flow::More)
+    })?;
+    match open_parts(task, &parts, ended, command) {
+        None => Ok(()),
+        Some(misfit) => Err(refusal(task, misfit)),
+    }
 }
 
 /// Returns a task in review with its run, or refuses.

@@ -2,8 +2,7 @@
 
 use crate::domain::event::{CHAIN_START, Event};
 use crate::domain::fold;
-use crate::store::memory::MemoryTables;
-use crate::store::{EventFilter, Flow, StoreError, StoredEvent, Tx};
+use crate::store::{EventFilter, Flow, ReplayedTables, StoreError, StoredEvent, Tx};
 
 /// The result of a verification.
 pub struct LogReport {
@@ -18,9 +17,12 @@ pub struct LogReport {
 /// Reads the whole log, follows its chain and replays it.
 pub fn verify(tx: &mut dyn Tx) -> Result<LogReport, StoreError> {
     let (mut head, mut events, mut fault) = (CHAIN_START.to_owned(), 0, None);
-    let mut tables = MemoryTables::default();
+    let mut tables = ReplayedTables::default();
     tx.events(&EventFilter::default(), &mut |event| {
-        fault = check(&event, events + 1, &head).or_else(|| replay(&mut tables, &event));
+        fault = match check(&event, events + 1, &head) {
+            None => replay(&mut tables, &event)?,
+            broken => broken,
+        };
         if fault.is_some() {
             return Ok(Flow::Stop);
         }
@@ -29,10 +31,11 @@ pub fn verify(tx: &mut dyn Tx) -> Result<LogReport, StoreError> {
         Ok(Flow::More)
     })?;
     if fault.is_none() {
-        fault = difference(
-            tables.without_heartbeats(),
-            MemoryTables::load(tx)?.without_heartbeats(),
-        );
+        fault = tables.difference(tx)?.map(|table| {
+            format!(
+                "the table `{table}` is not what the log says: something changed it without an event"
+            )
+        });
     }
     Ok(LogReport {
         events,
@@ -55,34 +58,15 @@ pub(super) fn check(event: &StoredEvent, seq: u64, prev: &str) -> Option<String>
         .then(|| format!("record {seq} was changed after it was written"))
 }
 
-fn replay(tables: &mut MemoryTables, event: &StoredEvent) -> Option<String> {
+/// Applies a record. Says what is wrong with it; what is wrong with the machine is an error.
+fn replay(tables: &mut ReplayedTables, event: &StoredEvent) -> Result<Option<String>, StoreError> {
     match serde_json::from_str::<Event>(&event.body) {
-        Ok(known) => match fold::apply(tables, event.at_ms, &known) {
-            Ok(()) => None,
-            Err(never) => match never {},
-        },
-        Err(error) => Some(format!(
+        Ok(known) => fold::apply(tables, event.at_ms, &known).map(|()| None),
+        Err(error) => Ok(Some(format!(
             "record {} cannot be read by this version: {error}",
             event.seq
-        )),
+        ))),
     }
-}
-
-/// The first table in which the replay and the store differ.
-fn difference(replayed: MemoryTables, stored: MemoryTables) -> Option<String> {
-    let names = [
-        ("task", replayed.tasks == stored.tasks),
-        ("dep", replayed.deps == stored.deps),
-        ("lease", replayed.leases == stored.leases),
-        ("path_lock", replayed.locks == stored.locks),
-        ("run", replayed.runs == stored.runs),
-        ("evidence", replayed.evidence == stored.evidence),
-        ("decision", replayed.decisions == stored.decisions),
-    ];
-    let (table, _) = names.into_iter().find(|(_, same)| !same)?;
-    Some(format!(
-        "the table `{table}` is not what the log says: something changed it without an event"
-    ))
 }
 
 /// The fields of an event in one line for people, without its kind.

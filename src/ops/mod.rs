@@ -18,6 +18,7 @@ pub mod cx;
 pub mod detect;
 pub mod doctor;
 pub mod edit;
+pub mod entries;
 pub mod error;
 pub mod evidence;
 pub mod export;

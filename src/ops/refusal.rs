@@ -140,6 +140,9 @@ pub enum Refusal {
         #[source]
         why: Box<Refusal>,
     },
+    /// New tasks that do not fit each other, and so all are refused.
+    #[error("{0}; nothing was created")]
+    Entries(#[source] Box<Refusal>),
     /// A line of an export cannot be taken in.
     #[error("line {number}: {source}; nothing was imported")]
     Line {
@@ -377,6 +380,7 @@ impl Refusal {
             | Refusal::AgentFile(_)
             | Refusal::Connector(_)
             | Refusal::Credentials(_)
+            | Refusal::Entries(_)
             | Refusal::Line { .. }
             | Refusal::OtherClock(_)
             | Refusal::NotProven(_)

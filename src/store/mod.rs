@@ -14,6 +14,7 @@ mod json;
 pub mod memory;
 mod now;
 mod place;
+mod replayed;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,4 +24,5 @@ pub use error::StoreError;
 pub use filter::{EventFilter, StoredEvent, TaskFilter, TaskLine, TaskSort};
 pub use now::local_now;
 pub use place::{Access, StorePlace};
-pub use tx::{Flow, Store, Transaction, Tx};
+pub use replayed::ReplayedTables;
+pub use tx::{Flow, RowTable, Store, Transaction, Tx};

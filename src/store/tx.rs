@@ -24,6 +24,17 @@ pub enum Flow {
     Stop,
 }
 
+/// A table of which all rows can be read as they are stored. Tasks have a list of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowTable {
+    /// Runs.
+    Run,
+    /// Evidence.
+    Evidence,
+    /// Decisions.
+    Decision,
+}
+
 /// One transaction. Rows are changed through [`Tx::record`] alone, which keeps log and tables one;
 /// the single exception is a heartbeat, which moves the expiry of a lease by [`Tables::put_lease`]
 /// and leaves no event.
@@ -42,8 +53,28 @@ pub trait Tx: Tables<Error = StoreError> {
     fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError>;
     /// Dependencies of `task`, done or not, in id order.
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError>;
+    /// Every dependency edge `(task, on)`, in order, one at a time.
+    fn each_dep(
+        &mut self,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError>;
     /// Every dependency edge `(task, on)`, in order.
-    fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError>;
+    #[cfg(test)]
+    fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError> {
+        let mut all = Vec::new();
+        self.each_dep(&mut |task, on| {
+            all.push((TaskId(task.to_owned()), TaskId(on.to_owned())));
+            Ok(Flow::More)
+        })?;
+        Ok(all)
+    }
+    /// Every row of a table with its key, as stored text, one at a time: runs in the order of their
+    /// ids, the others in the order in which they were added.
+    fn rows(
+        &mut self,
+        table: RowTable,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError>;
     /// Tasks in creation order by filter, a line at a time.
     fn list(
         &mut self,

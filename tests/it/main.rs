@@ -59,6 +59,8 @@ mod schemas;
 mod store;
 mod tampered;
 mod target;
+mod task_files;
+mod task_parts;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod trespass;

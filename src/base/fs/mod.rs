@@ -3,24 +3,30 @@
 
 mod append;
 mod error;
+mod lines;
 mod metadata;
 mod read;
 mod relocate;
 mod remove;
+mod spool;
+mod text_heap;
 mod write;
 
 pub use append::{Appender, FileLock, append, append_locked, lock, rewrite_locked};
 pub use error::FsError;
+pub use lines::{BadLine, LineEnd, read_line, text_reader};
 pub use metadata::{
     FileId, disk_usage, follow_links_below, is_missing, list_dir, modified_ms, stat,
     unchanged_for_ms,
 };
 pub use read::{
-    PlainDigest, digest, digest_below, read_capped, read_named, read_named_text, read_start,
-    read_text, read_text_if_there, reader,
+    PlainDigest, digest, digest_below, open_named, read_capped, read_named, read_start, read_text,
+    read_text_if_there, reader,
 };
 pub use relocate::relocate;
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
+pub use spool::Spool;
+pub use text_heap::{TextHeap, TextPlace};
 pub use write::{
     PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_private_dir,
     create_private_file, publish, rename, symlink, touch, write_atomic, write_private,

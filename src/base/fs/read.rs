@@ -43,7 +43,19 @@ fn open_no_pipe(path: &Path) -> Result<fs::File, FsError> {
 
 /// The same for what a person has named: that may be a pipe.
 pub fn read_named(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
-    read_open(at("read", path, fs::File::open(path))?, path, cap)
+    read_open(open_named(path)?, path, cap)
+}
+
+/// Opens for reading what a person has named: that may be a pipe, and is no directory.
+pub fn open_named(path: &Path) -> Result<fs::File, FsError> {
+    let file = at("read", path, fs::File::open(path))?;
+    let is_dir = at("read", path, file.metadata())?.is_dir();
+    let whole = if is_dir {
+        Err(io::Error::from(io::ErrorKind::IsADirectory))
+    } else {
+        Ok(file)
+    };
+    at("read", path, whole)
 }
 
 fn read_open(file: fs::File, path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
@@ -74,11 +86,6 @@ pub fn read_start(path: &Path, most: u64) -> Result<Vec<u8>, FsError> {
 /// Reads a whole UTF-8 text file of at most `cap` bytes.
 pub fn read_text(path: &Path, cap: u64) -> Result<String, FsError> {
     text_of(read_capped(path, cap)?, path)
-}
-
-/// Reads a whole UTF-8 text file that a person has named.
-pub fn read_named_text(path: &Path, cap: u64) -> Result<String, FsError> {
-    text_of(read_named(path, cap)?, path)
 }
 
 fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, FsError> {

@@ -20,40 +20,42 @@ const MAX_REPLAYED: usize = 10_000;
 
 /// The only document of `text`; nothing where there is none.
 pub(super) fn tree(text: &str) -> Result<Option<YamlNode>, YamlProblem> {
-    let options = granit_parser::options! {
-        emit_comments: false,
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
-    };
-    let mut builder = NodeBuilder {
-        events: Parser::new_from_str_with_options(text, options),
-        anchors: HashMap::new(),
-        nodes: 0,
-        replayed: 0,
-    };
+    let mut builder = NodeBuilder::new(text);
     let mut root = None;
-    loop {
-        match builder.next()? {
-            (Event::StreamEnd, _) => return Ok(root),
-            (Event::StreamStart | Event::DocumentEnd, _) => {}
-            (Event::DocumentStart(..), span) if root.is_some() => {
-                return Err(YamlProblem::new(
-                    place_of(&span),
-                    "the file holds more than one document",
-                ));
+    while let Some(first) = builder.next_document(root.is_some())? {
+        root = Some(builder.node(first)?);
+    }
+    Ok(root)
+}
+
+/// Gives each entry of the only document of `text` to `each` as soon as it is read: the items of a
+/// list, those of the list below the single key `under`, or else the whole. The bound on nodes
+/// holds for each entry by itself.
+pub(super) fn entries<E: From<YamlProblem>>(
+    text: &str,
+    under: &str,
+    each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut builder = NodeBuilder::new(text);
+    let mut seen = false;
+    while let Some(first) = builder.next_document(seen)? {
+        seen = true;
+        let place = place_of(&first.1);
+        match first {
+            (Event::SequenceStart(_, _, None), _) => builder.items(each)?,
+            (Event::MappingStart(_, _, None), _) => {
+                let key = builder.next()?;
+                if matches!(&key.0, Event::Scalar(key, ..) if key == under) {
+                    builder.wrapped(under, each)?;
+                } else {
+                    let value = builder.map(key)?;
+                    each(YamlNode { place, value })?;
+                }
             }
-            (Event::DocumentStart(..), _) => {
-                let first = builder.next()?;
-                root = Some(builder.node(first)?);
-            }
-            (_, span) => {
-                return Err(YamlProblem::new(
-                    place_of(&span),
-                    "not usable as YAML: a value outside of a document",
-                ));
-            }
+            other => each(builder.node(other)?)?,
         }
     }
+    Ok(())
 }
 
 type YamlEvent<'t> = (Event<'t>, Span);
@@ -68,6 +70,77 @@ struct NodeBuilder<'t> {
 }
 
 impl<'t> NodeBuilder<'t> {
+    fn new(text: &'t str) -> NodeBuilder<'t> {
+        let options = granit_parser::options! {
+            emit_comments: false,
+            flow_nesting_limit: MAX_DEPTH,
+            block_nesting_limit: MAX_DEPTH,
+        };
+        NodeBuilder {
+            events: Parser::new_from_str_with_options(text, options),
+            anchors: HashMap::new(),
+            nodes: 0,
+            replayed: 0,
+        }
+    }
+
+    /// The first event of the next document; nothing at the end. `seen` says that there was one
+    /// already, and there may be one only.
+    fn next_document(&mut self, seen: bool) -> Result<Option<YamlEvent<'t>>, YamlProblem> {
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Ok(None),
+                (Event::StreamStart | Event::DocumentEnd, _) => {}
+                (Event::DocumentStart(..), span) if seen => {
+                    return Err(YamlProblem::new(
+                        place_of(&span),
+                        "the file holds more than one document",
+                    ));
+                }
+                (Event::DocumentStart(..), _) => return self.next().map(Some),
+                (_, span) => {
+                    return Err(YamlProblem::new(
+                        place_of(&span),
+                        "not usable as YAML: a value outside of a document",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// The items of a list that has begun, one by one.
+    fn items<E: From<YamlProblem>>(
+        &mut self,
+        each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            self.nodes = 0;
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(()),
+                read => each(self.node(read)?)?,
+            }
+        }
+    }
+
+    /// The entries below the key that was read last, which is the only one of its mapping.
+    fn wrapped<E: From<YamlProblem>>(
+        &mut self,
+        under: &str,
+        each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.next()? {
+            (Event::SequenceStart(_, _, None), _) => self.items(each)?,
+            other => each(self.node(other)?)?,
+        }
+        match self.next()? {
+            (Event::MappingEnd, _) => Ok(()),
+            (_, span) => {
+                let why = format!("nothing may stand beside `{under}`");
+                Err(YamlProblem::new(place_of(&span), why).into())
+            }
+        }
+    }
+
     fn next(&mut self) -> Result<YamlEvent<'t>, YamlProblem> {
         match self.events.next_event() {
             Some(Ok(read)) => Ok(read),
@@ -91,7 +164,8 @@ impl<'t> NodeBuilder<'t> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 untagged(tag.as_deref(), place)?;
-                (self.map()?, anchor)
+                let first = self.next()?;
+                (self.map(first)?, anchor)
             }
             Event::Alias(anchor) => return self.replay(anchor, place),
             _ => {
@@ -118,10 +192,11 @@ impl<'t> NodeBuilder<'t> {
         }
     }
 
-    fn map(&mut self) -> Result<YamlValue, YamlProblem> {
+    /// A mapping of which `read` is the first key, or the end.
+    fn map(&mut self, mut read: YamlEvent<'t>) -> Result<YamlValue, YamlProblem> {
         let mut entries = Vec::new();
         loop {
-            let (key, place) = match self.next()? {
+            let (key, place) = match read {
                 (Event::MappingEnd, _) => break,
                 (Event::Scalar(key, _, 0, None), span) => (key.into_owned(), place_of(&span)),
                 (_, span) => {
@@ -140,6 +215,7 @@ impl<'t> NodeBuilder<'t> {
             self.count(1, place)?;
             let value = self.next()?;
             entries.push((key, place, self.node(value)?));
+            read = self.next()?;
         }
         unique(&entries)?;
         Ok(YamlValue::Map(entries))

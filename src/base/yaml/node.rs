@@ -57,6 +57,24 @@ pub fn parse(bytes: &[u8]) -> Result<YamlNode, YamlProblem> {
     }
 }
 
+/// Reads a list of entries of which there may be very many, one by one: a list, a mapping with the
+/// single key `under` and the list below it, or one entry alone. The same rules and bounds hold for
+/// each entry as for a whole file of [`parse`], but for the size, which the caller has bounded.
+pub fn parse_entries<E: From<YamlProblem>>(
+    text: &str,
+    under: &str,
+    each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+) -> Result<(), E> {
+    build::entries(text, under, each)
+}
+
+/// Refuses text that [`parse`] would refuse. For files of agents and connectors, whose values another reader
+/// gives their types: it has no bounds of its own, and takes time without end for a few thousand
+/// brackets.
+pub fn check_bounds(text: &str) -> Result<(), YamlProblem> {
+    parse(text.as_bytes()).map(drop)
+}
+
 /// The file as text without its byte order mark, or why it is not text.
 fn text_of_file(bytes: &[u8]) -> Result<&str, YamlProblem> {
     let whole = |message: &str| YamlProblem::new(SourcePlace::default(), message);

@@ -54,6 +54,16 @@ impl YamlProblem {
     }
 }
 
+impl fmt::Display for YamlProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SourcePlace { line, column } = self.place;
+        if line > 0 {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
 /// Everything that is wrong with one file; displays as one `file:line:column: message` a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlProblems {

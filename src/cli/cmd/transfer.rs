@@ -1,6 +1,6 @@
 //! `ai export` and `ai import`
 
-use std::io::BufReader;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -98,13 +98,17 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     let path = context.workspace.start_dir()?.join(&args.file);
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
-    let report = if args.file == Path::new("-") {
-        import::import(store, &cx, &mut BufReader::new(std::io::stdin()), intent)?
+    let input: Box<dyn Read> = if args.file == Path::new("-") {
+        Box::new(std::io::stdin())
     } else {
-        let opened = fs::reader(&path)
-            .map_err(|error| AppError::new(ErrorClass::NotFound, error.to_string()));
-        import::import(store, &cx, &mut opened?, intent)?
+        let opened = fs::open_named(&path)
+            .map_err(|error| AppError::unreadable_input(&error, "nothing was imported"));
+        Box::new(opened?)
     };
+    // An export may be of any size; its lines may not.
+    let mut input = fs::text_reader(input, u64::MAX)
+        .map_err(|error| AppError::usage(format!("{error}; nothing was imported")))?;
+    let report = import::import(store, &cx, &mut input, intent)?;
     show(&report, intent, context);
     if intent == Intent::Apply {
         backup::roll_if_due(context);

@@ -1,8 +1,9 @@
 //! Reading an export: line by line, each checked before anything is made of it.
 
 use crate::base::text::counted;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
+use crate::base::fs::{self, BadLine, LineEnd};
 use crate::domain::actor::Actor;
 use crate::domain::event::{CHAIN_START, Event};
 use crate::ops::error::OpError;
@@ -91,8 +92,8 @@ enum LineFault {
     NoLease(#[source] serde_json::Error),
     #[error("this version cannot read the event: {0}")]
     UnknownEvent(#[source] serde_json::Error),
-    #[error("it cannot be read: {0}")]
-    Unreadable(#[source] std::io::Error),
+    #[error(transparent)]
+    Unreadable(#[from] BadLine),
     #[error("the store does not take it: {0}")]
     NotStored(#[source] AnyError),
     #[error("{0}")]
@@ -155,20 +156,10 @@ impl InputLines<'_> {
     /// The next line without its end; nothing at the end of the input.
     fn next(&mut self) -> Result<Option<String>, OpError> {
         self.number += 1;
-        let mut bytes = Vec::new();
-        let read = (&mut *self.input)
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut bytes);
-        read.map_err(|error| self.wrong(LineFault::Unreadable(error)))?;
-        match bytes.pop() {
+        match fs::read_line(self.input, MAX_LINE).map_err(|why| self.wrong(why))? {
             None => Ok(None),
-            Some(b'\n') => String::from_utf8(bytes)
-                .map(Some)
-                .map_err(|_| self.wrong("it is not UTF-8 text")),
-            Some(_) if bytes.len() as u64 + 1 == MAX_LINE => {
-                Err(self.wrong("it is longer than any line of an export"))
-            }
-            Some(_) => Err(self.wrong("it is cut off")),
+            Some((line, LineEnd::There)) => Ok(Some(line)),
+            Some((_, LineEnd::Missing)) => Err(self.wrong("it is cut off")),
         }
     }
 

@@ -20,7 +20,8 @@ use crate::domain::time::{Now, WallMs};
 use crate::store::json::{decode, encode};
 use crate::store::memory::store::State;
 use crate::store::{
-    EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, TaskSort, Tx, local_now,
+    EventFilter, Flow, RowTable, StoreError, StoredEvent, TaskFilter, TaskLine, TaskSort, Tx,
+    local_now,
 };
 
 /// A record of the log with what it is about.
@@ -224,8 +225,49 @@ impl Tx for MemoryRows {
         Ok(beginning_with(&self.state.waits, task))
     }
 
-    fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError> {
-        Ok(self.state.waits.iter().cloned().collect())
+    fn each_dep(
+        &mut self,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        for (task, on) in &self.state.waits {
+            if each(task.as_str(), on.as_str())? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(
+        &mut self,
+        table: RowTable,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let tables = &self.state.tables;
+        let rows: Vec<(&str, Result<String, StoreError>)> = match table {
+            RowTable::Run => {
+                let runs = tables.runs.values();
+                runs.map(|run| (run.id.as_str(), encode("run", run)))
+                    .collect()
+            }
+            RowTable::Evidence => {
+                let pieces = tables.evidence.iter();
+                pieces
+                    .map(|piece| (piece.id.as_str(), encode("evidence", piece)))
+                    .collect()
+            }
+            RowTable::Decision => {
+                let records = tables.decisions.iter();
+                records
+                    .map(|record| (record.id.as_str(), encode("decision", record)))
+                    .collect()
+            }
+        };
+        for (key, row) in rows {
+            if each(key, &row?)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn list(

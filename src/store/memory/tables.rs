@@ -1,5 +1,4 @@
-//! Tables in memory: what a log replays into, to prove that the stored tables are its fold and to
-//! rebuild them.
+//! Tables in memory: what an export replays into before it is merged, and what tests compare.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -12,7 +11,7 @@ use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
-use crate::domain::time::LeaseInstant;
+#[cfg(test)]
 use crate::store::{Flow, StoreError, TaskFilter, Tx};
 
 /// Every table, by key.
@@ -34,6 +33,7 @@ pub struct MemoryTables {
     pub decisions: Vec<DecisionRecord>,
 }
 
+#[cfg(test)]
 impl MemoryTables {
     /// Reads all tables of a store.
     pub fn load(tx: &mut dyn Tx) -> Result<MemoryTables, StoreError> {
@@ -66,18 +66,6 @@ impl MemoryTables {
         tables.evidence = tx.evidence(None, None)?;
         tables.decisions = tx.decisions(None, None)?;
         Ok(tables)
-    }
-
-    /// The tables without what a heartbeat moves, which the log does not hold.
-    pub fn without_heartbeats(mut self) -> MemoryTables {
-        for lease in self.leases.values_mut() {
-            lease.expires = LeaseInstant {
-                epoch: String::new(),
-                ms: 0,
-            };
-            (lease.expires_ms, lease.ttl_ms) = (0, 0);
-        }
-        self
     }
 }
 

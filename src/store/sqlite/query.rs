@@ -21,7 +21,7 @@ use crate::store::filter::TaskSort;
 use crate::store::json::decode;
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{
-    EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx, local_now,
+    EventFilter, Flow, RowTable, StoreError, StoredEvent, TaskFilter, TaskLine, Tx, local_now,
 };
 
 /// The largest SQLite integer stands for "no limit".
@@ -68,14 +68,24 @@ impl Tx for SqliteTx<'_> {
         .map(|ids| ids.into_iter().map(TaskId).collect())
     }
 
-    fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError> {
-        self.conn
-            .prepare_cached("SELECT task, on_task FROM dep ORDER BY task, on_task")
-            .and_then(|mut s| {
-                s.query_map([], |row| Ok((TaskId(row.get(0)?), TaskId(row.get(1)?))))?
-                    .collect()
-            })
-            .map_err(|e| self.failed(e))
+    fn each_dep(
+        &mut self,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.pairs("SELECT task, on_task FROM dep ORDER BY task, on_task", each)
+    }
+
+    fn rows(
+        &mut self,
+        table: RowTable,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = match table {
+            RowTable::Run => "SELECT id, data FROM run ORDER BY id",
+            RowTable::Evidence => "SELECT id, data FROM evidence ORDER BY n",
+            RowTable::Decision => "SELECT id, data FROM decision ORDER BY n",
+        };
+        self.pairs(sql, each)
     }
 
     fn list(
@@ -284,6 +294,27 @@ impl Tx for SqliteTx<'_> {
 }
 
 impl SqliteTx<'_> {
+    /// Gives the first two columns of every row, which are texts.
+    fn pairs(
+        &self,
+        sql: &str,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query([]).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            let text = |n: usize| {
+                row.get_ref(n)
+                    .and_then(|v| Ok(v.as_str()?))
+                    .map_err(|e| self.failed(e))
+            };
+            if each(text(0)?, text(1)?)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn stream<T: DeserializeOwned>(
         &self,
         table: &str,

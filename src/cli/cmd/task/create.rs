@@ -1,21 +1,23 @@
 //! `ai task create`
 
-use crate::base::text::counted;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
-use crate::base::text::one_line;
+use crate::base::fs::Spool;
+use crate::base::text::{counted, one_line};
 use crate::cli::cmd::backup;
-use crate::cli::cmd::task::source;
+use crate::cli::cmd::task::{entry_file, source};
 use crate::cli::context::{Context, Outcome};
-use crate::domain::task::Task;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::commit;
+use crate::ops::entries::NewTasks;
+use crate::ops::error::Bug;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -72,44 +74,66 @@ pub(in crate::cli) struct CreateArgs {
 }
 
 pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
-    let bulk = args.from.is_some();
-    let entries = match &args.from {
-        Some(file) => source::read(&context.workspace.start_dir()?, file)?,
-        None => vec![entry(args, context)?],
-    };
-    warn_unknown_checks(&entries, context)?;
-    warn_unknown_agents(&entries, context)?;
+    match &args.from {
+        Some(file) => from_file(&file.clone(), context),
+        None => one(args, context),
+    }
+}
+
+fn one(args: CreateArgs, context: &mut Context) -> Outcome {
+    let new = entry(args, context)?;
+    let mut named = NamedThings::default();
+    named.note(&new);
+    named.warn_unknown(context)?;
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
-    let created = commit(store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
-    show(&created, bulk, context);
-    if bulk {
-        backup::roll_if_due(context);
+    let task = commit(store, &cx, |tx, cx| create::create(tx, cx, &new))?;
+    if context.ui.json() {
+        context.ui.object(&task);
+    } else {
+        let title = one_line(&task.title);
+        let line = format!("{}  {}  {title}", task.id, task.status_text());
+        context.ui.line(&line);
     }
     Ok(exit::OK)
 }
 
-fn show(created: &[Task], bulk: bool, context: &mut Context) {
-    for task in created {
-        let more = match (context.ui.json(), bulk) {
-            (true, _) => context.ui.object(task),
-            (false, true) => context.ui.line(task.id.as_str()),
-            (false, false) => {
-                let title = one_line(&task.title);
-                context
-                    .ui
-                    .line(&format!("{}  {}  {title}", task.id, task.status_text()))
+/// Creates the tasks of a file. Neither they nor what is shown of them is held in memory: there may
+/// be very many.
+fn from_file(file: &Path, context: &mut Context) -> Outcome {
+    let (mut tasks, mut named) = (NewTasks::default(), NamedThings::default());
+    entry_file::read(&context.workspace.start_dir()?, file, &mut |new| {
+        named.note(&new);
+        Ok(tasks.add(&new)?)
+    })?;
+    named.warn_unknown(context)?;
+    let cx = context.workspace.cx()?;
+    let json = context.ui.json();
+    let (mut shown, mut count) = (Spool::default(), 0_usize);
+    let store = context.store(Access::Write)?;
+    commit(store, &cx, |tx, cx| {
+        tasks.create(tx, cx, &mut |task| {
+            count += 1;
+            if json {
+                let line = serde_json::to_string(task).bug("a task cannot be shown as JSON")?;
+                Ok(shown.write_line(&line)?)
+            } else {
+                Ok(shown.write_line(task.id.as_str())?)
             }
-        };
-        if !more {
-            return;
-        }
-    }
-    if bulk {
+        })
+    })?;
+    let mut is_read = true;
+    shown.read_lines::<AppError>(&mut |line| {
+        is_read = context.ui.line(line);
+        Ok(is_read)
+    })?;
+    if is_read {
         context
             .ui
-            .say(&format!("created {}", counted(created.len(), "task")));
+            .say(&format!("created {}", counted(count, "task")));
     }
+    backup::roll_if_due(context);
+    Ok(exit::OK)
 }
 
 fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
@@ -151,45 +175,52 @@ fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
     })
 }
 
-/// A check that nobody has configured can never pass: better said now than at night.
-fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(), AppError> {
-    let mut unknown: Vec<&String> = entries.iter().flat_map(|entry| &entry.checks).collect();
-    unknown.sort();
-    unknown.dedup();
-    if !unknown.is_empty() {
-        let config = context.workspace.config()?;
-        unknown.retain(|name| config.check(name).is_none());
-    }
-    for name in unknown {
-        let shown = one_line(name);
-        context.ui.warn(&format!(
-            "no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"
-        ));
-    }
-    Ok(())
+/// The checks and agents that new tasks name.
+#[derive(Default)]
+struct NamedThings {
+    checks: BTreeSet<String>,
+    agents: BTreeSet<String>,
 }
 
-/// Nor can an agent that is not there run anything.
-fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(), AppError> {
-    let mut unknown: Vec<&String> = entries
-        .iter()
-        .filter_map(|entry| entry.agent.as_ref())
-        .collect();
-    unknown.sort();
-    unknown.dedup();
-    if !unknown.is_empty() {
-        let agents = agents::list(context.workspace.root()?)?.agents;
-        unknown.retain(|name| {
-            !agents
-                .iter()
-                .any(|agent| agent.name.as_str() == name.as_str())
-        });
+impl NamedThings {
+    fn note(&mut self, new: &NewTask) {
+        let named = [
+            (&mut self.checks, new.checks.as_slice()),
+            (&mut self.agents, new.agent.as_slice()),
+        ];
+        for (known, names) in named {
+            for name in names {
+                if !known.contains(name) {
+                    known.insert(name.clone());
+                }
+            }
+        }
     }
-    for name in unknown {
-        let shown = one_line(name);
-        context.ui.warn(&format!(
-            "no agent is named `{shown}` yet; `ai agent list` shows those that there are"
-        ));
+
+    /// A check that nobody has configured can never pass: better said now than at night. Nor can an
+    /// agent that is not there run anything.
+    fn warn_unknown(mut self, context: &mut Context) -> Result<(), AppError> {
+        if !self.checks.is_empty() {
+            let config = context.workspace.config()?;
+            self.checks.retain(|name| config.check(name).is_none());
+        }
+        for name in self.checks {
+            let shown = one_line(&name);
+            context.ui.warn(&format!(
+                "no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"
+            ));
+        }
+        if !self.agents.is_empty() {
+            let agents = agents::list(context.workspace.root()?)?.agents;
+            let is_there = |name: &str| agents.iter().any(|agent| agent.name.as_str() == name);
+            self.agents.retain(|name| !is_there(name));
+        }
+        for name in self.agents {
+            let shown = one_line(&name);
+            context.ui.warn(&format!(
+                "no agent is named `{shown}` yet; `ai agent list` shows those that there are"
+            ));
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -5,6 +5,7 @@ mod create;
 mod dep;
 mod done;
 mod edit;
+mod entry_file;
 mod hold;
 mod lease;
 mod list;

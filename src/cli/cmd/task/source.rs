@@ -1,71 +1,15 @@
-//! Where the text of new tasks comes from: files, standard input, the editor.
+//! Where the text of a new task comes from: standard input, the editor.
 
 use std::io::Read;
-use std::path::Path;
 
 use crate::app::error::AppError;
 use crate::base::text::one_line;
 use crate::base::{duration, env, fs};
 use crate::domain::error_class::ErrorClass;
-use crate::ops::create::NewTask;
 use crate::process::editor;
 
-/// Largest file of tasks.
+/// Largest text on standard input.
 const CAP: u64 = 256 << 20;
-
-/// The entries of a file, by its ending: `.yaml`/`.yml`, `.json` (a list or one entry), otherwise
-/// JSON Lines.
-pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, AppError> {
-    if file == Path::new("-") {
-        return json_lines(&stdin()?, "standard input");
-    }
-    let text = fs::read_named_text(&dir.join(file), CAP)
-        .map_err(|e| AppError::new(ErrorClass::NotFound, e.to_string()))?;
-    let shown = file.display().to_string();
-    match file.extension().and_then(|e| e.to_str()) {
-        Some("yaml" | "yml") => {
-            let value: serde_json::Value =
-                serde_yaml::from_str(&text).map_err(|e| bad(&shown, &e.to_string()))?;
-            one_or_many(value, &shown)
-        }
-        Some("json") => {
-            let value = serde_json::from_str(&text).map_err(|e| bad(&shown, &e.to_string()))?;
-            one_or_many(value, &shown)
-        }
-        _ => json_lines(&text, &shown),
-    }
-}
-
-fn one_or_many(value: serde_json::Value, shown: &str) -> Result<Vec<NewTask>, AppError> {
-    let values = match value {
-        serde_json::Value::Array(values) => values,
-        serde_json::Value::Object(mut map) if map.len() == 1 && map.contains_key("tasks") => {
-            return one_or_many(map.remove("tasks").unwrap_or_default(), shown);
-        }
-        one => vec![one],
-    };
-    let read = |(n, value)| {
-        serde_json::from_value(value).map_err(|e| bad(shown, &format!("entry {}: {e}", n + 1)))
-    };
-    values.into_iter().enumerate().map(read).collect()
-}
-
-fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, AppError> {
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let read = |(n, line)| {
-        serde_json::from_str(line).map_err(|e| bad(shown, &format!("line {}: {e}", n + 1)))
-    };
-    lines.map(read).collect()
-}
-
-fn bad(file: &str, why: &str) -> AppError {
-    let file = one_line(file);
-    AppError::usage(format!("{file}: {why}; nothing was created"))
-        .hint("`ai schema new-task` shows the fields of an entry")
-}
 
 /// The value of `--priority`.
 pub(super) fn priority(text: &str) -> Result<u8, String> {
