@@ -56,13 +56,16 @@ impl AppError {
 
     /// A file that a person has named as input and that cannot be read; `undone` says what did not
     /// happen. One that is not there is not found, any other is bad input.
-    pub fn unreadable_input(error: &FsError, undone: &str) -> AppError {
+    pub fn unreadable_input(error: FsError, undone: &str) -> AppError {
         let class = if error.is_not_found() {
             ErrorClass::NotFound
         } else {
             ErrorClass::Usage
         };
-        AppError::new(class, format!("{error}; {undone}"))
+        AppError {
+            message: format!("{error}; {undone}"),
+            ..AppError::of(class, error)
+        }
     }
 
     /// The same error with the next command.

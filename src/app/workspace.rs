@@ -86,6 +86,10 @@ impl Workspace {
             return Ok(place);
         }
         let found = discover::discover(&self.start_dir()?)?;
+        if let Some(sharing) = found.sharing {
+            let bits = (sharing.bits, sharing.dir_bits());
+            fs::share_below(&found.common_dir, bits, |mask| sharing.umask(mask));
+        }
         Ok(self.place.get_or_init(|| found))
     }
 

@@ -21,7 +21,7 @@ fn a_minimal_manifest_is_enough() {
 fn every_error_names_the_file_and_the_field() {
     for (extra, words) in [
         ("modle: x\n", "unknown field `modle`"),
-        ("title: Y\n", "duplicate field `title`"),
+        ("title: Y\n", "duplicate key `title`"),
         (
             "detect: {command: x, version_args: [], version_regex: '('}\n",
             "detect.version_regex: not a usable",

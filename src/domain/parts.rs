@@ -23,6 +23,16 @@ pub enum Ended {
     Overridden,
 }
 
+impl Ended {
+    /// The way of an end that `overridden`, where it is given, is the word for.
+    pub fn by(overridden: Option<&str>) -> Ended {
+        match overridden {
+            Some(_) => Ended::Overridden,
+            None => Ended::Proven,
+        }
+    }
+}
+
 /// Most children that a refusal names.
 const NAMED: usize = 5;
 

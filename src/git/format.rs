@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::git::error::GitError;
 use crate::git::oid::ObjectFormat;
+use crate::git::sharing::Sharing;
 
 /// No sane configuration is larger; a larger one is refused rather than read.
 const CONFIG_CAP: u64 = 4 << 20;
@@ -39,6 +40,8 @@ pub struct RepoFormat {
     pub work_tree: Option<PathBuf>,
     /// `core.ignoreCase`: the file system of the checkout folds case.
     pub ignore_case: bool,
+    /// `core.sharedRepository`.
+    pub sharing: Option<Sharing>,
     /// Extensions that `ai` does not know; Git decides on them.
     pub unknown: Vec<String>,
 }
@@ -75,6 +78,7 @@ impl RepoFormat {
             }
             "core.bare" => self.bare = Some(is_true(value)),
             "core.ignorecase" => self.ignore_case = is_true(value),
+            "core.sharedrepository" => self.sharing = Sharing::parse(value),
             "core.worktree" => self.work_tree = Some(PathBuf::from(value)),
             "extensions.objectformat" => self.objects = object_format(value)?,
             "extensions.refstorage" => {

@@ -24,6 +24,7 @@ pub mod preflight;
 pub mod quarantine;
 pub mod repo;
 pub mod shadow;
+pub mod sharing;
 pub mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;

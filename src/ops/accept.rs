@@ -35,7 +35,7 @@ use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict::policy_verdict;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
-use crate::ops::{evidence, failpoint, fit, landing, testimony, trust};
+use crate::ops::{evidence, failpoint, fit, landing, testimony, trust, unsigned};
 use crate::store::Store;
 use crate::store::Tx;
 
@@ -87,7 +87,7 @@ pub fn accept(
         let task = complete(world, store, &task, &run, started)?;
         return Ok(accepted(task, &run, started, None));
     }
-    store.read(|tx| fit::require_parts(tx, &task, ended(overridden), ACCEPT))?;
+    store.read(|tx| fit::require_parts(tx, &task, Ended::by(overridden), ACCEPT))?;
     let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
         return Err(Refusal::NotProven(format!(
             "run {} changed nothing, so there is nothing to accept",
@@ -117,13 +117,6 @@ pub fn accept(
 
 /// The command for this.
 const ACCEPT: &str = "ai accept";
-
-fn ended(overridden: Option<&str>) -> Ended {
-    match overridden {
-        Some(_) => Ended::Overridden,
-        None => Ended::Proven,
-    }
-}
 
 /// A run that works in the checkout itself puts back what it found there; nothing may land beneath
 /// it.
@@ -274,6 +267,7 @@ impl Case<'_> {
         failpoint::hit("accept-intent")?;
         let updated = match &landing {
             Landing::Move(plan) => {
+                unsigned::say(self.world, &self.repo, &accepting.commit);
                 let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
                 let on = (&self.repo, &self.shadow);
                 let landed = landing::land(self.world, store, on, (plan, &log))?;
@@ -313,7 +307,7 @@ impl Case<'_> {
         approved: Option<&str>,
     ) -> Result<(), OpError> {
         let (task, _) = fit::in_review(tx, self.task.id.as_str())?;
-        fit::require_parts(tx, &task, ended(self.overridden), ACCEPT)?;
+        fit::require_parts(tx, &task, Ended::by(self.overridden), ACCEPT)?;
         let action = if self.overridden.is_some() {
             Action::TaskOverride
         } else {

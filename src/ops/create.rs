@@ -15,7 +15,7 @@ use crate::domain::task::{BlockReason, Hold, LockRequest, Task, TaskState};
 use crate::domain::task_text::{BadText, check_priority, check_text, check_word};
 use crate::ops::ask::{Asked, Question};
 use crate::ops::cx::{self, Cx};
-use crate::ops::entries::EntryIndex;
+use crate::ops::entry_index::{EntryIndex, EntryNames};
 use crate::ops::error::{OpError, Refused};
 use crate::ops::patterns;
 use crate::ops::refusal::Refusal;
@@ -71,6 +71,16 @@ pub struct NewTask {
     pub hold: Option<String>,
 }
 
+impl NewTask {
+    pub(super) fn names(&self) -> EntryNames<'_> {
+        EntryNames {
+            key: self.key.as_deref(),
+            deps: &self.deps,
+            parent: self.parent.as_deref(),
+        }
+    }
+}
+
 /// Creates one task.
 pub fn create(tx: &mut dyn Tx, cx: &Cx, new: &NewTask) -> Result<Task, OpError> {
     let mut all = create_all(tx, cx, std::slice::from_ref(new))?;
@@ -82,7 +92,9 @@ pub fn create(tx: &mut dyn Tx, cx: &Cx, new: &NewTask) -> Result<Task, OpError> 
 /// Creates every entry, or none, in their order. Entries may depend on each other in any order.
 pub fn create_all(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<Vec<Task>, OpError> {
     let mut index = EntryIndex::default();
-    entries.iter().try_for_each(|entry| index.add(entry))?;
+    entries
+        .iter()
+        .try_for_each(|entry| index.add(entry.names()))?;
     let mut batch = match Batch::begin(tx, index) {
         Ok(batch) => batch,
         Err(Unfit::At(n, error)) if entries.len() > 1 => {

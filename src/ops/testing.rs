@@ -40,6 +40,7 @@ impl World {
             is_bare: true,
             is_linked: false,
             ignore_case: false,
+            sharing: None,
         };
         let rules = Arc::new(Rules::of(&config, &place).unwrap());
         let policy = PolicyState::Absent.into();

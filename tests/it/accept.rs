@@ -588,3 +588,31 @@ fn a_lock_that_nobody_holds_is_named_with_what_helps() {
     assert!(done.unwrap().success());
     sandbox.ai_ok(&["accept", &id]);
 }
+
+fn what_lands_is_not_signed_and_that_is_said() {
+    let (sandbox, id) = reviewed(CONFIG, GOOD);
+    let key = sandbox.base().join("key");
+    let made = sandbox
+        .command("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
+        .arg(&key)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no ssh-keygen");
+        return;
+    }
+    sandbox.git(&["config", "commit.gpgSign", "true"]);
+    sandbox.git(&["config", "gpg.format", "ssh"]);
+    sandbox.git(&["config", "user.signingKey", key.to_str().unwrap()]);
+    sandbox.write("other.txt", "x");
+    sandbox.commit("meanwhile");
+    let own = sandbox.git(&["cat-file", "commit", "main"]);
+    assert_eq!(own.matches("gpgsig").count(), 1, "the user's own is signed");
+    let outcome = sandbox.ai_ok(&["accept", &id]);
+    let warnings = outcome
+        .stderr
+        .matches("is not signed, although commit.gpgSign is set");
+    assert_eq!(warnings.count(), 1, "{outcome}");
+    let landed = sandbox.git(&["cat-file", "commit", "main"]);
+    assert_eq!(landed.matches("gpgsig").count(), 0, "{landed}");
+}

@@ -155,7 +155,7 @@ fn a_file_that_is_no_export_changes_nothing() {
     exit: 3
     ----- stdout -----
     ----- stderr -----
-    error: cannot read [PATH]/repo/absent.jsonl: No such file or directory (os error 2)
+    error: cannot read [PATH]/repo/absent.jsonl: No such file or directory (os error 2); nothing was imported
     ");
     assert_eq!(scene.ai_json_lines(&["task", "list"]).len(), 0);
 }

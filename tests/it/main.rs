@@ -56,6 +56,7 @@ mod run_resume;
 mod run_supervised;
 mod sandbox;
 mod schemas;
+mod shared_repository;
 mod store;
 mod tampered;
 mod target;

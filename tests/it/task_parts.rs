@@ -15,7 +15,7 @@ fn a_task_with_an_open_part_is_done_by_a_recorded_word_only() {
     ----- stdout -----
     ----- stderr -----
     error: [TASK] is in review: parts of it are open: [TASK] (queued)
-    hint: `ai task list --parent [TASK]` shows them; end or cancel them first, or say why not: `ai accept [TASK] --override 'REASON'`
+      next: `ai task list --parent [TASK]` shows them; end or cancel them first, or say why not: `ai accept [TASK] --override 'REASON'`
     ");
     assert_eq!(sandbox.status(&whole), "review");
     sandbox.ai_ok(&["task", "cancel", &part, "--reason", "not wanted"]);
@@ -33,7 +33,7 @@ fn a_person_says_why_a_task_ends_before_its_parts() {
     ----- stdout -----
     ----- stderr -----
     error: [TASK] is queued: parts of it are open: [TASK] (queued)
-    hint: `ai task list --parent [TASK]` shows them; end or cancel them first, or say why not: `ai task done [TASK] --override 'REASON'`
+      next: `ai task list --parent [TASK]` shows them; end or cancel them first, or say why not: `ai task done [TASK] --override 'REASON'`
     ");
     sandbox.ai_ok(&[
         "task",

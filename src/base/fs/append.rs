@@ -8,7 +8,8 @@ use std::path::Path;
 use crate::base::fs::error::{FsError, at};
 use crate::base::fs::metadata::{FileId, stat};
 use crate::base::fs::read::read_text;
-use crate::base::fs::write::{create_dir_all, write_private};
+use crate::base::fs::share::private_mode;
+use crate::base::fs::write::{create_dir_all, write_own};
 
 /// Writes at the end of a file that is there.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
@@ -47,7 +48,7 @@ pub fn rewrite_locked(
     edit: impl FnOnce(&str) -> String,
 ) -> Result<(), FsError> {
     let _held = open_locked(path)?;
-    write_private(path, edit(&read_text(path, cap)?).as_bytes())
+    write_own(path, edit(&read_text(path, cap)?).as_bytes())
 }
 
 /// Opens a file to append, and takes its lock. Where it was replaced while this waited, the new one
@@ -81,7 +82,11 @@ impl Appender {
     pub fn create(path: &Path) -> Result<Appender, FsError> {
         use std::os::unix::fs::OpenOptionsExt;
         let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(private_mode(path));
         Ok(Appender {
             file: at("create", path, options.open(path))?,
         })

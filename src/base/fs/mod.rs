@@ -8,6 +8,7 @@ mod metadata;
 mod read;
 mod relocate;
 mod remove;
+mod share;
 mod spool;
 mod text_heap;
 mod write;
@@ -25,10 +26,11 @@ pub use read::{
 };
 pub use relocate::relocate;
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
+pub use share::{private_mode, share_below};
 pub use spool::Spool;
 pub use text_heap::{TextHeap, TextPlace};
 pub use write::{
-    PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_private_dir,
-    create_private_file, publish, rename, symlink, touch, write_atomic, write_private,
-    write_through,
+    PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_own_dir,
+    create_private_dir, create_private_file, publish, rename, symlink, touch, write_atomic,
+    write_own, write_private, write_through,
 };

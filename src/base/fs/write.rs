@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::base::fs::error::{FsError, at};
 use crate::base::fs::remove::remove_file;
+use crate::base::fs::share;
 
 /// Replaces `path` by `bytes` so that a reader sees the old or the new content, never a part;
 /// parent directories are made.
@@ -19,7 +20,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     create_dir_all(dir)?;
     let mut file = at("write", path, tempfile::NamedTempFile::new_in(dir))?;
     at("write", path, file.write_all(bytes))?;
-    let mode = fs::Permissions::from_mode(0o644);
+    let mode = fs::Permissions::from_mode(0o644 | share::file_bits(path));
     at("write", path, file.as_file().set_permissions(mode))?;
     at(
         "write",
@@ -28,12 +29,23 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     )
 }
 
-/// Writes a file that only its owner may read (0600), atomically.
+/// Writes a file that only its owner may read (0600), atomically; those with whom a git directory
+/// is shared may read what is made in it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    write_with(path, bytes, share::file_bits(path))
+}
+
+/// Writes a file that nobody but its owner may ever read (0600), atomically.
+pub fn write_own(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    write_with(path, bytes, 0)
+}
+
+fn write_with(path: &Path, bytes: &[u8], shared: u32) -> Result<(), FsError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     create_dir_all(dir)?;
     let mut file = at("write", path, tempfile::NamedTempFile::new_in(dir))?;
     at("write", path, file.write_all(bytes))?;
+    share_file(file.as_file(), path, shared)?;
     at(
         "write",
         path,
@@ -103,6 +115,15 @@ pub fn sync_dir_of(path: &Path) -> Result<(), FsError> {
     )
 }
 
+/// Adds rights to those of a file that is its owner's alone.
+fn share_file(file: &fs::File, path: &Path, shared: u32) -> Result<(), FsError> {
+    if shared == 0 {
+        return Ok(());
+    }
+    let mode = fs::Permissions::from_mode(0o600 | shared);
+    at("write", path, file.set_permissions(mode))
+}
+
 /// Writes a large file a piece at a time: readers see the old or the whole new content, and it
 /// lasts through a power cut. The new file is its owner's alone (0600).
 pub fn write_through<E: From<FsError>>(
@@ -120,6 +141,7 @@ pub fn write_through<E: From<FsError>>(
         path,
         file.into_inner().map_err(io::IntoInnerError::into_error),
     )?;
+    share_file(file.as_file(), path, share::file_bits(path))?;
     at("write", path, file.as_file().sync_all())?;
     at(
         "write",
@@ -135,7 +157,14 @@ pub fn write_through<E: From<FsError>>(
 /// `core.sharedRepository`), so is this one.
 pub fn create_private_dir(path: &Path) -> Result<(), FsError> {
     create_dir_all(path)?;
-    restrict(path, 0o700)
+    restrict(path, 0o700, share::dir_bits(path))
+}
+
+/// Makes a directory that nobody but its owner may ever enter (0700), with its parents.
+pub fn create_own_dir(path: &Path) -> Result<(), FsError> {
+    create_dir_all(path)?;
+    let mode = fs::Permissions::from_mode(0o700);
+    at("create", path, fs::set_permissions(path, mode))
 }
 
 /// Keeps everybody but the owner from a file that `ai` made (0600); its group stays in where the
@@ -147,10 +176,10 @@ pub fn create_private_file(path: &Path) -> Result<(), FsError> {
         .mode(0o600)
         .open(path);
     at("create", path, new)?;
-    restrict(path, 0o600)
+    restrict(path, 0o600, share::file_bits(path))
 }
 
-fn restrict(path: &Path, owner: u32) -> Result<(), FsError> {
+fn restrict(path: &Path, owner: u32, added: u32) -> Result<(), FsError> {
     let above = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
@@ -159,7 +188,7 @@ fn restrict(path: &Path, owner: u32) -> Result<(), FsError> {
     // The bit that hands a directory's group down to what is made in it stays as the file system
     // set it.
     let inherited = at("read", path, fs::metadata(path))?.mode() & 0o2000;
-    let mode = if shared { owner | owner >> 3 } else { owner } | inherited;
+    let mode = if shared { owner | owner >> 3 } else { owner } | inherited | added;
     at(
         "create",
         path,

@@ -102,7 +102,7 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
         Box::new(std::io::stdin())
     } else {
         let opened = fs::open_named(&path)
-            .map_err(|error| AppError::unreadable_input(&error, "nothing was imported"));
+            .map_err(|error| AppError::unreadable_input(error, "nothing was imported"));
         Box::new(opened?)
     };
     // An export may be of any size; its lines may not.

@@ -6,6 +6,7 @@ use crate::git::discover::dotgit::{DotGit, backlink_agrees, find, read_link_file
 use crate::git::discover::error::{DiscoverError, unreadable};
 use crate::git::format::RepoFormat;
 use crate::git::outside::WorktreeOwner;
+use crate::git::sharing::Sharing;
 
 /// The directories of a repository. All paths are absolute and without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct RepoLocation {
     pub is_linked: bool,
     /// True where Git found the checkout's file system to fold case (`core.ignoreCase`).
     pub ignore_case: bool,
+    /// The rights that others get on what is made in the git directory.
+    pub sharing: Option<Sharing>,
 }
 
 /// Finds the repository that contains `start`.
@@ -51,6 +54,7 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<RepoLocation, DiscoverError>
     let Some(common_dir) = read_link_file(&git_dir, "commondir")? else {
         let format = RepoFormat::read(&git_dir)?;
         let (is_bare, ignore_case) = (format.bare.unwrap_or(false), format.ignore_case);
+        let sharing = format.sharing;
         let root = (!is_bare).then(|| top.to_owned());
         let common_dir = git_dir.clone();
         let (top, main_root) = (root.clone(), root);
@@ -62,6 +66,7 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<RepoLocation, DiscoverError>
             is_bare,
             is_linked: false,
             ignore_case,
+            sharing,
         });
     };
     backlink_agrees(top, &git_dir, &common_dir)?;
@@ -69,6 +74,7 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<RepoLocation, DiscoverError>
         root: main_root,
         is_bare,
         ignore_case,
+        sharing,
     } = main_checkout(&common_dir)?;
     Ok(RepoLocation {
         top: Some(top.to_owned()),
@@ -78,6 +84,7 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<RepoLocation, DiscoverError>
         is_bare,
         is_linked: true,
         ignore_case,
+        sharing,
     })
 }
 
@@ -88,6 +95,7 @@ fn inside(git_dir: &Path) -> Result<RepoLocation, DiscoverError> {
         root: main_root,
         is_bare,
         ignore_case,
+        sharing,
     } = main_checkout(&common_dir)?;
     Ok(RepoLocation {
         top: None,
@@ -97,6 +105,7 @@ fn inside(git_dir: &Path) -> Result<RepoLocation, DiscoverError> {
         main_root,
         is_bare,
         ignore_case,
+        sharing,
     })
 }
 
@@ -104,6 +113,7 @@ struct MainCheckout {
     root: Option<PathBuf>,
     is_bare: bool,
     ignore_case: bool,
+    sharing: Option<Sharing>,
 }
 
 /// Finds the [main checkout](MainCheckout) of a shared git directory, as far as Git records it.
@@ -123,6 +133,7 @@ fn main_checkout(common_dir: &Path) -> Result<MainCheckout, DiscoverError> {
         root,
         is_bare,
         ignore_case: format.ignore_case,
+        sharing: format.sharing,
     })
 }
 

@@ -17,6 +17,7 @@ fn the_main_checkout_is_found_from_below() {
         is_bare: false,
         is_linked: false,
         ignore_case: false,
+        sharing: None,
     };
     assert_eq!(seen, wanted);
     let inside = discover(&git_dir.join("objects")).unwrap();

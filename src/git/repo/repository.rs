@@ -205,4 +205,9 @@ impl Repo {
     pub fn identity(&self) -> Result<Option<CommitIdentity>, GitError> {
         spawned::identity(self)
     }
+
+    /// True where the user's Git would sign a commit by itself (`commit.gpgSign`).
+    pub fn wants_signatures(&self) -> Result<bool, GitError> {
+        spawned::wants_signatures(self)
+    }
 }

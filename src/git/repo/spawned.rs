@@ -171,6 +171,12 @@ pub(super) fn write_object(repo: &Repo, kind: &str, bytes: &[u8]) -> Result<Oid,
     )
 }
 
+/// [`Repo::wants_signatures`], which stands in any of Git's files.
+pub(super) fn wants_signatures(repo: &Repo) -> Result<bool, GitError> {
+    let out = plumbing(repo, ["config", "--type=bool", "--get", "commit.gpgSign"]).run_any()?;
+    Ok(out.code == 0 && out.stdout.trim_ascii() == b"true")
+}
+
 /// [`Repo::identity`], which only Git itself can tell.
 pub(super) fn identity(repo: &Repo) -> Result<Option<CommitIdentity>, GitError> {
     // `useConfigOnly` keeps Git from inventing a name from the host.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::base::fs;
 use crate::base::text::{one_line, path_bytes};
 use crate::domain::repo_path::RepoPath;
 use crate::git::format::{RefStorage, RepoFormat};
@@ -31,6 +32,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
         Ok(repo) => {
             findings.extend(format(patient));
             findings.extend(hooks(patient, &repo));
+            findings.extend(left_out_of_accept(&repo));
             findings.extend(branch_in_the_way(&repo));
             Some(repo)
         }
@@ -145,6 +147,26 @@ fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
 
 /// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for
 /// every `git` that it starts.
+/// Hooks that Git runs by default; an example that came with Git is none.
+const HOOKS_DIR: &str = "hooks";
+
+/// What of the user's Git settings does not happen when work is accepted.
+fn left_out_of_accept(repo: &Repo) -> Option<Finding> {
+    let is_hook = |path: &PathBuf| path.extension().is_none_or(|ending| ending != "sample");
+    let here = fs::list_dir(&repo.common_dir().join(HOOKS_DIR)).unwrap_or_default();
+    let hooks = hooks_path(repo).is_some() || here.iter().any(is_hook);
+    let signs = repo.wants_signatures().is_ok_and(|wanted| wanted);
+    let text = match (hooks, signs) {
+        (false, false) => return None,
+        (true, false) => "your hooks do not run",
+        (false, true) => "nothing is signed, although commit.gpgSign is set",
+        (true, true) => {
+            "your hooks do not run, and nothing is signed, although commit.gpgSign is set"
+        }
+    };
+    Some(Finding::ok("accept", format!("`ai accept`: {text}")))
+}
+
 fn hooks_path(repo: &Repo) -> Option<PathBuf> {
     ["--local", "--global", "--system"]
         .into_iter()

@@ -11,7 +11,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs::remove_file;
+use crate::base::fs::{private_mode, remove_file};
 
 /// Something that can be written and read back.
 trait Medium: Read + Write + Seek + Send {}
@@ -231,7 +231,7 @@ fn create(path: &Path) -> io::Result<File> {
         .read(true)
         .write(true)
         .create_new(true)
-        .mode(0o600)
+        .mode(private_mode(path))
         .open(path)
 }
 

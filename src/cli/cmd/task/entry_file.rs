@@ -39,7 +39,7 @@ pub(super) fn read(dir: &Path, file: &Path, each: &mut Each<'_>) -> Result<(), A
     }
     let shown = file.display().to_string();
     let opened = fs::open_named(&dir.join(file))
-        .map_err(|e| AppError::unreadable_input(&e, "nothing was created"))?;
+        .map_err(|e| AppError::unreadable_input(e, "nothing was created"))?;
     let input = fs::text_reader(opened, CAP).map_err(|e| bad(&shown, &e))?;
     match file.extension().and_then(|e| e.to_str()) {
         Some("yaml" | "yml") => from_yaml(input, &shown, each),

@@ -184,7 +184,7 @@ impl<'a> AgentLaunch<'a> {
     /// again.
     fn lay_out(&self, world: &World, plan: &LaunchPlan) -> Result<(), OpError> {
         for (path, text) in &plan.files {
-            fs::write_private(path, text.as_bytes())?;
+            fs::write_own(path, text.as_bytes())?;
         }
         let kept = self
             .resumed
@@ -198,7 +198,7 @@ impl<'a> AgentLaunch<'a> {
             home.parent().map_or(Ok(()), fs::create_private_dir)?;
             fs::rename(&kept, home)?;
         }
-        fs::create_private_dir(home).map_err(OpError::from)
+        fs::create_own_dir(home).map_err(OpError::from)
     }
 
     /// Removes a run's home, whose content is not redacted, so that it does not stay beside the
