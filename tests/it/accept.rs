@@ -589,6 +589,7 @@ fn a_lock_that_nobody_holds_is_named_with_what_helps() {
     sandbox.ai_ok(&["accept", &id]);
 }
 
+#[test]
 fn what_lands_is_not_signed_and_that_is_said() {
     let (sandbox, id) = reviewed(CONFIG, GOOD);
     let key = sandbox.base().join("key");
