@@ -171,10 +171,24 @@ pub(super) fn write_object(repo: &Repo, kind: &str, bytes: &[u8]) -> Result<Oid,
     )
 }
 
-/// [`Repo::wants_signatures`], which stands in any of Git's files.
+/// [`Repo::wants_signatures`], of each of Git's files in turn: what is said to all commands that are
+/// started here would answer instead of them.
 pub(super) fn wants_signatures(repo: &Repo) -> Result<bool, GitError> {
-    let out = plumbing(repo, ["config", "--type=bool", "--get", "commit.gpgSign"]).run_any()?;
-    Ok(out.code == 0 && out.stdout.trim_ascii() == b"true")
+    for file in ["--local", "--global", "--system"] {
+        let asked = [
+            "config",
+            file,
+            "--includes",
+            "--type=bool",
+            "--get",
+            "commit.gpgSign",
+        ];
+        let out = plumbing(repo, asked).run_any()?;
+        if out.code == 0 {
+            return Ok(out.stdout.trim_ascii() == b"true");
+        }
+    }
+    Ok(false)
 }
 
 /// [`Repo::identity`], which only Git itself can tell.
