@@ -1,7 +1,8 @@
 //! `ai check`: the checks as a run would run them, on the worktree, on the base and on a commit.
 
 use crate::snapshot;
-use crate::support::scene::Scene;
+use crate::support::runs::GOOD;
+use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, mask_also};
 
 /// Two checks of which the second reads a file of the tree; a third that is only advice.
@@ -102,6 +103,34 @@ fn a_check_that_could_not_tell_is_no_failure_of_the_work() {
     check unit: no-such-program --all
     check unit: broken (`no-such-program` was not found (exit code 127); where checks run there is the judged tree, and nothing that Git ignores)
     a check could not tell: a run with this tree would wait for a person, and nothing be held against it
+    ");
+}
+
+/// What the record says of a check is shown in words, not as it is stored.
+#[test]
+fn a_review_tells_the_result_of_a_check_in_words() {
+    let sandbox = Scene::new()
+        .check("echo three; no-such-program --all")
+        .agent(Agent::new("fake", GOOD))
+        .build();
+    let id = sandbox.task("One", &[]);
+    sandbox.run(&id);
+    snapshot!(sandbox.ai(&["review", &id, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  One
+      run        [RUN] by fake on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    environment
+      because    finished, checks check_broken, policy allow, current
+                 check `unit` broken (`no-such-program` was not found (exit code 127); where checks run there is the judged tree, and nothing that Git ignores)
+      sandbox    none, network on
+      check      unit broken (`no-such-program` was not found (exit code 127); where checks run there is the judged tree, and nothing that Git ignores)  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
     ");
 }
 

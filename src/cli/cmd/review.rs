@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Args;
+use serde::Deserialize;
 
 use crate::app::exit;
 use crate::base::env;
@@ -10,6 +11,7 @@ use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::check::CheckResult;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{Destination, destination};
@@ -132,11 +134,15 @@ fn head(review: &Review, goes: &Destination) -> String {
         );
     }
     for check in review.checks() {
-        let status = check
-            .summary
-            .get("status")
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        // Evidence of an older version may say less; then its own word has to do.
+        let status = match CheckResult::deserialize(&check.summary) {
+            Ok(result) => one_line(&result.in_words()),
+            Err(_) => check
+                .summary
+                .get("status")
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        };
         row(
             "check",
             &format!(
