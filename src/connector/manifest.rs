@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use regex::Regex;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -232,6 +233,9 @@ pub struct FailurePatterns {
     /// is over, and where the manifest names any, a run without one has not completed, whatever its
     /// exit code. For text output only.
     pub answered: Vec<String>,
+    /// A line on standard error by which the CLI tells that it has not taken settings that it was
+    /// given. The review of the run repeats it.
+    pub unheeded: Vec<String>,
     /// Look also when the exit code is 0: for CLIs that exit 0 after an API error.
     pub even_on_exit_zero: bool,
 }
@@ -370,6 +374,14 @@ impl Manifest {
             origin: origin.to_owned(),
             why: e.to_string(),
         })
+    }
+}
+
+impl FailurePatterns {
+    /// The patterns of lines that tell of settings that were not taken.
+    pub fn of_unheeded_settings(&self) -> Vec<Regex> {
+        let patterns = self.unheeded.iter();
+        patterns.filter_map(|text| compile(text).ok()).collect()
     }
 }
 

@@ -139,6 +139,7 @@ fn check_patterns(manifest: &Manifest) -> Result<(), String> {
         ("auth", &patterns.auth),
         ("refusal", &patterns.refusal),
         ("answered", &patterns.answered),
+        ("unheeded", &patterns.unheeded),
     ];
     for (field, patterns) in groups {
         for (at, pattern) in patterns.iter().enumerate() {

@@ -426,6 +426,20 @@ fn a_service_out_of_reach_is_the_provider_s_failure() {
             ],
         ),
         (
+            "gemini",
+            vec![
+                json!({"type": "result", "status": "error", "error": {"type": "unknown",
+                "message": "[API Error: exception TypeError: fetch failed sending request]"}}),
+            ],
+        ),
+        (
+            "opencode",
+            vec![
+                json!({"type": "error", "sessionID": "s", "error": {"name": "APIError", "data": {"isRetryable": true,
+                "message": "Cannot connect to API: Unable to connect. Is the computer able to access the url?"}}}),
+            ],
+        ),
+        (
             "cline",
             vec![
                 json!({"type": "agent_event", "event": {"type": "error", "error": {"name": "Error", "message": cannot},

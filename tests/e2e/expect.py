@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scene import FILE, TEXT
 
-QUOTA, AUTH, FAILED, TIMED_OUT, FINISHED = "quota", "auth", "failed", "timed_out", "finished"
+QUOTA, AUTH, PROVIDER, FAILED, TIMED_OUT, FINISHED = "quota", "auth", "provider", "failed", "timed_out", "finished"
 # Which ends are right, by plan.
 RIGHT = {
     "ok": {FINISHED},
@@ -23,6 +23,8 @@ RIGHT = {
     # Most CLIs exit before all that they have written is through the pipe, and so lose their own last event.
     "flood": {FINISHED, FAILED},
 }
+# Before anything was written, a service that is down is no failure. Not every CLI tells a broken answer from one.
+BEFORE_WORK = {"500": {PROVIDER}, "malformed": {PROVIDER, FAILED}, "empty": {PROVIDER, FAILED}}
 # It asks again without end when its service answers with nothing.
 ENDLESS = {("opencode", "empty"), ("opencode-acp", "empty")}
 # It lays out the whole answer for a terminal before it prints a word of it, which takes it longer than a run may be silent.
@@ -33,7 +35,7 @@ GOOD = ("ok", "own-home", "resume", "resume-own-home", "resume-stopped")
 # They know no session, or cannot be told to go on with one: what was interrupted begins afresh.
 FRESH = ("aider", "cline", "gemini-acp", "qwen-acp", "opencode-acp", "copilot-acp")
 NO_SANDBOX = "none"
-EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, FAILED: 1, TIMED_OUT: 1}
+EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, PROVIDER: 75, FAILED: 1, TIMED_OUT: 1}
 
 
 def limits(cli, plan):
@@ -52,6 +54,8 @@ def check(scene, task, plan, result, report, usage):
     late, kind = plan.startswith("late-"), plan.removeprefix("late-")
     fault = result.faults.append
     right = {TIMED_OUT} if (scene.cli.name, kind) in ENDLESS else SLOW.get((scene.cli.name, kind), RIGHT[kind])
+    if not late and (scene.cli.name, kind) not in ENDLESS:
+        right = BEFORE_WORK.get(kind, right)
     if result.lifecycle not in right:
         fault(f"lifecycle {result.lifecycle}, expected {' or '.join(sorted(right))}")
     elif result.exit != EXIT[result.lifecycle]:

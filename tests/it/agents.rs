@@ -3,6 +3,7 @@
 
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD};
+use crate::support::scene::{Agent, Scene};
 use crate::support::{self, Sandbox};
 
 /// No line of data or talk may end in a blank.
@@ -236,4 +237,25 @@ fn what_a_command_wrote_is_trusted_and_what_somebody_else_wrote_is_not() {
         scene.ai(&["trust", "--show", "--json"]).json_lines().len(),
         3
     );
+}
+
+/// A CLI of gemini's vocabulary that leaves its settings alone.
+const UNHEEDING: &str = r#"cat > /dev/null
+echo "Security Warning: Skipping system defaults file '/files/gemini.json': File '/files' is not owned by root (uid 0)." >&2
+echo x > work.txt
+echo '{"type":"init","session_id":"s","model":"m"}'
+echo '{"type":"message","role":"assistant","content":"done"}'
+echo '{"type":"result","status":"success","stats":{}}'
+"#;
+
+#[test]
+fn a_cli_that_does_not_take_its_settings_is_told_in_the_review() {
+    let fake = Agent::of_a_cli("fake", "gemini-stream-json", UNHEEDING)
+        .manifest("patterns: {unheeded: ['\\bSkipping system (settings|defaults) file\\b']}\n");
+    let sandbox = Scene::new().agent(fake).build();
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.ai(&["run", &id, "--json"]);
+    let report = outcome.json();
+    snapshot!(report["warnings"][0].as_str().unwrap(), @"its program did not take the settings that `ai` gave it, and may send telemetry: Security Warning: Skipping system defaults file '/files/gemini.json': File '/files' is not owned by root (uid 0).");
+    assert_eq!(outcome.code, Some(0), "{outcome}");
 }

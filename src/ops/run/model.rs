@@ -170,6 +170,9 @@ pub struct AgentStream {
     /// Names of the tools that it has used without asking, each once.
     #[serde(default)]
     pub tools: Vec<String>,
+    /// Lines by which its CLI has told that it did not take its settings.
+    #[serde(default)]
+    pub unheeded: Vec<String>,
 }
 
 /// The sandbox of an agent, and what the agent reached besides its worktree.

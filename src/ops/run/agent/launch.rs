@@ -347,6 +347,7 @@ impl<'a> AgentLaunch<'a> {
         let stream = AgentStream {
             at_work: listener.at_work,
             tools: listener.tools.iter().cloned().collect(),
+            unheeded: listener.unheeded.iter().cloned().collect(),
             result: listener.parser.into_inner().finish(&end),
             resume_refused: None,
             parked: None,

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
+use regex::Regex;
+
 use crate::base::fs;
+use crate::base::text::one_line;
 use crate::connector::api::StreamParser;
 use crate::connector::dialogue::{AfterTurn, Dialogue, ToolGate};
 use crate::domain::agent_event::{AgentEvent, Denial};
@@ -59,6 +62,10 @@ impl Meter {
     }
 }
 
+/// The most lines about settings that are kept, and the most letters of one.
+const MOST_UNHEEDED: usize = 4;
+const MOST_SHOWN: usize = 300;
+
 /// Parses the stream as it comes, writes the normalized events, and answers where there is a
 /// conversation.
 pub(crate) struct Listener<'a> {
@@ -74,6 +81,10 @@ pub(crate) struct Listener<'a> {
     /// The reason why events are missing in their file.
     pub(crate) lost: Option<String>,
     pub(crate) tools: BTreeSet<String>,
+    /// The patterns of lines by which the CLI tells that it has not taken its settings.
+    pub(crate) settings: Vec<Regex>,
+    /// Such lines, each once.
+    pub(crate) unheeded: BTreeSet<String>,
 }
 
 /// A conversation, and who decides in it.
@@ -101,6 +112,13 @@ impl<'a> Listener<'a> {
             limited: false,
             lost: None,
             tools: BTreeSet::new(),
+            settings: launch
+                .crew
+                .connector
+                .describe()
+                .patterns
+                .of_unheeded_settings(),
+            unheeded: BTreeSet::new(),
         })
     }
 
@@ -142,6 +160,19 @@ impl<'a> Listener<'a> {
         }
     }
 
+    /// Remembers a line that tells of settings that were not taken.
+    fn look_at_settings(&mut self, line: &[u8]) {
+        if self.settings.is_empty() || self.unheeded.len() >= MOST_UNHEEDED {
+            return;
+        }
+        let text = String::from_utf8_lossy(line);
+        if self.settings.iter().any(|pattern| pattern.is_match(&text)) {
+            let clean = self.world.redactor().redact_text(text.trim());
+            let short: String = one_line(&clean).chars().take(MOST_SHOWN).collect();
+            self.unheeded.insert(short);
+        }
+    }
+
     /// Records a denial. What the conversation has heard is not redacted, and so are its words for
     /// what it denied.
     fn deny(&mut self, denial: Denial) {
@@ -167,7 +198,10 @@ impl CommandObserver for Listener<'_> {
                 }
                 self.meter.read(&events);
             }
-            OutputStream::Stderr => self.parser.get_mut().error_line(line.bytes),
+            OutputStream::Stderr => {
+                self.look_at_settings(line.bytes);
+                self.parser.get_mut().error_line(line.bytes);
+            }
         }
     }
 

@@ -347,6 +347,10 @@ fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
     };
     warnings.extend(refused_tools(&stream.result.denials));
     warnings.extend(process.unwritten.iter().cloned());
+    let unheeded = stream.unheeded.iter();
+    warnings.extend(unheeded.map(|line| {
+        format!("its program did not take the settings that `ai` gave it, and may send telemetry: {line}")
+    }));
     if process.leftovers > 0 {
         warnings.push(format!(
             "the agent left {} behind, now ended",
