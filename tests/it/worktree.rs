@@ -229,7 +229,7 @@ fn a_merged_branch_goes_and_can_be_brought_back() {
 
 #[test]
 fn a_squash_merge_is_recognised_and_unmerged_work_is_not() {
-    let sandbox = Sandbox::with_script("echo $$ > work.txt; echo x > other.txt");
+    let sandbox = Sandbox::with_script("echo $AI_RUN > work.txt; echo x > other.txt");
     let [merged, open] = ["One", "Two"].map(|title| {
         let id = sandbox.task(title, &[]);
         assert_eq!(sandbox.run(&id).code, Some(0));
