@@ -320,6 +320,7 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
     ----- stderr -----
     run [RUN]: talker on branch ai/[TASK]/2, for main
     sandbox of [RUN]: none, network on
+    warning: 1 tool call of the agent refused: fetch: Asks other (a person looks first)
     `ai why [TASK]` says how to go on
     ");
     scene.ai_ok(&["task", "unhold", &id]);
