@@ -71,9 +71,8 @@ pub fn accept(
     overridden: Option<&str>,
 ) -> Result<Accepted, OpError> {
     let id = store.read(|tx| cx::resolve(tx, typed))?;
-    store.read(|tx| fit::in_review(tx, typed))?;
     testimony::require(world, store, &id, overridden)?;
-    let (task, run) = store.read(|tx| fit::in_review(tx, id.as_str()))?;
+    let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
     refuse_in_use(store)?;
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;

@@ -80,7 +80,7 @@ fn a_healthy_project_is_found_healthy() {
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
     ok    config     0 checks, 0 modules
-    ok    policy     7 rules in force
+    ok    policy     8 rules in force
     ok    agents     0 registered
     ok    trust      nothing waits for your trust
     ok    leases     0 held, none lapsed
@@ -102,7 +102,7 @@ fn a_healthy_project_is_found_healthy() {
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
     ok    config     0 checks, 0 modules
-    ok    policy     7 rules in force
+    ok    policy     8 rules in force
     ok    agents     0 registered
     ok    trust      nothing waits for your trust
     ok    leases     0 held, none lapsed
