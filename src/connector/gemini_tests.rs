@@ -123,7 +123,7 @@ fn the_reason_of_a_failure_is_kept_wherever_it_was_told() {
         |more: &[Value], code| outcome("gemini", &ended_with(more), &ProcessEnd::Exited { code });
     let maximum = error("error", "Maximum session turns exceeded");
     let kept = failed(FailureClass::Agent, "Maximum session turns exceeded");
-    assert_eq!(of(&[maximum.clone()], 53), kept);
+    assert_eq!(of(std::slice::from_ref(&maximum), 53), kept);
     assert_eq!(
         of(
             &[maximum.clone(), result(json!({"type": "x", "message": ""}))],

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn the_newest_whole_backup_is_taken_and_no_older_one_looked_at() {
         // Oldest first; a negative number is one that is spoilt.
-        let cases: [(&[i32], Option<i32>, &[i32], usize); 5] = [
+        type Case<'a> = (&'a [i32], Option<i32>, &'a [i32], usize);
+        let cases: [Case<'_>; 5] = [
             (&[], None, &[], 0),
             (&[1, 2], Some(2), &[], 1),
             (&[1, -2], Some(1), &[-2], 2),

@@ -20,7 +20,8 @@ fn set(files: &[(&str, &str)]) -> ExecutableSet {
 fn what_differs_from_the_trust_asks_again() {
     use TrustChange::{Added, Changed, Removed};
     type Files<'a> = &'a [(&'a str, &'a str)];
-    let cases: [(Files<'_>, Files<'_>, &[(TrustChange, &str)]); 7] = [
+    type Case<'a> = (Files<'a>, Files<'a>, &'a [(TrustChange, &'a str)]);
+    let cases: [Case<'_>; 7] = [
         (&[], &[], &[]),
         (&[("a", "1")], &[("a", "1")], &[]),
         (&[], &[("a", "1")], &[(Added, "a")]),
@@ -67,15 +68,9 @@ fn only_what_a_command_wrote_itself_is_trusted_with_it() {
             Some("1"),
         ),
     ];
-    let column = |pick: fn(
-        &(
-            &str,
-            Option<&'static str>,
-            Option<&'static str>,
-            Option<&'static str>,
-            Option<&'static str>,
-        ),
-    ) -> Option<&'static str>| {
+    type Digest = Option<&'static str>;
+    type Row<'a> = (&'a str, Digest, Digest, Digest, Digest);
+    let column = |pick: fn(&Row<'_>) -> Digest| {
         let files: Vec<(&str, &str)> = rows
             .iter()
             .filter_map(|row| Some((row.0, pick(row)?)))

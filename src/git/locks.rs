@@ -2,9 +2,9 @@
 //! that was killed.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::base::fs;
+use crate::base::{clock, fs};
 use crate::git::merge::{IndexHolder, index_holder};
 
 /// The files that Git locks in a git directory, besides references.
@@ -45,11 +45,11 @@ pub fn lock_files(common_dir: &Path) -> Vec<LockFile> {
 }
 
 fn look(path: PathBuf) -> Option<LockFile> {
-    let made = std::fs::symlink_metadata(&path).ok()?.modified().ok()?;
+    let age_ms = clock::wall_ms() - fs::modified_ms(&path)?;
     let is_index = path.file_name().is_some_and(|name| name == "index.lock");
     let holder = path.parent().filter(|_| is_index).and_then(index_holder);
     Some(LockFile {
-        age: SystemTime::now().duration_since(made).unwrap_or_default(),
+        age: Duration::from_millis(u64::try_from(age_ms).unwrap_or_default()),
         of_ai: match holder {
             Some(IndexHolder::Ai(name)) => Some(name),
             Some(IndexHolder::Other) | None => None,

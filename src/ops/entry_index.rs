@@ -99,11 +99,11 @@ impl EntryIndex {
 
     /// The names of tasks of the store, in the order of their first use.
     pub(super) fn outside(&self) -> Vec<OutsideName<'_>> {
-        let unborne = |(_, number): &(&Box<str>, &u32)| self.bearers[**number as usize].is_none();
+        let bearers = &self.bearers;
         let mut all: Vec<OutsideName<'_>> = self
             .names
             .iter()
-            .filter(unborne)
+            .filter(|(_, number)| bearers[**number as usize].is_none())
             .map(|(text, number)| OutsideName {
                 number: *number,
                 text,
@@ -138,10 +138,13 @@ impl EntryIndex {
             None => Ok(()),
             Some(circle) => {
                 // Whatever is named by others has a key.
-                let borne = |(key, name): (&Box<str>, &u32)| {
-                    Some((self.bearers[*name as usize]? as usize, key.to_string()))
-                };
-                let keys: HashMap<usize, String> = self.names.iter().filter_map(borne).collect();
+                let keys: HashMap<usize, String> = self
+                    .names
+                    .iter()
+                    .filter_map(|(key, name)| {
+                        Some((self.bearers[*name as usize]? as usize, key.to_string()))
+                    })
+                    .collect();
                 let mut names: Vec<String> =
                     circle.iter().filter_map(|n| keys.get(n).cloned()).collect();
                 names.extend(names.first().cloned());

@@ -141,7 +141,7 @@ fn with_little_memory(sandbox: &Sandbox, args: &str) {
 fn twenty_thousand_tasks_need_no_memory_of_their_own() {
     let sandbox = Sandbox::project();
     let entry = |n: u32| {
-        let before = if n % 10 == 0 {
+        let before = if n.is_multiple_of(10) {
             String::new()
         } else {
             format!("\"k{}\"", n - 1)

@@ -3,10 +3,6 @@
 //!
 //! The first megabyte stays in memory, the rest goes into a file without a name in the system's
 //! temporary folder, which is gone with the process however that ends.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "one of the homes of file-system calls"
-)]
 
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::PathBuf;

@@ -3,10 +3,6 @@
 //! They go into a file without a name in the system's temporary folder, which is gone with the
 //! process however that ends. A text that is written again gets another place; the old one is
 //! waste until the end.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "one of the homes of file-system calls"
-)]
 
 use std::fs::File;
 use std::io;
