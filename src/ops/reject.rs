@@ -10,6 +10,9 @@ use crate::ops::error::OpError;
 use crate::ops::fit::in_review;
 use crate::store::Store;
 
+/// Before the words of whoever sends work back, in the note that he leaves.
+pub const SENT_BACK: &str = "rejected: ";
+
 /// Sends work back, with a note for the next attempt.
 pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
     commit(store, cx, |tx, cx| {
@@ -18,7 +21,7 @@ pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result
         let note = Note {
             at_ms: cx.now.wall_ms,
             by: cx.actor.clone(),
-            text: format!("rejected: {note}"),
+            text: format!("{SENT_BACK}{note}"),
         };
         cx.record(
             tx,

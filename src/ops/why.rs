@@ -13,6 +13,7 @@ use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, dependencies, gate, held};
 use crate::ops::refusal::seconds;
+use crate::ops::reject::SENT_BACK;
 use crate::ops::run::origin::destination;
 use crate::ops::run::recovery::liveness::liveness;
 use crate::ops::{budget, patterns, testimony};
@@ -154,13 +155,23 @@ fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
     }
 }
 
-/// Tells how the task's last run ended, as the end of a sentence.
+/// Tells how the task's last run ended, or who sent its work back, as the end of a sentence.
 fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     let runs = tx.runs(&task.id)?;
     let last = runs
         .last()
         .and_then(|run| Some((&run.id, run.end.as_ref()?)));
     Ok(last.map_or(String::new(), |(run, end)| {
+        let since = task
+            .notes
+            .iter()
+            .rev()
+            .filter(|note| note.at_ms >= end.at_ms);
+        let mut sent_back =
+            since.filter_map(|note| Some((note, note.text.strip_prefix(SENT_BACK)?)));
+        if let Some((note, why)) = sent_back.next() {
+            return format!("; {} sent run {run} back: {}", note.by, text::one_line(why));
+        }
         let summary = text::one_line(end.summary.lines().next().unwrap_or_default());
         format!("; run {run} ended: {summary}")
     }))

@@ -98,6 +98,14 @@ fn a_conflict_is_named_with_the_way_on() {
       next: `ai reject [TASK] --note TEXT`, so that the next run begins on what the target is now
     ");
     sandbox.ai_ok(&["reject", &id, "--note", "do it on the new base"]);
+    snapshot!(sandbox.ai(&["why", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  One
+      ready      nothing holds it; human:tester sent run [RUN] back: do it on the new base
+      next       ai run [TASK]
+    ----- stderr -----
+    ");
     assert_eq!(sandbox.run(&id).code, Some(0));
     sandbox.ai_ok(&["accept", &id]);
     snapshot!(sandbox.run_file(&format!("{id}.2"), "prompt.md"));
