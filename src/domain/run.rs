@@ -276,6 +276,17 @@ pub struct RunEnd {
     pub stall: Vec<String>,
 }
 
+impl RunEnd {
+    /// The summary as it reads when nobody waits for a judgement of the run any more: what could be
+    /// accepted once cannot be again.
+    pub fn told_afterwards(&self) -> &str {
+        match self.outcome {
+            Outcome::ReadyForReview => "checks passed on this tree and the policy allowed it",
+            _ => &self.summary,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -142,7 +142,7 @@ fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
         .filter(|(_, end)| end.outcome == Outcome::Retry);
     match rests {
         Some((run, end)) => {
-            let why = text::one_line(end.summary.lines().next().unwrap_or_default());
+            let why = text::one_line(end.told_afterwards().lines().next().unwrap_or_default());
             let text = format!("it rests for {} after run {}: {why}", seconds(wait), run.id);
             gate("backoff", text, Some(run.id.to_string()), next)
         }

@@ -625,3 +625,19 @@ fn what_lands_is_not_signed_and_that_is_said() {
     let landed = sandbox.git(&["cat-file", "commit", "main"]);
     assert_eq!(landed.matches("gpgsig").count(), 0, "{landed}");
 }
+
+#[test]
+fn a_review_of_what_is_done_offers_no_accept() {
+    let (sandbox, id) = reviewed(CONFIG, GOOD);
+    sandbox.ai_ok(&["accept", &id]);
+    let review = sandbox.ai(&["review", &id, "--no-diff"]).stdout;
+    let told: Vec<&str> = review.lines().take(6).collect();
+    snapshot!(told.join("\n"), @"
+    [TASK]  done  One
+      run        [RUN] by fake on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allowed it
+    ");
+}

@@ -12,6 +12,7 @@ use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::check::CheckResult;
+use crate::domain::task::TaskState;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{Destination, destination};
@@ -105,10 +106,14 @@ fn head(review: &Review, goes: &Destination) -> String {
                     cell.lifecycle, cell.verification, cell.policy, cell.freshness
                 ),
             );
-            row(
-                "",
-                &multi_line(&end.summary).replace('\n', "\n             "),
-            );
+            let waits =
+                matches!(&task.state, TaskState::Review { run: waiting } if *waiting == run.id);
+            let told = if waits {
+                end.summary.as_str()
+            } else {
+                end.told_afterwards()
+            };
+            row("", &multi_line(told).replace('\n', "\n             "));
         }
         None => {
             row(
