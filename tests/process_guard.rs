@@ -219,9 +219,12 @@ impl Drop for PairScene {
     fn drop(&mut self) {
         let _ = self.parent.kill();
         let _ = self.parent.wait();
-        let left: Vec<u32> = self.running().iter().map(|(pid, _)| *pid).collect();
-        if !left.is_empty() {
-            self.kill(&left);
+        // Keepers that die now end others, so some may be gone before they are hit.
+        for (pid, _) in self.running() {
+            let _ = Command::new("kill")
+                .args(["-s", "KILL", &pid.to_string()])
+                .stderr(std::process::Stdio::null())
+                .status();
         }
     }
 }
