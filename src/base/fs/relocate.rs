@@ -26,8 +26,16 @@ pub fn relocate(from: &Path, to: &Path) -> Result<(), FsError> {
 
 fn move_by_copy(from: &Path, to: &Path) -> Result<(), FsError> {
     let draft = beside(to);
-    copy(from, &draft)?;
-    at("move", from, fs::rename(&draft, to))?;
+    let placed = copy(from, &draft).and_then(|()| at("move", from, fs::rename(&draft, to)));
+    if let Err(error) = placed {
+        // Half a copy would be in the way of the next try.
+        let _removed = remove(&draft);
+        return Err(error);
+    }
+    remove(from)
+}
+
+fn remove(from: &Path) -> Result<(), FsError> {
     if at("look at", from, fs::symlink_metadata(from))?.is_dir() {
         // Directories in it may be write-protected, as those of module caches are.
         make_writable(from)?;
@@ -93,6 +101,21 @@ mod tests {
     fn a_tree_is_whole_wherever_it_goes() {
         moves(relocate);
         moves(move_by_copy);
+    }
+
+    #[test]
+    fn half_a_copy_does_not_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("a"), "x").unwrap();
+        // A directory with something in it cannot be replaced.
+        fs::create_dir_all(to.join("full")).unwrap();
+        assert!(move_by_copy(&from, &to).is_err());
+        assert!(!beside(&to).exists() && from.join("a").exists());
+        fs::remove_dir_all(&to).unwrap();
+        move_by_copy(&from, &to).unwrap();
+        assert!(to.join("a").exists() && !from.exists());
     }
 
     #[test]
