@@ -102,16 +102,13 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
 fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
     // A submodule's side is a commit, which is no blob.
     let read = |side: &Option<ChangeSide>| match side {
-        Some(side) if side.mode != SUBMODULE => repo.blob(&side.oid).map(Some),
+        Some(side) if !side.is_submodule() => repo.blob(&side.oid).map(Some),
         _ => Ok(None),
     };
     let (old, new) = (read(&path.old)?, read(&path.new)?);
     let diff = file_diff(old.as_deref(), new.as_deref());
     Ok(FileChange { path, diff })
 }
-
-/// The mode of a submodule, whose sides are commits.
-const SUBMODULE: u32 = 0o160_000;
 
 impl FileChange {
     /// Tells what the lines do not: that the file is new or gone, is a link, or may be executed
@@ -132,7 +129,7 @@ impl FileChange {
     fn lines(&self, name: &str) -> String {
         let module = |side: &Option<ChangeSide>| {
             side.as_ref()
-                .filter(|side| side.mode == SUBMODULE)
+                .filter(|side| side.is_submodule())
                 .map(|side| side.oid.clone())
         };
         let (old, new) = (module(&self.path.old), module(&self.path.new));

@@ -32,6 +32,13 @@ pub struct ChangeSide {
     pub oid: Oid,
 }
 
+impl ChangeSide {
+    /// True for a submodule, whose object is a commit of another repository and no content.
+    pub fn is_submodule(&self) -> bool {
+        self.mode == 0o160_000
+    }
+}
+
 /// A path that differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {

@@ -8,9 +8,6 @@ use crate::git::diff::{ChangeSide, ChangedPath, DiffStats};
 use crate::ops::error::OpError;
 use crate::process::redact::Redactor;
 
-/// The mode of a submodule, whose sides are commits and no content.
-const SUBMODULE: u32 = 0o160_000;
-
 /// What was measured of a change, beside its paths.
 #[derive(Debug, Default)]
 pub struct ChangeFacts {
@@ -64,7 +61,7 @@ fn held(
     redactor: &Redactor,
     side: Option<&ChangeSide>,
 ) -> Result<BTreeSet<String>, OpError> {
-    match side.filter(|side| side.mode != SUBMODULE) {
+    match side.filter(|side| !side.is_submodule()) {
         Some(side) => Ok(redactor.known_values_in(&repo.blob(&side.oid)?)),
         None => Ok(BTreeSet::new()),
     }
