@@ -65,7 +65,7 @@ idle() {
 }
 state() { ai task show "$1" --json | grep -qF "\"status\":\"$2\""; }
 create() { run ai task create "$@"; }
-id() { cut -d ' ' -f 1 "$out"; }
+id() { cat "$out"; }
 
 cleanup() {
     for pid in $ours; do

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use crate::snapshot;
-use crate::support::{Sandbox, Transcript};
+use crate::support::{Sandbox, Transcript, run, run_on_terminal};
 
 #[test]
 fn help_is_short_and_whole() {
@@ -135,10 +135,10 @@ fn a_task_from_creation_to_its_end() {
     snapshot!(created, @r#"
     exit: 0
     ----- stdout -----
-    [TASK]  queued  Fix the parser
+    [TASK]
     ----- stderr -----
     "#);
-    let id = created.stdout.split_whitespace().next().unwrap();
+    let id = created.stdout.strip_suffix('\n').unwrap();
     snapshot!(scene.ai(&["task", "show", id]), @r#"
     exit: 0
     ----- stdout -----
@@ -263,6 +263,33 @@ fn the_same_for_programs() {
     ----- stderr -----
     {"error":{"code":3,"kind":"not_found","message":"there is no task `t-none`","next":"`ai task list` shows the tasks"}}
     "#);
+}
+
+/// `id=$(ai task create …)` has the id and nothing else, whatever there is to warn of; the person
+/// who types it without a shell around it reads more.
+#[test]
+fn the_id_of_a_new_task_stands_alone_unless_a_person_reads_it() {
+    let scene = Sandbox::project();
+    let args = ["task", "create", "Fix it", "--check", "unknown"];
+    snapshot!(scene.ai(&args), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]
+    ----- stderr -----
+    warning: no check is named `unknown` yet; add it under `checks:` in .ai/config.yaml
+    ");
+    snapshot!(run_on_terminal(&mut scene.ai_command(&args), 80), @"
+    exit: 0
+    ----- stdout -----
+    warning: no check is named `unknown` yet; add it under `checks:` in .ai/config.yaml
+    [TASK]  queued  Fix it
+    ----- stderr -----
+    ");
+    let mut shell = scene.command("sh");
+    shell.env("AI", env!("CARGO_BIN_EXE_ai"));
+    shell.args(["-c", "id=$($AI task create 'Two words') && $AI task show \"$id\" --json && $AI task list -n 1 --sort newest --json"]);
+    let shown = run(&mut shell).json_lines();
+    assert_eq!(shown[0], shown[1]);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! - [`runs`]: commands in the background, and looks at everything that a run may leave.
 //! - [`Transcript`]: several commands with all that came of them, for one snapshot.
 //! - [`markdown`] and [`story`]: the pages of this project, and replaying their commands.
+//! - [`run_on_terminal`]: what a person sees.
 //! - [`once`](once()): what all tests of a run share, made by the first that wants it.
 //! - [`poll`]: waiting for something that no event announces. The only place where a test may
 //!   sleep.
@@ -29,9 +30,11 @@ pub mod runs;
 mod sandbox;
 pub mod scene;
 pub mod story;
+mod terminal;
 mod tree;
 
 pub use cmd::{Outcome, Transcript, heed_the_switch, mask, mask_also, run, run_with_input, sorted};
 pub use once::{once, text_once};
 pub use sandbox::Sandbox;
+pub use terminal::run_on_terminal;
 pub use tree::{copy_tree, tree};

@@ -1,4 +1,8 @@
 //! `ai task create`
+//!
+//! Standard output has the id and nothing else wherever no person reads it, so that
+//! `id=$(ai task create "…")` is right without a flag; a person sees state and title, too. What warns
+//! goes to standard error.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -90,6 +94,8 @@ fn one(args: CreateArgs, context: &mut Context) -> Outcome {
     let task = commit(store, &cx, |tx, cx| create::create(tx, cx, &new))?;
     if context.ui.json() {
         context.ui.object(&task);
+    } else if !context.ui.is_terminal() {
+        context.ui.line(task.id.as_str());
     } else {
         let title = one_line(&task.title);
         let line = format!("{}  {}  {title}", task.id, task.status_text());
