@@ -204,7 +204,22 @@ fn every_failed_operation_has_its_class_and_its_next_command() {
         GitError::NotInstalled.into(),
         GitError::from(file_error()).into(),
         DiscoverError::NotARepository(path()).into(),
+        DiscoverError::Redirected {
+            path: path(),
+            why: "its .git leads elsewhere".into(),
+        }
+        .into(),
+        GitError::BadFile {
+            path: path(),
+            why: "bad line 3".into(),
+        }
+        .into(),
         Unsupported::LineBreak.into(),
+        Unsupported::Ownership {
+            path: path(),
+            reason: "dubious".into(),
+        }
+        .into(),
         Unsupported::Git(GitError::NotInstalled).into(),
         RefError::BadName("a..b".into()).into(),
         RefError::Git(git_missing()).into(),

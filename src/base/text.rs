@@ -70,6 +70,20 @@ fn push_safe(out: &mut String, c: char) {
     }
 }
 
+/// A command line that can be read, and pasted into a shell.
+pub fn shell_words<S: AsRef<str>>(argv: impl IntoIterator<Item = S>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+{}".contains(c);
+    let word = |word: S| {
+        let word = word.as_ref();
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    argv.into_iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

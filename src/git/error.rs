@@ -135,6 +135,9 @@ impl GitError {
             Self::Missing { .. } => {
                 Some("git fetch --unshallow, or git fetch --refetch in a partial clone")
             }
+            Self::BadFile { .. } => Some(
+                "correct that file in an editor; `git status` says whether Git can read the repository then",
+            ),
             _ => None,
         }
     }

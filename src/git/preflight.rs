@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::base::text::{one_line, shell_words};
 use crate::git::cmd::{Git, MINIMUM};
 use crate::git::discover::RepoLocation;
 use crate::git::error::GitError;
@@ -20,7 +21,20 @@ pub enum Unsupported {
         /// Git's reason.
         reason: String,
     },
-    /// Git itself cannot work with it.
+    /// It asks for something that the installed Git does not know, as a newer one may have written
+    /// it.
+    #[error("git cannot use {}: {reason}", path.display())]
+    TooNew {
+        /// The repository.
+        path: PathBuf,
+        /// Its git directory.
+        git_dir: PathBuf,
+        /// Git's reason.
+        reason: String,
+        /// The version of the installed Git, where it tells it.
+        found: Option<String>,
+    },
+    /// Git itself cannot work with it for another reason.
     #[error("git cannot use {}: {reason}", path.display())]
     Refused {
         /// The repository.
@@ -45,12 +59,35 @@ pub enum Unsupported {
 }
 
 impl Unsupported {
-    /// A command to try, where one helps.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Git(error) => error.hint(),
-            _ => None,
-        }
+    /// A command to try, where one helps. None of them takes anything away.
+    pub fn hint(&self) -> Option<String> {
+        let of = |path: &Path| shell_words([path.to_string_lossy()]);
+        Some(match self {
+            Self::Ownership { path, .. } => format!(
+                "if you trust whoever owns it: `git config --global --add safe.directory {}`",
+                of(path)
+            ),
+            Self::TooNew { git_dir, found, .. } => format!(
+                "install a newer git{}; `git config --file {}/config --list` shows what it asks for",
+                found
+                    .as_ref()
+                    .map_or(String::new(), |found| format!(" than {found}")),
+                of(git_dir)
+            ),
+            Self::Refused { path, .. } => format!(
+                "`git -C {} status` says whether Git can use it again",
+                of(path)
+            ),
+            Self::LineBreak => {
+                "give the directory another name, or work in a clone at a path without one"
+                    .to_owned()
+            }
+            Self::ForeignWorkTree { git_dir, .. } => format!(
+                "work in a clone, which has its own: `git clone {} NEWDIR`",
+                of(git_dir)
+            ),
+            Self::Git(error) => return error.hint().map(str::to_owned),
+        })
     }
 }
 
@@ -127,9 +164,24 @@ fn ask_git(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {
     if out.code == 0 {
         return Ok(());
     }
-    let reason = out.stderr.trim().trim_start_matches("fatal: ").to_owned();
-    if reason.contains("dubious ownership") {
+    let said = out.stderr.trim().trim_start_matches("fatal: ");
+    if said.contains("dubious ownership") {
+        // What follows is Git's way of saying the next command, which stands in the hint.
+        let reason = said.lines().next().unwrap_or_default().to_owned();
         return Err(Unsupported::Ownership { path, reason });
+    }
+    let reason = one_line(&said.split_whitespace().collect::<Vec<_>>().join(" "));
+    if ["unknown repository extension", "Expected git repo version"]
+        .iter()
+        .any(|words| said.contains(words))
+    {
+        let found = git.version().ok().map(|version| version.to_string());
+        return Err(Unsupported::TooNew {
+            path,
+            git_dir: location.common_dir.clone(),
+            reason,
+            found,
+        });
     }
     Err(Unsupported::Refused { path, reason })
 }
@@ -156,8 +208,72 @@ mod tests {
         let test = TestRepo::new();
         test.git(&["config", "core.repositoryFormatVersion", "1"]);
         test.git(&["config", "extensions.fromTheFuture", "true"]);
-        let text = check(&test).unwrap_err().to_string();
-        assert!(text.contains("fromthefuture"), "{text}");
+        let error = check(&test).unwrap_err();
+        let Unsupported::TooNew {
+            git_dir,
+            reason,
+            found,
+            ..
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(reason, "unknown repository extension found: fromthefuture");
+        assert_eq!(*git_dir, test.root.join(".git"));
+        assert!(found.is_some());
+        follow(&test, &error);
+        let later = TestRepo::new();
+        later.git(&["config", "core.repositoryFormatVersion", "99"]);
+        assert!(matches!(check(&later), Err(Unsupported::TooNew { .. })));
+    }
+
+    /// Types the command of a hint, as a shell understands it.
+    fn follow(test: &TestRepo, error: &Unsupported) {
+        let hint = error.hint().unwrap();
+        let command = hint.split('`').nth(1).unwrap();
+        let words = command.replacen("git", "printf '%s\\n'", 1);
+        let shell = std::process::Command::new("sh")
+            .args(["-c", &words])
+            .output()
+            .unwrap();
+        let words = String::from_utf8(shell.stdout).unwrap();
+        test.git(&words.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn each_kind_of_refusal_has_a_next_command_of_its_own() {
+        let path = || PathBuf::from("/r/my repo");
+        let reason = || "because".to_owned();
+        let all = [
+            Unsupported::Ownership {
+                path: path(),
+                reason: reason(),
+            },
+            Unsupported::TooNew {
+                path: path(),
+                git_dir: path().join(".git"),
+                reason: reason(),
+                found: Some("2.39.0".into()),
+            },
+            Unsupported::Refused {
+                path: path(),
+                reason: reason(),
+            },
+            Unsupported::LineBreak,
+            Unsupported::ForeignWorkTree {
+                git_dir: path(),
+                root: "/elsewhere".into(),
+            },
+            Unsupported::Git(GitError::NotInstalled),
+        ];
+        insta::assert_snapshot!(all.map(|error| error.hint().unwrap()).join("\n"), @"
+        if you trust whoever owns it: `git config --global --add safe.directory '/r/my repo'`
+        install a newer git than 2.39.0; `git config --file '/r/my repo/.git'/config --list` shows what it asks for
+        `git -C '/r/my repo' status` says whether Git can use it again
+        give the directory another name, or work in a clone at a path without one
+        work in a clone, which has its own: `git clone '/r/my repo' NEWDIR`
+        install git 2.38 or newer and see that it is on the PATH
+        ");
     }
 
     #[test]
@@ -169,16 +285,8 @@ mod tests {
             return;
         }
         let error = check(&test).unwrap_err();
-        assert!(
-            matches!(&error, Unsupported::Ownership { reason, .. } if reason.contains("safe.directory")),
-            "{error}"
-        );
-        test.git(&[
-            "config",
-            "--global",
-            "safe.directory",
-            test.root.to_str().unwrap(),
-        ]);
+        assert!(matches!(&error, Unsupported::Ownership { .. }), "{error}");
+        follow(&test, &error);
         check(&test).unwrap();
     }
 
@@ -190,10 +298,11 @@ mod tests {
             "core.worktree",
             test.base().join("home").to_str().unwrap(),
         ]);
-        assert!(matches!(
-            check(&test),
-            Err(Unsupported::ForeignWorkTree { .. })
-        ));
+        let error = check(&test).unwrap_err();
+        assert!(matches!(error, Unsupported::ForeignWorkTree { .. }));
+        follow(&test, &error);
+        let clone = discover(&test.root.join("NEWDIR")).unwrap();
+        check_supported(&clone, &test.git_program()).unwrap();
         let odd = test.base().join("line\nbreak");
         test.git_in(test.base(), &["init", "-q", odd.to_str().unwrap()]);
         assert!(matches!(

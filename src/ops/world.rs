@@ -75,9 +75,8 @@ impl World {
     /// The locks by which checkouts of all repositories on one disk wait for each other; none where
     /// the user has no directory.
     pub fn disk_locks(&self) -> Option<DiskLocks<'_>> {
-        let dir = env::user_config_dir()?.join("locks");
         Some(DiskLocks {
-            dir,
+            dir: disk_locks_dir()?,
             say: &*self.progress,
             patience: PoolLimits::default().patience,
         })
@@ -129,6 +128,11 @@ impl World {
             .to_string_lossy()
             .into_owned()
     }
+}
+
+/// Returns the directory of the locks of disks, which all repositories of the user share.
+pub fn disk_locks_dir() -> Option<PathBuf> {
+    Some(env::user_config_dir()?.join("locks"))
 }
 
 /// The name and address under which `ai` commits what it snapshots.

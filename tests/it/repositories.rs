@@ -231,9 +231,8 @@ fn nothing_is_written_into_a_repository_that_git_refuses() {
     exit: 1
     ----- stdout -----
     ----- stderr -----
-    error: git cannot use [PATH]/repo: unknown repository extension found:
-    	fromthefuture
-      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    error: git cannot use [PATH]/repo: unknown repository extension found: fromthefuture
+      next: install a newer git than [GIT]; `git config --file [PATH]/repo/.git/config --list` shows what it asks for
     ");
     assert!(!scene.root().join(".ai").exists() && !scene.root().join(".git/ai").exists());
 
@@ -260,8 +259,13 @@ fn a_repository_of_somebody_else_gets_no_files() {
         // Only the superuser can give files away.
         return;
     }
-    let refused = scene.ai(&["init", "--yes"]);
-    assert_eq!(refused.code, Some(1), "{refused}");
+    snapshot!(scene.ai(&["init", "--yes"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo belongs to another user: detected dubious ownership in repository at '[PATH]/repo'
+      next: if you trust whoever owns it: `git config --global --add safe.directory [PATH]/repo`
+    ");
     assert!(!scene.root().join(".ai").exists() && !scene.root().join(".git/ai").exists());
 }
 
@@ -342,9 +346,8 @@ fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
     exit: 1
     ----- stdout -----
     ----- stderr -----
-    error: git cannot use [PATH]/repo: unknown repository extension found:
-    	fromthefuture
-      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    error: git cannot use [PATH]/repo: unknown repository extension found: fromthefuture
+      next: install a newer git than [GIT]; `git config --file [PATH]/repo/.git/config --list` shows what it asks for
     ");
     assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
     assert!(!scene.places().exists());

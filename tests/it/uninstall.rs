@@ -26,6 +26,10 @@ fn a_fresh_project_gets_back_every_byte() {
     let scene = Sandbox::repository();
     scene.write("Makefile", "test:\n\ttrue\n");
     scene.commit("a makefile");
+    // The user's own, as on any machine: what stands in them is `ai`'s, they are not.
+    for dir in [".config", ".cache"] {
+        std::fs::create_dir(scene.base().join("home").join(dir)).unwrap();
+    }
     let before = bytes(&scene);
     scene.ai_ok(&["init", "--yes"]);
     assert!(
@@ -39,12 +43,6 @@ fn a_fresh_project_gets_back_every_byte() {
     everything else of `ai` is gone from this repository
     ----- stderr -----
     "#);
-    // All repositories on one disk share these locks, and the cache directory is the user's.
-    let config = scene.base().join("home/.config");
-    std::fs::remove_dir_all(config.join("ai/locks")).unwrap();
-    std::fs::remove_dir(config.join("ai")).unwrap();
-    std::fs::remove_dir(config).unwrap();
-    std::fs::remove_dir(scene.base().join("home/.cache")).unwrap();
     assert_eq!(bytes(&scene), before);
     snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
     exit: 0

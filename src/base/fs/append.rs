@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::base::fs::error::{FsError, at};
-use crate::base::fs::metadata::{FileId, stat};
+use crate::base::fs::metadata::stands_at;
 use crate::base::fs::read::read_text;
 use crate::base::fs::share::private_mode;
 use crate::base::fs::write::{create_dir_all, write_own};
@@ -65,8 +65,7 @@ fn open_locked(path: &Path) -> Result<fs::File, FsError> {
             opened => at("write", path, opened)?,
         };
         at("lock", path, file.lock())?;
-        let held = at("look at", path, file.metadata())?;
-        if stat(path)?.is_some_and(|now| now.id == FileId(held.dev(), held.ino())) {
+        if stands_at(&file, path)? {
             return Ok(file);
         }
     }

@@ -40,6 +40,12 @@ pub fn stat(path: &Path) -> Result<Option<FileStat>, FsError> {
     }
 }
 
+/// True while an open file is what stands at `path`.
+pub fn stands_at(file: &fs::File, path: &Path) -> Result<bool, FsError> {
+    let open = at("look at", path, file.metadata())?;
+    Ok(stat(path)?.is_some_and(|there| there.id == FileId(open.dev(), open.ino())))
+}
+
 /// A relative path with its symbolic links followed, as far as they lead to places below `root` and
 /// up to the first part that `stop` names; `None` where nothing is a link.
 pub fn follow_links_below(root: &Path, path: &str, stop: impl Fn(&str) -> bool) -> Option<String> {

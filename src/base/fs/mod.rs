@@ -17,7 +17,7 @@ pub use append::{Appender, FileLock, append, append_locked, lock, rewrite_locked
 pub use error::FsError;
 pub use lines::{BadLine, LineEnd, read_line, text_reader};
 pub use metadata::{
-    FileId, disk_usage, follow_links_below, is_missing, list_dir, modified_ms, stat,
+    FileId, disk_usage, follow_links_below, is_missing, list_dir, modified_ms, stands_at, stat,
     unchanged_for_ms,
 };
 pub use read::{

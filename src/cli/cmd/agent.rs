@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::exit;
 use crate::base::env;
-use crate::base::text::one_line;
+use crate::base::text::{one_line, shell_words};
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
 use crate::cli::cmd::{agent_detect, agent_doctor};
@@ -354,19 +354,6 @@ fn facts(
                 .fold(numbers, |text, more| format!("{text}, {more}")),
         ),
     ]
-}
-
-/// A command line that can be read, and pasted into a shell.
-fn shell_words(argv: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+{}".contains(c);
-    let word = |word: &String| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    };
-    argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {

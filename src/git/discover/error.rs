@@ -46,7 +46,13 @@ impl DiscoverError {
         match self {
             Self::NotARepository(_) => Some("git init, or change into a repository"),
             Self::Broken { .. } => Some("git worktree repair, from the main checkout"),
-            _ => None,
+            Self::Unreadable { .. } => {
+                Some("see that you may read it and every directory above: `ls -ld` shows who may")
+            }
+            Self::Redirected { .. } => Some(
+                "work in the main checkout; `git worktree list` there names the worktrees that are real",
+            ),
+            Self::Config(error) => error.hint(),
         }
     }
 }

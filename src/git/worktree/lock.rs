@@ -1,7 +1,8 @@
 //! One checkout at a time: parallel ones on one disk take many times as long for each. So there is
 //! one lock for each repository, which keeps slots from being made and removed at once, and one for
 //! each disk, in the user's own directory, which all repositories share. Both are held by open
-//! files: the kernel releases them with the process, however it ends.
+//! files: the kernel releases them with the process, however it ends. A lock of a disk may be removed
+//! by whoever holds it; so one counts only while it stands under its name.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -70,13 +71,18 @@ impl DiskLocks<'_> {
             return Ok(DiskLock(None));
         };
         let path = self.dir.join(format!("disk-{device:x}.lock"));
-        let Ok(file) = fs::create_private_dir(&self.dir)
-            .map_err(WorktreeError::from)
-            .and_then(|()| open(&path))
-        else {
-            return Ok(DiskLock(None));
+        let mut file = loop {
+            let Ok(file) = fs::create_private_dir(&self.dir)
+                .map_err(WorktreeError::from)
+                .and_then(|()| open(&path))
+            else {
+                return Ok(DiskLock(None));
+            };
+            let file = wait(file, &path, self.patience, Some(self.say))?;
+            if fs::stands_at(&file, &path)? {
+                break file;
+            }
         };
-        let mut file = wait(file, &path, self.patience, Some(self.say))?;
         // For those who wait; nothing depends on it.
         let _told = file.set_len(0).and_then(|()| {
             file.rewind()?;
@@ -84,6 +90,23 @@ impl DiskLocks<'_> {
         });
         Ok(DiskLock(Some(file)))
     }
+}
+
+/// Removes the locks of disks that nobody holds, and the directory where nothing is left in it.
+/// Another repository that needs one makes it again; one that cannot be removed does no harm.
+pub fn remove_idle(dir: &Path) {
+    for path in fs::list_dir(dir).unwrap_or_default() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !(name.starts_with("disk-") && name.ends_with(".lock")) {
+            continue;
+        }
+        // Held until it is removed, so that nobody can have taken it.
+        let held = open(&path).ok().filter(|file| file.try_lock().is_ok());
+        if held.is_some() {
+            let _removed = fs::remove_file(&path);
+        }
+    }
+    let _removed = fs::remove_empty_dir(dir);
 }
 
 fn failed(path: &Path, source: std::io::Error) -> WorktreeError {
@@ -175,5 +198,30 @@ mod tests {
         };
         let _held = locks.acquire(temp.path()).unwrap();
         none.acquire(temp.path()).unwrap();
+    }
+
+    #[test]
+    fn only_idle_locks_are_removed_and_nobody_gets_one_that_is_gone() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("user");
+        let locks = || DiskLocks {
+            dir: dir.clone(),
+            say: &|_| {},
+            patience: Duration::from_secs(60),
+        };
+        remove_idle(&dir);
+        let held = locks().acquire(temp.path()).unwrap();
+        let path = fs::list_dir(&dir).unwrap().remove(0);
+        remove_idle(&dir);
+        assert!(path.exists(), "it is held");
+        // Somebody waits for the lock while it is removed by its holder, as an uninstall does.
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| locks().acquire(temp.path()).map(|_held| path.exists()));
+            std::fs::remove_file(&path).unwrap();
+            drop(held);
+            assert!(waits.join().unwrap().unwrap(), "the lock counts for others");
+        });
+        remove_idle(&dir);
+        assert!(!dir.exists());
     }
 }

@@ -25,7 +25,7 @@ pub use admin::{ours, registered};
 pub use aside::move_aside;
 pub use error::WorktreeError;
 pub use foreign::{ForeignWorktree, UnfitWorktree};
-pub use lock::DiskLocks;
+pub use lock::{DiskLocks, remove_idle};
 pub use pool::{PoolLimits, SlotStart, WorktreePool};
 pub use rescue::{
     ClearedSlot, KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, RescueResult, save_tree,

@@ -25,7 +25,9 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
     findings.push(version(&git));
     let support = match check_supported(patient.place, &git) {
         Ok(()) => Finding::ok("repository", kind(patient)),
-        Err(error) => Finding::bad("repository", error.to_string()),
+        Err(error) => {
+            Finding::bad("repository", error.to_string()).next(error.hint().unwrap_or_default())
+        }
     };
     findings.push(support);
     match Repo::open(patient.place, git) {
@@ -52,7 +54,7 @@ fn version(git: &Git) -> Finding {
                 path_bytes(git.program().as_os_str().as_encoded_bytes())
             ),
         ),
-        Err(error) => Finding::bad("git", error.to_string()),
+        Err(error) => Finding::bad("git", error.to_string()).next(error.hint().unwrap_or_default()),
     }
 }
 

@@ -9,12 +9,12 @@ use serde::Serialize;
 use crate::base::text;
 use crate::base::{fs, id};
 use crate::domain::time::Now;
-use crate::git::{Repo, RepoLocation};
+use crate::git::{Repo, RepoLocation, worktree};
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::uninstall::plan::TRASH;
 use crate::ops::uninstall::{KeptItem, UninstallPlan, refs, slots};
-use crate::ops::{project, trust};
+use crate::ops::{project, trust, world};
 use crate::store::Access;
 use crate::store::StoreError;
 use crate::store::sqlite::{SqliteStore, copy_to};
@@ -170,6 +170,9 @@ fn remove_files(
         remove_empty(root, &[".ai"]);
     }
     remove_empty(&place.common_dir, &["worktrees"]);
+    if let Some(dir) = world::disk_locks_dir() {
+        worktree::remove_idle(&dir);
+    }
     if let Some(dir) = trust::dir() {
         remove_empty(&dir, &[""]);
         remove_empty(dir.parent().unwrap_or(&dir), &[""]);

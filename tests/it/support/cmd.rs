@@ -106,6 +106,7 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\bleft \d+ process(es)? behind", "left [N] behind"),
     (r"\(\d+ KiB\)", "([N] KiB)"),
     (r"\bpython3\.\d+\b", "python3.[N]"),
+    (r"\bnewer git than \d+(\.\d+)*", "newer git than [GIT]"),
 ];
 
 /// Replaces what differs from run to run by the words of [`FILTERS`]: `[PATH]` is the sandbox,
