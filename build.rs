@@ -16,6 +16,14 @@ const LIBRARIES: [(&str, &[&str]); 3] = [
     ("gcc_s", &["libgcc_eh.a", "libgcc.a"]),
 ];
 
+/// Functions that the standard library uses only where it finds them, and that the linker takes out
+/// of an archive only when asked to. Without them each child begins as a copy of all memory
+/// (ADR 0035).
+const SPAWNING: [&str; 2] = [
+    "gnu_get_libc_version",
+    "posix_spawn_file_actions_addchdir_np",
+];
+
 #[expect(
     clippy::disallowed_methods,
     reason = "Cargo hands a build script its input in the environment"
@@ -38,6 +46,9 @@ fn main() {
         // as far as its first line.
         println!("cargo::rustc-link-arg-bin=ai=-L{}", dir.display());
         println!("cargo::rustc-link-arg-bin=ai=-static");
+        for symbol in SPAWNING {
+            println!("cargo::rustc-link-arg-bin=ai=-Wl,-u,{symbol}");
+        }
     }
 }
 
