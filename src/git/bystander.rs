@@ -81,23 +81,25 @@ impl BystanderState {
         })
     }
 
-    /// Compares with the state now. `root` is the main checkout, where there is one; `own` the
-    /// branch of the run.
+    /// Compares with the state now. `root` is the main checkout, where there is one, and `shadow` makes
+    /// what it is looked at through; `own` is the branch of the run.
     pub fn changes(
         &self,
         repo: &Repo,
-        root: Option<(&Path, &ShadowRepo)>,
+        root: Option<&Path>,
+        shadow: impl FnOnce() -> Result<ShadowRepo, GitError>,
         own: &str,
     ) -> Result<BystanderChanges, GitError> {
         let (mut told, mut changed) = (Vec::new(), Vec::new());
         let head = repo.head().ok();
-        if let Some((root, shadow)) = root {
+        if let Some(root) = root.filter(|root| !is_quiet(root, self.since)) {
+            let shadow = shadow()?;
             let tree = match head.as_ref().and_then(Head::commit) {
                 Some(commit) => repo.tree_of(commit)?,
                 None => shadow.format().empty_tree(),
             };
-            let mut files = touched(shadow, root, &tree, self.since)?;
-            let by_commit = self.brought_by_head(repo, shadow, &tree)?;
+            let mut files = touched(&shadow, root, &tree, self.since)?;
+            let by_commit = self.brought_by_head(repo, &shadow, &tree)?;
             files.retain(|file| !by_commit.contains(file));
             changed.clone_from(&files);
             if !files.is_empty() {
@@ -167,6 +169,9 @@ impl BystanderState {
         root: &Path,
         tree: &Oid,
     ) -> Result<Vec<String>, GitError> {
+        if is_quiet(root, self.since) {
+            return Ok(Vec::new());
+        }
         touched(shadow, root, tree, self.since)
     }
 
@@ -229,6 +234,38 @@ fn differing(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, Strin
     changed
         .map(|name| format!(".git/{}", path_bytes(name.as_os_str().as_bytes())))
         .collect()
+}
+
+/// As many entries are looked at before Git, which passes over what it ignores, does it faster.
+const FEW: usize = 4_096;
+
+/// True where nothing at all below `root` changed since then, what Git ignores included. A name that
+/// came or went shows in its directory. False says nothing: then Git has to be asked.
+fn is_quiet(root: &Path, since: (i64, i64)) -> bool {
+    let mut left = FEW;
+    let mut open = vec![root.to_owned()];
+    while let Some(dir) = open.pop() {
+        let is_old = std::fs::symlink_metadata(&dir)
+            .is_ok_and(|meta| (meta.ctime(), meta.ctime_nsec()) < since);
+        let Some(entries) = is_old.then(|| fs::list_dir(&dir).ok()).flatten() else {
+            return false;
+        };
+        for entry in entries {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            if dir == root && entry.file_name().is_some_and(|name| name == ".git") {
+                continue;
+            }
+            match std::fs::symlink_metadata(&entry) {
+                Ok(meta) if meta.is_dir() => open.push(entry),
+                Ok(meta) if (meta.ctime(), meta.ctime_nsec()) < since => {}
+                _ => return false,
+            }
+        }
+    }
+    true
 }
 
 /// Files below `root` whose state changed since then: written, made, renamed, or removed.
@@ -310,13 +347,10 @@ mod tests {
         }
         let before = BystanderState::look(&run.repo, &mark).unwrap();
         act(&run.test.root);
-        let shadow = super::super::testing::shadow(&run.repo, "bystander");
+        let shadow = || Ok(super::super::testing::shadow(&run.repo, "bystander"));
+        let own = "refs/heads/ai/t-1/1";
         let changes = before
-            .changes(
-                &run.repo,
-                Some((&run.test.root, &shadow)),
-                "refs/heads/ai/t-1/1",
-            )
+            .changes(&run.repo, Some(&run.test.root), shadow, own)
             .unwrap();
         let moves = changes.moves.iter().map(ToString::to_string);
         changes
@@ -331,6 +365,62 @@ mod tests {
     fn a_quiet_run_tells_nothing() {
         let run = Run::new();
         assert_eq!(told(&run, |_| run.write("src/lib.rs", "work")), "");
+    }
+
+    #[test]
+    fn git_is_asked_only_where_something_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let at = |path: &str| root.join(path);
+        for path in ["a/b/file", "a/gone", ".git/config"] {
+            super::super::testing::write(&at(path), "x");
+        }
+        let now = || {
+            // A mark whose time is later than that of all that is there.
+            let mark = at(".git/mark");
+            let newest = |path: &str| {
+                let meta = std::fs::symlink_metadata(at(path)).unwrap();
+                (meta.ctime(), meta.ctime_nsec())
+            };
+            loop {
+                fs::write_atomic(&mark, b"x").unwrap();
+                let since = newest(".git/mark");
+                if ["", "a", "a/b", "a/b/file"]
+                    .iter()
+                    .all(|path| newest(path) < since)
+                {
+                    return since;
+                }
+            }
+        };
+        assert!(is_quiet(root, now()));
+        let changes: [(&str, &dyn Fn()); 5] = [
+            ("written", &|| std::fs::write(at("a/b/file"), "y").unwrap()),
+            ("made", &|| std::fs::write(at("a/new"), "y").unwrap()),
+            ("removed", &|| std::fs::remove_file(at("a/gone")).unwrap()),
+            ("renamed", &|| {
+                std::fs::rename(at("a/new"), at("a/b/old")).unwrap()
+            }),
+            ("linked", &|| {
+                fs::symlink(Path::new("b"), &at("a/link")).unwrap()
+            }),
+        ];
+        for (what, change) in changes {
+            let since = now();
+            assert!(is_quiet(root, since), "before it was {what}");
+            change();
+            assert!(!is_quiet(root, since), "{what}");
+        }
+        let since = now();
+        std::fs::write(at(".git/config"), "its own").unwrap();
+        assert!(
+            is_quiet(root, since),
+            "the git directory is looked at elsewhere"
+        );
+        for n in 0..FEW {
+            std::fs::write(at(&format!("a/b/{n}")), "").unwrap();
+        }
+        assert!(!is_quiet(root, now()), "so many are for Git");
     }
 
     #[test]

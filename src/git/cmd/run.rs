@@ -176,7 +176,9 @@ fn collect(
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         // A child that ends early closes its input; that shows in its exit code, not here.
-        scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+        if let Some(mut pipe) = stdin {
+            scope.spawn(move || pipe.write_all(&input));
+        }
         let messages = scope.spawn(move || {
             let mut kept = Vec::new();
             if let Some(mut pipe) = stderr {

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::domain::repo_path::RepoPath;
 use crate::git::cmd::NulFields;
+use crate::git::diff::native;
 use crate::git::error::GitError;
-use crate::git::oid::Oid;
+use crate::git::oid::{ObjectFormat, Oid};
 use crate::git::shadow::ShadowRepo;
 
 /// The change of a path.
@@ -67,6 +68,22 @@ impl ShadowRepo {
         if old == new {
             return Ok(Vec::new());
         }
+        if let Some(found) = self.compared_here(old, new) {
+            return Ok(found);
+        }
+        self.asked_paths(old, new)
+    }
+
+    /// The same without a process, where that can be.
+    fn compared_here(&self, old: &Oid, new: &Oid) -> Option<Vec<ChangedPath>> {
+        let is_readable = self.format() == ObjectFormat::Sha1 && !self.is_partial();
+        is_readable
+            .then(|| native::changed_paths(self.objects_dir(), old, new))
+            .flatten()
+    }
+
+    /// The same as Git lists them.
+    pub(super) fn asked_paths(&self, old: &Oid, new: &Oid) -> Result<Vec<ChangedPath>, GitError> {
         let args = [
             "diff-tree",
             "-r",

@@ -176,12 +176,11 @@ pub(super) fn write_object(repo: &Repository, kind: &str, bytes: &[u8]) -> Resul
     Ok(oid)
 }
 
-/// Flushes a file that the library wrote, and its directory. It may be gone already (packed
+/// Flushes a file that the library wrote, under its final name, which the file systems of Linux then
+/// keep as well: no flush of the directory is needed (ADR 0034). The file may be gone already (packed
 /// meanwhile), which is as good.
 pub(super) fn sync_file(path: &Path) {
-    for part in [Some(path), path.parent()].into_iter().flatten() {
-        if let Ok(file) = std::fs::OpenOptions::new().read(true).open(part) {
-            let _ = file.sync_all();
-        }
+    if let Ok(file) = std::fs::OpenOptions::new().read(true).open(path) {
+        let _ = file.sync_all();
     }
 }

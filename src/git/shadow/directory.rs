@@ -95,6 +95,11 @@ impl ShadowRepo {
         &self.dir
     }
 
+    /// The object store of the main repository.
+    pub(in crate::git) fn objects_dir(&self) -> &Path {
+        &self.objects_dir
+    }
+
     /// The hash function of its repository.
     pub const fn format(&self) -> ObjectFormat {
         self.format

@@ -20,6 +20,15 @@ const OTHER_RULES: &str = "other-rules";
 /// Largest index that is copied or compared.
 const INDEX_CAP: u64 = 1 << 30;
 
+/// What a reset has found after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// The tree stood there and nothing else.
+    Exact,
+    /// Something else was taken away; what could not be still stands there.
+    Cleaned,
+}
+
 impl ShadowRepo {
     /// The index file.
     pub fn index_path(&self) -> PathBuf {
@@ -104,13 +113,17 @@ impl ShadowRepo {
     /// put back, and everything else goes, ignored files and repositories that were made there
     /// included. Only the directories `kept`, relative to the root, stay as they are, as far as Git
     /// ignores them. The caller has saved everything before.
-    pub fn reset(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<(), GitError> {
+    pub fn reset(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<Reset, GitError> {
         let _guard = self.guard()?;
         self.forget()?;
         self.forget_other_rules()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
+        if self.is_untouched(root) {
+            self.remember(tree)?;
+            return Ok(Reset::Exact);
+        }
         if !kept.is_empty() {
             self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-q"])?
                 .run()?;
@@ -129,7 +142,8 @@ impl ShadowRepo {
             fs::make_writable(root)?;
             clean()?;
         }
-        self.remember(tree)
+        self.remember(tree)?;
+        Ok(Reset::Cleaned)
     }
 
     /// The symbolic links of the tree that the index holds, relative to the root.
@@ -163,14 +177,20 @@ impl ShadowRepo {
         Ok(fs::write_atomic(to, &fs::read_capped(from, INDEX_CAP)?)?)
     }
 
+    /// The tree that the index holds, where it is known without a look at it.
+    pub(in crate::git) fn known_tree(&self) -> Result<Option<Oid>, GitError> {
+        let known = fs::read_text_if_there(&self.dir.join("tree"), 128)?;
+        Ok(known.map(|known| Oid::parse(known.trim())).transpose()?)
+    }
+
     /// The tree that the index holds, written to the object store.
     pub(in crate::git) fn index_tree(
         &self,
         root: &Path,
         attributes: &Oid,
     ) -> Result<Oid, GitError> {
-        if let Some(known) = fs::read_text_if_there(&self.dir.join("tree"), 128)? {
-            return Ok(Oid::parse(known.trim())?);
+        if let Some(known) = self.known_tree()? {
+            return Ok(known);
         }
         let mut command = self.in_tree(root, attributes, ["write-tree"])?;
         if self.is_partial() {
@@ -203,6 +223,9 @@ impl ShadowRepo {
 
     /// Notes that this index takes account of the worktree's own one with that digest.
     pub(in crate::git) fn note_own_index(&self, digest: &str) -> Result<(), GitError> {
+        if self.own_index_seen()?.as_deref() == Some(digest) {
+            return Ok(());
+        }
         Ok(fs::write_atomic(
             &self.dir.join(OWN_SEEN),
             digest.as_bytes(),
@@ -263,7 +286,7 @@ impl ShadowRepo {
 
     /// True where the index believes of files that they are missing on purpose, by the word of who
     /// worked there.
-    pub(super) fn has_left_out(&self) -> bool {
+    pub(in crate::git) fn has_left_out(&self) -> bool {
         self.dir.join(LEFT_OUT).exists()
     }
 

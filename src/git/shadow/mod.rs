@@ -21,8 +21,10 @@ mod index;
 mod private;
 mod settings;
 mod submodules;
+mod untouched;
 
 pub use directory::ShadowRepo;
+pub use index::Reset;
 
 #[cfg(test)]
 mod tests;

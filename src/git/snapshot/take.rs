@@ -65,6 +65,9 @@ impl ShadowRepo {
             return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
         }
         let _guard = self.guard()?;
+        if let Some(found) = self.snapshot_of_untouched(look)? {
+            return Ok(found);
+        }
         let recorded = self.record_changes(look)?;
         let tree = self.index_tree(look.root, look.attributes)?;
         let changed = self.changed_paths(look.base, &tree)?;
@@ -83,6 +86,44 @@ impl ShadowRepo {
             filtered: recorded.filtered.kept,
             believed,
         })
+    }
+
+    /// The state of a tree in which nothing was touched since the index was written, and of which the
+    /// directory's own Git knows nothing new either. None where Git has to be asked.
+    fn snapshot_of_untouched(
+        &self,
+        look: &TreeLook<'_>,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
+        let Some(tree) = self.known_tree()? else {
+            return Ok(None);
+        };
+        // What is believed to be missing on purpose is not there to be compared; and under other
+        // rules, other files differ.
+        if self.has_left_out() || self.has_other_rules() {
+            return Ok(None);
+        }
+        let own = match &look.own {
+            None => None,
+            Some(own) => match OwnBytes::read(self, own)? {
+                Some(bytes) if bytes.news == News::None => Some(bytes),
+                _ => return Ok(None),
+            },
+        };
+        if !self.is_untouched(look.root) {
+            return Ok(None);
+        }
+        let changed = self.changed_paths(look.base, &tree)?;
+        if let Some(bytes) = own {
+            bytes.note(self)?;
+        }
+        Ok(Some(Snapshot {
+            tree,
+            changed,
+            reports: Vec::new(),
+            unmerged: Vec::new(),
+            filtered: Vec::new(),
+            believed: 0,
+        }))
     }
 
     /// Lists and records; looks again where a file vanished or grew in between, since the agent may

@@ -330,11 +330,18 @@ fn unsaved_tips(repo: &Repo, info: &SlotInfo, base: Option<&Oid>) -> Result<Vec<
     let Some(admin) = &info.admin else {
         return Ok(Vec::new());
     };
-    let head = repo.head_of(admin)?.commit().cloned();
+    let head = repo.head_of(admin)?;
+    // A branch on which HEAD stands holds its commit, and no other has to be looked for.
+    let held_by_its_branch = match &head {
+        Head::Branch { name, commit } if name.starts_with("refs/heads/") => Some(commit.clone()),
+        _ => None,
+    };
+    let head = head.commit().cloned();
     let logged = admin::last_logged(admin).filter(|oid| repo.resolve_commit(oid.as_str()).is_ok());
     let mut tips: Vec<Oid> = Vec::new();
     for tip in head.into_iter().chain(logged) {
         let covered = match base {
+            _ if held_by_its_branch.as_ref() == Some(&tip) => true,
             Some(base) => repo.is_ancestor(&tip, base)?,
             None => false,
         };

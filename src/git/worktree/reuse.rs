@@ -8,7 +8,7 @@
 use crate::base::fs;
 use crate::git::oid::Oid;
 use crate::git::repo::Head;
-use crate::git::shadow::ShadowRepo;
+use crate::git::shadow::{Reset, ShadowRepo};
 use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook, TreeReport};
 use crate::git::worktree::pool::first_of;
 use crate::git::worktree::rescue::ClearedSlot;
@@ -69,7 +69,25 @@ impl WorktreePool<'_> {
     ) -> Result<(), WorktreeError> {
         cleared.shadow.renew(self.repo, &slot.path)?;
         fresh.shadow.take_index(&cleared.shadow)?;
-        fresh.shadow.reset(&slot.path, tree, fresh.kept)?;
+        if fresh.shadow.reset(&slot.path, tree, fresh.kept)? == Reset::Cleaned {
+            self.see_clean(fresh, slot, tree)?;
+        }
+        Ok(admin::rebuild(
+            self.repo,
+            &slot.path,
+            &slot.admin,
+            fresh.branch,
+            fresh.shadow,
+        )?)
+    }
+
+    /// Sees that nothing is left in a slot that had to be cleaned.
+    fn see_clean(
+        &self,
+        fresh: &FreshSlot<'_>,
+        slot: &Slot,
+        tree: &Oid,
+    ) -> Result<(), WorktreeError> {
         let look = fresh.shadow.snapshot(&TreeLook {
             root: &slot.path,
             base: tree,
@@ -91,13 +109,7 @@ impl WorktreePool<'_> {
                 what: first_of(&look.changed, &left),
             });
         }
-        Ok(admin::rebuild(
-            self.repo,
-            &slot.path,
-            &slot.admin,
-            fresh.branch,
-            fresh.shadow,
-        )?)
+        Ok(())
     }
 
     /// Looks again: between the rescue and now somebody may have worked on.

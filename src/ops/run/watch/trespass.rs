@@ -77,10 +77,8 @@ pub(crate) fn look(
     // In the checkout itself everything is the agent's to change; its settings, hooks and branches
     // are not.
     let root = root.filter(|_| !live.started.run.is_in_place());
-    let shadow = root
-        .map(|_| ShadowRepo::create(live.repo, &live.world.shadow_dir("main")))
-        .transpose();
-    let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
+    let shadow = || ShadowRepo::create(live.repo, &live.world.shadow_dir("main"));
+    let seen = before.changes(live.repo, root, shadow, &own);
     let (mut told, files, moves) = match seen {
         Ok(changes) => (changes.told, changes.files, changes.moves),
         Err(error) => (
