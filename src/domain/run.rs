@@ -239,6 +239,16 @@ impl RunStep {
             RunStep::Judged => "judged",
         }
     }
+
+    /// True where the record of the step has to last through a power cut before the step is begun.
+    /// Of the others, the one before says as much to whoever finds the run dead: until the agent
+    /// works nobody has done any work, and what it did is looked for from then on.
+    pub fn lasts_at_once(self) -> bool {
+        match self {
+            RunStep::Worktree | RunStep::Snapshot | RunStep::Evidence => false,
+            RunStep::Claimed | RunStep::Agent | RunStep::Checks | RunStep::Judged => true,
+        }
+    }
 }
 
 /// The end of a run.

@@ -123,6 +123,12 @@ rules! {
     an_exclusive_lock_keeps_a_shared_out: LockMode::Exclusive.excludes(LockMode::Shared) => true;
     the_agent_comes_before_its_snapshot: RunStep::Agent < RunStep::Snapshot => true;
     the_verdict_is_the_last_step: RunStep::Judged > RunStep::Evidence => true;
+    an_agent_works_only_when_its_step_lasts: RunStep::Agent.lasts_at_once() => true;
+    a_commit_is_checked_only_when_its_step_lasts: RunStep::Checks.lasts_at_once() => true;
+    a_verdict_lasts: RunStep::Judged.lasts_at_once() => true;
+    the_worktree_comes_before_any_work: RunStep::Worktree.lasts_at_once() => false;
+    a_snapshot_takes_what_the_agent_left: RunStep::Snapshot.lasts_at_once() => false;
+    evidence_is_of_a_commit_that_stands: RunStep::Evidence.lasts_at_once() => false;
 }
 
 fn of_the_model(event: AgentEvent) -> bool {

@@ -20,7 +20,7 @@ use crate::ops::error::{OpError, Refused};
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Lasting, Store, StoreError, Tx};
 
 /// The surroundings of one operation.
 #[derive(Clone)]
@@ -114,11 +114,25 @@ pub fn commit<T>(
     cx: &Cx,
     work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
 ) -> Result<T, OpError> {
+    commit_as(store, cx, Lasting::AtOnce, work)
+}
+
+/// The same with a word on when it has to last through a power cut. What a refusal records always
+/// lasts at once.
+pub fn commit_as<T>(
+    store: &mut dyn Store,
+    cx: &Cx,
+    lasting: Lasting,
+    work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
+) -> Result<T, OpError> {
+    // Nearly every write asks the policy. It is read before the store is held, so that nobody waits
+    // for that.
+    cx.policy.state();
     let in_turn = |tx: &mut dyn Tx| {
         let cx = cx.at(tx.now()?);
         work(tx, &cx)
     };
-    match store.write(in_turn) {
+    match store.write_as(lasting, in_turn) {
         Err(OpError::Refused(refused)) if !refused.record.is_empty() => {
             let Refused { why, record } = *refused;
             store.write(|tx| {

@@ -25,4 +25,4 @@ pub use filter::{EventFilter, StoredEvent, TaskFilter, TaskLine, TaskSort};
 pub use now::local_now;
 pub use place::{Access, StorePlace};
 pub use replayed::ReplayedTables;
-pub use tx::{Flow, RowTable, Store, Transaction, Tx};
+pub use tx::{Flow, Lasting, RowTable, Store, Transaction, Tx};

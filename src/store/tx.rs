@@ -81,6 +81,15 @@ pub trait Tx: Tables<Error = StoreError> {
         filter: &TaskFilter,
         each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError>;
+    /// The same tasks by id and as stored JSON, for who shows nothing else of them: the columns of a
+    /// line cost as much as the reading of a row.
+    fn list_json(
+        &mut self,
+        filter: &TaskFilter,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.list(filter, &mut |line| each(line.id, line.json))
+    }
     /// Number of tasks in each state; states without tasks may be missing.
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError>;
 
@@ -145,8 +154,20 @@ pub trait Tx: Tables<Error = StoreError> {
 pub trait Transaction {
     /// Returns the transaction that operations work on.
     fn tx(&mut self) -> &mut dyn Tx;
-    /// Stores what was written, durably.
+    /// Stores what was written, as lastingly as was said when it began.
     fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// The moment from which a commit lasts through a power cut. What it stores is whole, seen by
+/// everybody, and outlives this process at once in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// When the commit returns: whatever somebody is told.
+    AtOnce,
+    /// With the next one that lasts at once, which brings all before it along. For a note to whoever
+    /// finds this process dead: where the power goes, the process goes with it, and the note before
+    /// this one says enough.
+    WithTheNext,
 }
 
 /// An open store, whichever backend keeps it. One transaction at a time; whoever wants to work
@@ -157,7 +178,7 @@ pub trait Transaction {
 /// every `dyn Store` has.
 pub trait Store: Send {
     /// Begins a transaction that writes. It waits for its turn.
-    fn begin_write(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError>;
+    fn begin_write(&mut self, lasting: Lasting) -> Result<Box<dyn Transaction + '_>, StoreError>;
     /// Begins a transaction that sees one consistent state; it is never committed.
     fn begin_read(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError>;
     /// True where the newest writes may be missing from what is read.
@@ -172,7 +193,16 @@ impl dyn Store + '_ {
         &mut self,
         work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut transaction = self.begin_write()?;
+        self.write_as(Lasting::AtOnce, work)
+    }
+
+    /// The same with a word on when it has to last through a power cut.
+    pub fn write_as<T, E: From<StoreError>>(
+        &mut self,
+        lasting: Lasting,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut transaction = self.begin_write(lasting)?;
         let done = work(transaction.tx())?;
         transaction.commit()?;
         Ok(done)

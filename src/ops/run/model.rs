@@ -27,7 +27,7 @@ use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 use crate::git::diff::{ChangedPath, DiffStats};
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
-use crate::ops::cx::{Cx, commit};
+use crate::ops::cx::{Cx, commit_as};
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::lease;
 use crate::ops::refusal::Refusal;
@@ -36,7 +36,7 @@ use crate::ops::world::World;
 use crate::policy::PolicyState;
 use crate::process::cgroup::Cgroup;
 use crate::process::supervise::{CancelToken, StopReason};
-use crate::store::Store;
+use crate::store::{Lasting, Store};
 
 /// The surroundings that all runs of one `ai run` share.
 pub(crate) struct CommandCx<'a> {
@@ -480,7 +480,12 @@ impl RunCx<'_> {
                 .and_then(|sealed| sealed.commit.as_ref())
                 .map(ToString::to_string),
         };
-        commit(store, &cx, |tx, cx| {
+        let lasting = if step.lasts_at_once() {
+            Lasting::AtOnce
+        } else {
+            Lasting::WithTheNext
+        };
+        commit_as(store, &cx, lasting, |tx, cx| {
             lease::fenced(tx, cx, &self.started.token, step.name())?;
             cx.record(tx, &event)
         })

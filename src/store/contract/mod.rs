@@ -22,7 +22,7 @@ use crate::domain::task::{BlockReason, Hold, Proof, Task, TaskState};
 use crate::domain::time::{LeaseInstant, Now};
 use crate::store::memory::MemoryTables;
 use crate::store::testing::*;
-use crate::store::{EventFilter, Flow, Store, StoreError, TaskFilter, TaskSort, Tx};
+use crate::store::{EventFilter, Flow, Lasting, Store, StoreError, TaskFilter, TaskSort, Tx};
 
 /// An open store of some backend.
 pub(crate) type Open = Box<dyn Store>;
@@ -43,7 +43,7 @@ macro_rules! contract_tests {
             lists_filter_sort_and_limit, a_list_stops_when_told, finishing_unblocks_in_the_same_transaction,
             edges_are_listed_and_removed, a_lease_moves_and_goes_with_its_locks, lock_candidates_never_miss,
             leases_lapse_by_their_own_clock, runs_are_active_until_they_end, evidence_and_decisions_keep_their_order,
-            events_are_numbered_chained_and_filtered, a_failed_closure_leaves_nothing, writers_do_not_interleave,
+            events_are_numbered_chained_and_filtered, a_failed_closure_leaves_nothing, what_lasts_later_is_whole_and_seen_at_once, writers_do_not_interleave,
             readers_see_whole_transactions, the_tally_is_a_count, meta_is_kept, a_log_is_imported_as_it_was,
             only_a_creation_can_be_forgotten, the_clock_is_read_when_asked, rows_are_added_once, rows_that_make_no_sense_are_refused,
             ended_runs_are_summed, a_pause_ends_by_a_good_run_that_began_later, streams_of_events_stop_when_told,

@@ -49,6 +49,25 @@ pub(crate) fn a_failed_closure_leaves_nothing<B: Backend>() {
     );
 }
 
+pub(crate) fn what_lasts_later_is_whole_and_seen_at_once<B: Backend>() {
+    let (backend, mut store) = filled::<B>(&[created(task("a"), &[])]);
+    let later = |store: &mut Open, events: &[Event], error: Option<StoreError>| {
+        store.write_as(Lasting::WithTheNext, |tx| {
+            record(tx, events)?;
+            error.map_or(Ok(()), Err)
+        })
+    };
+    let failed = later(&mut store, &[done("a")], Some(StoreError::Full));
+    assert!(matches!(failed, Err(StoreError::Full)));
+    assert_eq!(get(&mut store, "a").state, TaskState::Queued);
+    later(&mut store, &[done("a")], None).unwrap();
+    drop(store);
+    assert!(matches!(
+        get(&mut backend.open(), "a").state,
+        TaskState::Done { .. }
+    ));
+}
+
 pub(crate) fn writers_do_not_interleave<B: Backend>() {
     let (backend, mut store) = filled::<B>(&[]);
     store.write(|tx| tx.set_meta("n", "0")).unwrap();

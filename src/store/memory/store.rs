@@ -11,7 +11,7 @@ use crate::domain::history::RunUse;
 use crate::domain::ids::TaskId;
 use crate::store::memory::MemoryTables;
 use crate::store::memory::rows::{LogRecord, MemoryRows};
-use crate::store::{Store, StoreError, Transaction, Tx};
+use crate::store::{Lasting, Store, StoreError, Transaction, Tx};
 
 /// A place that holds one store. Clones are the same place.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub(crate) struct MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn begin_write(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+    fn begin_write(&mut self, _lasting: Lasting) -> Result<Box<dyn Transaction + '_>, StoreError> {
         let turn = locked(&self.place.0.turn);
         Ok(Box::new(MemoryTransaction {
             place: &self.place,

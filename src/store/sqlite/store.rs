@@ -10,7 +10,7 @@ use crate::store::sqlite::connect::{
 use crate::store::sqlite::files::{self, Identity};
 use crate::store::sqlite::migrate::{self, Migration, SchemaVersion};
 use crate::store::sqlite::tx::SqliteTx;
-use crate::store::{Access, Store, StoreError, Transaction, Tx};
+use crate::store::{Access, Lasting, Store, StoreError, Transaction, Tx};
 
 /// An open store.
 pub struct SqliteStore {
@@ -18,6 +18,8 @@ pub struct SqliteStore {
     path: PathBuf,
     identity: Identity,
     stale: bool,
+    /// How lastingly the connection commits now.
+    lasting: Lasting,
 }
 
 impl SqliteStore {
@@ -67,6 +69,8 @@ impl SqliteStore {
             path: path.to_owned(),
             identity,
             stale,
+            // What SQLite does unless it is told otherwise.
+            lasting: Lasting::AtOnce,
         };
         match migrate::check(&store.conn, path, known)? {
             migrate::Found::Current => {}
@@ -111,6 +115,23 @@ impl SqliteStore {
         &self.conn
     }
 
+    /// Says how lastingly the transactions from now on commit. In WAL mode, `NORMAL` is whole commits
+    /// that are flushed with the next `FULL` one, or with a checkpoint.
+    fn set_lasting(&mut self, lasting: Lasting) -> Result<(), StoreError> {
+        if self.lasting == lasting {
+            return Ok(());
+        }
+        let word = match lasting {
+            Lasting::AtOnce => "FULL",
+            Lasting::WithTheNext => "NORMAL",
+        };
+        self.conn
+            .pragma_update(None, "synchronous", word)
+            .map_err(|error| failed(&self.path, error))?;
+        self.lasting = lasting;
+        Ok(())
+    }
+
     /// Refuses a file that is not the one that was opened: what is written there is seen by nobody.
     fn refuse_replaced(&self) -> Result<(), StoreError> {
         match files::identity(&self.path) {
@@ -125,7 +146,8 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn begin_write(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+    fn begin_write(&mut self, lasting: Lasting) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        self.set_lasting(lasting)?;
         let begun = Begun::new(self, TransactionBehavior::Immediate)?;
         // Looked at under the write lock, which whoever replaces the file holds as well.
         self.refuse_replaced()?;
