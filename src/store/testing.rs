@@ -175,10 +175,18 @@ pub(crate) fn record(tx: &mut dyn Tx, events: &[Event]) -> Result<(), StoreError
 
 pub(crate) fn listed(tx: &mut dyn Tx, filter: &TaskFilter) -> Result<Vec<String>, StoreError> {
     let mut ids = Vec::new();
+    let mut whole = Vec::new();
     tx.list(filter, &mut |line| {
         ids.push(line.id.trim_start_matches("t-").to_owned());
+        whole.push((line.id.to_owned(), line.json.to_owned()));
         Ok(Flow::More)
     })?;
+    let mut short = Vec::new();
+    tx.list_json(filter, &mut |id, json| {
+        short.push((id.to_owned(), json.to_owned()));
+        Ok(Flow::More)
+    })?;
+    assert_eq!(short, whole, "the same tasks by fewer columns");
     Ok(ids)
 }
 

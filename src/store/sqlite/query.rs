@@ -1,7 +1,7 @@
 //! What operations ask of a transaction: indexed look-ups and streams.
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{OptionalExtension, Params, Statement, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use crate::domain::actor::Actor;
@@ -93,7 +93,7 @@ impl Tx for SqliteTx<'_> {
         filter: &TaskFilter,
         each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
-        let (sql, params) = list_query(filter);
+        let (sql, params) = list_query(filter, "id, status, priority, title, data");
         let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
         let mut rows = statement
             .query(params_from_iter(params))
@@ -117,6 +117,16 @@ impl Tx for SqliteTx<'_> {
             }
         }
         Ok(())
+    }
+
+    fn list_json(
+        &mut self,
+        filter: &TaskFilter,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (sql, params) = list_query(filter, "id, data");
+        let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
+        self.each_pair(&mut statement, params_from_iter(params), each)
     }
 
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
@@ -301,7 +311,16 @@ impl SqliteTx<'_> {
         each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
         let mut statement = self.conn.prepare_cached(sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement.query([]).map_err(|e| self.failed(e))?;
+        self.each_pair(&mut statement, [], each)
+    }
+
+    fn each_pair(
+        &self,
+        statement: &mut Statement<'_>,
+        params: impl Params,
+        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
         while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
             let text = |n: usize| {
                 row.get_ref(n)
@@ -377,7 +396,7 @@ impl SqliteTx<'_> {
     }
 }
 
-fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
+fn list_query(filter: &TaskFilter, columns: &str) -> (String, Vec<Value>) {
     let mut wheres: Vec<String> = Vec::new();
     let mut params: Vec<Value> = Vec::new();
     let mut any_of = |column: &str, values: &[String], params: &mut Vec<Value>| {
@@ -415,17 +434,16 @@ fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
         TaskSort::Priority => "priority, ord",
         TaskSort::Updated => "data ->> 'updated_ms' DESC, ord",
     };
-    let limit = filter
-        .limit
-        .and_then(|n| i64::try_from(n).ok())
-        .unwrap_or(UNLIMITED);
+    // No count of rows where nobody asked for one.
+    let limit = match filter.limit {
+        Some(n) => format!("LIMIT {}", i64::try_from(n).unwrap_or(UNLIMITED)),
+        None => String::new(),
+    };
     let by = match (filter.ready_at, filter.sort) {
         (Some(_), TaskSort::Priority) => "INDEXED BY task_ready",
         _ => "",
     };
-    let columns = "id, status, priority, title, data";
-    let sql =
-        format!("SELECT {columns} FROM task {by} WHERE {wheres} ORDER BY {order} LIMIT {limit}");
+    let sql = format!("SELECT {columns} FROM task {by} WHERE {wheres} ORDER BY {order} {limit}");
     (sql, params)
 }
 
@@ -477,7 +495,7 @@ mod tests {
             sort: TaskSort::Priority,
             ..TaskFilter::default()
         };
-        for sql in [READY.to_owned(), list_query(&listed).0] {
+        for sql in [READY.to_owned(), list_query(&listed, "id, data").0] {
             let mut plan = store
                 .connection()
                 .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))

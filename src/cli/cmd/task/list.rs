@@ -97,6 +97,13 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
             .map(|typed| cx::resolve(tx, &typed))
             .transpose()?
             .map(|id| id.0);
+        if context.ui.json() {
+            tx.list_json(&filter, &mut |_, json| {
+                seen = true;
+                Ok(show_json(json, context))
+            })?;
+            return Ok(());
+        }
         let lapsed: HashSet<String> = tx
             .lapsed(&now)?
             .into_iter()
@@ -116,29 +123,34 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
+/// Shows a task as it is stored.
+fn show_json(json: &str, context: &mut Context) -> Flow {
+    go_on(context.ui.line(json))
+}
+
 fn show_line(line: &TaskLine<'_>, lapsed: &HashSet<String>, context: &mut Context) -> Flow {
-    let more = if context.ui.json() {
-        context.ui.line(line.json)
+    let mark = if lapsed.contains(line.id) {
+        " (lapsed)"
     } else {
-        let mark = if lapsed.contains(line.id) {
-            " (lapsed)"
-        } else {
-            ""
-        };
-        let status = if line.json.contains("\"kind\":\"overridden\"") && line.status == "done" {
-            "done (overridden)"
-        } else {
-            line.status
-        };
-        context.ui.line(&format!(
-            "{}  {:<8} P{}  {}{mark}",
-            line.id,
-            status,
-            line.priority,
-            one_line(line.title)
-        ))
+        ""
     };
-    if more { Flow::More } else { Flow::Stop }
+    let status = if line.json.contains("\"kind\":\"overridden\"") && line.status == "done" {
+        "done (overridden)"
+    } else {
+        line.status
+    };
+    go_on(context.ui.line(&format!(
+        "{}  {:<8} P{}  {}{mark}",
+        line.id,
+        status,
+        line.priority,
+        one_line(line.title)
+    )))
+}
+
+/// Goes on as long as somebody reads.
+fn go_on(is_read: bool) -> Flow {
+    if is_read { Flow::More } else { Flow::Stop }
 }
 
 fn show_task(task: &Task, context: &mut Context) -> bool {
@@ -169,14 +181,24 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     let nothing_lapsed = HashSet::new();
     let mut seen = 0;
+    let is_json = context.ui.json();
     store.read(|tx| {
-        tx.list(&filter, &mut |line| {
+        let mut count = |show: &mut dyn FnMut() -> Flow| {
             seen += 1;
             Ok(match wanted {
                 Some(wanted) if seen > wanted => Flow::Stop,
-                _ => show_line(&line, &nothing_lapsed, context),
+                _ => show(),
             })
-        })
+        };
+        if is_json {
+            tx.list_json(&filter, &mut |_, json| {
+                count(&mut || show_json(json, context))
+            })
+        } else {
+            tx.list(&filter, &mut |line| {
+                count(&mut || show_line(&line, &nothing_lapsed, context))
+            })
+        }
     })?;
     if seen == 0 {
         context
