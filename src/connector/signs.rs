@@ -2,6 +2,7 @@
 //! a CLI printed.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 
 use regex::Regex;
 
@@ -15,20 +16,48 @@ const TAIL_LINES: usize = 40;
 /// Compiled patterns and exit codes of one manifest.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FailureSigns {
-    quota: Vec<Regex>,
-    auth: Vec<Regex>,
-    refusal: Vec<Regex>,
-    answered: Vec<Regex>,
+    quota: Vec<SignPattern>,
+    auth: Vec<SignPattern>,
+    refusal: Vec<SignPattern>,
+    answered: Vec<SignPattern>,
     quota_codes: Vec<i32>,
     auth_codes: Vec<i32>,
     /// True if the patterns count although the exit code is 0.
     pub(super) even_on_exit_zero: bool,
 }
 
+/// A pattern that is compiled when a text is first held against it: a program that prints nothing has
+/// none to be searched.
+#[derive(Debug, Clone)]
+struct SignPattern {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl SignPattern {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// Those of a validated manifest all compile.
+    fn regex(&self) -> Option<&Regex> {
+        let compiled = self.compiled.get_or_init(|| compile(&self.text).ok());
+        compiled.as_ref()
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
 impl FailureSigns {
-    /// Compiles the patterns; those of a validated manifest all compile.
+    /// Takes the patterns of a manifest.
     pub(super) fn new(manifest: &Manifest) -> Self {
-        let all = |patterns: &[String]| patterns.iter().filter_map(|p| compile(p).ok()).collect();
+        let all =
+            |patterns: &[String]| patterns.iter().map(|text| SignPattern::new(text)).collect();
         Self {
             quota: all(&manifest.patterns.quota),
             auth: all(&manifest.patterns.auth),
@@ -66,7 +95,7 @@ impl FailureSigns {
 
     /// Returns true for a line that tells that the model has answered.
     pub(super) fn tells_an_answer(&self, line: &str) -> bool {
-        self.answered.iter().any(|regex| regex.is_match(line))
+        self.answered.iter().any(|sign| sign.is_match(line))
     }
 
     /// Returns true if the CLI has a line for that at all.
@@ -76,7 +105,8 @@ impl FailureSigns {
 
     /// A sign in one text.
     pub(super) fn in_text(&self, text: &str) -> Option<StreamOutcome> {
-        if let Some(found) = self.quota.iter().find_map(|regex| regex.captures(text)) {
+        let mut quota = self.quota.iter().filter_map(SignPattern::regex);
+        if let Some(found) = quota.find_map(|regex| regex.captures(text)) {
             let seconds = found
                 .name("seconds")
                 .and_then(|m| m.as_str().parse::<u64>().ok());
@@ -85,12 +115,12 @@ impl FailureSigns {
                 after_ms: seconds.and_then(|s| s.checked_mul(1000)),
             });
         }
-        if self.auth.iter().any(|regex| regex.is_match(text)) {
+        if self.auth.iter().any(|sign| sign.is_match(text)) {
             return Some(StreamOutcome::Auth {
                 message: clip::text(text, clip::SUMMARY),
             });
         }
-        let refused = self.refusal.iter().any(|regex| regex.is_match(text));
+        let refused = self.refusal.iter().any(|sign| sign.is_match(text));
         refused.then(|| StreamOutcome::Refused {
             denials: vec![denial(text)],
         })

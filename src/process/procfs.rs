@@ -36,7 +36,11 @@ pub(in crate::process) struct ProcessStat {
     pub cpu_ticks: u64,
     state: u8,
     threads: u32,
+    is_kernel: bool,
 }
+
+/// The flag by which the kernel marks its own threads (`PF_KTHREAD`).
+const KERNEL_THREAD: u32 = 0x0020_0000;
 
 impl ProcessStat {
     /// False for a process that has ended and only waits to be reaped. A process whose first thread
@@ -57,14 +61,32 @@ pub(in crate::process) fn stat(pid: i32) -> Option<ProcessStat> {
     parse(&String::from_utf8_lossy(&bytes))
 }
 
-/// Every process that can be seen now.
+/// Every process that can be seen now. Threads of the kernel, half of all on a machine at rest, run
+/// no program and hold nothing.
 pub(in crate::process) fn table() -> Result<Vec<ProcessStat>, FsError> {
     let entries = list_dir(Path::new("/proc"))?;
     Ok(entries
         .iter()
         .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
         .filter_map(stat)
+        .filter(|stat| !stat.is_kernel)
         .collect())
+}
+
+/// The children of this process, ended ones that nobody has waited for included; none where the kernel
+/// does not list them.
+pub(in crate::process) fn children() -> Option<Vec<i32>> {
+    let mut found = Vec::new();
+    for thread in list_dir(Path::new("/proc/self/task")).ok()? {
+        let listed = read_capped(&thread.join("children"), ENVIRON_CAP).ok()?;
+        let listed = String::from_utf8_lossy(&listed);
+        found.extend(
+            listed
+                .split_ascii_whitespace()
+                .filter_map(|pid| pid.parse::<i32>().ok()),
+        );
+    }
+    Some(found)
 }
 
 /// Everything below `roots` in `table`, the roots themselves not included.
@@ -174,6 +196,7 @@ fn parse(line: &str) -> Option<ProcessStat> {
         session: number(3)?,
         terminal: number(4)?,
         threads: fields.get(17)?.parse().ok()?,
+        is_kernel: fields.get(6)?.parse::<u32>().ok()? & KERNEL_THREAD != 0,
         start_ticks: fields.get(19)?.parse().ok()?,
         cpu_ticks: fields
             .get(11..15)?
@@ -204,6 +227,16 @@ mod tests {
             (stat.start_ticks, stat.threads, stat.cpu_ticks),
             (123_456, 3, 433)
         );
+    }
+
+    #[test]
+    fn threads_of_the_kernel_are_known_and_left_out() {
+        let kernel = "10 (kworker/0:0H) I 2 0 0 0 -1 69238880 0 0 0 0 0 0 0 0 0 -20 1 0 23 0 0";
+        assert!(parse(kernel).unwrap().is_kernel);
+        let own = stat(std::process::id().try_into().unwrap()).unwrap();
+        assert!(!own.is_kernel);
+        let pids: Vec<i32> = table().unwrap().iter().map(|stat| stat.pid).collect();
+        assert!(pids.contains(&own.pid));
     }
 
     #[test]

@@ -12,6 +12,9 @@ use std::path::{Component, Path};
 use crate::base::fs::error::{FsError, at};
 use crate::base::hash;
 
+/// The room that is made for a file before its first byte is read.
+const PAGE: u64 = 4_096;
+
 /// Reads a whole file of at most `cap` bytes; a larger one is an error, so that no input is read
 /// without bound. A pipe is an error too: one that was laid in the place of a file would keep the
 /// reader waiting for ever.
@@ -59,7 +62,10 @@ pub fn open_named(path: &Path) -> Result<fs::File, FsError> {
 }
 
 fn read_open(file: fs::File, path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
-    let mut bytes = Vec::new();
+    // The kernel tells no length of its own files, which are a page at most: without room for that
+    // they would be read in six pieces.
+    let room = usize::try_from(cap.saturating_add(1).min(PAGE)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(room);
     at("read", path, file.take(cap + 1).read_to_end(&mut bytes))?;
     if bytes.len() as u64 > cap {
         let source = io::Error::other(format!("larger than {cap} bytes"));

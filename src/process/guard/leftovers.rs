@@ -119,13 +119,13 @@ pub fn processes_within(dirs: &[PathBuf]) -> Result<Vec<ProcessWithin>, FsError>
         .collect();
     ours_below.extend(ours);
     let found = unkept(&table).filter(|stat| stat.terminal == 0 && !ours_below.contains(&stat.pid));
-    let unmarked = found.filter(|stat| procfs::variable(stat.pid, AI_RUN).is_none());
-    let within = unmarked.filter_map(|stat| {
-        Some(ProcessWithin {
-            pid: stat.pid,
-            name: procfs::name(stat.pid),
-            holds: held_below(stat.pid, dirs)?,
-        })
+    let holding = found.filter_map(|stat| Some((stat.pid, held_below(stat.pid, dirs)?)));
+    // Of the few that hold something, not of every process, the environment has to be read.
+    let unmarked = holding.filter(|(pid, _)| procfs::variable(*pid, AI_RUN).is_none());
+    let within = unmarked.map(|(pid, holds)| ProcessWithin {
+        pid,
+        name: procfs::name(pid),
+        holds,
     });
     Ok(within.collect())
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 use tokio::process::Child;
 
 use crate::process::identity::own_pid;
-use crate::process::procfs::{ProcessStat, descendants, table};
+use crate::process::procfs::{ProcessStat, children, descendants, table};
 use crate::process::signal::{GroupKill, ProcessSweep, STEP, SweepPressure};
 
 /// The keepers that this process has started and not yet waited for. Held over a start, so that no
@@ -68,6 +68,11 @@ pub(in crate::process) async fn end_orphans(since: u64, grace: Duration) -> (usi
 /// Reaps what `ai` has adopted and what has ended: the survivors of a keeper, or a daemon that
 /// `git` has started.
 pub(in crate::process) fn reap_orphans() {
+    // Nearly always there is none, and the table of all processes need not be read.
+    let is_known = |pid: &i32| keepers().contains(pid);
+    if children().is_some_and(|children| children.iter().all(is_known)) {
+        return;
+    }
     look(0);
 }
 
