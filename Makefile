@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test quick coverage lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo e2e e2e-one overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo e2e e2e-one projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,13 +26,19 @@ build: ## Build the release binary, target/release/ai
 	$(CARGO) build --locked --release
 
 # Most tests wait half of their time, for a disk, a grace period or another process.
-test: export NEXTEST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
-test: setup ## Run every test
+test test-heavy: export NEXTEST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
+test: setup ## Run the tests, but for those of `test-heavy`
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --locked $(FEATURES)
 	$(CARGO) test --locked $(FEATURES) --doc
 else
 	$(CARGO) test --locked $(FEATURES)
+endif
+
+# Without nextest `cargo test` has run them already.
+test-heavy: setup ## Run the tests that load the machine or build with the tools of other languages
+ifeq ($(NEXTEST),yes)
+	$(CARGO) nextest run --locked $(FEATURES) --ignore-default-filter -E 'not default()'
 endif
 
 quick: tidy ## After one edit: house rules, then types, or with TEST=WORD the unit tests whose names contain it
@@ -102,6 +108,10 @@ e2e-one: ## The same with one CLI, as CI does it; says so and skips where npm do
 	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py --skip-without-index --cli claude --plan ok --plan 401 --plan 429 --plan late-malformed
 
+projects: ## Ten projects of other people, from `ai init` to judged work; fetches them (PROJECTS_FLAGS="--only semver")
+	$(CARGO) $(FAKES)
+	python3 tests/e2e/projects.py $(PROJECTS_FLAGS)
+
 overhead: ## What `ai run` costs over a bare CLI, by the release binary
 	$(CARGO) build --locked --release
 	python3 tests/e2e/overhead.py
@@ -117,4 +127,4 @@ endif
 
 ci: export CARGO_INCREMENTAL := 0
 ci: export NEXTEST_PROFILE := ci
-ci: fmt-check tidy lint features doc test deny ## All of it, as CI runs it
+ci: fmt-check tidy lint features doc test test-heavy deny ## All of it, as CI runs it

@@ -121,7 +121,7 @@ def test(environment, expression):
     if expression and not has_nextest:
         sys.exit("coverage: --filter wants cargo-nextest")
     if has_nextest:
-        line = ["cargo", "nextest", "run", *FEATURES, *TESTS, "--no-fail-fast", "--no-tests=pass"]
+        line = ["cargo", "nextest", "run", *FEATURES, *TESTS, "--no-fail-fast", "--no-tests=pass", "--ignore-default-filter"]
         line += ["-E", expression] if expression else []
     else:
         line = ["cargo", "test", *FEATURES, *TESTS, "--no-fail-fast"]
