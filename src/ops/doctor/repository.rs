@@ -147,8 +147,6 @@ fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
     )
 }
 
-/// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for
-/// every `git` that it starts.
 /// Hooks that Git runs by default; an example that came with Git is none.
 const HOOKS_DIR: &str = "hooks";
 
@@ -169,6 +167,8 @@ fn left_out_of_accept(repo: &Repo) -> Option<Finding> {
     Some(Finding::ok("accept", format!("`ai accept`: {text}")))
 }
 
+/// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for
+/// every `git` that it starts.
 fn hooks_path(repo: &Repo) -> Option<PathBuf> {
     ["--local", "--global", "--system"]
         .into_iter()
