@@ -73,7 +73,7 @@ pub fn accept(
     let id = store.read(|tx| cx::resolve(tx, typed))?;
     testimony::require(world, store, &id, overridden)?;
     let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
-    refuse_in_use(store)?;
+    landing::refuse_in_use(store)?;
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;
     if let Some(started) = &run.accepting
@@ -116,26 +116,6 @@ pub fn accept(
 
 /// The command for this.
 const ACCEPT: &str = "ai accept";
-
-/// A run that works in the checkout itself puts back what it found there; nothing may land beneath
-/// it.
-fn refuse_in_use(store: &mut dyn Store) -> Result<(), OpError> {
-    match store
-        .read(|tx| tx.active_runs())?
-        .into_iter()
-        .find(Run::is_in_place)
-    {
-        None => Ok(()),
-        Some(run) => {
-            let why = format!(
-                "run {} works in the checkout itself (isolation: none)",
-                run.id
-            );
-            let hint = "wait until it has ended; `ai recover` ends one that was cut off".into();
-            Err(Refusal::TryLater { why, hint }.into())
-        }
-    }
-}
 
 /// True where a started accept has moved its branch already.
 fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> {
@@ -250,7 +230,7 @@ impl Case<'_> {
         let accepting = self.accepting(&landing);
         let tree = Oid::parse(&accepting.tree).kept("the tree that is to land")?;
         let commit_id = Oid::parse(&accepting.commit).kept("the commit that is to land")?;
-        let evidence = self.prove(&tree, &commit_id)?;
+        let evidence = self.prove(&landing, &tree, &commit_id)?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let accepting = Accepting {
             overridden: self.overridden.map(|reason| Override {
@@ -398,17 +378,17 @@ impl Case<'_> {
 
     /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made
     /// now.
-    fn prove(&self, tree: &Oid, commit: &Oid) -> Result<Vec<Evidence>, OpError> {
+    fn prove(&self, landing: &Landing, tree: &Oid, commit: &Oid) -> Result<Vec<Evidence>, OpError> {
         if self.overridden.is_some() {
             return Ok(Vec::new());
         }
-        let landing = if *tree == self.tree {
+        let lands = if *tree == self.tree {
             LandingTree::Judged
         } else {
             LandingTree::Another
         };
         let world = self.world;
-        let told = match proof_needed(self.run.end.as_ref().map(|end| &end.cell), landing) {
+        let told = match proof_needed(self.run.end.as_ref().map(|end| &end.cell), lands) {
             ProofNeeded::Nothing => return Ok(Vec::new()),
             ProofNeeded::Impossible => {
                 let why = format!("run {} did not come to its end", self.run.id);
@@ -422,6 +402,11 @@ impl Case<'_> {
             }
         };
         trust::require(&world.root, &world.location.common_dir, "the checks")?;
+        // Better said before minutes of checks than after them.
+        if let Landing::Move(plan) = landing {
+            let found = landing::look_ahead(world, (&self.repo, &self.shadow), plan)?;
+            found.map_err(|error| self.not_landed(error))?;
+        }
         world.say(told);
         let trial = Trial {
             task: &self.task,

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::base::clock;
-use crate::domain::run::ProcessRef;
+use crate::domain::run::{ProcessRef, Run};
 use crate::domain::task::Task;
 use crate::git::Repo;
 use crate::git::merge::{self, LandedMerge, Lander, MergeError, MergePlan};
@@ -26,6 +26,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(20);
 /// The file below the state directory that is locked over a landing.
 const LOCK: &str = "accept.lock";
+/// The copy of a checkout's index below the state directory, while an accept looks ahead.
+const INDEX: &str = "accept.index";
+
+/// A run that works in the checkout itself puts back what it found there; nothing may land beneath
+/// it.
+pub(crate) fn refuse_in_use(store: &mut dyn Store) -> Result<(), OpError> {
+    match store
+        .read(|tx| tx.active_runs())?
+        .into_iter()
+        .find(Run::is_in_place)
+    {
+        None => Ok(()),
+        Some(run) => {
+            let why = format!(
+                "run {} works in the checkout itself (isolation: none)",
+                run.id
+            );
+            let hint = "wait until it has ended; `ai recover` ends one that was cut off".into();
+            Err(Refusal::TryLater { why, hint }.into())
+        }
+    }
+}
 
 /// Does it again while only another accept was faster, a bounded number of times.
 pub(crate) fn with_patience<T>(
@@ -78,6 +100,17 @@ pub(crate) fn land(
     };
     let pools = world.places.pools();
     Ok(merge::land(repo, shadow, &pools, plan, (log, &lander)))
+}
+
+/// Looks, while no other accept lands, for what would keep a prepared merge from landing.
+pub(crate) fn look_ahead(
+    world: &World,
+    (repo, shadow): (&Repo, &ShadowRepo),
+    plan: &MergePlan,
+) -> Result<Result<(), MergeError>, OpError> {
+    let _alone = alone(world)?;
+    let (pools, index) = (world.places.pools(), world.state().join(INDEX));
+    Ok(merge::look_ahead(repo, shadow, &pools, plan, &index))
 }
 
 /// True where the process that a lock names has certainly ended.

@@ -146,6 +146,49 @@ fn changes_of_a_person_in_the_way_are_not_overwritten() {
 }
 
 #[test]
+fn what_is_in_the_way_is_told_before_the_checks_and_looked_for_again_after_them() {
+    // The check counts itself; where the home has `late`, that brings a file into the way.
+    let check = "echo ran >> \"$HOME/ran\"; test ! -e \"$HOME/late\" || sh \"$HOME/late\"";
+    let config = crate::support::scene::config_with_check(check);
+    let (sandbox, id) = reviewed(&config, GOOD);
+    let home = sandbox.base().join("home");
+    let ran = || std::fs::read_to_string(home.join("ran")).unwrap();
+    sandbox.write("other.txt", "x");
+    sandbox.commit("meanwhile");
+    sandbox.write("work.txt", "by hand\n");
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: refs/heads/main is checked out in [PATH]/repo with changes in the way: untracked files stand in the way: work.txt
+      next: commit or stash the changes there, then accept again
+    ");
+    assert_eq!(ran(), "ran\n", "by the run alone");
+    std::fs::remove_file(sandbox.root().join("work.txt")).unwrap();
+    let late = format!("echo by hand > '{}/work.txt'\n", sandbox.root().display());
+    std::fs::write(home.join("late"), late).unwrap();
+    snapshot!(refuses(&sandbox, &id), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    what would land is another tree than the one that was judged; checking it
+    check unit: echo ran >> "$HOME/ran"; test ! -e "$HOME/late" || sh "$HOME/late"
+    check unit: passed
+    error: refs/heads/main is checked out in [PATH]/repo with changes in the way: untracked files stand in the way: work.txt
+      next: commit or stash the changes there, then accept again
+    "#);
+    assert_eq!(
+        (sandbox.read("work.txt"), ran()),
+        ("by hand\n".into(), "ran\nran\n".into())
+    );
+    std::fs::remove_file(home.join("late")).unwrap();
+    std::fs::remove_file(sandbox.root().join("work.txt")).unwrap();
+    sandbox.ai_ok(&["accept", &id]);
+    assert_eq!(sandbox.read("work.txt"), "work\n");
+    assert!(!sandbox.root().join(".git/ai/accept.index").exists());
+}
+
+#[test]
 fn a_branch_that_moved_after_it_was_judged_proves_nothing() {
     let (sandbox, id) = reviewed(CONFIG, GOOD);
     let branch = format!("refs/heads/ai/{id}/1");

@@ -1,14 +1,14 @@
 //! Moving the branch, with its checkout where it has one.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::fs::{self, FsError};
 use crate::git::cmd::NulFields;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::merge::checkout::{self, MergeCheckout};
-use crate::git::merge::index_lock::{FormerLander, IndexLock};
+use crate::git::merge::index_lock::{FormerLander, IndexHolder, IndexLock, index_holder};
 use crate::git::merge::prepare::expected;
 use crate::git::merge::{Lander, MergeError, MergePlan, obstacles, ref_lock};
 use crate::git::oid::Oid;
@@ -62,11 +62,67 @@ pub fn land(
                 updated: Some(only.root.clone()),
             })
         }
-        [first, ..] => Err(checkout::busy(
-            plan,
-            first,
-            "other worktrees have it checked out too",
-        )),
+        [first, ..] => Err(several(plan, first)),
+    }
+}
+
+/// Looks for what would keep a prepared merge from landing, and touches nothing: whoever is about to
+/// spend minutes on proving what it brings can be told first. Landing looks again. `index` is a
+/// place for a copy of the checkout's index, which is gone afterwards. The caller sees to it that
+/// nothing lands meanwhile.
+pub fn look_ahead(
+    repo: &Repo,
+    shadow: &ShadowRepo,
+    pools: &[PathBuf],
+    plan: &MergePlan,
+    index: &Path,
+) -> Result<(), MergeError> {
+    let checkouts = checkout::of_branch(repo, pools, &plan.target)?;
+    let only = match checkouts.as_slice() {
+        [] => return Ok(()),
+        [only] => only,
+        [first, ..] => return Err(several(plan, first)),
+    };
+    // What a lander who was killed had written is taken back by the next.
+    if let Some(IndexHolder::Ai(_)) = index_holder(&only.git_dir) {
+        return Ok(());
+    }
+    let empty = shadow.format().empty_tree();
+    let old = plan.old.as_ref().unwrap_or(&empty);
+    let changed = shadow.changed_paths(old, &plan.tree)?;
+    let copy = IndexCopy::make(&only.git_dir, index).map_err(GitError::from)?;
+    let update = CheckoutUpdate {
+        shadow,
+        plan,
+        checkout: &only.with_index(index.to_owned()),
+        old,
+    };
+    let found = update.refuse_obstacles(repo, &changed);
+    copy.remove().map_err(GitError::from)?;
+    found
+}
+
+fn several(plan: &MergePlan, first: &MergeCheckout) -> MergeError {
+    checkout::busy(plan, first, "other worktrees have it checked out too")
+}
+
+/// A copy of an index, to ask Git about.
+struct IndexCopy<'a>(&'a Path);
+
+impl IndexCopy<'_> {
+    fn make<'a>(git_dir: &Path, place: &'a Path) -> Result<IndexCopy<'a>, FsError> {
+        let copy = IndexCopy(place);
+        copy.remove()?;
+        fs::copy_if_there(&git_dir.join("index"), place)?;
+        Ok(copy)
+    }
+
+    /// Removes it, with the lock that a Git which was killed may have left.
+    fn remove(&self) -> Result<(), FsError> {
+        let mut lock = self.0.as_os_str().to_owned();
+        lock.push(".lock");
+        fs::remove_file(Path::new(&lock))?;
+        fs::remove_file(self.0)
     }
 }
 
@@ -85,7 +141,6 @@ fn with_checkout(
         });
     };
     let checkout = &checkout.with_index(lock.copy());
-    checkout::check_idle(plan, checkout)?;
     let empty = shadow.format().empty_tree();
     let old = plan.old.as_ref().unwrap_or(&empty);
     let changed = shadow.changed_paths(old, &plan.tree)?;
@@ -95,12 +150,11 @@ fn with_checkout(
         checkout,
         old,
     };
+    checkout::check_idle(plan, checkout)?;
     if former == FormerLander::Killed {
         update.take_back(&lock, &changed)?;
     }
-    obstacles::check_filters(repo, shadow, plan, checkout, &changed)?;
-    obstacles::check_untracked(shadow, plan, checkout, &changed)?;
-    update.check()?;
+    update.refuse_obstacles(repo, &changed)?;
     let locked = repo.lock_ref(&plan.target, &plan.new, &expected(plan.old.as_ref()), log)?;
     update.apply(&changed)?;
     (lander.reached)("accept-files");
@@ -152,6 +206,15 @@ impl CheckoutUpdate<'_> {
             .collect();
         lock.renew_copy().map_err(GitError::from)?;
         self.put_back(&written)
+    }
+
+    /// Refuses what would be lost, and what could not be done right.
+    fn refuse_obstacles(&self, repo: &Repo, changed: &[ChangedPath]) -> Result<(), MergeError> {
+        let (shadow, plan, checkout) = (self.shadow, self.plan, self.checkout);
+        checkout::check_idle(plan, checkout)?;
+        obstacles::check_filters(repo, shadow, plan, checkout, changed)?;
+        obstacles::check_untracked(shadow, plan, checkout, changed)?;
+        self.check()
     }
 
     /// Asks Git whether the update would lose anything, without doing it.

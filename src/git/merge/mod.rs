@@ -21,7 +21,7 @@ mod ref_lock;
 pub use contained::{Containment, containment};
 pub use error::MergeError;
 pub use index_lock::{IndexHolder, Lander, index_holder};
-pub use land::{LandedMerge, land};
+pub use land::{LandedMerge, land, look_ahead};
 pub use prepare::{ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare};
 
 #[cfg(test)]
