@@ -35,6 +35,7 @@ pub mod resume;
 pub mod routing;
 pub mod run;
 pub mod sandbox;
+pub mod secret_value;
 pub mod stall;
 pub mod task;
 pub mod task_rules;

@@ -105,13 +105,14 @@ pub fn child_environment(
 }
 
 /// The variables of `all` whose name says that the value is secret, for the redactor. What is not
-/// passed on to a child can still be found by it in a file.
+/// passed on to a child can still be found by it in a file. A value that reads like ordinary text
+/// (`postgres`) is redacted, and finding it proves nothing.
 pub fn secrets_in(all: &[EnvVariable]) -> Vec<Secret> {
     all.iter()
         .filter(|(name, value)| {
             names_a_secret(&name.to_string_lossy()) && !is_plain(&value.to_string_lossy())
         })
-        .map(|(name, value)| Secret::new(&name.to_string_lossy(), value.as_bytes()))
+        .map(|(name, value)| Secret::by_its_name(&name.to_string_lossy(), value.as_bytes()))
         .collect()
 }
 

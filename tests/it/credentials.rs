@@ -345,6 +345,24 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
 }
 
 #[test]
+fn a_change_that_holds_a_word_which_is_a_password_too_waits_for_nobody() {
+    let script = "cat >/dev/null; echo 'image: postgres' > compose.yaml";
+    let scene = Scene::new()
+        .check("true")
+        .policy("version: 1\ndefault: allow\n")
+        .agent(Agent::new("fake", script))
+        .build();
+    let id = scene.task("Compose it", &[]);
+    let ended = run(scene
+        .ai_command(&["run", &id])
+        .env("DB_PASSWORD", "postgres"));
+    assert_eq!(
+        (ended.code, scene.status(&id).as_str()),
+        (Some(0), "review")
+    );
+}
+
+#[test]
 fn a_change_that_holds_a_credential_waits_for_a_person() {
     let scene = Scene::new()
         .check("true")

@@ -17,5 +17,5 @@ mod shapes;
 mod stream;
 
 pub use redactor::Redactor;
-pub use secret::Secret;
+pub use secret::{Secret, SecretWeight};
 pub use stream::RedactStream;

@@ -23,6 +23,18 @@ pub(super) enum RuleScope {
     All,
     /// Within a match only known values may extend it; a shape already covers its own tail.
     KnownValues,
+    /// Only known values that are no ordinary text.
+    Telling,
+}
+
+impl RuleScope {
+    fn has(self, rule: &RedactRule) -> bool {
+        match self {
+            RuleScope::All => true,
+            RuleScope::KnownValues => rule.is_known_value(),
+            RuleScope::Telling => rule.is_telling(),
+        }
+    }
 }
 
 impl RedactRules {
@@ -32,12 +44,12 @@ impl RedactRules {
         let mut literals = BTreeSet::new();
         for secret in secrets {
             for form in forms::forms_of(&secret.value) {
-                literals.insert((form, secret.name.clone()));
+                literals.insert((form, secret.name.clone(), secret.weight));
             }
         }
         let known = literals
             .into_iter()
-            .map(|(form, name)| RedactRule::literal(name, form));
+            .map(|(form, name, weight)| RedactRule::literal(name, form, weight));
         let all: Vec<RedactRule> = known.chain(shapes::well_known()).collect();
         let mut by_first = vec![Vec::new(); 256];
         let mut pairs = vec![0u64; 65536 / 64];
@@ -59,23 +71,18 @@ impl RedactRules {
         self.all.len()
     }
 
-    /// True where values are known, not only shapes.
+    /// True where values are known that are no ordinary text.
     pub fn knows_values(&self) -> bool {
-        self.all.iter().any(RedactRule::is_known_value)
+        self.all.iter().any(RedactRule::is_telling)
     }
 
-    /// The names of the known values that stand somewhere in a whole text.
+    /// The names of such values that stand somewhere in a whole text.
     pub fn known_values_in(&self, text: &[u8]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut from = 0;
         while let Some(at) = self.next_candidate(text, from) {
             // What stands before a known value does not matter.
-            let judgement = self.judge(
-                &text[at..],
-                [0; 3],
-                RuleScope::KnownValues,
-                TextRest::IsOver,
-            );
+            let judgement = self.judge(&text[at..], [0; 3], RuleScope::Telling, TextRest::IsOver);
             if let PositionJudgement::Secret { kind, .. } = judgement {
                 found.insert(kind.to_owned());
             }
@@ -115,7 +122,7 @@ impl RedactRules {
         let rules = self.by_first[usize::from(*first)]
             .iter()
             .map(|index| &self.all[*index]);
-        for rule in rules.filter(|rule| scope == RuleScope::All || rule.is_known_value()) {
+        for rule in rules.filter(|rule| scope.has(rule)) {
             match rule.judge(text, before, rest) {
                 RuleVerdict::Undecided => return PositionJudgement::Undecided,
                 RuleVerdict::Match(length) if best.is_none_or(|(longest, _)| length > longest) => {

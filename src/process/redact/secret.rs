@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::secret_value::stands_out;
+
 /// A value that must not be stored, and its name for the place where it was.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret {
@@ -9,6 +11,17 @@ pub struct Secret {
     pub(super) name: String,
     /// The value itself.
     pub(super) value: Vec<u8>,
+    /// What follows from finding it.
+    pub(super) weight: SecretWeight,
+}
+
+/// What follows from finding a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretWeight {
+    /// The value is taken out of what is stored, and proves nothing: it may be ordinary text.
+    Ordinary,
+    /// Whoever has the value has it from where it was kept.
+    Telling,
 }
 
 impl Secret {
@@ -20,6 +33,21 @@ impl Secret {
         Self {
             name: name.chars().filter(is_plain).take(64).collect(),
             value: value.trim_ascii().to_vec(),
+            weight: SecretWeight::Telling,
+        }
+    }
+
+    /// A secret that is one by the name of its variable alone; a value that reads like ordinary text
+    /// is taken out all the same, and found nowhere.
+    pub fn by_its_name(name: &str, value: &[u8]) -> Self {
+        let weight = if stands_out(value) {
+            SecretWeight::Telling
+        } else {
+            SecretWeight::Ordinary
+        };
+        Self {
+            weight,
+            ..Self::new(name, value)
         }
     }
 

@@ -1,6 +1,8 @@
 //! The look of a secret at one position: a known value, or the shape of a well-known kind of
 //! token.
 
+use crate::process::redact::SecretWeight;
+
 /// The rest of the text: complete, or more to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextRest {
@@ -11,7 +13,11 @@ pub(super) enum TextRest {
 /// One thing to look for. Every rule needs a bounded number of bytes to decide.
 pub(super) enum RedactRule {
     /// Exactly these bytes.
-    Literal { kind: String, bytes: Vec<u8> },
+    Literal {
+        kind: String,
+        bytes: Vec<u8>,
+        weight: SecretWeight,
+    },
     /// A prefix and what must follow it.
     Shape(TokenShape),
 }
@@ -63,8 +69,12 @@ enum TokenBody {
 
 impl RedactRule {
     /// A rule for one known value.
-    pub fn literal(kind: String, bytes: Vec<u8>) -> Self {
-        Self::Literal { kind, bytes }
+    pub fn literal(kind: String, bytes: Vec<u8>, weight: SecretWeight) -> Self {
+        Self::Literal {
+            kind,
+            bytes,
+            weight,
+        }
     }
 
     /// The kind of secret, for the mark in its place.
@@ -78,6 +88,17 @@ impl RedactRule {
     /// True for a rule about one known value.
     pub fn is_known_value(&self) -> bool {
         matches!(self, Self::Literal { .. })
+    }
+
+    /// True where that value is no ordinary text.
+    pub fn is_telling(&self) -> bool {
+        matches!(
+            self,
+            Self::Literal {
+                weight: SecretWeight::Telling,
+                ..
+            }
+        )
     }
 
     /// The first two bytes of every match. Every prefix has two.
