@@ -150,6 +150,10 @@ pub struct Usage {
     pub cache_write: u64,
     /// Price in US dollars as the CLI computed it; `None` where it does not know the model's price.
     pub cost_usd: Option<f64>,
+    /// True where the CLI leaves something out that was used, such as by agents in the background: the
+    /// numbers are a lower bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 /// A tool call that was not allowed.

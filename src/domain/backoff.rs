@@ -5,6 +5,9 @@ use crate::domain::agent_event::FailureClass;
 
 /// The longest pause between attempts, in milliseconds.
 const LONGEST_MS: i64 = 600_000;
+/// The same where a provider refuses: it may be out for a day, and whoever asks it each ten minutes
+/// learns nothing but that.
+const LONGEST_REFUSAL_MS: i64 = 3_600_000;
 /// Pause of a task after a quota refusal that names no time, in milliseconds.
 const QUOTA_MS: i64 = 300_000;
 
@@ -22,6 +25,14 @@ pub enum PauseCause {
 }
 
 impl PauseCause {
+    /// The longest pause, in milliseconds.
+    fn longest_ms(self) -> i64 {
+        match self {
+            PauseCause::Quota | PauseCause::Failure(FailureClass::Provider) => LONGEST_REFUSAL_MS,
+            PauseCause::Failure(_) | PauseCause::Time | PauseCause::Other => LONGEST_MS,
+        }
+    }
+
     /// The first pause, in milliseconds. A service that is down needs longer than a program that
     /// stumbled.
     fn first_ms(self) -> i64 {
@@ -39,10 +50,10 @@ impl PauseCause {
 }
 
 /// The pause before the next attempt, in milliseconds: doubled with each earlier attempt up to ten
-/// minutes, give or take a quarter. The seed decides where in between, so that tasks which failed
+/// minutes, or to an hour where a provider refuses; give or take a quarter. The seed decides where in between, so that tasks which failed
 /// together do not come back together.
 pub fn pause_ms(trouble: PauseCause, earlier_attempts: u32, seed: &str) -> i64 {
-    let doubled = (trouble.first_ms() << earlier_attempts.min(6)).min(LONGEST_MS);
+    let doubled = (trouble.first_ms() << earlier_attempts.min(7)).min(trouble.longest_ms());
     let spread = doubled / 2;
     doubled - spread / 2 + position(seed) * spread / 1000
 }
@@ -65,7 +76,7 @@ mod tests {
         #[test]
         fn a_pause_stays_within_a_quarter_of_its_step(attempts in 0_u32..40, seed in "[a-z0-9.]{1,12}") {
             for trouble in [PauseCause::Quota, PauseCause::Other, PauseCause::Time, PauseCause::Failure(FailureClass::Provider)] {
-                let step = (trouble.first_ms() << attempts.min(6)).min(LONGEST_MS);
+                let step = (trouble.first_ms() << attempts.min(7)).min(trouble.longest_ms());
                 let pause = pause_ms(trouble, attempts, &seed);
                 prop_assert!(pause >= step * 3 / 4 && pause <= step * 5 / 4, "{step} {pause}");
                 prop_assert_eq!(pause, pause_ms(trouble, attempts, &seed));
@@ -79,6 +90,27 @@ mod tests {
             .map(|n| pause_ms(PauseCause::Other, 3, &format!("t-{n}.1")))
             .collect();
         assert!(pauses.len() > 40, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_rest_doubles_to_its_longest() {
+        let minutes = |trouble: PauseCause| -> Vec<i64> {
+            let all = (0..10).map(|n| trouble.first_ms() << n);
+            all.map(|ms| ms.min(trouble.longest_ms()) / 60_000)
+                .collect()
+        };
+        assert_eq!(
+            minutes(PauseCause::Failure(FailureClass::Provider)),
+            [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+        );
+        assert_eq!(
+            minutes(PauseCause::Quota),
+            [5, 10, 20, 40, 60, 60, 60, 60, 60, 60]
+        );
+        assert_eq!(
+            minutes(PauseCause::Other),
+            [0, 0, 0, 1, 2, 5, 10, 10, 10, 10]
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! What counts is what ended runs used and what runs at work have told so far; a run is stopped
 //! when all of them together, or it alone, reach what is allowed. Tokens read from a provider's
-//! cache are not counted. Whatever a CLI does not report cannot be held against a budget.
+//! cache are not counted. Whatever a CLI does not report cannot be held against a budget: where it
+//! tells only a lower bound, that much has been used for certain, and what it reaches is reached.
 
 use crate::base::text::counted;
 use std::fmt;
@@ -31,6 +32,9 @@ pub struct RunUsage {
     /// Money, where the CLI knows its price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
+    /// True where its CLI left something out, so that both are a lower bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 impl RunUsage {
@@ -46,6 +50,7 @@ impl RunUsage {
         RunUsage {
             tokens: self.tokens.saturating_add(other.tokens),
             cost,
+            at_least: self.at_least || other.at_least,
         }
     }
 
@@ -59,6 +64,7 @@ impl RunUsage {
         RunUsage {
             tokens: of(self.tokens, before.tokens),
             cost,
+            at_least: self.at_least,
         }
     }
 }
@@ -72,6 +78,7 @@ impl From<&Usage> for RunUsage {
         RunUsage {
             tokens: tokens.min(MOST_TOKENS),
             cost: usage.cost_usd.and_then(Usd::from_dollars),
+            at_least: usage.at_least,
         }
     }
 }
@@ -327,7 +334,11 @@ mod tests {
             ..Spent::default()
         };
         let all = levels(BudgetScope::Task, &LIMITS, &spent);
-        let used = |tokens, cost| RunUsage { tokens, cost };
+        let used = |tokens, cost| RunUsage {
+            tokens,
+            cost,
+            at_least: false,
+        };
         assert_eq!(reached(&all, &used(9, None)), None);
         assert_eq!(
             reached(&all, &used(10, None))
@@ -346,6 +357,7 @@ mod tests {
         let usage = |tokens, cost: Option<u64>| RunUsage {
             tokens,
             cost: cost.map(Usd),
+            at_least: false,
         };
         let before = usage(100, Some(5));
         assert_eq!(usage(130, Some(9)).since(before), usage(30, Some(4)));
@@ -361,6 +373,12 @@ mod tests {
         );
         assert_eq!(before.plus(usage(30, None)), usage(130, Some(5)));
         assert_eq!(usage(1, None).plus(usage(2, None)), usage(3, None));
+        let floor = RunUsage {
+            at_least: true,
+            ..usage(130, None)
+        };
+        assert!(floor.since(before).at_least && !usage(130, None).since(floor).at_least);
+        assert!(floor.plus(before).at_least && before.plus(floor).at_least);
     }
 
     #[test]

@@ -14,6 +14,7 @@ fn used(tokens: u64, cost: Option<u64>) -> RunUsage {
     RunUsage {
         tokens,
         cost: cost.map(Usd),
+        at_least: false,
     }
 }
 
@@ -78,6 +79,7 @@ fn usage(input: u64, output: u64, cache_read: u64, cache_write: u64) -> u64 {
         cache_read,
         cache_write,
         cost_usd: None,
+        at_least: false,
     };
     RunUsage::from(&reported).tokens
 }

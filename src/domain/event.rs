@@ -291,7 +291,11 @@ pub enum Event {
 #[schemars(rename = "After")]
 pub enum FollowUp {
     /// A person looks at it.
-    Review,
+    Review {
+        /// The count of the attempt against the limit; absent where it counts.
+        #[serde(default, skip_serializing_if = "AttemptCount::does_count")]
+        attempt: AttemptCount,
+    },
     /// Another attempt.
     Requeue {
         /// The count of the attempt against the limit.
@@ -318,16 +322,26 @@ pub enum FollowUp {
 }
 
 /// The count of an attempt against the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Attempt")]
 pub enum AttemptCount {
     /// The attempt counts.
+    #[default]
     Counts,
     /// The attempt does not count: quota, or a machine that failed.
     Free,
     /// The attempt was cut off; it counts as a lapse.
     Lapse,
+}
+
+impl AttemptCount {
+    /// True where it counts, as it does where nothing is said.
+    pub fn does_count(&self) -> bool {
+        *self == Self::Counts
+    }
 }
 
 /// A path lock as it is held.

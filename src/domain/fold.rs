@@ -338,8 +338,8 @@ fn settle_unless_judged(task: &mut Task) {
 
 fn after_run(task: &mut Task, run: &RunId, then: &FollowUp) {
     match then {
-        FollowUp::Review => {
-            task.attempts += 1;
+        FollowUp::Review { attempt } => {
+            count(task, *attempt);
             task.lapses = 0;
             task.state = TaskState::Review { run: run.clone() };
         }

@@ -60,7 +60,9 @@ fn held(attempt: AttemptCount) -> FollowUp {
 
 rules! {
     a_run_that_comes_to_a_review_counts_and_ends_the_lapses:
-        after(&FollowUp::Review) => ("review", 2, 0);
+        after(&FollowUp::Review { attempt: AttemptCount::Counts }) => ("review", 2, 0);
+    a_review_of_what_a_machine_broke_counts_nothing:
+        after(&FollowUp::Review { attempt: AttemptCount::Free }) => ("review", 1, 0);
     a_counted_run_counts_and_ends_the_lapses: after(&requeue(AttemptCount::Counts)) => ("queued", 2, 0);
     a_free_run_changes_no_number: after(&requeue(AttemptCount::Free)) => ("queued", 1, 2);
     a_lapsed_run_is_one_lapse_more: after(&requeue(AttemptCount::Lapse)) => ("queued", 1, 3);

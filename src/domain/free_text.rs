@@ -133,7 +133,7 @@ fn in_after(after: &mut FollowUp, visit: Visit<'_>) {
         FollowUp::Requeue { note, .. } => note.iter_mut().for_each(|note| visit(&mut note.text)),
         FollowUp::Hold { hold, .. } => visit(&mut hold.reason),
         FollowUp::Fail { reason } => visit(reason),
-        FollowUp::Review => {}
+        FollowUp::Review { .. } => {}
     }
 }
 

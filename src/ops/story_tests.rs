@@ -413,7 +413,9 @@ impl Story {
             note: None,
         };
         let then = match end {
-            End::Review => FollowUp::Review,
+            End::Review => FollowUp::Review {
+                attempt: AttemptCount::Counts,
+            },
             End::Requeue => requeue(AttemptCount::Counts),
             End::Lapse => requeue(AttemptCount::Lapse),
             End::Hold => FollowUp::Hold {

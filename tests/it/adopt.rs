@@ -357,6 +357,8 @@ fn whoever_hands_in_too_early_goes_on_working() {
     ----- stderr -----
     check unit: test -f work.txt
     check unit: failed (exit code 1)
+    check unit on the base commit: test -f work.txt
+    check unit on the base commit: failed (exit code 1)
     error: the checks are `failed` on [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log)
     ");
     assert_eq!(

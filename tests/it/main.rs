@@ -20,6 +20,7 @@ mod agent_doctor;
 mod agents;
 mod archive;
 mod backup;
+mod base_failures;
 mod check;
 mod cli_text;
 mod connector_manifest;

@@ -298,11 +298,14 @@ fn success_by_type_moves_the_choice_and_shows_in_the_statistics() {
     ----- stdout -----
     [RUN]  send_back_checks  queued
       check `unit` failed (exit code 1)
+        it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
     ----- stderr -----
     run [RUN]: a on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
     check unit: test -f work.txt
     check unit: failed (exit code 1)
+    check unit on the base commit: test -f work.txt
+    check unit on the base commit: failed (exit code 1)
     ");
     assert_eq!(
         agents_of(&sandbox, &first),
@@ -434,6 +437,7 @@ fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
     // The one that did not go well decides.
     assert_eq!(outcome.code, Some(6), "{outcome}");
     snapshot!(sorted(&outcome.stdout), @"
+        it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
       check `unit` failed (exit code 1)
     [RUN]  spare (for dear)  ready_for_review  review  Good
     [RUN]  spare (for dear)  send_back_checks  queued  Bad
@@ -646,11 +650,14 @@ fn a_budget_that_is_used_up_refuses_the_start_by_name() {
     ----- stdout -----
     [RUN]  send_back_checks  queued
       check `unit` failed (exit code 1)
+        it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
     ----- stderr -----
     run [RUN]: a on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
     check unit: test -f work.txt
     check unit: failed (exit code 1)
+    check unit on the base commit: test -f work.txt
+    check unit on the base commit: failed (exit code 1)
     ");
     snapshot!(sandbox.run(&id), @"
     exit: 4

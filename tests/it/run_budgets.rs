@@ -288,7 +288,7 @@ fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
 #[test]
 fn the_exit_code_of_a_failed_check_is_said_once() {
     let sandbox = Sandbox::with_agent(
-        "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: 'echo wrong; exit 3'}}\n",
+        "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: 'test ! -f work.txt || { echo wrong; exit 3; }'}}\n",
         "echo work > work.txt",
     );
     let id = sandbox.task("One", &[]);
@@ -301,8 +301,10 @@ fn the_exit_code_of_a_failed_check_is_said_once() {
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
-    check unit: echo wrong; exit 3
+    check unit: test ! -f work.txt || { echo wrong; exit 3; }
     check unit: failed (exit code 3)
+    check unit on the base commit: test ! -f work.txt || { echo wrong; exit 3; }
+    check unit on the base commit: passed
     ");
     let summary = sandbox.last_run(&id)["end"]["summary"]
         .as_str()

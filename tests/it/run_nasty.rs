@@ -301,6 +301,7 @@ fn no_secret_reaches_the_disk() {
     ----- stdout -----
     [RUN]  send_back_checks  queued
       check `unit` failed (exit code 1)
+        it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
         [REDACTED:MY_TOKEN] [REDACTED:aws-access-key]
       [REDACTED:MY_TOKEN]
     ----- stderr -----
@@ -308,6 +309,8 @@ fn no_secret_reaches_the_disk() {
     sandbox of [RUN]: none, network on
     check unit: cat work.txt; echo $MY_TOKEN; exit 1
     check unit: failed (exit code 1)
+    check unit on the base commit: cat work.txt; echo $MY_TOKEN; exit 1
+    check unit on the base commit: failed (exit code 1)
     warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
     ");
     let again = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
@@ -316,6 +319,7 @@ fn no_secret_reaches_the_disk() {
     ----- stdout -----
     [RUN]  send_back_checks  queued
       check `unit` failed (exit code 1)
+        it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
         [REDACTED:MY_TOKEN] [REDACTED:aws-access-key]
       [REDACTED:MY_TOKEN]
     ----- stderr -----
@@ -323,6 +327,7 @@ fn no_secret_reaches_the_disk() {
     sandbox of [RUN]: none, network on
     check unit: cat work.txt; echo $MY_TOKEN; exit 1
     check unit: failed (exit code 1)
+    check unit on the base commit: failed (exit code 1), as before
     warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
     ");
     for text in [

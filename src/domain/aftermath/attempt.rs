@@ -22,6 +22,8 @@ pub struct AttemptEnd<'a> {
     pub stall: &'a [String],
     /// The merge, rebase or conflict in the middle of which it ended, in words.
     pub unfinished: Option<&'a str>,
+    /// A place that its sandbox hides and that it named when it ended before it had begun.
+    pub hidden: Option<&'a str>,
 }
 
 /// The difference of an attempt's tree from the one that it started from.
@@ -54,6 +56,7 @@ impl AttemptEnd<'_> {
         parked: None,
         stall: &[],
         unfinished: None,
+        hidden: None,
     };
 
     /// The place of this end on the verdict table's first axis.
@@ -65,6 +68,10 @@ impl AttemptEnd<'_> {
         if self.stopped.is_some() {
             return Lifecycle::Killed;
         }
+        // The next one would meet the same, whoever it is.
+        if self.hidden.is_some() && change == TreeChange::Nothing && self.has_failed() {
+            return Lifecycle::NotStarted;
+        }
         match self.process {
             ProcessEnd::NotStarted { .. } => Lifecycle::NotStarted,
             ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } => self.out_of_time(change),
@@ -74,6 +81,15 @@ impl AttemptEnd<'_> {
             ProcessEnd::Exited { .. } | ProcessEnd::Dismissed | ProcessEnd::Stopped => {
                 self.lifecycle_by_itself(change)
             }
+        }
+    }
+
+    /// True where the process itself tells of failure.
+    fn has_failed(&self) -> bool {
+        match self.process {
+            ProcessEnd::Exited { code } => *code != 0,
+            ProcessEnd::NotStarted { .. } => true,
+            _ => false,
         }
     }
 
@@ -167,6 +183,12 @@ impl AttemptEnd<'_> {
         }
         if !self.stall.is_empty() {
             return format!("stopped as stalled: {}", self.stall.join(", "));
+        }
+        if let Some(path) = self.hidden.filter(|_| self.has_failed()) {
+            return format!(
+                "its program did not start, since its sandbox hides {path} from it: add {path} to `allow_read` below `runs:` in \
+                 .ai/config.yaml, then `ai trust`; `ai agent doctor` shows whether that is enough"
+            );
         }
         if let Some(trouble) = self.process.trouble() {
             return trouble;

@@ -52,6 +52,7 @@ fn end<'a>(process: &'a ProcessEnd, stream: &'a StreamOutcome) -> AttemptEnd<'a>
         parked: None,
         stall: &[],
         unfinished: None,
+        hidden: None,
     }
 }
 
@@ -274,4 +275,26 @@ fn a_question_is_told_before_a_stall_and_a_stall_before_the_process() {
 fn a_tree_has_changed_where_a_path_has() {
     assert_eq!(TreeChange::of(&["a"]), TreeChange::Something);
     assert_eq!(TreeChange::of::<&str>(&[]), TreeChange::Nothing);
+}
+
+fn hidden(process: &ProcessEnd, change: TreeChange) -> Lifecycle {
+    let stream = failed(FailureClass::Exit);
+    let met = AttemptEnd {
+        hidden: Some("~/opt/tool"),
+        ..end(process, &stream)
+    };
+    met.lifecycle(change)
+}
+
+rules! {
+    a_program_that_its_sandbox_hides_has_not_started:
+        hidden(&exited(127), TreeChange::Nothing) => Lifecycle::NotStarted;
+    nor_has_one_whose_interpreter_it_hides:
+        hidden(&exited(1), TreeChange::Nothing) => Lifecycle::NotStarted;
+    one_that_changed_something_has_started:
+        hidden(&exited(1), TreeChange::Something) => Lifecycle::Failed;
+    one_that_ended_well_has_started:
+        hidden(&exited(0), TreeChange::Nothing) => Lifecycle::Failed;
+    one_that_was_killed_has_started:
+        hidden(&ProcessEnd::Signaled { signal: 9 }, TreeChange::Nothing) => Lifecycle::Killed;
 }

@@ -2,7 +2,7 @@
 
 use crate::base::text::counted;
 use crate::domain::actor::Actor;
-use crate::domain::aftermath::{AttemptEnd, TreeChange};
+use crate::domain::aftermath::{AttemptEnd, MOST_REFUSALS, TreeChange};
 use crate::domain::backoff::pause_ms;
 use crate::domain::event::{AttemptCount, FollowUp};
 use crate::domain::routing::Relief;
@@ -35,6 +35,8 @@ pub struct JudgedAttempt<'a> {
     pub paused_until_ms: Option<WallMs>,
     /// Agents that could go on, where its provider has refused it.
     pub relief: Relief,
+    /// Refusals of the task in a row before this one that pass by themselves.
+    pub refused_before: u32,
 }
 
 impl JudgedAttempt<'_> {
@@ -48,7 +50,12 @@ impl JudgedAttempt<'_> {
             return hold(BlockReason::Approval, parked.waits(), now_ms);
         }
         if self.is_to_be_reviewed() {
-            return FollowUp::Review;
+            let attempt = if self.outcome.is_attempt() {
+                AttemptCount::Counts
+            } else {
+                AttemptCount::Free
+            };
+            return FollowUp::Review { attempt };
         }
         let note = || Note {
             at_ms: now_ms,
@@ -98,6 +105,16 @@ impl JudgedAttempt<'_> {
     }
 
     fn after_trouble_outside(&self, now_ms: WallMs, left: Option<Note>) -> FollowUp {
+        let refusals = self.refused_before.saturating_add(1);
+        // A person who lifts the hold gives it as many again.
+        if self.lifecycle.passes_by_itself() && refusals.is_multiple_of(MOST_REFUSALS) {
+            let reason = format!(
+                "its provider has refused it {} in a row; the last: {}",
+                counted(refusals, "time"),
+                self.summary
+            );
+            return hold(BlockReason::Parked, reason, now_ms);
+        }
         if self.has_relief() {
             let pause = self.relief.pause(self.paused_until_ms);
             return again(AttemptCount::Free, pause, left);

@@ -17,6 +17,7 @@ const END: AttemptEnd<'static> = AttemptEnd {
     parked: None,
     stall: &[],
     unfinished: None,
+    hidden: None,
 };
 
 /// An attempt of three that ended in this way and left nothing.
@@ -33,6 +34,7 @@ fn attempt(outcome: Outcome, lifecycle: Lifecycle) -> JudgedAttempt<'static> {
         max_attempts: 3,
         paused_until_ms: None,
         relief: Relief::Nobody,
+        refused_before: 0,
     }
 }
 
@@ -60,6 +62,19 @@ fn counted_again(text: &str) -> FollowUp {
     again(AttemptCount::Counts, None, note(text))
 }
 
+fn reviewed() -> FollowUp {
+    FollowUp::Review {
+        attempt: AttemptCount::Counts,
+    }
+}
+
+/// A review of work against which nothing is held.
+fn unheld() -> FollowUp {
+    FollowUp::Review {
+        attempt: AttemptCount::Free,
+    }
+}
+
 fn held() -> FollowUp {
     hold(BlockReason::Hold, "why.".into(), NOW)
 }
@@ -78,15 +93,15 @@ const LEFT: &str = "why; what it had done stands on ai/t-1/1";
 
 rules! {
     good_work_is_reviewed:
-        after(attempt(Outcome::ReadyForReview, Lifecycle::Finished)) => FollowUp::Review;
+        after(attempt(Outcome::ReadyForReview, Lifecycle::Finished)) => reviewed();
     work_that_needs_an_approval_is_reviewed:
-        after(attempt(Outcome::NeedsApproval, Lifecycle::Finished)) => FollowUp::Review;
+        after(attempt(Outcome::NeedsApproval, Lifecycle::Finished)) => reviewed();
     unverified_work_is_reviewed:
-        after(attempt(Outcome::Unverified, Lifecycle::Finished)) => FollowUp::Review;
+        after(attempt(Outcome::Unverified, Lifecycle::Finished)) => reviewed();
     work_to_be_checked_again_is_reviewed:
-        after(attempt(Outcome::NeedsRecheck, Lifecycle::Finished)) => FollowUp::Review;
+        after(attempt(Outcome::NeedsRecheck, Lifecycle::Finished)) => reviewed();
     finished_work_whose_check_is_broken_is_reviewed:
-        after(attempt(Outcome::Environment, Lifecycle::Finished)) => FollowUp::Review;
+        after(attempt(Outcome::Environment, Lifecycle::Finished)) => unheld();
     a_refused_login_waits_for_a_person:
         after(attempt(Outcome::Environment, Lifecycle::Auth)) => held();
     a_missing_program_waits_for_a_person:
@@ -140,10 +155,40 @@ rules! {
         after(JudgedAttempt {
             attempts: 2,
             ..attempt(Outcome::ReadyForReview, Lifecycle::Finished)
-        }) => FollowUp::Review;
+        }) => reviewed();
     the_last_attempt_that_met_a_quota_fails_nothing:
         after(JudgedAttempt { attempts: 2, ..refused(Relief::Nobody) })
         => free(Some(NOW + 50), note(LEFT));
+}
+
+/// The last of so many refusals in a row.
+fn refusal(number: u32, lifecycle: Lifecycle) -> FollowUp {
+    after(JudgedAttempt {
+        outcome: Outcome::RetryUncounted,
+        lifecycle,
+        refused_before: number - 1,
+        ..refused(Relief::Now)
+    })
+}
+
+fn parked(times: u32) -> FollowUp {
+    let reason = format!("its provider has refused it {times} times in a row; the last: why.");
+    hold(BlockReason::Parked, reason, NOW)
+}
+
+rules! {
+    a_provider_that_is_down_for_a_while_parks_nothing:
+        refusal(23, Lifecycle::Provider) => free(None, note(LEFT));
+    a_provider_that_is_down_for_a_day_parks_the_task:
+        refusal(24, Lifecycle::Provider) => parked(24);
+    a_quota_that_does_not_come_back_parks_the_task:
+        refusal(24, Lifecycle::Quota) => parked(24);
+    a_task_that_a_person_has_released_has_as_many_tries_again:
+        refusal(25, Lifecycle::Quota) => free(None, note(LEFT));
+    and_is_parked_after_them:
+        refusal(48, Lifecycle::Quota) => parked(48);
+    a_lost_supervisor_is_no_refusal:
+        refusal(24, Lifecycle::Lost) => free(Some(NOW + 50), note(LEFT));
 }
 
 /// A killed attempt, the last one, stopped for this reason.
@@ -285,7 +330,7 @@ fn a_broken_check_never_sends_finished_work_back() {
             && cell.verification == Verification::CheckBroken
             && cell.policy != PolicyVerdict::Deny;
         if broken {
-            assert_eq!(after, FollowUp::Review, "{cell:?}");
+            assert!(matches!(after, FollowUp::Review { .. }), "{cell:?}");
         }
     }
 }
@@ -294,7 +339,7 @@ fn a_broken_check_never_sends_finished_work_back() {
 fn forbidden_work_never_comes_to_a_review() {
     for (cell, after) in aftermaths() {
         if cell.policy == PolicyVerdict::Deny {
-            assert_ne!(after, FollowUp::Review, "{cell:?}");
+            assert!(!matches!(after, FollowUp::Review { .. }), "{cell:?}");
         }
     }
 }
@@ -302,7 +347,7 @@ fn forbidden_work_never_comes_to_a_review() {
 #[test]
 fn only_finished_work_comes_to_a_review() {
     for (cell, after) in aftermaths() {
-        if after == FollowUp::Review {
+        if matches!(after, FollowUp::Review { .. }) {
             assert_eq!(cell.lifecycle, Lifecycle::Finished, "{cell:?}");
         }
     }

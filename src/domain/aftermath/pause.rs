@@ -11,6 +11,10 @@ use crate::domain::verdict::Lifecycle;
 /// need not fail meanwhile.
 const LOGIN_PAUSE_MS: i64 = 900_000;
 
+/// Refusals of a task in a row after which it waits for a person: a provider that was down, or out
+/// of quota, for most of a day may not come back by itself.
+pub const MOST_REFUSALS: u32 = 24;
+
 /// The refusal of an agent by its provider, as far as that decides how long it is left alone.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderRefusal<'a> {

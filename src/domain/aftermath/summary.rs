@@ -53,6 +53,9 @@ pub fn summary(
 
 fn check_note(check: &CheckEnd<'_>) -> String {
     let mut note = format!("check `{}` {}", check.spec.name, check.result.in_words());
+    if let Some(told) = &check.result.note {
+        note.push_str(&format!("\n  {told}"));
+    }
     for failure in check.result.failures.iter().take(MAX_FAILURES) {
         let message: String = failure.message.chars().take(MAX_MESSAGE).collect();
         let message = message.trim();

@@ -16,6 +16,7 @@ fn end(stream: &StreamOutcome) -> AttemptEnd<'_> {
         parked: None,
         stall: &[],
         unfinished: None,
+        hidden: None,
     }
 }
 

@@ -147,6 +147,11 @@ impl RunDir {
         CheckLogs(self.0.join(format!("accept-{tree}")))
     }
 
+    /// The logs of checks that were asked about the base commit, too.
+    pub(crate) fn base_checks(&self) -> CheckLogs {
+        CheckLogs(self.0.join("base-checks"))
+    }
+
     /// The results of the checks.
     pub(crate) fn check_results(&self) -> PathBuf {
         self.0.join("checks.json")
@@ -425,6 +430,7 @@ mod tests {
             checks.setup().errors,
             checks.check("test").log,
             accept.check("test").log,
+            dir.base_checks().check("test").log,
             dir.tmp(),
             dir.start_mark(),
             dir.ports(),

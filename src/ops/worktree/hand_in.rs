@@ -21,8 +21,7 @@ use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Right};
 use crate::ops::refusal::Refusal;
-use crate::ops::run::checks::place::{CheckPlace, Judged};
-use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
+use crate::ops::run::checks::runner::verification;
 use crate::ops::run::drive;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{
@@ -30,9 +29,8 @@ use crate::ops::run::model::{
 };
 use crate::ops::run::recovery::ending;
 use crate::ops::run::recovery::liveness::this_process;
-use crate::ops::run::sandbox::layer;
 use crate::ops::run::step::leak::ChangeFacts;
-use crate::ops::run::step::{snapshot, verdict};
+use crate::ops::run::step::{checks, snapshot, verdict};
 use crate::ops::scrub::redact_record;
 use crate::ops::signals::Signals;
 use crate::ops::worktree::Adoption;
@@ -166,29 +164,10 @@ impl HandIn<'_> {
 
     fn checks(&self, taken: &Taken) -> Result<Vec<Checked>, OpError> {
         let live = &self.live;
-        let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
-        if plans.is_empty() {
-            return Ok(Vec::new());
-        }
-        let judged = Judged {
-            tree: &taken.sealed.tree,
-            commit: taken.sealed.commit.as_ref(),
-        };
-        let mut place = CheckPlace::open(live.world, live.repo, PLACE, judged)?;
-        place.network =
-            layer::network_under(layer::network_rule(&live.cx()?, &live.started.task).as_ref());
-        let run = live.started.run.id.as_str();
-        run_checks(
-            live.world,
-            &place,
-            plans,
-            &live.files.checks(),
-            run,
-            &live.cancel,
-        )
-        .map_err(|error| match live.cancel.reason() {
+        checks::checks_in(live, PLACE, &taken.sealed).map_err(|error| match live.cancel.reason() {
             Some(_) => Refusal::Interrupted(format!(
-                "stopped while the checks of {run} ran; nothing was changed"
+                "stopped while the checks of {} ran; nothing was changed",
+                live.started.run.id
             ))
             .into(),
             None => error,

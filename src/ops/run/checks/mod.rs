@@ -3,6 +3,7 @@
 mod borrowed;
 pub mod environment;
 pub mod foreign_sources;
+pub mod on_base;
 pub mod place;
 pub mod process;
 pub mod project_files;

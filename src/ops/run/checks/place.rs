@@ -39,6 +39,8 @@ pub struct CheckPlace {
     pub(crate) links: Vec<PathBuf>,
     /// Submodules of the judged tree that could not be laid out here.
     pub(crate) missing: Vec<RepoPath>,
+    /// Said of the tree behind the name of a check, for whoever watches; empty for what is judged.
+    pub(crate) said: &'static str,
     /// Variables that name its ports.
     pub(crate) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
@@ -100,6 +102,7 @@ impl CheckPlace {
             root,
             git_dir,
             network: Network::On,
+            said: "",
             tmp,
             links,
             missing,

@@ -205,8 +205,9 @@ pub fn run_checks(
     for plan in plans {
         refuse_stopped(cancel, &format!("before check `{}`", plan.spec.name))?;
         world.say(&format!(
-            "check {}: {}",
+            "check {}{}: {}",
             plan.spec.name,
+            place.said,
             plan.command_text()
         ));
         let elsewhere = leads
@@ -226,8 +227,9 @@ pub fn run_checks(
         };
         refuse_stopped(cancel, &format!("in check `{}`", checked.spec.name))?;
         world.say(&format!(
-            "check {}: {}",
+            "check {}{}: {}",
             checked.spec.name,
+            place.said,
             checked.result.in_words()
         ));
         done.push(checked);

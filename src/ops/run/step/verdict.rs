@@ -18,7 +18,7 @@ use crate::ops::run::step::leak::ChangeFacts;
 
 use crate::base::text::{one_line, path_bytes};
 use crate::domain::budget::RunUsage;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, FollowUp};
 use crate::domain::path_lock::LockMode;
 use crate::domain::run::{Run, RunEnd, RunStep};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
@@ -87,8 +87,14 @@ pub(crate) fn finish(
         max_attempts: task.max_attempts.unwrap_or(cx.rules.max_attempts),
         paused_until_ms,
         relief,
+        refused_before: refusal.before,
     };
     let after = judged.after(cx.now.wall_ms, &cx.actor);
+    // Nobody takes over a task that waits for a person.
+    let relief = match after {
+        FollowUp::Hold { .. } => Relief::Nobody,
+        _ => relief,
+    };
     let decided = Event::Decided {
         record: Box::new(verdict.decision.clone()),
     };
@@ -351,6 +357,12 @@ fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
     warnings.extend(unheeded.map(|line| {
         format!("its program did not take the settings that `ai` gave it, and may send telemetry: {line}")
     }));
+    if stream.result.usage.is_some_and(|usage| usage.at_least) {
+        warnings.push(
+            "it used at least the tokens that are told: its program leaves out what agents in the background used"
+                .to_owned(),
+        );
+    }
     if process.leftovers > 0 {
         warnings.push(format!(
             "the agent left {} behind, now ended",
