@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::connector::clip;
 use crate::connector::error::ConnectorError;
-use crate::connector::manifest::{Manifest, OutputFormat};
+use crate::connector::manifest::{HomeSwitch, Manifest, OutputFormat};
 use crate::connector::placeholders::next_placeholder;
 use crate::domain::agent::{Agent, Home};
 use crate::process::child_command::{ChildCommand, StdinSource};
@@ -88,9 +88,20 @@ pub struct LaunchPlan {
     pub output: OutputFormat,
     /// Files to write before the start, below the run's directory.
     pub files: Vec<(PathBuf, String)>,
-    /// A home of its own: a directory to make, empty and private, before the start, and to remove
-    /// after the end.
+    /// A home of its own: a private directory to make before the start, and to remove after the end.
     pub home: Option<PathBuf>,
+    /// The origin of what stands in that home.
+    pub home_origin: HomeOrigin,
+}
+
+/// The origin of what stands in the home of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomeOrigin {
+    /// Nothing stands there but settings of the manifest.
+    Empty,
+    /// The user's home: everything leads there but the files of settings, which are the user's over
+    /// those of the manifest.
+    User,
 }
 
 /// Fills templates with the values of one request. Values are never looked at again, whatever
@@ -226,7 +237,14 @@ pub(super) fn plan(
             });
         }
     }
-    let home = own_home(manifest, request)?;
+    let own = own_home(manifest, request)?;
+    let home_origin = match own {
+        Some(_) => HomeOrigin::Empty,
+        None => HomeOrigin::User,
+    };
+    let has_settings = |switch: &&HomeSwitch| !switch.settings.is_empty();
+    let leading = manifest.home.as_ref().filter(has_settings);
+    let home = own.or_else(|| leading.map(|_| request.home_dir.to_owned()));
     Ok(LaunchPlan {
         command: ChildCommand {
             argv,
@@ -242,6 +260,7 @@ pub(super) fn plan(
             .map(|(name, text)| (request.files_dir.join(name.as_str()), text.clone()))
             .collect(),
         home,
+        home_origin,
     })
 }
 

@@ -143,6 +143,19 @@ pub struct CliDetection {
     /// The versions for which this manifest is meant.
     #[serde(default)]
     pub versions: VersionRange,
+    /// Warnings that it prints at each start where it will not work as it should.
+    #[serde(default)]
+    pub warnings: Vec<StartWarning>,
+}
+
+/// A warning that a CLI prints at its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartWarning {
+    /// Finds it in a line of what the CLI prints.
+    pub pattern: String,
+    /// The next step for the user.
+    pub next: String,
 }
 
 /// The way in which a CLI gets the prompt.
@@ -188,6 +201,11 @@ pub struct HomeSwitch {
     /// The home of agents that do not choose one.
     #[serde(default)]
     pub default: Home,
+    /// Defaults for files of settings in the home, as JSON by their paths: for a CLI that takes them
+    /// from nowhere else. What the user's own file says outranks them. A run finds them in a home
+    /// that leads to the user's in everything else.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// Formats of standard output that `ai` understands.
@@ -324,7 +342,11 @@ impl CumulativeUsage {
         let cost = before
             .cost
             .filter(|_| matches!(self, Self::Cost | Self::Both));
-        RunUsage { tokens, cost }
+        RunUsage {
+            tokens,
+            cost,
+            at_least: false,
+        }
     }
 }
 
@@ -386,6 +408,15 @@ impl FailurePatterns {
 }
 
 impl CliDetection {
+    /// The first of its warnings that stands in a text, with the line.
+    pub fn warned<'t>(&self, text: &'t str) -> Option<(&StartWarning, &'t str)> {
+        self.warnings.iter().find_map(|warning| {
+            let pattern = compile(&warning.pattern).ok()?;
+            let line = text.lines().find(|line| pattern.is_match(line))?;
+            Some((warning, line))
+        })
+    }
+
     /// The version in what the CLI printed; some print it on standard error.
     pub fn version_in(&self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
         let regex = compile(&self.version_regex).ok()?;

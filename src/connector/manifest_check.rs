@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 
 use regex::Regex;
 
+use crate::connector::home_settings::merged;
 use crate::connector::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
 use crate::connector::placeholders::{PLACEHOLDERS, placeholders};
 use crate::domain::agent::check_env_names;
@@ -153,6 +154,17 @@ fn check_home(home: &HomeSwitch) -> Result<(), String> {
     if home.env.is_none() && home.args.is_empty() {
         return Err("home: needs `env` or `args`".to_owned());
     }
+    if !home.settings.is_empty() && home.env.is_none() {
+        return Err("home.settings: needs `home.env`".to_owned());
+    }
+    for (path, defaults) in &home.settings {
+        if !stays_below(path) {
+            return Err(format!(
+                "home.settings: {path}: must be a relative path without `..`"
+            ));
+        }
+        merged(defaults, None).map_err(|e| format!("home.settings: {path}: {e}"))?;
+    }
     check_env_names("home.env", &home.env).map_err(|e| e.to_string())?;
     check_templates("home.args", &home.args, &["home"], Some("home"))
 }
@@ -167,6 +179,9 @@ fn check_detect(detect: &CliDetection) -> Result<(), String> {
         ));
     }
     compile(&detect.version_regex).map_err(|e| format!("detect.version_regex: {e}"))?;
+    for (at, warning) in detect.warnings.iter().enumerate() {
+        compile(&warning.pattern).map_err(|e| format!("detect.warnings[{at}].pattern: {e}"))?;
+    }
     detect
         .versions
         .check()

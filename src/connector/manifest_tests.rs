@@ -126,6 +126,7 @@ fn the_version_is_found_on_either_stream() {
         version_args: vec![],
         version_regex: regex,
         versions: Default::default(),
+        warnings: vec![],
     };
     assert_eq!(
         detect
@@ -147,6 +148,7 @@ fn only_what_a_cli_counts_on_is_taken_off() {
     let before = RunUsage {
         tokens: 7,
         cost: Some(Usd(3)),
+        at_least: false,
     };
     let of = |word: &str| {
         let text = format!("{GOOD}metering: {{cumulative_on_resume: {word}}}\n");
@@ -166,4 +168,22 @@ fn only_what_a_cli_counts_on_is_taken_off() {
         [(0, None), (7, Some(3))],
         "as manifests said it before"
     );
+}
+
+#[test]
+fn a_warning_at_the_start_is_found_with_its_line_and_its_next_step() {
+    let known = crate::connector::registry::ConnectorRegistry::shipped();
+    let codex = known.get("codex").unwrap().describe();
+    let detect = codex.detect.as_ref().unwrap();
+    let line = "WARNING: proceeding, even though we could not create PATH aliases: Refusing to create helper binaries under temporary dir \"/tmp\" (codex_home: \"/tmp/h/.codex\")";
+    let (warning, found) = detect
+        .warned(&format!("codex-cli 0.171.0\n{line}\n"))
+        .unwrap();
+    assert_eq!(found, line);
+    assert!(
+        warning.next.starts_with("set CODEX_HOME"),
+        "{}",
+        warning.next
+    );
+    assert_eq!(detect.warned("codex-cli 0.171.0\n"), None);
 }

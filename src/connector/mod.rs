@@ -20,6 +20,7 @@ pub mod dialogue;
 pub mod error;
 mod gemini;
 pub mod guides;
+pub mod home_settings;
 mod json;
 mod judge;
 pub mod launch;

@@ -322,19 +322,33 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
 }
 
 #[test]
-fn settings_without_a_flag_are_laid_out_as_files() {
-    let gemini = agent("gemini", &[]);
-    let plan = launch("gemini", &request(&gemini, "p", SessionChoice::New)).unwrap();
-    let [(path, text)] = plan.files.as_slice() else {
-        panic!("{:?}", plan.files)
-    };
-    assert_eq!(path, Path::new("/run/files/gemini.json"));
-    let settings: serde_json::Value = serde_json::from_str(text).unwrap();
-    assert_eq!(settings["privacy"]["usageStatisticsEnabled"], false);
-    assert!(plan.env_set.contains(&(
-        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH".to_owned(),
-        path.clone().into()
-    )));
+fn settings_for_which_there_is_only_a_home_are_given_in_one() {
+    use crate::connector::launch::HomeOrigin;
+    use crate::domain::agent::Home;
+    for name in ["gemini", "gemini-acp"] {
+        let mut gemini = agent(name, &[]);
+        for (home, origin) in [
+            (None, HomeOrigin::User),
+            (Some(Home::User), HomeOrigin::User),
+            (Some(Home::Run), HomeOrigin::Empty),
+        ] {
+            gemini.home = home;
+            let plan = launch(name, &request(&gemini, "p", SessionChoice::New)).unwrap();
+            assert_eq!(plan.home_origin, origin, "{name} {home:?}");
+            let place = plan.home.unwrap();
+            assert!(
+                plan.env_set
+                    .contains(&("GEMINI_CLI_HOME".to_owned(), place.into())),
+                "{name} {home:?}"
+            );
+            assert_eq!(plan.files, []);
+        }
+        let known = ConnectorRegistry::shipped();
+        let manifest = known.get(name).unwrap().describe();
+        let settings = &manifest.home.as_ref().unwrap().settings[".gemini/settings.json"];
+        let settings: serde_json::Value = serde_json::from_str(settings).unwrap();
+        assert_eq!(settings["privacy"]["usageStatisticsEnabled"], false);
+    }
 }
 
 #[test]

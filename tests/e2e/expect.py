@@ -77,6 +77,9 @@ def check(scene, task, plan, result, report, usage):
     taken = [str(path) for path in scene.home.rglob(f"*.from-{task}.*")]
     if taken:
         fault(f"the CLI makes settings that its connector lets it only read: {taken}")
+    unheeded = [warning for warning in report.get("warnings", []) if "did not take the settings" in warning]
+    if unheeded:
+        fault(f"telemetry and updates may be on: {unheeded}")
     if kind in GOOD:
         accepted(scene, task, result, report, usage)
 

@@ -239,6 +239,65 @@ fn what_a_command_wrote_is_trusted_and_what_somebody_else_wrote_is_not() {
     );
 }
 
+/// Shows the settings in its home, keeps its login there, and makes a file of its own.
+const AT_HOME: &str = r#"cat > /dev/null
+cp "$FAKE_HOME/.fake/settings.json" settings.txt
+echo renewed >> "$FAKE_HOME/.fake/login"
+echo new > "$FAKE_HOME/.fake/new"
+"#;
+
+#[test]
+fn a_cli_whose_settings_stand_in_its_home_alone_finds_ours_beneath_the_users() {
+    let fake = || {
+        let settings = "home: {env: FAKE_HOME, settings: {.fake/settings.json: '{\"telemetry\": true, \"update\": false}'}}\n";
+        Agent::of_a_cli("fake", "text", AT_HOME).manifest(settings)
+    };
+    for mode in crate::sandbox::modes() {
+        let login = "login: [.fake/, '.fake/settings.json:ro']\n";
+        let sandbox = Scene::new()
+            .check("true")
+            .agent(fake().manifest(login))
+            .build();
+        let home = sandbox.base().join("home/.fake");
+        let run = || {
+            let id = sandbox.task("One", &[]);
+            let mut command = sandbox.ai_command(&["run", &id]);
+            let outcome = support::run(command.env("AI_SANDBOX", mode));
+            assert_eq!(outcome.code, Some(0), "{mode}: {outcome}");
+            let text = sandbox.file_at(&format!("ai/{id}/1"), "settings.txt");
+            (outcome.stderr, serde_json::from_str(&text).ok())
+        };
+        let both =
+            |telemetry, update| Some(serde_json::json!({"telemetry": telemetry, "update": update}));
+        assert_eq!(run().1, both(true, false), "{mode}: no home yet");
+        assert!(
+            !home.exists(),
+            "{mode}: something was made in the user's home"
+        );
+        std::fs::create_dir(&home).unwrap();
+        let own = "{\"telemetry\": false} // mine\n";
+        std::fs::write(home.join("settings.json"), own).unwrap();
+        std::fs::write(home.join("login"), "in\n").unwrap();
+        assert_eq!(run().1, both(false, false), "{mode}");
+        let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
+        assert_eq!(
+            (read("settings.json").as_str(), read("login").as_str()),
+            (own, "in\nrenewed\n"),
+            "{mode}"
+        );
+        assert_eq!(
+            std::fs::read_dir(&home).unwrap().count(),
+            2,
+            "{mode}: {home:?}"
+        );
+        std::fs::write(home.join("settings.json"), "{broken").unwrap();
+        let (said, settings) = run();
+        assert_eq!(settings, None::<serde_json::Value>, "{mode}: as it is");
+        let warned = said.lines().filter(|line| line.starts_with("warning: "));
+        assert_eq!(warned.count(), 1, "{mode}: {said}");
+    }
+}
+
 /// A CLI of gemini's vocabulary that leaves its settings alone.
 const UNHEEDING: &str = r#"cat > /dev/null
 echo "Security Warning: Skipping system defaults file '/files/gemini.json': File '/files' is not owned by root (uid 0)." >&2

@@ -5,6 +5,7 @@ pub mod gate;
 pub mod heartbeat;
 pub mod launch;
 pub mod listener;
+pub(crate) mod own_home;
 pub mod ports;
 pub mod session;
 pub mod tools;

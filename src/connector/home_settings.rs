@@ -1,0 +1,123 @@
+//! Settings of a CLI that knows no other place for defaults than the file in its home: the user's own
+//! file over the defaults of its connector, as one text.
+
+use serde_json::Value;
+
+/// The defaults with what the user's own file says over them. Both are JSON, the user's may hold
+/// comments.
+///
+/// # Errors
+/// Where one of them is no JSON.
+pub fn merged(defaults: &str, own: Option<&str>) -> Result<String, serde_json::Error> {
+    let mut settings: Value = serde_json::from_str(defaults)?;
+    if let Some(own) = own.filter(|own| !own.trim().is_empty()) {
+        put_over(&mut settings, serde_json::from_str(&without_comments(own))?);
+    }
+    serde_json::to_string_pretty(&settings)
+}
+
+fn put_over(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                put_over(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+/// The text with blanks in the place of comments, `//` to the end of a line and `/* */`.
+fn without_comments(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '/']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else {
+            let length = if rest.starts_with('"') {
+                string(rest)
+            } else {
+                1
+            };
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
+            continue;
+        };
+        out.push(' ');
+        rest = &rest[skipped..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The length of the string at the start of a text, with its quotes.
+fn string(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            b'"' if !is_escaped => return at + 1,
+            b'\\' => is_escaped = !is_escaped,
+            _ => is_escaped = false,
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DEFAULTS: &str =
+        r#"{"privacy": {"usage": false}, "general": {"update": false, "nag": false}}"#;
+
+    #[test]
+    fn what_the_user_says_outranks_the_defaults_and_the_rest_stays() {
+        let over = |own: &str| -> Value {
+            serde_json::from_str(&merged(DEFAULTS, Some(own)).unwrap()).unwrap()
+        };
+        let plain: Value = serde_json::from_str(DEFAULTS).unwrap();
+        for nothing in ["", " \n", "{}", "// {\"general\": 1}\n{}", "/* * // */ {}"] {
+            assert_eq!(over(nothing), plain, "{nothing:?}");
+        }
+        assert_eq!(
+            over(
+                "{\"general\": {\"update\": true}, // mine\n \"mcp\": {\"url\": \"http://example.com/*b\\\"\"}}"
+            ),
+            serde_json::json!({
+                "privacy": {"usage": false},
+                "general": {"update": true, "nag": false},
+                "mcp": {"url": "http://example.com/*b\""},
+            })
+        );
+        assert_eq!(over("{\"general\": null}")["general"], Value::Null);
+        assert_eq!(
+            merged(DEFAULTS, None).unwrap(),
+            merged(DEFAULTS, Some("{}")).unwrap()
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_is_an_error() {
+        for own in ["{", "{\"a\": 1,}", "/* {}", "\"open", "a"] {
+            assert!(merged(DEFAULTS, Some(own)).is_err(), "{own:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_looked_through(text in "[\"/*\\\\\na{}é]{0,40}") {
+            let _ended = merged(DEFAULTS, Some(&text));
+        }
+
+        #[test]
+        fn a_text_without_comments_stays(text in "[a-z\"\\\\ é]{0,40}") {
+            prop_assert_eq!(without_comments(&text), text);
+        }
+    }
+}
