@@ -192,6 +192,7 @@ impl Claude {
             cache_read,
             cache_write: count_at(usage, "cache_creation_input_tokens"),
             cost_usd: None,
+            at_least: false,
         }
     }
 

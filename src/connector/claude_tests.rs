@@ -387,6 +387,7 @@ fn a_known_price_is_kept_and_a_made_up_one_is_not() {
         cache_read: 3,
         cache_write: 0,
         cost_usd: Some(0.5),
+        at_least: false,
     };
     assert_eq!(with("list"), expected);
     assert_eq!(with("unknown").cost_usd, None);
@@ -536,6 +537,7 @@ fn tokens_of_background_agents_stand_in_the_sums_over_all_models_only() {
             cache_read: 2,
             cache_write: 3,
             cost_usd: Some(0.5),
+            at_least: false
         })
     );
     // A continued session whose sums go on: what was used before is no use of this run.

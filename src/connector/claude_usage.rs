@@ -16,6 +16,7 @@ pub(super) fn plus(one: Usage, two: Usage) -> Usage {
         cache_read: one.cache_read.saturating_add(two.cache_read),
         cache_write: one.cache_write.saturating_add(two.cache_write),
         cost_usd: one.cost_usd,
+        at_least: false,
     }
 }
 
@@ -27,6 +28,7 @@ pub(super) fn minus(one: Usage, other: Usage) -> Usage {
         cache_read: one.cache_read.saturating_sub(other.cache_read),
         cache_write: one.cache_write.saturating_sub(other.cache_write),
         cost_usd: one.cost_usd,
+        at_least: false,
     }
 }
 
@@ -38,6 +40,7 @@ pub(super) fn at_least(one: Usage, other: Usage) -> Usage {
         cache_read: one.cache_read.max(other.cache_read),
         cache_write: one.cache_write.max(other.cache_write),
         cost_usd: one.cost_usd,
+        at_least: false,
     }
 }
 
@@ -50,6 +53,7 @@ pub(super) fn of_all_models(event: &Value) -> Option<Usage> {
         cache_read: count_at(model, "cacheReadInputTokens"),
         cache_write: count_at(model, "cacheCreationInputTokens"),
         cost_usd: None,
+        at_least: false,
     };
     models.values().map(of).reduce(plus)
 }

@@ -36,6 +36,7 @@ impl Cline {
                 cache_read: 0,
                 cache_write: 0,
                 cost_usd: price_at(event, "totalCost"),
+                at_least: false,
             })],
             Some("error") => vec![self.error(event, seen)],
             _ => Vec::new(),
@@ -78,6 +79,7 @@ impl Cline {
             cache_read,
             cache_write,
             cost_usd: price_at(usage, "totalCost"),
+            at_least: false,
         });
         seen.model = owned_in(event, "/model/id").or(seen.model.take());
         let reason = owned_at(event, "finishReason").unwrap_or_default();

@@ -2,7 +2,9 @@
 //!
 //! `error` is a notice of a retry and never final; `turn.completed` and `turn.failed` are. A patch
 //! that the sandbox refused is not in the stream at all, and one that failed in it shows as a
-//! `file_change` with status `failed` while the exit code stays 0.
+//! `file_change` with status `failed` while the exit code stays 0. Of agents to which it hands work
+//! (`collab_tool_call`) nothing is in the stream, nor are their tokens in `usage`, which is a lower
+//! bound then.
 
 use serde_json::Value;
 
@@ -26,6 +28,8 @@ pub(super) struct Codex {
     turns: u32,
     /// The notices in a row that it waits for a network.
     waits: u32,
+    /// Other agents were given work, of which the stream tells nothing more.
+    has_delegated: bool,
 }
 
 impl Codex {
@@ -38,6 +42,7 @@ impl Codex {
             cache_read,
             cache_write: count_at(usage, "cache_write_input_tokens"),
             cost_usd: None,
+            at_least: self.has_delegated,
         });
         seen.retry = None;
         self.last = LastEvent::Good;
@@ -77,6 +82,7 @@ impl Codex {
 impl Dialect for Codex {
     fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let item = field(event, "item");
+        self.has_delegated |= text_at(item, "type") == Some("collab_tool_call");
         match text_at(event, "type") {
             Some("thread.started") => vec![seen.started(owned_at(event, "thread_id"), None, None)],
             Some("turn.started") => {

@@ -151,8 +151,32 @@ fn a_new_turn_opens_the_run_again() {
         cache_read: 4,
         cache_write: 0,
         cost_usd: None,
+        at_least: false,
     };
     assert_eq!(result.usage, Some(usage));
+}
+
+#[test]
+fn what_it_used_is_a_lower_bound_once_it_has_handed_work_to_another_agent() {
+    let collab = |kind: &str| {
+        let item = json!({
+            "id": "i", "type": "collab_tool_call", "tool": "spawn_agent", "status": "in_progress",
+            "sender_thread_id": "t", "receiver_thread_ids": [], "agents_states": {},
+        });
+        json!({"type": kind, "item": item})
+    };
+    let is_floor = |stream: &str| {
+        let (_, result) = parse("codex", stream, "", &EXIT_0);
+        result.usage.map(|usage| usage.at_least)
+    };
+    assert_eq!(is_floor(&begun(&[good_end()])), Some(false));
+    for kind in ["item.started", "item.completed"] {
+        assert_eq!(
+            is_floor(&begun(&[collab(kind), good_end()])),
+            Some(true),
+            "{kind}"
+        );
+    }
 }
 
 #[test]

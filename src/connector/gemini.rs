@@ -70,6 +70,7 @@ impl Gemini {
             cache_read,
             cache_write: 0,
             cost_usd: None,
+            at_least: false,
         });
         let status = owned_at(event, "status").unwrap_or_default();
         self.last = match (status.as_str(), &self.looped) {

@@ -31,6 +31,7 @@ impl Opencode {
             cache_read: count_at(cache, "read"),
             cache_write: count_at(cache, "write"),
             cost_usd: price_at(part, "cost"),
+            at_least: false,
         });
         self.steps = self.steps.saturating_add(1);
         let reason = owned_at(part, "reason").unwrap_or_default();

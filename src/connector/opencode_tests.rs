@@ -155,6 +155,7 @@ fn steps_are_added_up() {
         cache_read: 6,
         cache_write: 8,
         cost_usd: Some(0.5),
+        at_least: false,
     };
     assert_eq!(result.usage, Some(usage));
 }

@@ -149,6 +149,7 @@ fn usage(usage: &Value) -> Usage {
         cache_read: count_at(usage, "cacheRead"),
         cache_write: count_at(usage, "cacheWrite"),
         cost_usd: price_at(field(usage, "cost"), "total"),
+        at_least: false,
     }
 }
 

@@ -129,6 +129,7 @@ fn repeated_messages_cost_nothing_and_turns_are_added_up() {
         cache_read: 0,
         cache_write: 0,
         cost_usd: Some(0.5),
+        at_least: false,
     };
     assert_eq!(result.usage, Some(usage));
 }

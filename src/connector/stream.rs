@@ -182,6 +182,7 @@ impl StreamState {
             cache_read: old.cache_read.saturating_add(step.cache_read),
             cache_write: old.cache_write.saturating_add(step.cache_write),
             cost_usd: old.cost_usd.or(step.cost_usd).map(|_| cost),
+            at_least: old.at_least || step.at_least,
         })
     }
 

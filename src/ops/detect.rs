@@ -20,6 +20,7 @@ use crate::connector::manifest::{
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::error::OpError;
+use crate::ops::version_memory::VersionMemory;
 use crate::ops::{agents, trust};
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::environment::child_environment;
@@ -27,7 +28,7 @@ use crate::process::supervise::{CommandEnd, SuperviseError};
 
 /// Longest time for one `--version`: on a busy machine, a CLI in a slow language takes ten seconds and
 /// more. All are asked side by side.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// An installed CLI that a connector knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -88,7 +89,11 @@ pub enum Project {
 }
 
 /// Every installed CLI, in the order of the connectors.
-pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> Vec<DetectedCli> {
+pub fn installed(
+    registry: &ConnectorRegistry,
+    env: &[(OsString, OsString)],
+    memory: &VersionMemory,
+) -> Vec<DetectedCli> {
     let candidates: Vec<(&Manifest, &CliDetection, PathBuf)> = registry
         .all()
         .filter_map(|connector| {
@@ -103,7 +108,7 @@ pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> 
             .iter()
             .map(|(manifest, detect, program)| {
                 (
-                    scope.spawn(|| version(manifest, detect, program, env)),
+                    scope.spawn(|| version(manifest, detect, program, env, memory)),
                     manifest,
                     program,
                 )
@@ -196,8 +201,25 @@ pub enum NoVersion {
     Unasked,
 }
 
-/// What a program says is its version.
+/// The version of a program: as it was told before, where it is the same file still, else as the
+/// program says it now.
 pub fn version(
+    manifest: &Manifest,
+    detect: &CliDetection,
+    program: &Path,
+    env: &[(OsString, OsString)],
+    memory: &VersionMemory,
+) -> Result<String, NoVersion> {
+    if let Some(version) = memory.recall(program, &detect.version_args) {
+        return Ok(version);
+    }
+    let version = ask_version(manifest, detect, program, env)?;
+    memory.keep(program, &detect.version_args, &version);
+    Ok(version)
+}
+
+/// What a program says is its version.
+fn ask_version(
     manifest: &Manifest,
     detect: &CliDetection,
     program: &Path,
@@ -218,10 +240,20 @@ pub fn version(
         .collect();
     tool.env = child_environment(env, &[], &set);
     let outcome = run_captured(&tool)?;
-    match (
-        detect.version_in(&outcome.stdout.memory, &outcome.stderr.memory),
+    version_of(
+        detect,
         &outcome.end,
-    ) {
+        [&outcome.stdout.memory, &outcome.stderr.memory],
+    )
+}
+
+/// Reads the version out of what a program has printed, on either stream.
+pub fn version_of(
+    detect: &CliDetection,
+    end: &CommandEnd,
+    [stdout, stderr]: [&[u8]; 2],
+) -> Result<String, NoVersion> {
+    match (detect.version_in(stdout, stderr), end) {
         (_, CommandEnd::TimedOut(_)) => Err(NoVersion::TooSlow),
         (Some(version), _) => Ok(one_line(&version.chars().take(64).collect::<String>())),
         (None, _) => Err(NoVersion::Unnamed),

@@ -54,6 +54,7 @@ pub mod tryout;
 pub mod uninstall;
 pub mod unready;
 mod unsigned;
+pub mod version_memory;
 pub mod why;
 pub mod worktree;
 pub mod world;

@@ -369,3 +369,140 @@ fn fallbacks_that_take_nothing_over_are_named() {
     two ok: none: where its quota or login ends, its tasks wait -> nothing
     ");
 }
+
+/// A project with three CLIs that lie where a sandbox shows nothing: behind a wrapper that names the
+/// home, in a tree of packages, and behind an interpreter of its own.
+fn out_of_sight() -> Sandbox {
+    let scene = Sandbox::project();
+    let base = scene.base();
+    let program = |path: &str, first: &str, script: &str| {
+        let path = base.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!{first}\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+    };
+    let works = ". \"$(dirname \"$(readlink -f \"$0\")\")/lib/version\"; test \"$1\" != --version || { echo $V; exit; }\n\
+                 cat >/dev/null; echo work > work.txt; echo done";
+    let home = base.join("home").display().to_string();
+    program(
+        "bin/wrapped",
+        "/bin/sh",
+        &format!("exec {home}/opt/tool/real \"$@\""),
+    );
+    program("home/opt/tool/real", "/bin/sh", works);
+    program("home/opt/tool/lib/version", "", "V=1.2.0");
+    program("home/far/lib/node_modules/packaged/cli", "/bin/sh", works);
+    program(
+        "home/far/lib/node_modules/packaged/lib/version",
+        "",
+        "V=1.2.0",
+    );
+    let cli = "../home/far/lib/node_modules/packaged/cli";
+    std::os::unix::fs::symlink(cli, base.join("bin/packaged")).unwrap();
+    let interpreter = format!("{home}/venvs/a/bin/interpreter");
+    program(
+        "bin/interpreted",
+        &interpreter,
+        "test \"$1\" != --version || { echo 1.2.0; exit; }\ncat >/dev/null; echo work > work.txt",
+    );
+    program(
+        "home/venvs/a/bin/interpreter",
+        "/bin/sh",
+        ". \"$(dirname \"$0\")/../lib\"\nexec /bin/sh \"$@\"",
+    );
+    program("home/venvs/a/lib", "", "");
+    for name in ["wrapped", "packaged", "interpreted"] {
+        let manifest = MANIFEST
+            .replace("parrot", name)
+            .replace("login: [.parrot]\n", "")
+            .replace("codex-json", "text")
+            .replace(", --json]", "]");
+        scene.write(format!(".ai/connectors/{name}.yaml"), manifest);
+    }
+    scene.configure(CONFIG);
+    for name in ["wrapped", "packaged", "interpreted"] {
+        scene.ai_ok(&["agent", "register", name, "--connector", name]);
+    }
+    scene.configure(CONFIG);
+    scene
+}
+
+#[test]
+fn a_program_that_its_sandbox_hides_is_told_by_the_doctor_and_by_the_run() {
+    for layer in crate::sandbox::layers() {
+        let scene = out_of_sight();
+        let path = format!("{}:/usr/bin:/bin", scene.base().join("bin").display());
+        let within = |args: &[&str]| {
+            let mut command = scene.ai_command(args);
+            run(command.env("AI_SANDBOX", layer).env("PATH", &path))
+        };
+        let doctor = || {
+            let told = said(
+                &within(&["agent", "doctor", "--json"]),
+                &["start", "version"],
+            );
+            // What is not there for one layer, another forbids.
+            told.replace("126", "127")
+                .replace("Permission denied", "not found")
+        };
+        snapshot!(doctor(), @"
+        interpreted ok: 1.2.0; the connector was tried with 1.2.0 -> nothing
+        interpreted ok: its program starts in that sandbox -> nothing
+        packaged ok: 1.2.0; the connector was tried with 1.2.0 -> nothing
+        packaged ok: its program starts in that sandbox -> nothing
+        wrapped ok: 1.2.0; the connector was tried with 1.2.0 -> nothing
+        wrapped bad: its program does not start in that sandbox: exit code 127: [PATH]/bin/wrapped: 2: exec: [PATH]/home/opt/tool/real: not found -> add ~/opt/tool to `allow_read` below `runs:` in .ai/config.yaml, then `ai trust`
+        ");
+        let id = scene.task("One", &[]);
+        let told = within(&["run", &id, "--agent", "wrapped"]);
+        snapshot!(told.stdout, @"
+        [RUN]  environment  blocked
+          the machine or an account is not in order; nothing is held against the work: its program did not start, since its sandbox hides ~/opt/tool from it: add ~/opt/tool to `allow_read` below `runs:` in .ai/config.yaml, then `ai trust`; `ai agent doctor` shows whether that is enough
+        ");
+        assert_eq!(
+            scene.show(&id).get("attempts"),
+            None,
+            "{layer}: it cost an attempt"
+        );
+        for agent in ["packaged", "interpreted"] {
+            let id = scene.task("Two", &[]);
+            let told = within(&["run", &id, "--agent", agent]);
+            assert_eq!(told.code, Some(0), "{layer}: {told}");
+        }
+        let allowed = CONFIG.replace("grace: 1s", "grace: 1s, allow_read: [~/opt/tool]");
+        scene.configure(&allowed);
+        assert!(doctor().ends_with("wrapped ok: its program starts in that sandbox -> nothing\n"));
+        scene.ai_ok(&["task", "unhold", &id]);
+        let told = within(&["run", &id, "--agent", "wrapped"]);
+        assert_eq!(told.code, Some(0), "{layer}: {told}");
+    }
+}
+
+#[test]
+fn a_version_is_asked_for_once() {
+    let scene = parrot("1.4.0");
+    scene.ai_ok(&["trust"]);
+    scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+    let asked = || {
+        std::fs::read_to_string(scene.base().join("asked"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    for args in [
+        &["agent", "detect"][..],
+        &["agent", "doctor"],
+        &["agent", "detect"],
+    ] {
+        scene.ai_with_bin(args);
+        assert_eq!(asked(), 1, "{args:?}");
+    }
+    // Another program of the same name.
+    scene.program(
+        "bin/parrot",
+        "echo asked >>\"$BASE/asked\"; echo parrot 1.5.0",
+    );
+    let version = scene.ai_with_bin(&["agent", "detect", "--json"]).json()["version"].clone();
+    assert_eq!((version, asked()), ("1.5.0".into(), 2));
+}

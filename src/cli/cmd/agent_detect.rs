@@ -9,6 +9,9 @@ use crate::base::text::one_line;
 use crate::cli::context::{Context, Outcome};
 use crate::connector::registry::ConnectorRegistry;
 use crate::ops::detect::{self, DetectedCli, Project, Registration};
+use crate::ops::project;
+use crate::ops::version_memory::VersionMemory;
+use crate::store::local_now;
 
 #[derive(Args)]
 pub(in crate::cli) struct DetectArgs {
@@ -18,7 +21,11 @@ pub(in crate::cli) struct DetectArgs {
 }
 
 pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
-    let mut all = detect::installed(&registry(args, context)?, &env::all());
+    let memory = context.workspace.place().map_or_else(
+        |_| VersionMemory::none(),
+        |place| VersionMemory::below(&project::state_dir(&place.common_dir), local_now().wall_ms),
+    );
+    let mut all = detect::installed(&registry(args, context)?, &env::all(), &memory);
     if let Ok(root) = context.workspace.root() {
         detect::mark_registered(root, &mut all);
     }

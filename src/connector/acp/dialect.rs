@@ -303,6 +303,7 @@ fn tokens(usage: &Value) -> Usage {
         cache_read: count_at(usage, "cachedReadTokens"),
         cache_write: count_at(usage, "cachedWriteTokens"),
         cost_usd: None,
+        at_least: false,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::history::AgentLast;
 use crate::domain::ids::RunId;
+use crate::ops::agent_doctor::start::{self, StartTried};
 use crate::ops::agent_doctor::{login, program, surroundings};
 use crate::ops::doctor::Finding;
 use crate::ops::error::OpError;
@@ -54,6 +55,7 @@ pub(super) struct Ward<'a> {
     agents: &'a [Agent],
     connectors: &'a ConnectorRegistry,
     versions: HashMap<Name, program::Version>,
+    starts: HashMap<String, StartTried>,
     last: HashMap<String, AgentLast>,
     load: HashMap<String, u32>,
     spent: HashMap<String, (String, i64)>,
@@ -156,10 +158,32 @@ impl<'a> Ward<'a> {
                     .get(connector.describe().name.as_str())
                     .is_some()
         };
-        let asked = chosen
+        let asked: Vec<(&Agent, &dyn Connector)> = chosen
             .iter()
-            .filter_map(|agent| connectors.get(agent.connector.as_str()));
-        let versions = program::versions(world, asked.filter(|connector| may_ask(*connector)));
+            .filter_map(|agent| Some((*agent, connectors.get(agent.connector.as_str())?)))
+            .filter(|(_, connector)| may_ask(*connector))
+            .collect();
+        let starts = start::try_all(world, &asked);
+        // Whoever has told it inside need not be asked outside.
+        let is_known = |connector: &&dyn Connector| {
+            let of = |(agent, one): &(&Agent, &dyn Connector)| {
+                one.describe().name == connector.describe().name
+                    && starts
+                        .get(agent.name.as_str())
+                        .is_some_and(|start| start.version.is_some())
+            };
+            asked.iter().any(of)
+        };
+        let others = asked.iter().map(|(_, connector)| *connector);
+        let mut versions = program::versions(world, others.filter(|one| !is_known(one)));
+        for (agent, connector) in &asked {
+            let told = starts
+                .get(agent.name.as_str())
+                .and_then(|start| start.version.clone());
+            if let Some(version) = told {
+                versions.insert(connector.describe().name.clone(), Ok(version));
+            }
+        }
         let last = last
             .into_iter()
             .map(|last| (last.agent.clone(), last))
@@ -170,6 +194,7 @@ impl<'a> Ward<'a> {
             agents,
             connectors,
             versions,
+            starts,
             last,
             load,
             spent,
@@ -195,6 +220,8 @@ impl<'a> Ward<'a> {
                     agent,
                     connector.describe(),
                 ));
+                let start = self.starts.get(agent.name.as_str());
+                found.extend(start.map(|start| start.finding.clone()));
             }
         }
         found.push(surroundings::trust(&self.untrusted));

@@ -5,17 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use crate::connector::launch::BASE_ENV;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home};
 use crate::ops::agent_doctor::examine::Ward;
-use crate::ops::agent_doctor::program::user_home;
+use crate::ops::agent_doctor::program::{is_key, user_home};
 use crate::ops::credentials;
 use crate::ops::doctor::Finding;
 use crate::ops::world::World;
-
-/// Parts of the names of variables in which keys are handed over.
-const KEYS: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 pub(super) fn look(ward: &Ward<'_>, agent: &Agent, manifest: &Manifest) -> Finding {
     let ids: Vec<&str> = agent
@@ -103,10 +99,6 @@ fn of_credentials(ward: &Ward<'_>, ids: &[&str]) -> Finding {
     }
 }
 
-fn is_key(name: &str) -> bool {
-    !BASE_ENV.contains(&name) && KEYS.iter().any(|part| name.contains(part))
-}
-
 fn is_set(world: &World, name: &str) -> bool {
     world
         .env
@@ -144,10 +136,15 @@ fn places(world: &World, agent: &Agent, manifest: &Manifest) -> Vec<PathBuf> {
     let Some(home) = user_home(world) else {
         return Vec::new();
     };
+    // Where the program itself lies, something is there without any login.
+    let holds_program = |entry: &str| {
+        let programs = format!("{}/bin:ro", entry.trim_end_matches('/'));
+        manifest.login.contains(&programs)
+    };
     manifest
         .login
         .iter()
-        .filter(|entry| !entry.ends_with(":ro"))
+        .filter(|entry| !entry.ends_with(":ro") && !holds_program(entry))
         .map(|entry| home.join(entry.trim_end_matches('/')))
         .collect()
 }

@@ -1,6 +1,7 @@
 //! `ai agent doctor`: for each agent, whether a run by it could start and would get anywhere.
-//! Starts nothing of an agent but `COMMAND --version`, and writes nothing; a trial, which does
-//! more, is [`crate::ops::agent_doctor::trial()`].
+//! Starts nothing of an agent but `COMMAND --version`, in the sandbox that its runs get, and writes
+//! nothing but the version that it was told; a trial, which does more, is
+//! [`crate::ops::agent_doctor::trial()`].
 //!
 //! A look that fails is a finding and hides no other. Everything that is not as it should be names
 //! the command that helps.
@@ -8,6 +9,7 @@
 mod examine;
 mod login;
 mod program;
+mod start;
 mod surroundings;
 mod trial;
 

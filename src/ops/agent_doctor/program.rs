@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 
 use crate::base::text::{one_line, path_bytes};
 use crate::connector::api::Connector;
+use crate::connector::launch::BASE_ENV;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::agents;
 use crate::ops::detect::{self, NoVersion};
 use crate::ops::doctor::Finding;
+use crate::ops::version_memory::VersionMemory;
 use crate::ops::world::World;
+
+/// Parts of the names of variables in which keys are handed over.
+const KEYS: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// The version that a program tells, or the reason why it is not known.
 pub(super) type Version = Result<String, NoVersion>;
@@ -21,6 +26,7 @@ pub(super) fn versions<'c>(
     world: &World,
     connectors: impl Iterator<Item = &'c dyn Connector>,
 ) -> HashMap<Name, Version> {
+    let memory = &VersionMemory::below(&world.state(), (world.clock)().wall_ms);
     let manifests: HashMap<&Name, _> = connectors
         .map(|one| (&one.describe().name, one.describe()))
         .collect();
@@ -33,7 +39,7 @@ pub(super) fn versions<'c>(
                 let program = detect::program(manifest, env)?;
                 Some((
                     name.clone(),
-                    scope.spawn(move || detect::version(manifest, detect, &program, env)),
+                    scope.spawn(move || detect::version(manifest, detect, &program, env, memory)),
                 ))
             })
             .collect();
@@ -118,6 +124,11 @@ pub(super) fn version(
             .next(next()),
         },
     })
+}
+
+/// True for the name of a variable in which a key is handed over.
+pub(super) fn is_key(name: &str) -> bool {
+    !BASE_ENV.contains(&name) && KEYS.iter().any(|part| name.contains(part))
 }
 
 /// The user's home.

@@ -145,6 +145,10 @@ pub struct AgentProcess {
     /// The merge, rebase or conflict in the middle of which it ended, in words.
     #[serde(default)]
     pub unfinished: Option<String>,
+    /// A place that its sandbox hides and that it named when it ended before it had begun, as
+    /// `runs.allow_read` wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<String>,
     /// The means by which its processes were held together.
     #[serde(default)]
     pub held: HeldBy,
@@ -203,6 +207,7 @@ impl AgentEnd {
             parked: self.stream.parked.as_ref(),
             stall: &self.process.stall,
             unfinished: self.process.unfinished.as_deref(),
+            hidden: self.process.hidden.as_deref(),
         }
     }
 

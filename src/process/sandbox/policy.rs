@@ -87,6 +87,20 @@ impl SandboxPolicy {
             .map(|((_, path), access)| (path.as_path(), access))
     }
 
+    /// The directory whose word hides a path; `None` where it can be seen.
+    pub fn hidden_by(&self, path: &Path) -> Option<&Path> {
+        let rule = |dir: &Path| {
+            let found = self
+                .rules
+                .get_key_value(&(dir.components().count(), dir.to_owned()));
+            found.map(|((_, dir), access)| (dir.as_path(), access))
+        };
+        match path.ancestors().find_map(rule)? {
+            (dir, PathAccess::Hidden) => Some(dir),
+            _ => None,
+        }
+    }
+
     /// The word that counts for a path; `None` where nobody has spoken of it or of what is above.
     pub fn access(&self, path: &Path) -> Option<&PathAccess> {
         path.ancestors()
@@ -121,5 +135,8 @@ mod tests {
         );
         assert_eq!(policy.access(Path::new("/h/x")), Some(&PathAccess::Hidden));
         assert_eq!(policy.access(Path::new("/etc")), None);
+        assert_eq!(policy.hidden_by(Path::new("/h/x/y")), Some(Path::new("/h")));
+        assert_eq!(policy.hidden_by(Path::new("/h/a/b/c")), None);
+        assert_eq!(policy.hidden_by(Path::new("/etc")), None);
     }
 }

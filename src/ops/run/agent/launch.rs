@@ -22,7 +22,7 @@ use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
-use crate::ops::run::agent::{cgroup, ports, session};
+use crate::ops::run::agent::{cgroup, own_home, ports, session};
 use crate::ops::run::files::{AGENT_LOGS, RunDir};
 use crate::ops::run::model::{AgentEnd, AgentProcess, AgentReach, AgentStream, HeldBy};
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
@@ -38,6 +38,8 @@ use crate::process::supervise::{
 
 /// Largest prompt that is read back.
 const PROMPT_CAP: u64 = 64 << 20;
+/// As much of what a program says that does not start is looked at.
+const COMPLAINT_CAP: u64 = 64 << 10;
 
 /// The agent that a run was given to, with the account of its use.
 pub(crate) struct AssignedAgent<'a> {
@@ -167,17 +169,34 @@ impl<'a> AgentLaunch<'a> {
         if let Some(id) = &session {
             listener.parser.get_mut().named(id);
         }
+        let walls = sandbox.clone();
         self.crew.ledger.set_stage(AgentStage::AtWork);
         let ended = command.run(world, sandbox, &mut listener, cancel);
         self.crew.ledger.set_stage(AgentStage::Idle);
         // The limit was the agent's. What it had done before it could be stopped is judged, and a
         // person can still stop that.
         cancel.lift_limit();
-        let end = ended.map(|ended| self.conclude(world, listener, ended, used, held));
+        let mut end = ended.map(|ended| self.conclude(world, listener, ended, used, held));
+        if let Ok(end) = &mut end {
+            end.process.hidden = self.hidden(&walls, end);
+        }
         if let Some(home) = plan.home.as_deref() {
             self.leave_home(world, home, end.as_ref().ok());
         }
         end
+    }
+
+    /// Finds what the sandbox hides of all that a program named which did not begin to work.
+    fn hidden(&self, walls: &SandboxBuilder, end: &AgentEnd) -> Option<String> {
+        if end.stream.at_work {
+            return None;
+        }
+        let why = match &end.process.end {
+            ProcessEnd::NotStarted { why } => why.clone(),
+            _ => String::new(),
+        };
+        let said = fs::read_start(&self.files.stderr(), COMPLAINT_CAP).unwrap_or_default();
+        walls.missing_path(&format!("{why}\n{}", String::from_utf8_lossy(&said)))
     }
 
     /// Makes the files and directories that the CLI expects. A session that goes on finds its home
@@ -198,7 +217,8 @@ impl<'a> AgentLaunch<'a> {
             home.parent().map_or(Ok(()), fs::create_private_dir)?;
             fs::rename(&kept, home)?;
         }
-        fs::create_own_dir(home).map_err(OpError::from)
+        fs::create_own_dir(home)?;
+        own_home::fill(world, self.manifest(), plan, home)
     }
 
     /// Removes a run's home, whose content is not redacted, so that it does not stay beside the
@@ -223,7 +243,7 @@ impl<'a> AgentLaunch<'a> {
         let network = self.network.and(agent.network.unwrap_or_default());
         let tmp = self.files.tmp();
         let mut sandbox = SandboxBuilder::new(world, Occupant::Agent, layer, network, &tmp)?;
-        sandbox.programs(&plan.command.argv, &world.env);
+        sandbox.launched(&plan.command.argv, &world.env);
         let missing = if plan.home.is_some() {
             MissingSessions::StayOut
         } else {
@@ -361,6 +381,7 @@ impl<'a> AgentLaunch<'a> {
                 budget,
                 stall: outcome.stall,
                 unfinished: None,
+                hidden: None,
                 held,
                 unwritten,
             },

@@ -263,7 +263,8 @@ mod tests {
             told_use(&files),
             Some(RunUsage {
                 tokens: 25,
-                cost: None
+                cost: None,
+                at_least: false
             })
         );
     }

@@ -130,6 +130,7 @@ mod tests {
         let used = RunUsage {
             tokens: 1,
             cost: None,
+            at_least: false,
         };
         ledger.report(used);
         ledger.report(used);

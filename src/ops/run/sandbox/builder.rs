@@ -41,11 +41,12 @@ const NEEDED_CACHES: [(&str, &str); 2] = [
 ];
 
 /// Builds the [sandbox policy](SandboxPolicy) of one child process.
+#[derive(Debug, Clone)]
 pub struct SandboxBuilder {
     /// The policy as it stands.
-    policy: SandboxPolicy,
+    pub(super) policy: SandboxPolicy,
     /// The user's home, links followed.
-    home: Option<PathBuf>,
+    pub(super) home: Option<PathBuf>,
     /// A temporary directory to make before the start and to remove after the end.
     tmp: Option<PathBuf>,
     /// Variables for caches that cannot be made in the home.
@@ -53,6 +54,8 @@ pub struct SandboxBuilder {
     /// Settings of its own that a program may only read, and what is not there: no layer can keep a
     /// name from being made.
     unmade: Vec<PathBuf>,
+    /// What no tree of a program may hold: the home, the project, the worktrees of all.
+    pub(super) kept: Vec<PathBuf>,
 }
 
 /// The child in a sandbox.
@@ -113,7 +116,9 @@ impl SandboxBuilder {
             tmp: None,
             caches: Vec::new(),
             unmade: Vec::new(),
+            kept: Vec::new(),
         };
+        sandbox.keep(world);
         if sandbox.confines() {
             sandbox.hide_places(world);
             sandbox.open_home(world, occupant)?;
@@ -135,6 +140,7 @@ impl SandboxBuilder {
             tmp: None,
             caches: Vec::new(),
             unmade: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -155,7 +161,7 @@ impl SandboxBuilder {
             .collect()
     }
 
-    fn confines(&self) -> bool {
+    pub(super) fn confines(&self) -> bool {
         self.policy.layer.mode().confines()
     }
 

@@ -16,9 +16,10 @@ use crate::ops::run::sandbox::builder::SandboxBuilder;
 use crate::ops::world::World;
 use crate::process::cgroup::Cgroup;
 use crate::process::environment::EnvVariable;
+use crate::process::redact::Redactor;
 use crate::process::supervise::{
     CancelToken, ChildCommand, CommandEnd, CommandLimits, CommandObserver, CommandOutcome, OomHint,
-    OutputTo, SpawnSpec, SuperviseError, TimeoutKind, supervise,
+    OutputTo, QuietObserver, SpawnSpec, SuperviseError, TimeoutKind, supervise,
 };
 
 /// A command and the limits under which it runs, without the sandbox around it.
@@ -75,18 +76,31 @@ impl ConfinedCommand {
     ) -> Result<ConfinedEnd, OpError> {
         let label = self.label.clone();
         let spec = self.spec(&sandbox);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(SuperviseError::Runtime)?;
-        let outcome = runtime.block_on(supervise(&spec, world.redactor(), observer, cancel));
-        let planted = sandbox.take_away(&label);
-        sandbox.clear()?;
-        let outcome = outcome?;
-        Ok(ConfinedEnd {
-            process: process_end(&outcome.end, outcome.oom, &spec.limits),
-            outcome,
-            planted,
+        see_through((&spec, &label), sandbox, world.redactor(), observer, cancel)
+    }
+
+    /// Starts commands side by side, each in its sandbox, and sees them to their ends, which come back
+    /// in the order of the commands.
+    pub(crate) fn run_all(
+        world: &World,
+        all: Vec<(ConfinedCommand, SandboxBuilder)>,
+    ) -> Vec<Result<ConfinedEnd, OpError>> {
+        let redactor = world.redactor();
+        std::thread::scope(|scope| {
+            let started: Vec<_> = all
+                .into_iter()
+                .map(|(command, sandbox)| {
+                    let label = command.label.clone();
+                    let spec = command.spec(&sandbox);
+                    scope.spawn(move || {
+                        let (quiet, cancel) = (&mut QuietObserver, &CancelToken::new());
+                        see_through((&spec, &label), sandbox, redactor, quiet, cancel)
+                    })
+                })
+                .collect();
+            let ends = started.into_iter().map(|thread| thread.join());
+            ends.map(|end| end.unwrap_or_else(|_| Err(thread_failed())))
+                .collect()
         })
     }
 
@@ -119,6 +133,32 @@ impl ConfinedCommand {
             stderr,
         }
     }
+}
+
+fn thread_failed() -> OpError {
+    SuperviseError::Runtime(std::io::Error::other("the supervising thread failed")).into()
+}
+
+fn see_through(
+    (spec, label): (&SpawnSpec, &str),
+    sandbox: SandboxBuilder,
+    redactor: &Redactor,
+    observer: &mut dyn CommandObserver,
+    cancel: &CancelToken,
+) -> Result<ConfinedEnd, OpError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(SuperviseError::Runtime)?;
+    let outcome = runtime.block_on(supervise(spec, redactor, observer, cancel));
+    let planted = sandbox.take_away(label);
+    sandbox.clear()?;
+    let outcome = outcome?;
+    Ok(ConfinedEnd {
+        process: process_end(&outcome.end, outcome.oom, &spec.limits),
+        outcome,
+        planted,
+    })
 }
 
 /// Settings by which Git does its housekeeping before it ends, not in the background: what goes on

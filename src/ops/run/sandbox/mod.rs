@@ -4,5 +4,7 @@
 pub mod builder;
 pub mod command;
 pub mod home;
+mod launched;
 pub mod layer;
+pub(crate) mod program;
 pub mod project;
