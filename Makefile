@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo e2e e2e-one projects overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo storm e2e e2e-one projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,14 @@ demo: ## Build and run the demonstration in target/demo
 
 clean-demo: ## Remove what `make demo` left behind
 	rm -rf target/demo
+
+# Long, and as root and as an ordinary user another one; so it is asked for.
+storm: export AI_STORM_ROUNDS := $(or $(ROUNDS),300)
+ifdef MODE
+storm: export AI_STORM_MODE := $(MODE)
+endif
+storm: ## Kill runs, keepers and accepts ROUNDS times, and count what is left (MODE=bubblewrap, landlock or none; all)
+	$(CARGO) test --locked $(FEATURES) --test it run_kills:: -- --nocapture --test-threads 1
 
 e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FLAGS="--cli pi --plan ok")
 	$(CARGO) $(FAKES)

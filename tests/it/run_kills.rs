@@ -3,9 +3,11 @@
 //! of them lives on, no edit that the agent made is lost, no lock stays, and every task comes to its
 //! end.
 //!
-//! `AI_TEST_KILLS=200` makes the storm as long as one likes.
+//! What goes against this is counted and named, all of it: of a storm as long as one likes
+//! (`make storm ROUNDS=300 MODE=landlock`) one wants to know how often.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::time::Duration;
 
 use crate::support::runs::{Background, GOOD, PATIENCE, keepers_of, processes_of};
@@ -35,15 +37,69 @@ impl Dice {
     }
 }
 
-fn kills() -> usize {
-    std::env::var_os("AI_TEST_KILLS")
-        .and_then(|text| text.to_str()?.parse().ok())
-        .unwrap_or(12)
+/// The number of runs in a storm.
+fn rounds() -> usize {
+    std::env::var("AI_STORM_ROUNDS").map_or(12, |text| text.parse().unwrap())
+}
+
+/// The only layer that is wanted, where somebody asked for one.
+fn wanted() -> Option<String> {
+    std::env::var("AI_STORM_MODE").ok()
+}
+
+/// How much a storm struck, and what it should have left alone, by name.
+#[derive(Default)]
+struct Toll {
+    runs: usize,
+    accepts: usize,
+    /// Processes that lived longer than they may.
+    processes: Vec<String>,
+    /// Edits that stand nowhere.
+    edits: Vec<String>,
+    /// What nobody gets past: locks of Git, leases, runs, tasks.
+    locks: Vec<String>,
+}
+
+impl Toll {
+    /// Waits for the end of everything that a run started; what stays is counted, and ended.
+    fn count_processes(&mut self, id: &str, bound: Duration) {
+        if poll::within(bound, || processes_of(id).is_empty()) {
+            return;
+        }
+        let left = processes_of(id);
+        let pids: Vec<String> = left
+            .iter()
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect();
+        send("KILL", &pids);
+        self.processes
+            .extend(left.iter().map(|line| format!("{id}: {line}")));
+    }
+}
+
+impl fmt::Display for Toll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [&self.processes, &self.edits, &self.locks];
+        write!(
+            f,
+            "{} runs and {} accepts struck; left {}/{}/{} (processes, lost edits, stuck locks)",
+            self.runs,
+            self.accepts,
+            kinds[0].len(),
+            kinds[1].len(),
+            kinds[2].len()
+        )?;
+        kinds
+            .into_iter()
+            .flatten()
+            .try_for_each(|line| write!(f, "\n  {line}"))
+    }
 }
 
 /// Lets a run begin, and kills something of it: one time in four at any moment, else once the agent
 /// has made an edit.
-fn strike(scene: &Sandbox, layer: &str, id: &str, dice: &mut Dice) {
+fn strike(scene: &Sandbox, layer: &str, id: &str, (dice, toll): (&mut Dice, &mut Toll)) {
+    toll.runs += 1;
     let mut command = scene.start_with(&["run", id], &[("AI_SANDBOX", layer)]);
     if dice.below(4) > 0 {
         let worked = || acked(scene).contains(id);
@@ -55,7 +111,7 @@ fn strike(scene: &Sandbox, layer: &str, id: &str, dice: &mut Dice) {
         u64::try_from(dice.below(250)).unwrap(),
     ));
     match dice.below(8) {
-        0 => return stand_still(scene, id, command),
+        0 => return stand_still(scene, id, command, toll),
         1..4 => kill_all(&command, id),
         _ => kill_one(&command, id, dice),
     }
@@ -65,9 +121,7 @@ fn strike(scene: &Sandbox, layer: &str, id: &str, dice: &mut Dice) {
         // command.
         scene.ai_ok(&["recover"]);
     }
-    poll::until("nothing of the run is left", ORPHAN, || {
-        processes_of(id).is_empty()
-    });
+    toll.count_processes(id, ORPHAN);
 }
 
 /// What is hit may have ended by itself meanwhile, and then this run is one without a kill.
@@ -97,19 +151,26 @@ fn kill_all(command: &Background, id: &str) {
 }
 
 /// A supervisor that does nothing any more: its agent ends with the lease, and the run is taken.
-fn stand_still(scene: &Sandbox, id: &str, mut command: Background) {
+fn stand_still(scene: &Sandbox, id: &str, mut command: Background, toll: &mut Toll) {
     command.signal_if_there("STOP");
     if command.is_over() {
         return;
     }
-    poll::until("the agent has ended with the lease", TTL + ORPHAN, || {
-        processes_of(id).is_empty()
-    });
+    // Of the command itself nothing bears the mark of the run.
+    toll.count_processes(id, TTL + ORPHAN);
     let active = format!("SELECT data FROM run WHERE active = 1 AND task = '{id}'");
-    poll::until("the run is taken", TTL + PATIENCE, || {
-        scene.ai_ok(&["recover"]);
+    let taken = poll::within(TTL + PATIENCE, || {
+        let recovered = scene.ai_ok(&["recover"]);
+        // It may have been stopped while it held a lock; then it has to be ended, and that is said.
+        let ended = format!("kill -KILL {}", command.pid());
+        if recovered.stderr.matches(&ended).count() > 0 {
+            command.signal_if_there("KILL");
+        }
         scene.rows(&active).is_empty()
     });
+    if !taken {
+        toll.locks.push(format!("{id}: its run is not taken"));
+    }
     // One that was stopped before its run had begun has nothing that could be taken.
     command.signal_if_there("KILL");
     command.wait();
@@ -117,8 +178,9 @@ fn stand_still(scene: &Sandbox, id: &str, mut command: Background) {
 
 /// Kills accepts with all that they have started, each at another moment; the next one completes
 /// it, and no lock stays.
-fn kill_accepts(scene: &Sandbox, ids: &[String], dice: &mut Dice) {
-    for id in ids.iter().take(kills() / 4) {
+fn kill_accepts(scene: &Sandbox, ids: &[String], (dice, toll): (&mut Dice, &mut Toll)) {
+    for id in ids.iter().take(rounds() / 4) {
+        toll.accepts += 1;
         let accept = scene.start_grouped(&["accept", id]);
         poll::pass(Duration::from_millis(
             u64::try_from(dice.below(1_200)).unwrap(),
@@ -127,15 +189,17 @@ fn kill_accepts(scene: &Sandbox, ids: &[String], dice: &mut Dice) {
         let done = accept.wait().code == Some(0);
         let again = scene.ai(&["accept", id]);
         let expected = if done || again.code == Some(4) { 4 } else { 0 };
-        assert_eq!(again.code, Some(expected), "{again}");
-        assert_eq!(scene.status(id), "done", "{again}");
+        if again.code != Some(expected) || scene.status(id) != "done" {
+            toll.locks.push(format!("{id}: {again}"));
+        }
     }
     let git = scene.root().join(".git");
     let out = std::process::Command::new("find")
         .arg(&git)
         .args(["-name", "*.lock", "-not", "-path", "*/.git/ai/*"])
         .output();
-    assert_eq!(String::from_utf8_lossy(&out.unwrap().stdout), "");
+    let locks = String::from_utf8_lossy(&out.unwrap().stdout).into_owned();
+    toll.locks.extend(locks.lines().map(str::to_owned));
     assert_eq!(scene.git(&["status", "--porcelain"]), "");
 }
 
@@ -165,21 +229,22 @@ fn storm(layer: &str) {
         acks.display()
     ));
     let mut dice = Dice(7);
-    let ids: Vec<String> = (0..kills())
+    let mut toll = Toll::default();
+    let ids: Vec<String> = (0..rounds())
         .map(|n| scene.task(&format!("task {n}"), &[]))
         .collect();
     for id in &ids {
-        strike(&scene, layer, id, &mut dice);
+        strike(&scene, layer, id, (&mut dice, &mut toll));
     }
     scene.ai_ok(&["recover"]);
     let kept = kept(&scene);
     let list = acked(&scene);
-    let lost: Vec<&str> = list.lines().filter(|name| !kept.contains(*name)).collect();
+    let lost = list.lines().filter(|name| !kept.contains(*name));
+    toll.edits.extend(lost.map(str::to_owned));
     assert!(
         list.lines().count() > ids.len() / 2,
         "the storm struck before any work: {list}"
     );
-    assert_eq!(lost, [""; 0], "edits that stand nowhere");
 
     scene.set_script("fake", GOOD);
     let open: Vec<&String> = ids
@@ -188,12 +253,9 @@ fn storm(layer: &str) {
         .collect();
     assert!(!open.is_empty(), "nothing was struck");
     for id in &open {
-        assert_eq!(
-            scene.status(id),
-            "queued",
-            "{id} is stuck: {}",
-            scene.ai(&["why", id])
-        );
+        if scene.status(id) != "queued" {
+            toll.locks.push(scene.ai(&["why", id]).to_string());
+        }
         scene.ai_ok(&["task", "edit", id, "--not-before", "now"]);
     }
     let all = scene.ai(&["run", "--all", "--parallel", "2"]);
@@ -201,16 +263,31 @@ fn storm(layer: &str) {
     for id in &ids {
         assert_eq!(scene.status(id), "review");
     }
-    kill_accepts(&scene, &ids, &mut dice);
+    kill_accepts(&scene, &ids, (&mut dice, &mut toll));
+    eprintln!("storm in {layer}: {toll}");
+    let found = [&toll.processes, &toll.edits, &toll.locks].map(Vec::len);
+    assert_eq!(found, [0, 0, 0], "{toll}");
     scene.is_at_rest(&ids[0]);
 }
 
 #[test]
 fn a_storm_of_kills_leaves_no_process_and_loses_no_edit() {
-    storm("none");
+    if wanted().is_none_or(|mode| mode == "none") {
+        storm("none");
+    }
 }
 
 #[test]
 fn a_storm_of_kills_in_a_sandbox_leaves_no_process_and_loses_no_edit() {
-    crate::sandbox::layers().into_iter().for_each(storm);
+    let mode = wanted();
+    if mode.as_deref() == Some("none") {
+        return;
+    }
+    let mut layers = crate::sandbox::layers();
+    layers.retain(|layer| mode.as_deref().is_none_or(|mode| mode == *layer));
+    assert!(
+        mode.is_none() || !layers.is_empty(),
+        "{mode:?} does not work here"
+    );
+    layers.into_iter().for_each(storm);
 }
