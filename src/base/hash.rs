@@ -9,6 +9,11 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The SHA-256 of `bytes`, as it is.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// The SHA-256 of everything that `source` yields, and how many bytes that was. Needs no more
 /// memory than one block.
 pub fn sha256_of(source: &mut impl Read) -> io::Result<(String, u64)> {

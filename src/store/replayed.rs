@@ -1,4 +1,5 @@
-//! The tables that a log replays into, to prove that the stored ones are its fold.
+//! The tables that a log replays into, to prove that the stored ones are its fold, or to take over
+//! what is in them.
 //!
 //! A log may be of any length: rows are kept as texts beside the memory of the process, and in
 //! memory stand their keys, what waits for what, and what is held now. Stored rows are compared one
@@ -84,6 +85,31 @@ impl ReplayedTables {
             decisions.meet::<DecisionRecord>(&mut self.decisions, id, json)
         })?;
         Ok((!decisions.are_all(&self.decisions)).then_some("decision"))
+    }
+
+    /// The number of a task, which names it in little room; nothing for one that is not there.
+    pub fn task_number(&self, id: &TaskId) -> Option<u32> {
+        let number = self.tasks.number(id.as_str())?;
+        let place = self.tasks.places.get(number as usize)?;
+        place.is_some().then_some(number)
+    }
+
+    /// The task with a number.
+    pub fn task_id(&self, number: u32) -> Option<TaskId> {
+        let key = self.tasks.keys.get(number as usize)?;
+        Some(TaskId(key.to_string()))
+    }
+
+    /// The number of tasks.
+    pub fn task_count(&self) -> u64 {
+        self.tasks.count
+    }
+
+    /// Every dependency edge `(task, on)` by the numbers of the tasks, sorted.
+    pub fn waits(&self) -> Vec<(u32, u32)> {
+        let mut edges: Vec<(u32, u32)> = self.deps.iter().map(|(on, task)| (*task, *on)).collect();
+        edges.sort_unstable();
+        edges
     }
 
     fn same_deps(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {

@@ -4,19 +4,19 @@
 //! Only tasks come over, as they stood, with what they wait for. Leases, runs and evidence belong
 //! to the machine that made them, so a task that was being worked on there waits here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::io::BufRead;
 
+use crate::base::hash;
 use crate::domain::event::Event;
-use crate::domain::fold;
+use crate::domain::fold::{self, Tables};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::imported::settled_here;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
 use crate::ops::import::{ImportReport, Renamed, read};
-use crate::store::memory::MemoryTables;
-use crate::store::{Flow, StoreError, TaskFilter, Tx};
+use crate::store::{Flow, ReplayedTables, StoreError, TaskFilter, Tx};
 
 /// Brings over what is not here.
 pub(super) fn merge(
@@ -24,51 +24,54 @@ pub(super) fn merge(
     cx: &Cx,
     input: &mut dyn BufRead,
 ) -> Result<ImportReport, OpError> {
-    let (mut tables, mut order) = (MemoryTables::default(), Vec::new());
+    let (mut tables, mut created) = (ReplayedTables::default(), Vec::new());
     let (header, _) = read::read(input, &mut |stored, event| {
-        if let Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } = event {
-            order.push(task.id.clone());
+        fold::apply(&mut tables, stored.at_ms, event)?;
+        if let Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } = event
+            && let Some(number) = tables.task_number(&task.id)
+        {
+            created.push((uid_sum(&task.uid), number));
         }
-        match fold::apply(&mut tables, stored.at_ms, event) {
-            Ok(()) => Ok(()),
-            Err(never) => match never {},
-        }
+        Ok(())
     })?;
-    let tasks = tables.tasks.len() as u64;
     let mut report = ImportReport {
         from: header.store,
         events: header.events,
-        tasks,
+        tasks: tables.task_count(),
         ..ImportReport::default()
     };
-    let theirs = Theirs::of(tx, tables)?;
-    for (was, here) in theirs
-        .names
-        .iter()
-        .filter(|(was, here)| **was != here.id && here.known == KnownTask::No)
-    {
-        report.renamed.push(Renamed {
-            from: was.clone(),
-            to: here.id.clone(),
-        });
-    }
-    for id in order {
-        theirs.bring(tx, cx, &id, &mut report)?;
+    let order: Vec<u32> = created.iter().map(|(_, number)| *number).collect();
+    let mut theirs = Theirs::of(tx, tables, created)?;
+    report.renamed = theirs.renamings();
+    for number in order {
+        theirs.bring(tx, cx, number, &mut report)?;
     }
     Ok(report)
 }
 
-/// The tasks of the export, and what each is called here.
+/// A short stand-in for a uid: there may be very many of them.
+fn uid_sum(uid: &str) -> [u8; 16] {
+    let mut sum = [0; 16];
+    let digest = hash::sha256(uid.as_bytes());
+    sum.copy_from_slice(&digest[..16]);
+    sum
+}
+
+/// The tasks of the export, and what each is called here. A task is told by its number, since there
+/// may be more of them than fit into memory in full.
 struct Theirs {
-    tasks: BTreeMap<TaskId, Task>,
-    /// Dependencies by task.
-    waits: BTreeMap<TaskId, Vec<TaskId>>,
-    names: BTreeMap<TaskId, Here>,
+    tables: ReplayedTables,
+    /// Dependencies `(task, on)`, sorted.
+    waits: Vec<(u32, u32)>,
+    /// By the numbers of the tasks.
+    here: Vec<Here>,
 }
 
 /// A task of theirs, as it is known here.
+#[derive(Clone)]
 struct Here {
-    id: TaskId,
+    /// Its id here, where that is another one.
+    id: Option<Box<str>>,
     known: KnownTask,
 }
 
@@ -80,34 +83,98 @@ enum KnownTask {
 }
 
 impl Theirs {
-    fn of(tx: &mut dyn Tx, tables: MemoryTables) -> Result<Theirs, OpError> {
-        let mut waits: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
-        for (on, task) in tables.deps {
-            waits.entry(task).or_default().push(on);
+    fn of(
+        tx: &mut dyn Tx,
+        tables: ReplayedTables,
+        mut created: Vec<([u8; 16], u32)>,
+    ) -> Result<Theirs, OpError> {
+        created.sort_unstable();
+        let numbers = created.iter().map(|(_, number)| *number as usize + 1);
+        let unknown = Here {
+            id: None,
+            known: KnownTask::No,
+        };
+        let mut here = vec![unknown; numbers.max().unwrap_or(0)];
+        // Ids of theirs that another task bears here.
+        let mut taken: BTreeSet<u32> = BTreeSet::new();
+        tx.list(&TaskFilter::default(), &mut |line| {
+            let task: Task = serde_json::from_str(line.json).map_err(|source| StoreError::Row {
+                row: format!("task {}", line.id),
+                source: source.into(),
+            })?;
+            taken.extend(tables.task_number(&task.id));
+            let sum = uid_sum(&task.uid);
+            let first = created.partition_point(|(uid, _)| *uid < sum);
+            let same = created[first..].iter().take_while(|(uid, _)| *uid == sum);
+            for (_, number) in same {
+                let is_same = tables.task_id(*number).as_ref() == Some(&task.id);
+                here[*number as usize] = Here {
+                    id: (!is_same).then(|| task.id.as_str().into()),
+                    known: KnownTask::Yes,
+                };
+            }
+            Ok(Flow::More)
+        })?;
+        let mut fresh = HashSet::new();
+        for number in taken {
+            let place = &mut here[number as usize];
+            if place.known == KnownTask::Yes {
+                continue;
+            }
+            let mut id = cx::fresh_task_id(tx)?;
+            // Nor may it be one of theirs, or two of them would meet under it.
+            while tables.task_number(&id).is_some() || !fresh.insert(id.clone()) {
+                id = cx::fresh_task_id(tx)?;
+            }
+            place.id = Some(id.as_str().into());
         }
-        let names = names(tx, &tables.tasks)?;
         Ok(Theirs {
-            tasks: tables.tasks,
-            waits,
-            names,
+            waits: tables.waits(),
+            tables,
+            here,
         })
     }
 
+    /// The tasks that get another id here, in the order of their ids.
+    fn renamings(&self) -> Vec<Renamed> {
+        let all = (0..).zip(&self.here);
+        let new = all.filter(|(_, here)| here.known == KnownTask::No);
+        let mut renamed: Vec<Renamed> = new
+            .filter_map(|(number, here)| {
+                let to = here.id.as_ref()?;
+                Some(Renamed {
+                    from: self.tables.task_id(number)?,
+                    to: TaskId(to.to_string()),
+                })
+            })
+            .collect();
+        renamed.sort_by(|one, other| one.from.cmp(&other.from));
+        renamed
+    }
+
     fn bring(
-        &self,
+        &mut self,
         tx: &mut dyn Tx,
         cx: &Cx,
-        id: &TaskId,
+        number: u32,
         report: &mut ImportReport,
     ) -> Result<(), OpError> {
-        let (Some(task), Some(here)) = (self.tasks.get(id), self.names.get(id)) else {
+        let Some(id) = self.tables.task_id(number) else {
             return Ok(());
         };
-        let deps: BTreeSet<TaskId> = self.on(id).map(|on| self.name(on)).collect();
-        let renamed = self.renamed(task);
-        let arrived = self.arrived(tx, id, renamed.clone())?;
+        let (Some(task), Some(here)) = (
+            self.tables.task(&id)?,
+            self.here.get(number as usize).cloned(),
+        ) else {
+            return Ok(());
+        };
+        let on = self.on(number);
+        let deps: BTreeSet<TaskId> = on.iter().map(|on| self.name(on)).collect();
+        let renamed = self.renamed(&task);
+        let arrived = self.arrived(tx, &on, renamed.clone())?;
         if here.known == KnownTask::No {
-            let was = (here.id != *id).then(|| id.clone());
+            let was = here.id.is_some().then(|| id.clone());
+            let name = arrived.id.clone();
             let (task, deps, from) = (
                 Box::new(arrived),
                 deps.into_iter().collect(),
@@ -122,32 +189,39 @@ impl Theirs {
                     was,
                 },
             )?;
-            report.created.push(here.id.clone());
+            report.created.push(name);
             return Ok(());
         }
-        let same_deps = tx.deps(&here.id)?.into_iter().eq(deps);
-        let ours = cx::load(tx, &here.id)?;
+        let name = self.name(&id);
+        let same_deps = tx.deps(&name)?.into_iter().eq(deps);
+        let ours = cx::load(tx, &name)?;
         if same_deps && (ours == renamed || ours == arrived) {
-            report.unchanged.push(here.id.clone())
+            report.unchanged.push(name)
         } else {
-            report.conflicts.push(here.id.clone())
+            report.conflicts.push(name)
         }
         Ok(())
     }
 
-    fn on(&self, id: &TaskId) -> impl Iterator<Item = &TaskId> {
-        self.waits
-            .get(id)
-            .into_iter()
-            .flatten()
-            .filter(|on| self.names.contains_key(on))
+    /// The tasks of theirs for which one waits.
+    fn on(&self, number: u32) -> Vec<TaskId> {
+        let first = self.waits.partition_point(|(task, _)| *task < number);
+        let of_it = self.waits[first..].iter();
+        of_it
+            .take_while(|(task, _)| *task == number)
+            .filter_map(|(_, on)| self.tables.task_id(*on))
+            .filter(|on| self.tables.task_number(on).is_some())
+            .collect()
+    }
+
+    fn here(&self, id: &TaskId) -> Option<&Here> {
+        self.here.get(self.tables.task_number(id)? as usize)
     }
 
     /// Returns the id that an imported task has here; any other id stays what it is.
     fn name(&self, id: &TaskId) -> TaskId {
-        self.names
-            .get(id)
-            .map_or_else(|| id.clone(), |here| here.id.clone())
+        let other = self.here(id).and_then(|here| here.id.as_ref());
+        other.map_or_else(|| id.clone(), |other| TaskId(other.to_string()))
     }
 
     fn run(&self, run: &RunId) -> RunId {
@@ -171,66 +245,25 @@ impl Theirs {
     }
 
     /// The task as it stands here, where what it waits for may be done or not.
-    fn arrived(&self, tx: &mut dyn Tx, id: &TaskId, task: Task) -> Result<Task, OpError> {
+    fn arrived(&mut self, tx: &mut dyn Tx, on: &[TaskId], task: Task) -> Result<Task, OpError> {
         let mut open_deps = 0;
-        for on in self.on(id) {
+        for on in on {
             open_deps += u32::from(!self.is_done(tx, on)?);
         }
         Ok(settled_here(task, open_deps))
     }
 
     /// Returns true if an imported task is done, as this store sees it where it has the task.
-    fn is_done(&self, tx: &mut dyn Tx, id: &TaskId) -> Result<bool, OpError> {
-        let ours = match self.names.get(id) {
-            Some(here) if here.known == KnownTask::Yes => tx.task(&here.id)?,
+    fn is_done(&mut self, tx: &mut dyn Tx, id: &TaskId) -> Result<bool, OpError> {
+        let ours = match self.here(id) {
+            Some(here) if here.known == KnownTask::Yes => tx.task(&self.name(id))?,
             _ => None,
         };
-        let state = ours
-            .as_ref()
-            .or_else(|| self.tasks.get(id))
-            .map(|task| &task.state);
+        let task = match ours {
+            Some(ours) => Some(ours),
+            None => self.tables.task(id)?,
+        };
+        let state = task.map(|task| task.state);
         Ok(matches!(state, Some(TaskState::Done { .. })))
     }
-}
-
-fn names(
-    tx: &mut dyn Tx,
-    theirs: &BTreeMap<TaskId, Task>,
-) -> Result<BTreeMap<TaskId, Here>, OpError> {
-    let (mut by_uid, mut taken) = (HashMap::new(), BTreeSet::new());
-    tx.list(&TaskFilter::default(), &mut |line| {
-        let task: Task = serde_json::from_str(line.json).map_err(|source| StoreError::Row {
-            row: format!("task {}", line.id),
-            source: source.into(),
-        })?;
-        taken.insert(task.id.clone());
-        by_uid.insert(task.uid, task.id);
-        Ok(Flow::More)
-    })?;
-    let mut names = BTreeMap::new();
-    for task in theirs.values() {
-        let here = match by_uid.get(&task.uid) {
-            Some(id) => Here {
-                id: id.clone(),
-                known: KnownTask::Yes,
-            },
-            None if !taken.contains(&task.id) => Here {
-                id: task.id.clone(),
-                known: KnownTask::No,
-            },
-            None => {
-                let mut id = cx::fresh_task_id(tx)?;
-                // Nor may it be one of theirs, or two of them would meet under it.
-                while theirs.contains_key(&id) || !taken.insert(id.clone()) {
-                    id = cx::fresh_task_id(tx)?;
-                }
-                Here {
-                    id,
-                    known: KnownTask::No,
-                }
-            }
-        };
-        names.insert(task.id.clone(), here);
-    }
-    Ok(names)
 }

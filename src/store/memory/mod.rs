@@ -1,4 +1,4 @@
-//! Stores in memory: the tables that an export replays into, and for tests a whole store of them.
+//! Stores in memory: the tables that a log replays into, and for tests a whole store of them.
 
 #[cfg(test)]
 mod contract_tests;

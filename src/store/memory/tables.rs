@@ -1,4 +1,4 @@
-//! Tables in memory: what an export replays into before it is merged, and what tests compare.
+//! Tables in memory: what a log replays into where all of it is asked for, and what tests compare.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
