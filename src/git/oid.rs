@@ -42,6 +42,16 @@ impl ObjectFormat {
         })
     }
 
+    /// The blob without content.
+    pub fn empty_blob(self) -> Oid {
+        Oid(match self {
+            Self::Sha1 => "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391".to_owned(),
+            Self::Sha256 => {
+                "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813".to_owned()
+            }
+        })
+    }
+
     /// The all-zero name, which stands for "no object" in ref updates.
     pub fn zero(self) -> Oid {
         Oid("0".repeat(self.hex_len()))

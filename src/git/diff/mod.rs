@@ -7,5 +7,6 @@ mod raw;
 mod text;
 
 pub use patch::DiffStats;
+pub(in crate::git) use raw::changed_path;
 pub use raw::{ChangeSide, ChangedPath, CommitChanges, PathChange};
 pub use text::{FileDiff, file_diff, unified};

@@ -160,8 +160,11 @@ impl ShadowRepo {
     }
 }
 
-/// `:oldmode newmode oldoid newoid status` NUL `path`.
-fn changed_path(fields: &mut NulFields<'_>, head: &[u8]) -> Result<ChangedPath, GitError> {
+/// Reads one change: `:oldmode newmode oldoid newoid status` NUL `path`.
+pub(in crate::git) fn changed_path(
+    fields: &mut NulFields<'_>,
+    head: &[u8],
+) -> Result<ChangedPath, GitError> {
     let head = String::from_utf8_lossy(head).into_owned();
     let words: Vec<&str> = head.trim_start_matches(':').split(' ').collect();
     let [old_mode, new_mode, old_oid, new_oid, status] = words[..] else {

@@ -19,6 +19,7 @@ mod peek;
 mod record;
 mod report;
 mod seal;
+mod staged;
 mod take;
 
 pub use error::SnapshotError;

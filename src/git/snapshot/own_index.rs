@@ -17,6 +17,7 @@ use crate::git::cmd::{GitOutput, NulFields};
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::staged::{StagedChanges, staged};
 
 /// Largest index that is read.
 const INDEX_CAP: u64 = 1 << 30;
@@ -130,6 +131,8 @@ pub(super) struct OwnIndex {
     pub(super) entries: BTreeMap<RepoPath, OwnEntry>,
     /// Paths in conflict.
     pub(super) unmerged: BTreeSet<RepoPath>,
+    /// What it holds and the commit at its HEAD does not.
+    pub(super) staged: StagedChanges,
 }
 
 /// The bytes of an own index, and whether the shadow's index takes account of them already.
@@ -210,6 +213,7 @@ fn of_index(
         .in_tree(root, attributes, ["ls-files", "-z", "-t", "-s", "--debug"])?
         .env("GIT_INDEX_FILE", &copy)
         .run_any();
+    let staged = staged(shadow, &copy, own.head);
     for file in shared.iter().chain([&copy]) {
         fs::remove_file(file)?;
     }
@@ -217,7 +221,9 @@ fn of_index(
     if listed.code != 0 {
         return Ok(None);
     }
-    parse(&listed).map(Some)
+    let found = parse(&listed)?;
+    let staged = staged?;
+    Ok(Some(OwnIndex { staged, ..found }))
 }
 
 /// A split index names a second file beside it, which Git looks for in its own directory.
@@ -318,8 +324,8 @@ fn time_of(text: &str) -> (u32, u32) {
     (seconds.parse().unwrap_or(0), nanos.parse().unwrap_or(0))
 }
 
-/// `MODE TYPE NAME` TAB `PATH` NUL.
-fn of_tree(listed: &GitOutput) -> Result<OwnIndex, GitError> {
+/// Reads a listed tree: `MODE TYPE NAME` TAB `PATH` NUL.
+pub(super) fn of_tree(listed: &GitOutput) -> Result<OwnIndex, GitError> {
     let mut found = OwnIndex::default();
     let mut fields = NulFields::of(listed);
     while let Some(line) = fields.next() {

@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::git::diff::PathChange;
+use crate::git::repo::CommitIdentity;
 use crate::git::testing::{Run, TestRepo};
+use crate::git::worktree::{KnownRescue, Rescue, RescueAs};
 
 fn changes(snapshot: &Snapshot) -> Vec<(PathChange, String)> {
     snapshot
@@ -59,6 +61,87 @@ fn what_was_staged_counts_and_what_was_untracked_is_gone() {
         (changes(&snapshot), told(&snapshot)),
         (wanted.to_vec(), vec![])
     );
+}
+
+#[test]
+fn what_stands_in_the_index_alone_is_told_and_a_rescue_keeps_it() {
+    let run = Run::new();
+    let staged = |path: &str, text: &str| {
+        run.write(path, text);
+        run.agent_git(&["add", path]);
+    };
+    staged("changed", "first thought\n");
+    run.write("changed", "second thought\n");
+    staged("gone", "written once\n");
+    std::fs::remove_file(run.slot.path.join("gone")).unwrap();
+    staged("README", "staged\n");
+    run.write("README", "worked on\n");
+    // These stand elsewhere, or are nothing.
+    staged("moved", "carried on\n");
+    std::fs::rename(run.slot.path.join("moved"), run.slot.path.join("here")).unwrap();
+    staged("filled", "");
+    run.write("filled", "later\n");
+    staged("whole", "as it is\n");
+    let alone = |path: &str| {
+        format!(
+            "what is staged of {path} stands neither in a commit nor on the disk, and is not taken"
+        )
+    };
+    for _ in 0..2 {
+        let snapshot = run.snapshot();
+        assert_eq!(told(&snapshot), ["README", "changed", "gone"].map(alone));
+        assert_eq!(show(&run, &snapshot, "changed"), "second thought");
+        assert_eq!(snapshot.left_behind().count(), 0);
+    }
+    for _ in 0..2 {
+        let rescued = run.rescue();
+        assert!(rescued.cleared.is_some());
+        let Rescue::Saved {
+            reference, tips, ..
+        } = rescued.rescue
+        else {
+            panic!("nothing was saved");
+        };
+        assert_eq!((reference.as_str(), tips), ("refs/ai/rescue/t-1/1", 1));
+        let show = |spec: &str| run.test.git(&["show", &format!("{reference}{spec}")]);
+        assert_eq!(show(":changed"), "second thought");
+        assert_eq!(show("^2:changed"), "first thought");
+        assert_eq!(show("^2:gone"), "written once");
+        assert_eq!(show("^2:README"), "staged");
+    }
+    // Committed, it is part of the history, whatever stands on the disk.
+    run.agent_git(&["commit", "-qm", "what was staged"]);
+    assert_eq!(told(&run.snapshot()), [""; 0]);
+}
+
+#[test]
+fn what_takes_long_is_told_before_it_is_done() {
+    let run = Run::new();
+    let said = std::cell::RefCell::new(Vec::new());
+    let tell = |text: &str| said.borrow_mut().push(text.to_owned());
+    let pool = run.pool().telling(&tell);
+    let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
+    let save = RescueAs {
+        reference: "refs/ai/rescue/t-1/1",
+        message: "rescue",
+        who: &who,
+        when_ms: 0,
+        known: KnownRescue::UnderItsName,
+    };
+    run.write("one", "x");
+    pool.rescue("one", Some(&run.base), &run.shadow, &save)
+        .unwrap();
+    assert_eq!(*said.borrow(), [""; 0]);
+    for n in 0..2_001 {
+        run.write(format!("many/{n}"), "x");
+    }
+    pool.rescue("one", Some(&run.base), &run.shadow, &save)
+        .unwrap();
+    let expected = format!(
+        "storing 2001 changed files of {}, which may take a while",
+        run.slot.path.display()
+    );
+    assert_eq!(*said.borrow(), [expected]);
 }
 
 #[test]

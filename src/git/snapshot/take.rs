@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::base::text::{counted, path_bytes};
 use crate::domain::repo_path::RepoPath;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
@@ -10,6 +11,7 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::filters::{Filtered, FilteredFile, RulesInForce, settle};
 use crate::git::snapshot::listing::Suspects;
 use crate::git::snapshot::own_index::{self, News, OwnBytes, OwnIndex, OwnState};
+use crate::git::snapshot::staged::StagedChanges;
 use crate::git::snapshot::{
     SnapshotError, SnapshotLimits, TreeReport, candidates, listing, record,
 };
@@ -44,6 +46,8 @@ pub struct Snapshot {
     pub filtered: Vec<FilteredFile>,
     /// The number of other files of which the directory's own Git alone knows what is tracked.
     pub believed: usize,
+    /// The index of the directory's own Git as a tree, where something stands in it alone.
+    pub index: Option<Oid>,
 }
 
 impl Snapshot {
@@ -60,6 +64,15 @@ const ATTEMPTS: usize = 3;
 impl ShadowRepo {
     /// Takes the state of a tree.
     pub fn snapshot(&self, look: &TreeLook<'_>) -> Result<Snapshot, SnapshotError> {
+        self.snapshot_telling(look, None)
+    }
+
+    /// Takes the state of a tree; `told` hears of it before that takes long.
+    pub fn snapshot_telling(
+        &self,
+        look: &TreeLook<'_>,
+        told: Option<&dyn Fn(&str)>,
+    ) -> Result<Snapshot, SnapshotError> {
         check_root(look.root)?;
         if !self.is_primed() {
             return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
@@ -68,13 +81,19 @@ impl ShadowRepo {
         if let Some(found) = self.snapshot_of_untouched(look)? {
             return Ok(found);
         }
-        let recorded = self.record_changes(look)?;
+        let mut recorded = self.record_changes(look, told)?;
         let tree = self.index_tree(look.root, look.attributes)?;
         let changed = self.changed_paths(look.base, &tree)?;
         let believed = recorded.sorted.believed;
+        let (alone, index) = recorded.staged.alone(self, (&tree, &changed))?;
+        let is_staged = !alone.is_empty();
+        let told = alone.into_iter().map(|path| TreeReport::Staged { path });
+        recorded.sorted.reports.extend(told);
         // What rests on its word alone has to be asked again.
-        let is_settled =
-            recorded.unmerged.is_empty() && believed == 0 && recorded.filtered.kept.is_empty();
+        let is_settled = recorded.unmerged.is_empty()
+            && believed == 0
+            && recorded.filtered.kept.is_empty()
+            && !is_staged;
         if let Some(bytes) = recorded.bytes.filter(|_| is_settled) {
             bytes.note(self)?;
         }
@@ -85,6 +104,7 @@ impl ShadowRepo {
             unmerged: recorded.unmerged,
             filtered: recorded.filtered.kept,
             believed,
+            index,
         })
     }
 
@@ -123,16 +143,26 @@ impl ShadowRepo {
             unmerged: Vec::new(),
             filtered: Vec::new(),
             believed: 0,
+            index: None,
         }))
     }
 
     /// Lists and records; looks again where a file vanished or grew in between, since the agent may
     /// be at work.
-    fn record_changes(&self, look: &TreeLook<'_>) -> Result<Recorded, SnapshotError> {
+    fn record_changes(
+        &self,
+        look: &TreeLook<'_>,
+        mut told: Option<&dyn Fn(&str)>,
+    ) -> Result<Recorded, SnapshotError> {
         let mut attempt = 1;
         loop {
             let found = self.find_changes(look)?;
             let chosen = (&found.sorted, &found.filtered.plain[..]);
+            if let Some(told) = told.take()
+                && let Some(text) = long_work(look.root, &found.sorted.update)
+            {
+                told(&text);
+            }
             match record::record(self, look.root, look.attributes, chosen) {
                 Ok(()) => return Ok(found),
                 Err(GitError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
@@ -190,13 +220,31 @@ impl ShadowRepo {
         let missing = record::settle_staged(self, &mut sorted)?;
         filtered.settle_missing(&missing, &mut sorted);
         sorted.believed += filtered.tracked.len();
+        let own = own.unwrap_or_default();
         Ok(Recorded {
             sorted,
             filtered,
-            unmerged: own.map_or_else(Vec::new, |own| own.unmerged.into_iter().collect()),
+            unmerged: own.unmerged.into_iter().collect(),
+            staged: own.staged,
             bytes,
         })
     }
+}
+
+/// More files, or more bytes, than are stored in a moment.
+const MANY_FILES: usize = 2_000;
+const MANY_BYTES: u64 = 100 << 20;
+
+/// The sentence for files whose storing takes long; nothing where it does not.
+fn long_work(root: &Path, files: &[RepoPath]) -> Option<String> {
+    let size =
+        |path: &RepoPath| std::fs::symlink_metadata(path.beneath(root)).map_or(0, |m| m.len());
+    let is_long = files.len() > MANY_FILES || files.iter().map(size).sum::<u64>() > MANY_BYTES;
+    is_long.then(|| {
+        let root = path_bytes(root.as_os_str().as_encoded_bytes());
+        let files = counted(files.len() as u64, "changed file");
+        format!("storing {files} of {root}, which may take a while")
+    })
 }
 
 /// What was found and recorded of a tree.
@@ -204,6 +252,7 @@ struct Recorded {
     sorted: candidates::SortedOut,
     filtered: Filtered,
     unmerged: Vec<RepoPath>,
+    staged: StagedChanges,
     bytes: Option<OwnBytes>,
 }
 

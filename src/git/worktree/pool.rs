@@ -59,6 +59,8 @@ pub struct WorktreePool<'r> {
     pub(super) limits: PoolLimits,
     /// The locks of the disk, where other repositories share it.
     pub(super) disk: Option<DiskLocks<'r>>,
+    /// Told where saving takes long.
+    pub(super) told: Option<&'r dyn Fn(&str)>,
 }
 
 impl<'r> WorktreePool<'r> {
@@ -69,12 +71,21 @@ impl<'r> WorktreePool<'r> {
             dir: dir.into(),
             limits,
             disk: None,
+            told: None,
         }
     }
 
     /// The same pool, whose checkouts also wait for those of other repositories on the same disk.
     pub fn sharing(self, disk: Option<DiskLocks<'r>>) -> Self {
         Self { disk, ..self }
+    }
+
+    /// The same pool, which tells somebody where saving takes long.
+    pub fn telling(self, told: &'r dyn Fn(&str)) -> Self {
+        Self {
+            told: Some(told),
+            ..self
+        }
     }
 
     /// Waits for every other checkout and holds them off.

@@ -122,7 +122,7 @@ impl WorktreePool<'_> {
         shadow: &ShadowRepo,
         save: &RescueAs<'_>,
     ) -> Result<RescueResult, WorktreeError> {
-        let tips = unsaved_tips(self.repo, &info, base)?;
+        let mut tips = unsaved_tips(self.repo, &info, base)?;
         if info.state == SlotState::Missing {
             let rescued = RescueResult::without_directory(self.save(None, &tips, save)?);
             return Ok(RescueResult {
@@ -143,13 +143,14 @@ impl WorktreePool<'_> {
             shadow.adopt(&info.path, &stand_tree, &attributes)?;
         }
         let index = info.admin.as_deref().map(|admin| admin.join("index"));
-        let look = shadow.snapshot(&TreeLook {
+        let look = TreeLook {
             root: &info.path,
             base: &stand_tree,
             attributes: &attributes,
             own: index.as_deref().map(|index| OwnState { index, head }),
             limits: RESCUE_LIMITS,
-        })?;
+        };
+        let look = shadow.snapshot_telling(&look, self.told)?;
         let mut left_behind: Vec<TreeReport> = look.left_behind().cloned().collect();
         if info.state == SlotState::OwnRepository {
             left_behind.push(TreeReport::OwnRepository);
@@ -160,6 +161,9 @@ impl WorktreePool<'_> {
             files: look.changed.len(),
             stand,
         });
+        if let Some(index) = &look.index {
+            tips.push(self.commit_of_index(index, stand, save)?);
+        }
         let rescue = self.save(dirty, &tips, save)?;
         let head = head.cloned();
         let slot = info.usable().ok().filter(|_| left_behind.is_empty());
@@ -174,6 +178,25 @@ impl WorktreePool<'_> {
             rescue,
             left_behind,
             cleared,
+        })
+    }
+
+    /// Keeps an index in which something stands alone as a commit of its own, as a stash does. The
+    /// same index makes the same commit.
+    fn commit_of_index(
+        &self,
+        index: &Oid,
+        stand: Option<&Oid>,
+        save: &RescueAs<'_>,
+    ) -> Result<Oid, GitError> {
+        let parents: Vec<Oid> = stand.cloned().into_iter().collect();
+        self.repo.commit_tree(&NewCommit {
+            tree: index,
+            parents: &parents,
+            message: "ai: what was staged there and stood nowhere else\n",
+            author: save.who,
+            committer: save.who,
+            when_ms: 0,
         })
     }
 

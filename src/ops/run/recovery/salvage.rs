@@ -50,7 +50,8 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
         repo,
         world.places.pool_of(&run.worktree),
         PoolLimits::default(),
-    );
+    )
+    .telling(&*world.progress);
     let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree))?;
     // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
     // still are.
@@ -102,7 +103,8 @@ pub fn rescue_slot(
     slot: &str,
     last: Option<&Run>,
 ) -> Result<RescueResult, OpError> {
-    let pool = WorktreePool::new(repo, world.places.pool_of(slot), PoolLimits::default());
+    let pool = WorktreePool::new(repo, world.places.pool_of(slot), PoolLimits::default())
+        .telling(&*world.progress);
     rescue_in(world, repo, &pool, slot, last)
 }
 

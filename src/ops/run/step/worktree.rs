@@ -59,7 +59,9 @@ pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, ShadowRep
     if run.is_in_place() {
         return checkout::prepare(world, repo);
     }
-    let pool = WorktreePool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
+    let pool = WorktreePool::new(repo, world.pool_dir(), limits(world))
+        .sharing(world.disk_locks())
+        .telling(&*world.progress);
     let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree))?;
     let making = Making {
         world,
