@@ -4,8 +4,9 @@
 //!
 //! One line a token, the newest of a subject counts; a line of `-` and a token says that it has
 //! served. Lines are only ever added, each by one write under the file's lock, since a file of its
-//! own for each token cost a claim a fourteenth of its time. A file that has grown is written anew
-//! without what has served. A line that is no token, such as one that a full disk cut off, is
+//! own for each token cost a claim a fourteenth of its time. Where several users share a checkout, the
+//! second one has a file that bears his number: nobody reads or needs that of another, root neither.
+//! A file that has grown is written anew without what has served. A line that is no token, such as one that a full disk cut off, is
 //! nobody's.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::domain::lease::Token;
 
 /// The directory of the token file in the git directory of a worktree.
 pub const DIR: &str = "ai-lease";
-/// The file in it.
+/// The file in it of the first user.
 const FILE: &str = "tokens";
 /// A file of this length, or twice, four times as long, is written anew.
 const LONG: u64 = 32 << 10;
@@ -58,8 +59,18 @@ pub fn kept(git_dir: &Path) -> Result<Vec<Token>, FsError> {
         .unwrap_or_default())
 }
 
+/// The file of this process's user.
 fn file(git_dir: &Path) -> PathBuf {
-    git_dir.join(DIR).join(FILE)
+    let first = git_dir.join(DIR).join(FILE);
+    let numbered = || first.with_file_name(format!("{FILE}-{}", fs::user()));
+    match fs::is_own(&first) {
+        Some(true) => first,
+        Some(false) => numbered(),
+        // Whoever has a file with his number does not leave it.
+        None => Some(numbered())
+            .filter(|file| file.exists())
+            .unwrap_or(first),
+    }
 }
 
 fn drop_from(git_dir: &Path, token: &Token) -> Result<(), FsError> {
@@ -69,8 +80,17 @@ fn drop_from(git_dir: &Path, token: &Token) -> Result<(), FsError> {
 /// Adds a line. Each time that the file has doubled it is written anew, so that many tokens that
 /// still count cost no more a line.
 fn add(git_dir: &Path, line: &str) -> Result<(), FsError> {
-    let file = file(git_dir);
-    let length = fs::append_locked(&file, line.as_bytes())?;
+    let mut file = file(git_dir);
+    let added = fs::append_locked(&file, line.as_bytes()).or_else(|error| {
+        // Another user may have made the first file just now.
+        let mine = self::file(git_dir);
+        if mine == file {
+            return Err(error);
+        }
+        file = mine;
+        fs::append_locked(&file, line.as_bytes())
+    });
+    let length = added?;
     let doublings = |length: u64| (length / LONG).checked_ilog2();
     if doublings(length) > doublings(length.saturating_sub(line.len() as u64)) {
         fs::rewrite_locked(&file, CAP, |text| lines(&live(text)))?;
@@ -135,6 +155,31 @@ mod tests {
         forget_subject(dir.path(), &other.subject).unwrap();
         forget_subject(dir.path(), &other.subject).unwrap();
         assert_eq!(kept(dir.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_left_alone_and_ones_own_is_kept_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (theirs, own) = (token("t-a", 1), token("t-b", 1));
+        keep(dir.path(), &theirs).unwrap();
+        let first = file(dir.path());
+        if std::os::unix::fs::chown(&first, Some(61_001), None).is_err() {
+            eprintln!("skipped: only root can give a file away");
+            return;
+        }
+        let before = std::fs::read(&first).unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), []);
+        keep(dir.path(), &own).unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), [own.clone()]);
+        assert_eq!(std::fs::read(&first).unwrap(), before);
+        let numbered = file(dir.path());
+        assert_ne!(numbered, first);
+        assert_eq!(
+            std::fs::metadata(&numbered).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        std::fs::remove_file(&first).unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), [own]);
     }
 
     #[test]

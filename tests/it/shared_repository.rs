@@ -114,7 +114,7 @@ fn closed(dir: &Path, found: &mut Vec<String>) {
                 found.push(format!("{} {mode:o}", path.display()));
             }
             closed(&path, found);
-        } else if mode & 0o040 == 0 && !path.ends_with("ai-lease/tokens") {
+        } else if mode & 0o040 == 0 && !dir.ends_with("ai-lease") {
             found.push(format!("{} {mode:o}", path.display()));
         }
     }
@@ -157,6 +157,18 @@ fn what_one_user_makes_the_other_can_use() {
     for (user, id) in [(two, &first), (one, &second)] {
         shared.ai(user, &["evidence", "verify", id]);
         shared.ai(user, &["review", id]);
+    }
+    // Each has claims of his own in the same checkout, and acts under no other's.
+    let claims = USERS.map(|user| (user, shared.task(user)));
+    for (user, id) in &claims {
+        shared.ai(*user, &["task", "claim", id]);
+    }
+    for ((user, _), (_, id)) in claims.iter().zip(claims.iter().rev()) {
+        let words = [env!("CARGO_BIN_EXE_ai"), "task", "heartbeat", id];
+        assert_eq!(shared.as_user(*user, &words).code, Some(7), "{user} {id}");
+    }
+    for (user, id) in &claims {
+        shared.ai(*user, &["task", "release", id]);
     }
     shared.ai(two, &["backup"]);
     shared.ai(one, &["backup"]);

@@ -1,4 +1,4 @@
-//! Files that grow by whole writes, and locks that end with the process.
+//! Files that grow by whole writes.
 
 use std::fs;
 use std::io::{self, Write};
@@ -100,21 +100,4 @@ impl Write for Appender {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Holds a lock file until it is dropped, or the process ends.
-#[derive(Debug)]
-pub struct FileLock(#[expect(dead_code, reason = "the open file is the lock")] fs::File);
-
-/// Takes the lock of a file, which is made where it is not there; waits for others. The file stays:
-/// whoever removed it would let two in.
-pub fn lock(path: &Path) -> Result<FileLock, FsError> {
-    let mut options = fs::OpenOptions::new();
-    let file = at(
-        "lock",
-        path,
-        options.create(true).truncate(false).write(true).open(path),
-    )?;
-    at("lock", path, file.lock())?;
-    Ok(FileLock(file))
 }

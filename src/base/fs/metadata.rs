@@ -46,6 +46,17 @@ pub fn stands_at(file: &fs::File, path: &Path) -> Result<bool, FsError> {
     Ok(stat(path)?.is_some_and(|there| there.id == FileId(open.dev(), open.ino())))
 }
 
+/// Returns true if a file belongs to the user of this process; nothing where there is none.
+pub fn is_own(path: &Path) -> Option<bool> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some(meta.uid() == user())
+}
+
+/// The number of the user of this process, by whom its files are owned.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// A relative path with its symbolic links followed, as far as they lead to places below `root` and
 /// up to the first part that `stop` names; `None` where nothing is a link.
 pub fn follow_links_below(root: &Path, path: &str, stop: impl Fn(&str) -> bool) -> Option<String> {

@@ -13,12 +13,12 @@ mod spool;
 mod text_heap;
 mod write;
 
-pub use append::{Appender, FileLock, append, append_locked, lock, rewrite_locked};
+pub use append::{Appender, append, append_locked, rewrite_locked};
 pub use error::FsError;
 pub use lines::{BadLine, LineEnd, read_line, text_reader};
 pub use metadata::{
-    FileId, disk_usage, follow_links_below, is_missing, list_dir, modified_ms, stands_at, stat,
-    unchanged_for_ms,
+    FileId, disk_usage, follow_links_below, is_missing, is_own, list_dir, modified_ms, stands_at,
+    stat, unchanged_for_ms, user,
 };
 pub use read::{
     PlainDigest, digest, digest_below, open_named, read_capped, read_named, read_start, read_text,
@@ -31,6 +31,6 @@ pub use spool::Spool;
 pub use text_heap::{TextHeap, TextPlace};
 pub use write::{
     PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_own_dir,
-    create_private_dir, create_private_file, publish, rename, symlink, touch, write_atomic,
-    write_own, write_private, write_through,
+    create_private_dir, create_private_file, overwrite, publish, rename, symlink, touch,
+    write_atomic, write_own, write_private, write_through,
 };

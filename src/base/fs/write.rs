@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::base::fs::error::{FsError, at};
@@ -51,6 +51,20 @@ fn write_with(path: &Path, bytes: &[u8], shared: u32) -> Result<(), FsError> {
         path,
         file.persist(path).map(drop).map_err(|e| e.error),
     )
+}
+
+/// Writes at the beginning of a file, which is made where it is not there, in one call and without
+/// waiting for the disk; what stands further on stays. Follows no link.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let mut options = fs::OpenOptions::new();
+    let options = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(share::private_mode(path))
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    let file = at("write", path, options.open(path))?;
+    at("write", path, file.write_all_at(bytes, 0))
 }
 
 /// The result of [`publish`].
