@@ -38,6 +38,50 @@ fn an_unmoved_target_goes_forward_to_the_judged_commit() {
 }
 
 #[test]
+fn a_target_that_moves_each_time_is_a_matter_of_later() {
+    // A check that commits to the target whenever it runs: whatever is tried, somebody was faster.
+    let config = "version: 1\nchecks: {unit: {run: 'test -f work.txt && test ! -f \"$HOME/moving\" || sh \"$HOME/../move.sh\"'}}\n";
+    let (sandbox, id) = reviewed(config, GOOD);
+    sandbox.set_script(
+        "move",
+        "echo >> \"$HOME/moving\"; cd \"$BASE/repo\"; echo >> moved; git add moved
+git -c user.name=N -c user.email=n@example.com commit -qm moved",
+    );
+    let moving = sandbox.base().join("home/moving");
+    std::fs::write(&moving, "").unwrap();
+    sandbox.write("moved", "");
+    sandbox.commit("moved before");
+    snapshot!(sandbox.ai(&["accept", &id]), @r#"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    what would land is another tree than the one that was judged; checking it
+    check unit: test -f work.txt && test ! -f "$HOME/moving" || sh "$HOME/../move.sh"
+    check unit: passed
+    what would land is another tree than the one that was judged; checking it
+    check unit: test -f work.txt && test ! -f "$HOME/moving" || sh "$HOME/../move.sh"
+    check unit: passed
+    what would land is another tree than the one that was judged; checking it
+    check unit: test -f work.txt && test ! -f "$HOME/moving" || sh "$HOME/../move.sh"
+    check unit: passed
+    what would land is another tree than the one that was judged; checking it
+    check unit: test -f work.txt && test ! -f "$HOME/moving" || sh "$HOME/../move.sh"
+    check unit: passed
+    what would land is another tree than the one that was judged; checking it
+    check unit: test -f work.txt && test ! -f "$HOME/moving" || sh "$HOME/../move.sh"
+    check unit: passed
+    error: the target of [TASK] moved 5 times while it was being accepted
+      next: `ai accept [TASK]`
+    "#);
+    let tries = std::fs::read_to_string(&moving).unwrap().lines().count();
+    assert_eq!((tries, sandbox.status(&id)), (5, "review".to_owned()));
+    sandbox.is_at_rest(&id);
+    std::fs::remove_file(&moving).unwrap();
+    sandbox.ai_ok(&["accept", &id]);
+    assert_eq!(sandbox.status(&id), "done");
+}
+
+#[test]
 fn a_moved_target_is_merged_and_the_merged_tree_is_checked() {
     // The check passes only on a tree with both changes, or with the work alone.
     let config = "version: 1\nchecks: {unit: {run: 'ls > \"$HOME/seen\"; test -f work.txt'}}\n";
