@@ -13,6 +13,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::git::discover::DiscoverError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
 use crate::ops::error::OpError;
+use crate::ops::hindrance::Hindrance;
 use crate::ops::refusal::Refusal;
 use crate::store::StoreError;
 
@@ -111,9 +112,14 @@ impl From<StoreError> for AppError {
 
 impl From<OpError> for AppError {
     fn from(error: OpError) -> AppError {
+        let class = match error.hindrance() {
+            Some(Hindrance::NoRoom) => ErrorClass::StoreUnusable,
+            Some(Hindrance::StoppedHolder(_)) => ErrorClass::TryLater,
+            None => class(&error),
+        };
         AppError {
             hint: error.hint(),
-            ..AppError::of(class(&error), error)
+            ..AppError::of(class, error)
         }
     }
 }
@@ -167,8 +173,8 @@ fn class(error: &OpError) -> ErrorClass {
             | UnfitWorktree::OwnCone(_)
             | UnfitWorktree::NotFound(_),
         ) => ErrorClass::Conflict,
-        OpError::File(error) => file_class(error),
-        OpError::Git(_)
+        OpError::File(_)
+        | OpError::Git(_)
         | OpError::Place(_)
         | OpError::Repository(_)
         | OpError::Reference(_)
@@ -185,7 +191,7 @@ fn class(error: &OpError) -> ErrorClass {
 /// The class of a store that cannot be used.
 fn store_class(error: &StoreError) -> ErrorClass {
     match error {
-        StoreError::Busy(_) => ErrorClass::TryLater,
+        StoreError::Busy { .. } => ErrorClass::TryLater,
         StoreError::NotInitialised
         | StoreError::OutOfSight
         | StoreError::Vanished(_)
@@ -195,6 +201,7 @@ fn store_class(error: &StoreError) -> ErrorClass {
         | StoreError::Older { .. }
         | StoreError::Migration { .. }
         | StoreError::Damaged { .. }
+        | StoreError::SetBack { .. }
         | StoreError::Replaced
         | StoreError::Full
         | StoreError::ReadOnly

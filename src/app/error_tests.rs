@@ -10,6 +10,7 @@ use crate::connector::error::ConnectorError;
 use crate::domain::agent::Name;
 use crate::domain::agent_change::ChangeError;
 use crate::domain::decision::DecisionRecord;
+use crate::domain::high_water::Setback;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::{CaseMode, PathPattern, PatternError};
@@ -109,7 +110,8 @@ variants!(STORE_ERRORS, store_error, StoreError, {
     StoreError::Migration { .. } => "Migration",
     StoreError::Damaged { .. } => "Damaged",
     StoreError::Replaced => "Replaced",
-    StoreError::Busy(_) => "Busy",
+    StoreError::SetBack { .. } => "SetBack",
+    StoreError::Busy { .. } => "Busy",
     StoreError::Full => "Full",
     StoreError::ReadOnly => "ReadOnly",
     StoreError::NetworkDisk { .. } => "NetworkDisk",
@@ -444,7 +446,21 @@ fn every_error_of_the_store_has_its_class_and_its_next_command() {
             why: "page 3 is none".into(),
         },
         StoreError::Replaced,
-        StoreError::Busy(5),
+        StoreError::SetBack {
+            path: path(),
+            setback: Setback::Shorter {
+                last: 12,
+                marked: 47,
+            },
+        },
+        StoreError::SetBack {
+            path: path(),
+            setback: Setback::OtherHistory { marked: 47 },
+        },
+        StoreError::Busy {
+            seconds: 5,
+            holders: "; 12 (ai run) writes it".into(),
+        },
         StoreError::Full,
         StoreError::ReadOnly,
         StoreError::NetworkDisk {

@@ -6,9 +6,11 @@ pub mod clock;
 pub mod columns;
 pub mod duration;
 pub mod env;
+pub mod file_lock;
 pub mod fs;
 pub mod hash;
 pub mod heap;
+pub mod holders;
 pub mod id;
 pub mod path;
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::git::repo::RefError;
 use crate::git::snapshot::SnapshotError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
 use crate::ops::credential_fault::CredentialError;
+use crate::ops::hindrance::{self, Hindrance};
 use crate::ops::refusal::{AnyError, MEND, Refusal};
 use crate::process::sandbox::NoSandbox;
 use crate::process::supervise::SuperviseError;
@@ -152,8 +153,16 @@ impl OpError {
         !matches!(self, OpError::Store(_) | OpError::Internal { .. })
     }
 
+    /// The state of the machine that it failed by, where it is one that has a name.
+    pub fn hindrance(&self) -> Option<Hindrance> {
+        hindrance::hindrance(self)
+    }
+
     /// The command to type next, where one helps.
     pub fn hint(&self) -> Option<String> {
+        if let Some(hindrance) = self.hindrance() {
+            return Some(hindrance.hint());
+        }
         let known = match self {
             OpError::Refused(refused) => return refused.why.hint(),
             OpError::Foreign(error) => return after_unfit(error),

@@ -28,6 +28,7 @@ pub mod finish;
 mod fit;
 pub mod gates;
 pub mod health;
+pub mod hindrance;
 pub mod import;
 pub mod init;
 pub(crate) mod landing;

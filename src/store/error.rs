@@ -5,6 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use crate::base::fs::FsError;
+use crate::domain::high_water::Setback;
 
 /// A store that cannot be used, or an access to it that failed.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +63,25 @@ pub enum StoreError {
         /// The finding.
         why: String,
     },
+    /// The store is not the one that was written here before, but an older copy of it.
+    #[error("the task store {} is {setback}; nothing was written", path.display())]
+    SetBack {
+        /// The file.
+        path: PathBuf,
+        /// The difference.
+        setback: Setback,
+    },
     /// The file under the open connection was replaced or removed.
     #[error("the task store was replaced or removed while this command ran; nothing was written")]
     Replaced,
     /// Other writers held the store for the whole deadline.
-    #[error("the task store was busy for {0} seconds")]
-    Busy(u64),
+    #[error("the task store was busy for {seconds} seconds{holders}")]
+    Busy {
+        /// The deadline.
+        seconds: u64,
+        /// Who held it then, as the end of the sentence; empty where nobody was seen.
+        holders: String,
+    },
     /// The disk is full.
     #[error("the disk is full; nothing was written, what was stored is intact")]
     Full,
@@ -119,13 +133,17 @@ impl StoreError {
             StoreError::Vanished(_) | StoreError::Empty(_) | StoreError::Damaged { .. } => {
                 "run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored"
             }
-            StoreError::Foreign { .. } | StoreError::Row { .. } | StoreError::Migration { .. } => {
-                "run `ai doctor`"
-            }
+            StoreError::Foreign { .. } | StoreError::Row { .. } => "run `ai doctor`",
+            StoreError::Migration { .. } => "upgrade `ai`, or use the build that made this store",
             StoreError::Older { .. } => "run `ai init`, which takes a backup and migrates it",
             StoreError::Newer { .. } => "upgrade `ai`; nothing was touched",
+            StoreError::SetBack { .. } => {
+                "`ai restore --dry-run` shows the backups, which may be newer; `ai restore --as-it-is` goes on with this store"
+            }
             StoreError::Replaced => "run the command again",
-            StoreError::Busy(_) => "run the command again; `ai doctor` shows who holds the store",
+            StoreError::Busy { .. } => {
+                "run the command again; `ai doctor` shows who holds the store"
+            }
             StoreError::Full => "free some space and run the command again",
             StoreError::ReadOnly => "reads work; to write, make the git directory writable",
             StoreError::PathTooLong { .. } => {

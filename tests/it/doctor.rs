@@ -385,6 +385,33 @@ fn who_keeps_the_write_ahead_log_growing_is_named() {
 }
 
 #[test]
+fn who_has_the_store_open_or_writes_it_is_named() {
+    let scene = Sandbox::project();
+    let me = regex::Regex::new(&format!(r"\b{} \([^)]+\)", std::process::id())).unwrap();
+    let told = |text: &str| me.replace(text, "[ME]").into_owned();
+    let found = || told(&said(&scene.ai(&["doctor", "--json"]), "holder"));
+    let nobody = found();
+    let other = Connection::open(scene.store()).unwrap();
+    other
+        .query_row("SELECT count(*) FROM event", [], |_| Ok(()))
+        .unwrap();
+    let open = found();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let writing = found();
+    let mut create = scene.ai_command(&["task", "create", "One"]);
+    let busy = run(create.env("AI_TEST_BUSY_MS", "1000"));
+    snapshot!(nobody + &open + &writing + &told(&busy.to_string()), @"
+    ok: open in [ME] -> nothing
+    ok: [ME] writes it now; others wait -> nothing
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: the task store was busy for 1 seconds; [ME] writes it
+      next: run the command again; `ai doctor` shows who holds the store
+    ");
+}
+
+#[test]
 fn runs_that_were_cut_off_are_named() {
     let scene = Sandbox::with_script(GOOD);
     let id = scene.task("one", &[]);

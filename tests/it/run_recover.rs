@@ -418,3 +418,33 @@ fn an_agent_that_ends_while_nobody_looks_is_not_lost() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert_eq!(sandbox.status(&id), "review");
 }
+
+#[test]
+fn a_lock_of_a_process_that_was_stopped_is_not_waited_for() {
+    let scene = Sandbox::with_script(GOOD);
+    let id = scene.reviewed("One");
+    let hold = "import fcntl, os, signal, sys\nf = open(sys.argv[1], 'w')\nfcntl.flock(f, fcntl.LOCK_EX)\n\
+                print('held', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\n";
+    let mut holder = scene
+        .command("python3")
+        .args(["-c", hold])
+        .arg(scene.root().join(".git/ai/recover.lock"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut out = std::io::BufReader::new(holder.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut said).unwrap();
+    let pid = regex::Regex::new(&format!(r"\b{}\b", holder.id())).unwrap();
+    let refused = scene.ai(&["worktree", "rescue", &id]).to_string();
+    snapshot!(pid.replace_all(&refused, "[PID]"), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot lock [PATH]/repo/.git/ai/recover.lock: process [PID] (python3, stopped) holds it
+      next: `kill -CONT [PID]` lets it go on; `kill -KILL [PID]` ends it and loses nothing
+    ");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    scene.ai_ok(&["worktree", "rescue", &id]);
+}

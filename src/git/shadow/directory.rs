@@ -1,9 +1,9 @@
 //! Makes and opens a shadow directory, and builds the commands that run on it.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use crate::base::file_lock::{self, FileLock};
 use crate::base::fs;
 use crate::git::cmd::{Git, GitCommand, GitVersion};
 use crate::git::error::GitError;
@@ -33,7 +33,7 @@ pub struct ShadowRepo {
 /// process.
 #[derive(Debug)]
 pub(in crate::git) struct ShadowIndexLock(
-    #[expect(dead_code, reason = "the open file is the lock")] File,
+    #[expect(dead_code, reason = "the open file is the lock")] FileLock,
 );
 
 impl ShadowRepo {
@@ -168,24 +168,10 @@ impl ShadowRepo {
 
     /// Takes the shadow for one operation; waits for another one to end.
     pub(in crate::git) fn guard(&self) -> Result<ShadowIndexLock, GitError> {
-        let path = self.dir.join("lock");
-        let failed = |source| {
-            GitError::Fs(fs::FsError {
-                action: "lock",
-                path: path.clone(),
-                source,
-            })
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        file.lock().map_err(failed)?;
+        let held = file_lock::lock(&self.dir.join("lock"))?;
         // Only holders of the guard run Git on this index, so a lock file found now was left by one
         // that was killed.
         fs::remove_file(&self.dir.join("index.lock"))?;
-        Ok(ShadowIndexLock(file))
+        Ok(ShadowIndexLock(held))
     }
 }

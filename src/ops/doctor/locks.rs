@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::text::path_bytes;
 use crate::git::locks::{LockFile, lock_files};
-use crate::ops::doctor::store::holders;
+use crate::ops::doctor::store::open_in;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::landing::has_ended;
 use crate::ops::refusal::seconds;
@@ -33,9 +33,9 @@ fn finding(lock: &LockFile) -> Option<Finding> {
     if lock.age < YOUNG {
         return None;
     }
-    let holders = holders(&lock.path);
-    if !holders.is_empty() {
-        let text = format!("{path} is {age} old{holders}");
+    let open = open_in(&lock.path);
+    if !open.is_empty() {
+        let text = format!("{path} is {age} old{open}");
         return Some(Finding::warn("locks", text).next("wait for that process, or end it"));
     }
     let text = format!("{path} is {age} old, and no process of yours has it open");

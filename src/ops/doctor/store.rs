@@ -1,15 +1,14 @@
 //! The store: that it is there, ours and whole, and that there is a way back.
 
-use crate::base::text::counted;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::base::fs;
-use crate::base::text;
+use crate::base::holders;
+use crate::base::text::counted;
 use crate::ops::doctor::{Depth, Finding, Patient};
 use crate::ops::refusal::seconds;
 use crate::ops::{backup, log, project, restore};
 use crate::store::Tx;
-use crate::store::sqlite::{FORMAT, SqliteStore, backups, integrity};
+use crate::store::sqlite::{self, FORMAT, SqliteStore, backups, integrity};
 use crate::store::{Access, EventFilter, Flow, Store, StoreError, StoredEvent};
 
 /// Beyond this the write-ahead log is not being taken into the database: something has kept a
@@ -24,7 +23,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
     let mut store = match SqliteStore::open(&path, Access::Read) {
         Ok(store) => store,
         Err(error) => {
-            findings.push(unusable(&error, &path));
+            findings.push(unusable(&error));
             findings.extend(backup_ages(patient, None));
             return None;
         }
@@ -33,12 +32,14 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
         Ok((events, found)) => {
             findings.push(found);
             findings.push(head(patient, &mut store));
+            findings.extend(set_back(patient, &store));
+            findings.extend(held(&path));
             findings.extend(wal(&path));
             findings.extend(backup_ages(patient, Some(events)));
             true
         }
         Err(error) => {
-            findings.push(unusable(&error, &path));
+            findings.push(unusable(&error));
             findings.extend(backup_ages(patient, None));
             false
         }
@@ -46,11 +47,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
     usable.then_some(store)
 }
 
-fn unusable(error: &StoreError, path: &Path) -> Finding {
-    let who = match error {
-        StoreError::Busy(_) => holders(path),
-        _ => String::new(),
-    };
+fn unusable(error: &StoreError) -> Finding {
     // The general hint of most errors is this very command.
     let next = match error {
         StoreError::NotInitialised => "ai init".to_owned(),
@@ -65,7 +62,7 @@ fn unusable(error: &StoreError, path: &Path) -> Finding {
             .unwrap_or_default()
             .to_owned(),
     };
-    Finding::bad("store", format!("{error}{who}")).next(next)
+    Finding::bad("store", error.to_string()).next(next)
 }
 
 /// Identity, format, and a full check of the file's structure.
@@ -163,7 +160,7 @@ fn wal(path: &Path) -> Option<Finding> {
         format!(
             "the write-ahead log has grown to {} MiB: some process keeps an old reading open{}",
             size >> 20,
-            holders(path)
+            open_in(path)
         )
     };
     (size > WAL_ALARM)
@@ -200,29 +197,39 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
     }
 }
 
-/// The other processes of this user that have the store open, as `; open in 12 (ai), …`.
-pub(super) fn holders(path: &Path) -> String {
-    let mine = std::process::id().to_string();
-    let mut found = Vec::new();
-    for dir in fs::list_dir(Path::new("/proc")).unwrap_or_default() {
-        let Some(pid) = dir.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        let is_process = pid.bytes().all(|byte| byte.is_ascii_digit());
-        if is_process && pid != mine && has_open(&dir, path) {
-            let program = fs::read_text(&dir.join("comm"), 256).unwrap_or_default();
-            found.push(format!("{pid} ({})", text::one_line(program.trim())));
-        }
+/// Who has the store, though it can be read: whoever writes for long makes all others wait.
+fn held(path: &Path) -> Option<Finding> {
+    let writing = sqlite::writers(path);
+    if !writing.is_empty() {
+        let text = format!("{} writes it now; others wait", holders::named(&writing));
+        return Some(Finding::ok("holder", text));
     }
-    if found.is_empty() {
-        String::new()
-    } else {
-        format!("; it is open in {}", found.join(", "))
+    let open = holders::open_in(path);
+    (!open.is_empty()).then(|| Finding::ok("holder", format!("open in {}", holders::named(&open))))
+}
+
+/// The processes that have a file open, as the end of a sentence.
+pub(super) fn open_in(path: &Path) -> String {
+    match holders::open_in(path) {
+        open if open.is_empty() => String::new(),
+        open => format!("; it is open in {}", holders::named(&open)),
     }
 }
 
-fn has_open(process: &Path, path: &Path) -> bool {
-    let open: Vec<PathBuf> = fs::list_dir(&process.join("fd")).unwrap_or_default();
-    open.iter()
-        .any(|fd| std::fs::read_link(fd).is_ok_and(|target| target == path))
+/// The store against the mark that was left of it.
+fn set_back(patient: &Patient<'_>, store: &SqliteStore) -> Option<Finding> {
+    let mark = project::mark_file(&project::state_dir(&patient.place.common_dir));
+    let error = match store.setback(&mark) {
+        Ok(None) => return None,
+        Ok(Some(setback)) => StoreError::SetBack {
+            path: store.path().to_owned(),
+            setback,
+        },
+        Err(error) => error,
+    };
+    let text = match &error {
+        StoreError::SetBack { setback, .. } => format!("it is {setback}; it takes no write"),
+        other => other.to_string(),
+    };
+    Some(Finding::bad("log", text).next(error.hint().unwrap_or_default().to_owned()))
 }

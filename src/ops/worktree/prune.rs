@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::base::fs;
+use crate::base::{file_lock, fs};
 use crate::domain::ids::TaskId;
 use crate::domain::pruning::{self, Ages, Fate, IdleWorktree};
 use crate::domain::run::Run;
@@ -457,6 +457,6 @@ fn in_the_way(why: impl Into<String>) -> OpError {
 fn forget_slot(world: &World, name: &str) -> Result<(), OpError> {
     let own = world.state().join("slots").join(name);
     fs::create_dir_all(&own)?;
-    let _held = fs::lock(&own.join("place.lock"))?;
+    let _held = file_lock::lock(&own.join("place.lock"))?;
     place::remove(world, name)
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::base::fs;
+use crate::base::file_lock;
 use crate::domain::ids::{RunId, TaskId};
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::TreeReport;
@@ -51,7 +51,7 @@ pub fn rescue(world: &World, repo: &Repo, found: &FoundWorktree) -> Result<Saved
         }
         .into());
     }
-    let _held = fs::lock(&world.state().join("recover.lock"))?;
+    let _held = file_lock::lock(&world.state().join("recover.lock"))?;
     let (rescue, left_behind) = match &found.adoption {
         Some(adoption) => rescue_adopted(world, repo, adoption)?,
         None => {

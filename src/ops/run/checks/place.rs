@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::{file_lock, fs};
 use crate::domain::repo_path::RepoPath;
 use crate::domain::sandbox::Network;
 use crate::git::shadow::ShadowRepo;
@@ -44,7 +44,7 @@ pub struct CheckPlace {
     /// Variables that name its ports.
     pub(crate) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
-    _held: fs::FileLock,
+    _held: file_lock::FileLock,
 }
 
 /// The tree that the checks are to judge.
@@ -70,7 +70,7 @@ impl CheckPlace {
         let (root, git_dir, tmp) = (place.join("tree"), place.join("git"), place.join("tmp"));
         let own = world.state().join("slots").join(name);
         fs::create_dir_all(&own)?;
-        let held = fs::lock(&own.join("place.lock"))?;
+        let held = file_lock::lock(&own.join("place.lock"))?;
         let shadow = ShadowRepo::open(repo, &own.join("check.git"))?;
         let kept = &world.config.runs.check_keep;
         let is_reset =

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{fs, id};
+use crate::base::{file_lock, fs, id};
 use crate::domain::ids::RunId;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
@@ -141,7 +141,7 @@ pub(crate) fn give_back_ended(
     let Some(journal) = read_journal(world)? else {
         return Ok(());
     };
-    let _held = fs::lock(&world.state().join("recover.lock"))?;
+    let _held = file_lock::lock(&world.state().join("recover.lock"))?;
     let ended = store
         .read(|tx| tx.run(&journal.run))?
         .is_none_or(|run| run.end.is_some());

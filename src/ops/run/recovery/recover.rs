@@ -2,7 +2,7 @@
 //! identity, never guessed from silence; what is left of the run is ended, its work is put on a
 //! rescue ref, and only then does the task go back.
 
-use crate::base::fs;
+use crate::base::file_lock;
 use crate::base::text::one_line;
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
@@ -57,10 +57,14 @@ pub fn lost_runs(
         };
         match found {
             Ok(found) => recovered.extend(found),
-            Err(error) => world.say(&format!(
-                "warning: run {} cannot be recovered: {error}",
-                run.id
-            )),
+            Err(error) => {
+                let next = error.hindrance().and_then(|_| error.hint());
+                let next = next.map_or_else(String::new, |next| format!("; {next}"));
+                world.say(&format!(
+                    "warning: run {} cannot be recovered: {error}{next}",
+                    run.id
+                ));
+            }
         }
     }
     leftovers::end_strays(world, store)?;
@@ -79,7 +83,7 @@ pub fn one(
 ) -> Result<Option<Recovered>, OpError> {
     // Two that recover at once would both look at the slot, and the second one at what the first
     // has given to a new run.
-    let _held = fs::lock(&world.state().join("recover.lock"))?;
+    let _held = file_lock::lock(&world.state().join("recover.lock"))?;
     match store.read(|tx| tx.run(id))? {
         Some(run) if run.end.is_none() && liveness(&run.supervisor) == ProcessLiveness::Dead => {
             recover(world, store, (repo, loss), run).map(Some)

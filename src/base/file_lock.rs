@@ -1,0 +1,172 @@
+//! Locks on files that end with the process. Whoever holds one may work for long, and others wait as
+//! long as he does; but not for one that was stopped, who may never go on.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::clock;
+use crate::base::fs::FsError;
+use crate::base::holders::{self, Holder};
+
+/// Between two tries.
+const STEP: Duration = Duration::from_millis(10);
+/// Between two looks at who holds it.
+const LOOK_MS: i64 = 500;
+/// How long a holder must have been seen stopped: a debugger stops a process for moments.
+const STOPPED_MS: i64 = 5_000;
+
+/// Held until it is dropped, or the process ends.
+#[derive(Debug)]
+pub struct FileLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+/// The process that holds a lock and was stopped.
+#[derive(Debug, thiserror::Error)]
+#[error("process {0} holds it")]
+pub struct StoppedHolder(pub Holder);
+
+/// Takes the lock of a file, which is made where it is not there; waits for others. The file stays:
+/// whoever removed it would let two in.
+pub fn lock(path: &Path) -> Result<FileLock, FsError> {
+    let failed = |source| FsError {
+        action: "lock",
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(false).write(true);
+    let file = options.open(path).map_err(failed)?;
+    let mut wait = Wait::default();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(FileLock(file)),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let look = || holders::flocked_by(path).into_iter().next();
+        if let Some(holder) = wait.stopped_holder(clock::boot_ms(), look) {
+            let stopped = StoppedHolder(holder);
+            return Err(failed(io::Error::new(io::ErrorKind::WouldBlock, stopped)));
+        }
+        clock::pause(STEP);
+    }
+}
+
+/// What was seen of the holder while one waited.
+#[derive(Default)]
+struct Wait {
+    looked_ms: Option<i64>,
+    /// A holder that is stopped, and since when he was seen so.
+    stopped: Option<(u32, i64)>,
+}
+
+impl Wait {
+    /// The holder, once he has been stopped for too long.
+    fn stopped_holder(
+        &mut self,
+        now_ms: i64,
+        look: impl FnOnce() -> Option<Holder>,
+    ) -> Option<Holder> {
+        // The first look comes late: most waits are short.
+        let due = self.looked_ms.get_or_insert(now_ms);
+        if now_ms - *due < LOOK_MS {
+            return None;
+        }
+        *due = now_ms;
+        let Some(holder) = look().filter(|holder| holder.is_stopped) else {
+            self.stopped = None;
+            return None;
+        };
+        match self.stopped {
+            Some((pid, since_ms)) if pid == holder.pid => {
+                (now_ms - since_ms >= STOPPED_MS).then_some(holder)
+            }
+            _ => {
+                self.stopped = Some((holder.pid, now_ms));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(pid: u32, is_stopped: bool) -> Option<Holder> {
+        Some(Holder {
+            pid,
+            command: "ai".into(),
+            is_stopped,
+        })
+    }
+
+    #[test]
+    fn only_one_who_stays_stopped_is_given_up_on() {
+        /// Milliseconds, who holds it then, and who is given up on.
+        type Row = (i64, Option<Holder>, Option<u32>);
+        let tables: [&[Row]; 4] = [
+            // At work, however long.
+            &[
+                (0, None, None),
+                (500, holder(1, false), None),
+                (900_000, holder(1, false), None),
+            ],
+            // Stopped for long enough.
+            &[
+                (0, None, None),
+                (500, holder(1, true), None),
+                (5_400, holder(1, true), None),
+                (5_900, holder(1, true), Some(1)),
+            ],
+            // Went on meanwhile.
+            &[
+                (0, None, None),
+                (500, holder(1, true), None),
+                (5_400, holder(1, false), None),
+                (5_900, holder(1, true), None),
+            ],
+            // Another one by then, or nobody who can be seen.
+            &[
+                (0, None, None),
+                (500, holder(1, true), None),
+                (5_500, holder(2, true), None),
+                (6_100, None, None),
+                (12_000, holder(2, true), None),
+            ],
+        ];
+        for rows in tables {
+            let mut wait = Wait::default();
+            for (now_ms, holds, expected) in rows {
+                let found = wait.stopped_holder(*now_ms, || holds.clone());
+                assert_eq!(found.map(|holder| holder.pid), *expected, "at {now_ms}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lock_of_a_stopped_process_is_refused_and_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        drop(lock(&path).unwrap());
+        let script = "import fcntl, os, signal, sys\nf = open(sys.argv[1], 'w')\n\
+                      fcntl.flock(f, fcntl.LOCK_EX)\nprint('held', flush=True)\n\
+                      os.kill(os.getpid(), signal.SIGSTOP)\n";
+        let mut child = std::process::Command::new("python3")
+            .args(["-c", script])
+            .arg(&path)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut out = io::BufReader::new(child.stdout.take().unwrap());
+        io::BufRead::read_line(&mut out, &mut said).unwrap();
+        let refused = lock(&path).err().unwrap();
+        let expected = format!("process {} (python3, stopped) holds it", child.id());
+        assert_eq!(refused.source.to_string(), expected);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        lock(&path).unwrap();
+    }
+}
