@@ -14,7 +14,7 @@ use crate::base::holders::{self, Holder};
 const STEP: Duration = Duration::from_millis(10);
 /// Between two looks at who holds it.
 const LOOK_MS: i64 = 500;
-/// How long a holder must have been seen stopped: a debugger stops a process for moments.
+/// The time for which a holder must have been seen stopped: a debugger stops a process for moments.
 const STOPPED_MS: i64 = 5_000;
 
 /// Held until it is dropped, or the process ends.
@@ -53,7 +53,7 @@ pub fn lock(path: &Path) -> Result<FileLock, FsError> {
     }
 }
 
-/// What was seen of the holder while one waited.
+/// The holder as he was seen while one waited.
 #[derive(Default)]
 struct Wait {
     looked_ms: Option<i64>,

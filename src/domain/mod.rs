@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod fold;
 pub mod free_text;
 pub mod guarded_path;
+pub mod high_water;
 pub mod history;
 pub mod ids;
 pub mod imported;

@@ -22,7 +22,16 @@ pub fn state_dir(common_dir: &Path) -> PathBuf {
 
 /// Returns the place of the store of a state directory.
 pub fn store_place(state_dir: &Path) -> StorePlace {
-    StorePlace::File(state_dir.join(STORE_FILE))
+    StorePlace::File {
+        path: state_dir.join(STORE_FILE),
+        mark: mark_file(state_dir),
+    }
+}
+
+/// Returns the file with the high-water mark of a store: shared by all worktrees as the store is,
+/// and beside its directory, so that who puts that back as it once was does not put this back.
+pub fn mark_file(state_dir: &Path) -> PathBuf {
+    state_dir.with_file_name("ai-high-water")
 }
 
 /// The configuration of the checkout at `root`; defaults where there is no file.

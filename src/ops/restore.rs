@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::PublishOutcome;
-use crate::base::id;
+use crate::base::{fs, id};
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
@@ -16,6 +16,7 @@ use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::import::Intent;
 use crate::ops::refusal::Refusal;
+use crate::ops::run::files::RUNS;
 use crate::ops::{log, project};
 use crate::store::sqlite::{self, BackupInfo, SqliteStore};
 use crate::store::{Access, Flow, StoreError, TaskFilter, Tx};
@@ -89,8 +90,65 @@ pub fn restore(
     if intent == Intent::Apply {
         report.kept = put_back(state_dir, &path, cx, &report)?;
         verify(&path)?;
+        set_mark(state_dir)?;
     }
     Ok(report)
+}
+
+/// Goes on with the store that stands there, though it is an older copy: says so in its log, and
+/// sets its high-water mark to where it is.
+pub fn keep_as_it_is(state_dir: &Path, cx: &Cx) -> Result<RestoreReport, OpError> {
+    let path = state_dir.join(project::STORE_FILE);
+    let mut store = SqliteStore::open(&path, Access::Write)?;
+    let report = |info: BackupInfo| RestoreReport {
+        backup: info.clone(),
+        unusable: Vec::new(),
+        current: Current::Readable(info),
+        kept: None,
+    };
+    let info = sqlite::contents(&store)?;
+    // What was granted since the copy was taken is known by its runs alone.
+    let granted = epochs_of_runs(state_dir)?;
+    store.write(|tx| -> Result<(), OpError> {
+        ask::or_refuse(tx, cx, Question::about(Action::Import))?;
+        let mut epochs = BTreeMap::new();
+        for (task, epoch) in granted {
+            if tx.task(&task)?.is_some_and(|known| known.epoch < epoch) {
+                epochs.insert(task, epoch);
+            }
+        }
+        let backup = project::STORE_FILE.to_owned();
+        cx.record(tx, &Event::StoreRestored { backup, epochs })
+    })?;
+    drop(store);
+    verify(&path)?;
+    set_mark(state_dir)?;
+    Ok(report(info))
+}
+
+/// The newest epoch of each task that a directory of a run tells of.
+fn epochs_of_runs(state_dir: &Path) -> Result<BTreeMap<TaskId, u64>, OpError> {
+    let mut found = BTreeMap::new();
+    for dir in fs::list_dir(&state_dir.join(RUNS)).map_err(StoreError::from)? {
+        let name = dir.file_name().and_then(|name| name.to_str());
+        let Some((task, epoch)) = name.and_then(|name| name.split_once('.')) else {
+            continue;
+        };
+        let Ok(epoch) = epoch.parse::<u64>() else {
+            continue;
+        };
+        let known = found.entry(TaskId(task.to_owned())).or_insert(epoch);
+        *known = epoch.max(*known);
+    }
+    Ok(found)
+}
+
+/// The high-water mark of the store as it is now; that of before says nothing any more.
+fn set_mark(state_dir: &Path) -> Result<(), OpError> {
+    let mark = project::mark_file(state_dir);
+    fs::remove_file(&mark).map_err(StoreError::from)?;
+    let store = SqliteStore::open_marked(&state_dir.join(project::STORE_FILE), &mark)?;
+    Ok(store.mark_now()?)
 }
 
 fn newest_whole(
@@ -136,6 +194,9 @@ fn put_back(
         .into_owned();
     let mut refused = None;
     let placed = sqlite::replace(path, backup, &aside, |old, new| {
+        // Writers of the old store are kept waiting from here on, and find it replaced: none moves
+        // the mark again.
+        fs::remove_file(&project::mark_file(state_dir))?;
         // Asked under the backup's own records, in which the answer then stands.
         if let Err(error) = ask::or_refuse(new, cx, Question::about(Action::Import)) {
             refused = Some(error);

@@ -79,7 +79,7 @@ pub enum StoreError {
     Busy {
         /// The deadline.
         seconds: u64,
-        /// Who held it then, as the end of the sentence; empty where nobody was seen.
+        /// Its holders then, as the end of the sentence; empty where nobody was seen.
         holders: String,
     },
     /// The disk is full.

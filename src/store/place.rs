@@ -18,15 +18,23 @@ pub enum Access {
 /// backends; another one is another variant here.
 #[derive(Clone, Debug)]
 pub enum StorePlace {
-    /// In this SQLite file.
-    File(PathBuf),
+    /// In a SQLite file.
+    File {
+        /// The database.
+        path: PathBuf,
+        /// The file with its [high-water mark](crate::domain::high_water::HighWater).
+        mark: PathBuf,
+    },
 }
 
 impl StorePlace {
     /// Opens the store.
     pub fn open(&self, access: Access) -> Result<Box<dyn Store>, StoreError> {
         match self {
-            StorePlace::File(path) => Ok(Box::new(SqliteStore::open(path, access)?)),
+            StorePlace::File { path, mark } => Ok(Box::new(match access {
+                Access::Read => SqliteStore::open(path, access)?,
+                Access::Write => SqliteStore::open_marked(path, mark)?,
+            })),
         }
     }
 }

@@ -2,11 +2,12 @@
 //! them is read, taken on and given back.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::Sandbox;
+use crate::snapshot;
+use crate::support::{Sandbox, Transcript};
 
 /// Commands that only look; `ID` is an accepted task.
 const LOOKS: [&str; 15] = [
@@ -46,12 +47,15 @@ fn text(dir: &std::path::Path, name: &str) -> String {
 /// A project with the archived store in the place of its own.
 fn with_store(dir: &std::path::Path) -> Sandbox {
     let sandbox = Sandbox::project();
-    let store = sandbox.store();
+    place(&dir.join("ai.db"), &sandbox.store());
+    sandbox
+}
+
+fn place(archived: &Path, store: &Path) {
     for suffix in ["db-wal", "db-shm"] {
         let _ = std::fs::remove_file(store.with_extension(suffix));
     }
-    std::fs::copy(dir.join("ai.db"), &store).unwrap();
-    sandbox
+    std::fs::copy(archived, store).unwrap();
 }
 
 /// The format of a project's store, as `ai doctor` tells it.
@@ -160,4 +164,22 @@ fn an_old_export_comes_in_whole_and_goes_out_the_same() {
             dir.display()
         );
     }
+}
+
+#[test]
+fn a_store_with_a_step_that_nobody_here_knows_is_refused() {
+    let archive = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/archive");
+    let mut told = Transcript::default();
+    for kind in ["of-a-branch", "newer"] {
+        let archived = archive.join(kind).join("store.db");
+        let sandbox = Sandbox::project();
+        place(&archived, &sandbox.store());
+        let before = std::fs::read(sandbox.store()).unwrap();
+        for command in ["task list", "task create One", "init"] {
+            let words: Vec<&str> = command.split(' ').collect();
+            told.ai(&sandbox, &words);
+        }
+        assert!(before == std::fs::read(sandbox.store()).unwrap());
+    }
+    snapshot!(told);
 }

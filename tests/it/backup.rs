@@ -1,7 +1,9 @@
 //! Backups, going back to them, and stores that travel as text.
 
+use std::path::Path;
+
 use crate::snapshot;
-use crate::support::{Sandbox, run_with_input};
+use crate::support::{Sandbox, Transcript, run_with_input};
 
 fn backups(scene: &Sandbox) -> usize {
     std::fs::read_dir(scene.root().join(".git/ai/backups")).map_or(0, Iterator::count)
@@ -158,4 +160,102 @@ fn a_file_that_is_no_export_changes_nothing() {
     error: cannot read [PATH]/repo/absent.jsonl: No such file or directory (os error 2); nothing was imported
     ");
     assert_eq!(scene.ai_json_lines(&["task", "list"]).len(), 0);
+}
+
+/// Copies the store's directory as a tool for backups would: every file, whatever it is.
+fn copy_state(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([from, to])
+        .status();
+    assert!(copied.unwrap().success());
+}
+
+#[test]
+fn an_older_copy_in_the_place_of_the_store_takes_no_write() {
+    let scene = Sandbox::project();
+    let state = scene.root().join(".git/ai");
+    let old = scene.base().join("old");
+    let kept = scene.task("one", &[]);
+    copy_state(&state, &old);
+    let lost = scene.task("after the copy", &[]);
+    copy_state(&old, &state);
+    let before = std::fs::read(scene.store()).unwrap();
+    let mut told = Transcript::default();
+    for refused in [
+        &["task", "create", "Two"][..],
+        &["task", "claim", &kept],
+        &["lock", "acquire", "src"],
+        &["task", "list"],
+        &["restore", "--as-it-is"],
+        &["task", "claim", &kept],
+        &["task", "show", &lost],
+    ] {
+        if refused[0] == "restore" {
+            assert!(std::fs::read(scene.store()).unwrap() == before);
+            let mut doctor = scene.ai(&["doctor", "--json"]);
+            let log = doctor
+                .json_lines()
+                .into_iter()
+                .filter(|found| found["check"] == "log");
+            doctor.stdout = log.map(|found| format!("{found}\n")).collect();
+            told.add("ai doctor --json, of the log", &doctor);
+        }
+        told.ai(&scene, refused);
+    }
+    snapshot!(told);
+    scene.ai_ok(&["log", "verify"]);
+}
+
+#[test]
+fn a_store_that_went_another_way_is_told_from_one_that_went_on() {
+    let scene = Sandbox::project();
+    let state = scene.root().join(".git/ai");
+    let old = scene.base().join("old");
+    scene.task("one", &[]);
+    copy_state(&state, &old);
+    scene.task("two", &[]);
+    // Somewhere else the copy goes on without the mark, and comes to as many records.
+    let mark = scene.root().join(".git/ai-high-water");
+    let marked = std::fs::read(&mark).unwrap();
+    let newer = scene.base().join("newer");
+    copy_state(&state, &newer);
+    copy_state(&old, &state);
+    std::fs::remove_file(&mark).unwrap();
+    for title in ["other", "and another"] {
+        scene.task(title, &[]);
+    }
+    std::fs::write(&mark, &marked).unwrap();
+    snapshot!(scene.ai(&["task", "create", "Three"]), @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: the task store [PATH]/repo/.git/ai/ai.db is another copy: its record 5 is not the one that was written here before; nothing was written
+      next: `ai restore --dry-run` shows the backups, which may be newer; `ai restore --as-it-is` goes on with this store
+    ");
+    // The one that was there before, with its mark, is the right one, and so is one that is ahead.
+    copy_state(&newer, &state);
+    scene.task("three", &[]);
+    std::fs::write(&mark, &marked).unwrap();
+    scene.task("four", &[]);
+    // A mark that nobody can read, or of another store, is none.
+    for spoilt in ["", "noise\n", "1 other 900 abc 0123456789abcdef\n"] {
+        std::fs::write(&mark, spoilt).unwrap();
+        scene.task("five", &[]);
+    }
+}
+
+#[test]
+fn going_back_to_a_backup_moves_the_mark() {
+    let scene = Sandbox::project();
+    scene.task("one", &[]);
+    scene.ai_ok(&["backup"]);
+    for n in 0..5 {
+        scene.task(&format!("late {n}"), &[]);
+    }
+    scene.ai_ok(&["restore"]);
+    scene.task("after", &[]);
+    let found = scene.ai(&["doctor"]);
+    assert_eq!(found.code, Some(0), "{found}");
 }

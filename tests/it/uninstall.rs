@@ -61,6 +61,7 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     exit: 8
     ----- stdout -----
     the store holds 1 task, 3 records and 0 runs
+    removes   [PATH]/repo/.git/ai-high-water
     removes   [PATH]/repo/.git/ai
     removes   [PATH]/repo/.ai/state
     removes   [PATH]/repo/.ai/.gitignore

@@ -21,6 +21,9 @@ pub(in crate::cli) struct RestoreArgs {
     /// Only show the backups, and what would happen
     #[arg(long)]
     dry_run: bool,
+    /// Go on with the store that stands there, though it is an older copy
+    #[arg(long, conflicts_with_all = ["file", "dry_run"])]
+    as_it_is: bool,
 }
 
 pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
@@ -28,6 +31,17 @@ pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
     let which = args.file.as_ref().map(|file| here.join(file));
     let state = context.workspace.state_dir()?;
     let cx = context.workspace.cx()?;
+    if args.as_it_is {
+        let report = restore::keep_as_it_is(&state, &cx)?;
+        if context.ui.json() {
+            context.ui.object(&answer(&report, Intent::Apply));
+        } else {
+            let info = &report.backup;
+            let line = format!("goes on  {}  {}", shown(&info.path), content(info));
+            context.ui.line(&line);
+        }
+        return Ok(exit::OK);
+    }
     let intent = if args.dry_run {
         Intent::DryRun
     } else {

@@ -131,7 +131,7 @@ pub(super) struct OwnIndex {
     pub(super) entries: BTreeMap<RepoPath, OwnEntry>,
     /// Paths in conflict.
     pub(super) unmerged: BTreeSet<RepoPath>,
-    /// What it holds and the commit at its HEAD does not.
+    /// Content of it that the commit at its HEAD does not have.
     pub(super) staged: StagedChanges,
 }
 

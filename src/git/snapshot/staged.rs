@@ -16,7 +16,7 @@ use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::own_index;
 
-/// What an index holds that the commit at its HEAD does not.
+/// Content of an index that the commit at its HEAD does not have.
 #[derive(Debug, Default, Clone)]
 pub(super) struct StagedChanges {
     /// Files with other content than in that commit.

@@ -197,7 +197,7 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
     }
 }
 
-/// Who has the store, though it can be read: whoever writes for long makes all others wait.
+/// The processes that have the store, though it can be read: whoever writes for long makes all others wait.
 fn held(path: &Path) -> Option<Finding> {
     let writing = sqlite::writers(path);
     if !writing.is_empty() {

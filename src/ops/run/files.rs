@@ -13,7 +13,7 @@ use crate::ops::error::OpError;
 use crate::ops::world::World;
 
 /// Below the state directory: the directories of all runs.
-const RUNS: &str = "runs";
+pub(crate) const RUNS: &str = "runs";
 /// The events that are made of an agent's output.
 const EVENTS: &str = "events.jsonl";
 /// The patch, without secrets.

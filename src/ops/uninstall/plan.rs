@@ -114,6 +114,8 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
         Ok(mut store) => {
             written = store.read(|tx| written_files(tx))?;
             read_store(&mut store, &mut plan)?;
+            plan.removes
+                .extend(Some(project::mark_file(&state)).filter(|mark| mark.exists()));
             plan.removes.push(state);
         }
         Err(StoreError::NotInitialised) => {}

@@ -7,8 +7,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+#[cfg(feature = "test-fakes")]
+use crate::base::env;
 use crate::base::fs::PublishOutcome;
-use crate::base::{clock, fs, id};
+use crate::base::{clock, fs, holders, id};
 use crate::store::StoreError;
 use crate::store::sqlite::{checkpoint, files};
 
@@ -16,6 +18,15 @@ use crate::store::sqlite::{checkpoint, files};
 pub(super) const APPLICATION_ID: i32 = 0x6169_0001;
 /// How long a writer waits for the others before it says "busy".
 const BUSY_DEADLINE_MS: i64 = 30_000;
+
+/// The deadline, and a shorter one where a test asks for it.
+fn busy_deadline_ms() -> i64 {
+    #[cfg(feature = "test-fakes")]
+    if let Some(ms) = env::text("AI_TEST_BUSY_MS").and_then(|text| text.parse().ok()) {
+        return ms;
+    }
+    BUSY_DEADLINE_MS
+}
 
 /// Fills a new file of its own name; it gets its place when it is complete.
 pub(super) fn draw_up(
@@ -120,11 +131,22 @@ fn wait_a_little(tries: i32) -> bool {
     if tries == 0 {
         WAITING_SINCE.set(now);
     }
-    if now - WAITING_SINCE.get() > BUSY_DEADLINE_MS {
+    if now - WAITING_SINCE.get() > busy_deadline_ms() {
         return false;
     }
     clock::pause(Duration::from_micros(200 + id::random_below(1800)));
     true
+}
+
+/// The processes that write the store now, or else have it open, as the end of a sentence.
+fn held_by(path: &Path) -> String {
+    match files::writers(path) {
+        writing if !writing.is_empty() => format!("; {} writes it", holders::named(&writing)),
+        _ => match holders::open_in(path) {
+            open if open.is_empty() => String::new(),
+            open => format!("; it is open in {}", holders::named(&open)),
+        },
+    }
 }
 
 /// Turns SQLite's error into a sentence about this store.
@@ -134,7 +156,10 @@ pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::FileLockingProtocolFailed,
-        ) => StoreError::Busy(u64::try_from(BUSY_DEADLINE_MS / 1000).unwrap_or(0)),
+        ) => StoreError::Busy {
+            seconds: u64::try_from(busy_deadline_ms() / 1000).unwrap_or(0),
+            holders: held_by(path),
+        },
         Some(ErrorCode::DiskFull) => StoreError::Full,
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
         Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged {

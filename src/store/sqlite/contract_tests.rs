@@ -20,9 +20,12 @@ impl Backend for Sqlite {
     }
 
     fn open(&self) -> Open {
-        StorePlace::File(self.path.clone())
-            .open(Access::Write)
-            .unwrap()
+        StorePlace::File {
+            path: self.path.clone(),
+            mark: self.path.with_extension("mark"),
+        }
+        .open(Access::Write)
+        .unwrap()
     }
 }
 

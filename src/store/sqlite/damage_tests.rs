@@ -185,18 +185,67 @@ fn an_overwritten_page_is_found() {
 }
 
 #[test]
-fn a_newer_major_version_is_refused_politely_and_a_minor_one_opens() {
+fn a_write_on_a_damaged_page_is_refused_whole_or_done_whole() {
+    const PAGE: usize = 4096;
+    let place = Place::with(60);
+    let whole = std::fs::read(&place.path).unwrap();
+    let events = |place: &Place| count(&mut place.open().unwrap()).unwrap();
+    let before = events(&place);
+    let mut refused = 0;
+    for page in 0..whole.len() / PAGE {
+        place.forget_log();
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].fill(0xA5);
+        std::fs::write(&place.path, &bytes).unwrap();
+        let written = place
+            .open()
+            .and_then(|mut store| append(&mut store, "on a damaged page"));
+        match written {
+            Ok(_) => {}
+            Err(StoreError::Damaged { .. } | StoreError::Foreign { .. }) => {
+                refused += 1;
+                // Not a byte of it went into the file or stands in the log beside it.
+                assert!(std::fs::read(&place.path).unwrap() == bytes, "page {page}");
+                std::fs::write(&place.path, &whole).unwrap();
+                assert_eq!(events(&place), before, "page {page}");
+            }
+            Err(other) => panic!("page {page}: {other:?}"),
+        }
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+#[test]
+fn nothing_is_added_to_a_log_whose_newest_record_was_changed() {
+    let place = Place::with(3);
+    let mut store = place.open().unwrap();
+    store
+        .connection()
+        .execute_batch("DROP TRIGGER event_append_only_update; UPDATE event SET at_ms = at_ms + 1 WHERE seq = 3")
+        .unwrap();
+    for _ in 0..2 {
+        let refused = append(&mut store, "more").err().unwrap();
+        assert!(matches!(refused, StoreError::Damaged { .. }), "{refused}");
+    }
+    assert_eq!(count(&mut store).unwrap(), 3);
+}
+
+#[test]
+fn a_newer_version_is_refused_politely() {
     let place = Place::with(1);
     let set = |version: i32| {
         let conn = Connection::open(&place.path).unwrap();
         conn.pragma_update(None, "user_version", version).unwrap();
     };
-    set(FORMAT.major * 1000 + FORMAT.minor + 7);
-    assert_eq!(count(&mut place.open().unwrap()).unwrap(), 1);
-    set((FORMAT.major + 1) * 1000);
-    let refusal = place.refusal();
-    assert!(matches!(&refusal, StoreError::Newer { .. }));
-    assert!(refusal.hint().unwrap().contains("upgrade"));
+    for newer in [
+        FORMAT.major * 1000 + FORMAT.minor + 1,
+        (FORMAT.major + 1) * 1000,
+    ] {
+        set(newer);
+        let refusal = place.refusal();
+        assert!(matches!(&refusal, StoreError::Newer { .. }));
+        assert!(refusal.hint().unwrap().contains("upgrade"));
+    }
     assert!(
         !place.dir.path().join("backups").exists(),
         "nothing was touched"

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FileId};
+use crate::base::holders::{self, Holder};
 use crate::base::id;
 use crate::store::StoreError;
 
@@ -118,6 +119,15 @@ pub(super) fn refuse_network_disk(path: &Path) -> Result<(), StoreError> {
         path: dir.to_owned(),
         filesystem,
     })
+}
+
+/// Byte of the index of the log that a writer locks for as long as its transaction lasts: a part of
+/// SQLite's file format.
+const WRITE_LOCK: u64 = 120;
+
+/// The other processes that are in the middle of a write now.
+pub fn writers(path: &Path) -> Vec<Holder> {
+    holders::locked_by(&beside(path, "-shm"), WRITE_LOCK)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

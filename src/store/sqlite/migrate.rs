@@ -1,9 +1,11 @@
 //! Migrations: named by time so that parallel branches cannot collide, kept with their checksums,
 //! applied in one transaction behind a backup.
 //!
-//! `user_version` holds `major * 1000 + minor`. A minor step only adds what an older `ai` may
-//! ignore and a newer one can read without; a major one changes what is there. The version that
-//! decides is read inside the transaction, so two processes may try at once.
+//! `user_version` holds `major * 1000 + minor`. A minor step only adds what a newer `ai` can read
+//! without; a major one changes what is there. An older `ai` refuses both, and any step that it does
+//! not know: what the step added is kept by code that the older one has not, such as sums, and would
+//! go wrong with its first write. The version that decides is read inside the transaction, so two
+//! processes may try at once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,9 +19,9 @@ use crate::store::sqlite::connect::{APPLICATION_ID, failed};
 /// A store format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SchemaVersion {
-    /// An older `ai` refuses a higher one.
+    /// A newer `ai` cannot read a lower one without its migration.
     pub major: i32,
-    /// An older `ai` may ignore it.
+    /// A newer `ai` reads a lower one as it is.
     pub minor: i32,
 }
 
@@ -117,6 +119,7 @@ pub(super) fn check(
     refuse_newer(found, newest(known))?;
     let applied = applied(conn, path)?;
     refuse_other_steps(&applied, known)?;
+    refuse_unknown_steps(&applied, known)?;
     let pending = known
         .iter()
         .any(|migration| !applied.contains_key(migration.name));
@@ -154,6 +157,7 @@ pub(super) fn upgrade(
         .map_err(|e| failed(path, e))?;
     refuse_newer(version(&tx, path)?, newest(known))?;
     let applied = applied(&tx, path)?;
+    refuse_unknown_steps(&applied, known)?;
     for migration in known
         .iter()
         .filter(|migration| !applied.contains_key(migration.name))
@@ -198,7 +202,7 @@ fn applied(conn: &Connection, path: &Path) -> Result<BTreeMap<String, String>, S
 }
 
 fn refuse_newer(found: SchemaVersion, ours: SchemaVersion) -> Result<(), StoreError> {
-    if found.major > ours.major {
+    if found > ours {
         Err(StoreError::Newer {
             found: found.to_string(),
             ours: ours.to_string(),
@@ -208,9 +212,23 @@ fn refuse_newer(found: SchemaVersion, ours: SchemaVersion) -> Result<(), StoreEr
     }
 }
 
-/// A step that bears our name and is not ours made something else of the file. Names that are not
-/// known are those of a newer version, or of a branch of this one, and may be ignored within one
-/// major version.
+/// Names that are not known are those of a branch of this program: a newer version would have said
+/// so by its number.
+fn refuse_unknown_steps(
+    applied: &BTreeMap<String, String>,
+    known: &[Migration],
+) -> Result<(), StoreError> {
+    let is_known = |name: &String| known.iter().any(|migration| migration.name == name);
+    match applied.keys().find(|name| !is_known(name)) {
+        Some(name) => Err(StoreError::Migration {
+            name: name.clone(),
+            why: "is not one of this `ai`: a newer or different build made this store".into(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A step that bears our name and is not ours made something else of the file.
 fn refuse_other_steps(
     applied: &BTreeMap<String, String>,
     known: &[Migration],

@@ -4,7 +4,8 @@ use super::*;
 use crate::store::Access;
 use crate::store::sqlite::{SqliteStore, backups};
 
-const INITIAL: &Migration = &MIGRATIONS[0];
+/// The minor version after ours.
+const NEXT: i32 = FORMAT.minor + 1;
 
 fn step(name: &'static str, sql: &'static str, major: i32, minor: i32) -> Migration {
     Migration {
@@ -15,7 +16,7 @@ fn step(name: &'static str, sql: &'static str, major: i32, minor: i32) -> Migrat
 }
 
 fn with(steps: &[Migration]) -> Vec<Migration> {
-    [std::slice::from_ref(INITIAL), steps].concat()
+    [MIGRATIONS, steps].concat()
 }
 
 fn new_store() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -110,9 +111,14 @@ fn a_major_step_runs_once_behind_a_backup() {
 }
 
 #[test]
-fn a_minor_step_can_be_read_without_and_ignored_by_older_programs() {
+fn a_minor_step_can_be_read_without_and_is_refused_by_older_programs() {
     let (_dir, path) = new_store();
-    let newer = with(&[step("20270101000000_hint", "CREATE TABLE hint (x)", 1, 1)]);
+    let newer = with(&[step(
+        "20270101000000_hint",
+        "CREATE TABLE hint (x)",
+        1,
+        NEXT,
+    )]);
     assert!(!has_table(
         &SqliteStore::open_with(&path, Access::Read, &newer).unwrap(),
         "hint"
@@ -121,17 +127,45 @@ fn a_minor_step_can_be_read_without_and_ignored_by_older_programs() {
         &SqliteStore::open_with(&path, Access::Write, &newer).unwrap(),
         "hint"
     ));
-    assert!(
-        SqliteStore::open(&path, Access::Write).is_ok(),
-        "an older program ignores the unknown name"
+    for access in [Access::Read, Access::Write] {
+        let refused = SqliteStore::open(&path, access).err().unwrap();
+        assert!(
+            matches!(&refused, StoreError::Newer { found, .. } if *found == format!("1.{NEXT}")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_step_of_another_branch_is_named_and_refused() {
+    let (dir, path) = new_store();
+    let theirs = step(
+        "20270102000000_theirs",
+        "CREATE TABLE theirs (x)",
+        FORMAT.major,
+        FORMAT.minor,
     );
+    drop(SqliteStore::open_with(&path, Access::Write, &with(&[theirs])).unwrap());
+    let kept = || backups(&dir.path().join("backups")).unwrap();
+    let before = kept();
+    let ours = step("20270101000000_ours", "CREATE TABLE ours (x)", 1, NEXT);
+    for known in [with(&[]), with(&[ours])] {
+        for access in [Access::Read, Access::Write] {
+            let refused = SqliteStore::open_with(&path, access, &known).err().unwrap();
+            assert!(
+                matches!(&refused, StoreError::Migration { name, .. } if name.ends_with("theirs")),
+                "{refused}"
+            );
+        }
+    }
+    assert_eq!(kept(), before, "nothing was begun");
 }
 
 #[test]
 fn steps_of_two_branches_with_one_number_are_both_applied() {
     let (_dir, path) = new_store();
-    let ours = step("20270101000000_ours", "CREATE TABLE ours (x)", 1, 1);
-    let theirs = step("20270102000000_theirs", "CREATE TABLE theirs (x)", 1, 1);
+    let ours = step("20270101000000_ours", "CREATE TABLE ours (x)", 1, NEXT);
+    let theirs = step("20270102000000_theirs", "CREATE TABLE theirs (x)", 1, NEXT);
     drop(
         SqliteStore::open_with(&path, Access::Write, &with(std::slice::from_ref(&theirs))).unwrap(),
     );
@@ -142,15 +176,13 @@ fn steps_of_two_branches_with_one_number_are_both_applied() {
 #[test]
 fn a_step_that_differs_from_ours_is_named() {
     let (_dir, path) = new_store();
-    let other = [Migration {
-        sql: "CREATE TABLE other (x)",
-        ..INITIAL.clone()
-    }];
+    let mut other = with(&[]);
+    other[0].sql = "CREATE TABLE other (x)";
     let refused = SqliteStore::open_with(&path, Access::Read, &other)
         .err()
         .unwrap();
     assert!(
-        matches!(&refused, StoreError::Migration { name, .. } if name == INITIAL.name),
+        matches!(&refused, StoreError::Migration { name, .. } if *name == MIGRATIONS[0].name),
         "{refused}"
     );
 }

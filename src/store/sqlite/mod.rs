@@ -20,6 +20,7 @@ mod copy;
 mod damage_tests;
 mod files;
 mod history;
+mod mark;
 mod migrate;
 mod query;
 mod replace;
@@ -29,6 +30,7 @@ mod tables;
 mod tx;
 
 pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, roll};
+pub use files::writers;
 pub use migrate::FORMAT;
 pub use replace::replace;
 pub use store::SqliteStore;

@@ -53,7 +53,7 @@ fn hold(path: &Path) -> Result<Option<Connection>, StoreError> {
     let taken = connect(path).and_then(|conn| conn.execute_batch("BEGIN IMMEDIATE").map(|()| conn));
     match taken.map_err(|e| failed(path, e)) {
         Ok(conn) => Ok(Some(conn)),
-        Err(busy @ StoreError::Busy(_)) => Err(busy),
+        Err(busy @ StoreError::Busy { .. }) => Err(busy),
         Err(_) => Ok(None),
     }
 }

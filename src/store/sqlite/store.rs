@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::domain::high_water::Setback;
 use crate::store::sqlite::connect::{
     connect, connect_immutable, draw_up, failed, is_read_only, place,
 };
 use crate::store::sqlite::files::{self, Identity};
+use crate::store::sqlite::mark::{self, Mark};
 use crate::store::sqlite::migrate::{self, Migration, SchemaVersion};
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{Access, Lasting, Store, StoreError, Transaction, Tx};
@@ -20,6 +22,7 @@ pub struct SqliteStore {
     stale: bool,
     /// How lastingly the connection commits now.
     lasting: Lasting,
+    mark: Option<Mark>,
 }
 
 impl SqliteStore {
@@ -39,6 +42,27 @@ impl SqliteStore {
     /// allows it.
     pub fn open(path: &Path, access: Access) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(path, access, migrate::MIGRATIONS)
+    }
+
+    /// Opens the store to write it; refuses one that is older than the mark in the file `mark`, and
+    /// moves the mark with each commit.
+    pub fn open_marked(path: &Path, mark: &Path) -> Result<SqliteStore, StoreError> {
+        let mut store = SqliteStore::open(path, Access::Write)?;
+        store.mark = Some(Mark::reached(&store.conn, path, mark)?);
+        Ok(store)
+    }
+
+    /// Moves the mark to the newest record.
+    pub fn mark_now(&self) -> Result<(), StoreError> {
+        if let Some(mark) = &self.mark {
+            mark.advance(SqliteTx::new(&self.conn, &self.path).chain_head()?);
+        }
+        Ok(())
+    }
+
+    /// Compares the store with the mark in a file.
+    pub fn setback(&self, mark: &Path) -> Result<Option<Setback>, StoreError> {
+        mark::setback(&self.conn, &self.path, mark)
     }
 
     /// Opens the store as a program with these migrations would.
@@ -71,6 +95,7 @@ impl SqliteStore {
             stale,
             // What SQLite does unless it is told otherwise.
             lasting: Lasting::AtOnce,
+            mark: None,
         };
         match migrate::check(&store.conn, path, known)? {
             migrate::Found::Current => {}
@@ -194,11 +219,22 @@ impl Transaction for Begun<'_> {
 
     fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let store = self.store;
+        let head = match &store.mark {
+            // What is not flushed yet may be gone after a power cut, and the mark with it or not.
+            Some(mark) if self.rows.has_appended() && store.lasting == Lasting::AtOnce => {
+                Some((mark, self.rows.chain_head()?))
+            }
+            _ => None,
+        };
         self.transaction
             .commit()
             .map_err(|error| failed(&store.path, error))?;
         // Somebody without the lock may have taken the file away meanwhile: that is no
         // acknowledgement.
-        store.refuse_replaced()
+        store.refuse_replaced()?;
+        if let Some((mark, head)) = head {
+            mark.advance(head);
+        }
+        Ok(())
     }
 }

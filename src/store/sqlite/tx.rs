@@ -1,8 +1,9 @@
 //! One transaction: the log, leases and locks. Lists and streams are in `query`.
 
+use std::cell::Cell;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::actor::Actor;
 use crate::domain::event::{CHAIN_START, Event};
@@ -15,11 +16,16 @@ use crate::store::{StoreError, StoredEvent};
 pub(super) struct SqliteTx<'a> {
     pub(super) conn: &'a Connection,
     path: &'a Path,
+    appended: Cell<bool>,
 }
 
 impl<'a> SqliteTx<'a> {
     pub(super) fn new(conn: &'a Connection, path: &'a Path) -> Self {
-        SqliteTx { conn, path }
+        SqliteTx {
+            conn,
+            path,
+            appended: Cell::new(false),
+        }
     }
 
     pub(super) fn failed(&self, error: rusqlite::Error) -> StoreError {
@@ -32,7 +38,11 @@ impl<'a> SqliteTx<'a> {
         actor: &Actor,
         event: &Event,
     ) -> Result<u64, StoreError> {
-        let (last, prev) = self.chain_head()?;
+        let (last, prev) = if self.has_appended() {
+            self.chain_head()?
+        } else {
+            self.proven_head()?
+        };
         let stored = StoredEvent::after(last, prev, (at_ms, actor, event))?;
         self.insert_event(&stored, event.subject())?;
         fold::apply(self, at_ms, event)?;
@@ -44,6 +54,7 @@ impl<'a> SqliteTx<'a> {
         event: &StoredEvent,
         subject: Option<&str>,
     ) -> Result<(), StoreError> {
+        self.appended.set(true);
         self.execute(
             "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
@@ -59,8 +70,46 @@ impl<'a> SqliteTx<'a> {
         )
     }
 
+    /// Position and hash of the newest record, after a look that it is the one that was written:
+    /// what is added to a log that was changed would give the change a hash of its own.
+    fn proven_head(&self) -> Result<(u64, String), StoreError> {
+        let sql =
+            "SELECT seq, at_ms, actor, kind, body, prev, hash FROM event ORDER BY seq DESC LIMIT 1";
+        let newest = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let row = |row: &Row<'_>| {
+                    Ok(StoredEvent {
+                        seq: row.get(0)?,
+                        at_ms: row.get(1)?,
+                        actor: row.get(2)?,
+                        kind: row.get(3)?,
+                        body: row.get(4)?,
+                        prev: row.get(5)?,
+                        hash: row.get(6)?,
+                    })
+                };
+                statement.query_row([], row).optional()
+            })
+            .map_err(|e| self.failed(e))?;
+        match newest {
+            Some(event) if event.expected_hash() != event.hash => Err(StoreError::Damaged {
+                path: self.path.to_owned(),
+                why: "the newest record of its log was changed after it was written".into(),
+            }),
+            Some(event) => Ok((event.seq, event.hash)),
+            None => Ok((0, CHAIN_START.to_owned())),
+        }
+    }
+
+    /// Returns true once a record was added in this transaction.
+    pub(super) fn has_appended(&self) -> bool {
+        self.appended.get()
+    }
+
     /// Position and hash of the newest record.
-    fn chain_head(&self) -> Result<(u64, String), StoreError> {
+    pub(super) fn chain_head(&self) -> Result<(u64, String), StoreError> {
         self.conn
             .prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
             .and_then(|mut statement| {
