@@ -176,9 +176,8 @@ fn a_warning_at_the_start_is_found_with_its_line_and_its_next_step() {
     let codex = known.get("codex").unwrap().describe();
     let detect = codex.detect.as_ref().unwrap();
     let line = "WARNING: proceeding, even though we could not create PATH aliases: Refusing to create helper binaries under temporary dir \"/tmp\" (codex_home: \"/tmp/h/.codex\")";
-    let (warning, found) = detect
-        .warned(&format!("codex-cli 0.171.0\n{line}\n"))
-        .unwrap();
+    let told = format!("codex-cli 0.171.0\n{line}\n");
+    let (warning, found) = detect.warned(&told).unwrap();
     assert_eq!(found, line);
     assert!(
         warning.next.starts_with("set CODEX_HOME"),
