@@ -7,9 +7,12 @@
 //! reviews, never a proof against the agent.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 
 use crate::base::fs;
 use crate::base::text::path_bytes;
@@ -243,29 +246,46 @@ const FEW: usize = 4_096;
 /// came or went shows in its directory. False says nothing: then Git has to be asked.
 fn is_quiet(root: &Path, since: (i64, i64)) -> bool {
     let mut left = FEW;
-    let mut open = vec![root.to_owned()];
-    while let Some(dir) = open.pop() {
-        let is_old = std::fs::symlink_metadata(&dir)
-            .is_ok_and(|meta| (meta.ctime(), meta.ctime_nsec()) < since);
-        let Some(entries) = is_old.then(|| fs::list_dir(&dir).ok()).flatten() else {
-            return false;
-        };
-        for entry in entries {
-            if left == 0 {
-                return false;
-            }
-            left -= 1;
-            if dir == root && entry.file_name().is_some_and(|name| name == ".git") {
-                continue;
-            }
-            match std::fs::symlink_metadata(&entry) {
-                Ok(meta) if meta.is_dir() => open.push(entry),
-                Ok(meta) if (meta.ctime(), meta.ctime_nsec()) < since => {}
-                _ => return false,
-            }
+    let top = openat(CWD, root, directory(), Mode::empty());
+    top.is_ok_and(|top| is_quiet_below(top, since, &mut left, &[DOT_GIT]).is_some())
+}
+
+/// The name of what leads to the git directory of the checkout, which is looked at elsewhere.
+const DOT_GIT: &[u8] = b".git";
+
+fn directory() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+}
+
+fn is_quiet_below(
+    dir: OwnedFd,
+    since: (i64, i64),
+    left: &mut usize,
+    passed_over: &[&[u8]],
+) -> Option<()> {
+    let is_old = |stat: &Stat| {
+        let nanos = i64::try_from(stat.st_ctime_nsec).ok()?;
+        ((stat.st_ctime, nanos) < since).then_some(())
+    };
+    is_old(&fstat(&dir).ok()?)?;
+    let mut listed = Dir::new(dir).ok()?;
+    while let Some(found) = listed.next() {
+        let found = found.ok()?;
+        let name = found.file_name().to_bytes();
+        if matches!(name, b"." | b"..") || passed_over.contains(&name) {
+            continue;
+        }
+        *left = left.checked_sub(1)?;
+        let dir = listed.fd().ok()?;
+        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if FileType::from_raw_mode(stat.st_mode).is_dir() {
+            let inner = openat(dir, name, directory(), Mode::empty()).ok()?;
+            is_quiet_below(inner, since, left, &[])?;
+        } else {
+            is_old(&stat)?;
         }
     }
-    true
+    Some(())
 }
 
 /// Files below `root` whose state changed since then: written, made, renamed, or removed.

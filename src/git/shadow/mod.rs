@@ -18,6 +18,7 @@ mod directory;
 mod drivers;
 mod in_place;
 mod index;
+mod index_file;
 mod private;
 mod settings;
 mod submodules;

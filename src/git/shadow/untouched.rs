@@ -14,17 +14,21 @@ use std::io::Read;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use git2::{Index, IndexEntry, IndexTime, ObjectType};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, readlinkat, statat};
+use git2::ObjectType;
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, readlinkat, statat};
 
+use crate::base::fs;
 use crate::git::oid::ObjectFormat;
 use crate::git::shadow::ShadowRepo;
+use crate::git::shadow::index_file::{self, IndexEntry};
 
 /// A file that changed no longer before the index was written than this is compared by its content:
 /// a clock of the file system that ticks slowly could give a later change the same time.
 const SLACK_NS: i64 = 20_000_000;
 /// The most of such content that is read before Git is asked instead.
 const CONTENT_CAP: u64 = 4 << 20;
+/// The largest index that is read here.
+const INDEX_CAP: u64 = 64 << 20;
 /// The name of what leads to a git directory, at the top of a tree.
 const DOT_GIT: &[u8] = b".git";
 
@@ -38,7 +42,7 @@ impl ShadowRepo {
     /// True where every entry of the index stands at `root` as the index knows it, and nothing else
     /// does. False says nothing: then Git has to be asked.
     pub(in crate::git) fn is_untouched(&self, root: &Path) -> bool {
-        // The library reads no other kind of index.
+        // No other kind of index is read.
         self.format == ObjectFormat::Sha1 && is_untouched(&self.index_path(), root).is_some()
     }
 }
@@ -53,8 +57,9 @@ struct Walk {
 
 fn is_untouched(index: &Path, root: &Path) -> Option<()> {
     let written = rustix::fs::lstat(index).ok()?;
-    let entries: Vec<IndexEntry> = Index::open(index).ok()?.iter().collect();
-    let top = openat(rustix::fs::CWD, root, directory(), Mode::empty()).ok()?;
+    let bytes = fs::read_capped(index, INDEX_CAP).ok()?;
+    let entries = index_file::entries(&bytes)?;
+    let top = openat(CWD, root, directory(), Mode::empty()).ok()?;
     has_old_directories(&top, &entries, &written)?;
     let mut walk = Walk {
         certain_before_ns: nanoseconds(written.st_mtime, written.st_mtime_nsec)?
@@ -66,7 +71,7 @@ fn is_untouched(index: &Path, root: &Path) -> Option<()> {
 
 /// A directory in which a name came or went after the index was written shows so in its time. Mostly
 /// that ends the walk before it has begun; nothing rests on it.
-fn has_old_directories(top: &OwnedFd, entries: &[IndexEntry], written: &Stat) -> Option<()> {
+fn has_old_directories(top: &OwnedFd, entries: &[IndexEntry<'_>], written: &Stat) -> Option<()> {
     let time = |stat: &Stat| nanoseconds(stat.st_mtime, stat.st_mtime_nsec);
     let written = time(written)?;
     let mut last: &[u8] = b".";
@@ -92,7 +97,12 @@ fn directory() -> OFlags {
 
 impl Walk {
     /// Compares a directory with the entries beneath it; `skipped` is the length of its own path.
-    fn directory(&mut self, dir: OwnedFd, skipped: usize, entries: &[IndexEntry]) -> Option<()> {
+    fn directory(
+        &mut self,
+        dir: OwnedFd,
+        skipped: usize,
+        entries: &[IndexEntry<'_>],
+    ) -> Option<()> {
         let mut expected = children(entries, skipped)?;
         let mut listed = Dir::new(dir).ok()?;
         while let Some(found) = listed.next() {
@@ -116,9 +126,9 @@ impl Walk {
         expected.is_empty().then_some(())
     }
 
-    fn file(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &IndexEntry) -> Option<()> {
+    fn file(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &IndexEntry<'_>) -> Option<()> {
         let is_plain = entry.flags & (ASSUMED_VALID | STAGES) == 0
-            && entry.flags_extended & (INTENT_TO_ADD | SKIP_WORKTREE) == 0;
+            && entry.more_flags & (INTENT_TO_ADD | SKIP_WORKTREE) == 0;
         let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         if !is_plain || !is_of_mode(&stat, entry.mode) || !is_known(&stat, entry) {
             return None;
@@ -126,12 +136,12 @@ impl Walk {
         let newest = nanoseconds(stat.st_mtime, stat.st_mtime_nsec)?
             .max(nanoseconds(stat.st_ctime, stat.st_ctime_nsec)?);
         // Git notes a file without a length where it has yet to look at its content.
-        let is_certain = newest < self.certain_before_ns && entry.file_size != 0;
+        let is_certain = newest < self.certain_before_ns && entry.size != 0;
         (is_certain || self.holds(dir, name, entry)?).then_some(())
     }
 
     /// True where the content is that of the entry, as it is.
-    fn holds(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &IndexEntry) -> Option<bool> {
+    fn holds(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &IndexEntry<'_>) -> Option<bool> {
         let content = if entry.mode == LINK {
             readlinkat(dir, name, Vec::new()).ok()?.into_bytes()
         } else {
@@ -145,7 +155,7 @@ impl Walk {
         };
         self.content_left = self.content_left.checked_sub(content.len() as u64)?;
         let name = git2::Oid::hash_object(ObjectType::Blob, &content).ok()?;
-        Some(name == entry.id)
+        Some(name.as_bytes() == entry.id)
     }
 }
 
@@ -168,16 +178,13 @@ fn is_of_mode(stat: &Stat, mode: u32) -> bool {
     clippy::cast_sign_loss,
     reason = "an index keeps the low 32 bits of each"
 )]
-fn is_known(stat: &Stat, entry: &IndexEntry) -> bool {
-    let is_time = |known: IndexTime, seconds: i64, nanos: u64| {
-        known.seconds() == seconds as i32 && u64::from(known.nanoseconds()) == nanos
-    };
-    entry.ino == stat.st_ino as u32
-        && entry.uid == stat.st_uid
-        && entry.gid == stat.st_gid
-        && entry.file_size == stat.st_size as u32
-        && is_time(entry.mtime, stat.st_mtime, stat.st_mtime_nsec as u64)
-        && is_time(entry.ctime, stat.st_ctime, stat.st_ctime_nsec as u64)
+fn is_known(stat: &Stat, entry: &IndexEntry<'_>) -> bool {
+    let low = |seconds: i64, nanos: u64| (seconds as u32, nanos as u32);
+    entry.inode == stat.st_ino as u32
+        && entry.owner == (stat.st_uid, stat.st_gid)
+        && entry.size == stat.st_size as u32
+        && entry.modified == low(stat.st_mtime, stat.st_mtime_nsec as u64)
+        && entry.changed == low(stat.st_ctime, stat.st_ctime_nsec as u64)
 }
 
 fn nanoseconds(seconds: impl TryInto<i64>, nanos: impl TryInto<i64>) -> Option<i64> {
@@ -187,8 +194,11 @@ fn nanoseconds(seconds: impl TryInto<i64>, nanos: impl TryInto<i64>) -> Option<i
 
 /// The names in a directory, each with its entry or the entries beneath it, which stand one after
 /// the other in an index.
-fn children(entries: &[IndexEntry], skipped: usize) -> Option<HashMap<&[u8], &[IndexEntry]>> {
-    let name_of = |entry: &IndexEntry| -> Option<usize> {
+fn children<'e, 'a>(
+    entries: &'e [IndexEntry<'a>],
+    skipped: usize,
+) -> Option<HashMap<&'a [u8], &'e [IndexEntry<'a>]>> {
+    let name_of = |entry: &IndexEntry<'_>| -> Option<usize> {
         let rest = entry.path.get(skipped..)?;
         Some(
             rest.iter()
@@ -205,7 +215,7 @@ fn children(entries: &[IndexEntry], skipped: usize) -> Option<HashMap<&[u8], &[I
         let many = if is_file {
             1
         } else {
-            let is_beneath = |entry: &&IndexEntry| {
+            let is_beneath = |entry: &&IndexEntry<'_>| {
                 entry.path.get(skipped..skipped + length) == Some(name)
                     && entry.path.get(skipped + length) == Some(&b'/')
             };
@@ -227,7 +237,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::PathBuf;
 
-    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+    use rustix::fs::{Timespec, Timestamps, utimensat};
 
     use super::*;
     use crate::git::testing::Run;
