@@ -51,6 +51,25 @@ fn cells(c: char) -> usize {
     }
 }
 
+/// A line of a head, a text and a tail, of at most so many cells: the text gives way, down to a few
+/// letters. Without a limit nothing does.
+pub fn fitted(head: &str, text: &str, tail: &str, most: Option<usize>) -> String {
+    const LEAST: usize = 12;
+    let room = most.map_or(usize::MAX, |most| {
+        most.saturating_sub(width(head) + width(tail)).max(LEAST)
+    });
+    if width(text) <= room {
+        return format!("{head}{text}{tail}");
+    }
+    let mut left = room - 1;
+    let kept = text.chars().take_while(|c| {
+        let fits = cells(*c) <= left;
+        left -= cells(*c).min(left);
+        fits
+    });
+    format!("{head}{}…{tail}", kept.collect::<String>())
+}
+
 /// Rows as lines with two blanks between columns. The last column of a row is as long as it is, and
 /// no line ends with a blank. Columns without any text are left out.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
@@ -100,6 +119,32 @@ mod tests {
             ["a       one", "日本語  two    x", "e\u{301}te     three"]
         );
         assert_eq!(table(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_text_gives_way_to_what_stands_around_it() {
+        for (text, most, line) in [
+            (
+                "a long title of a task",
+                None,
+                "id  a long title of a task  [x]",
+            ),
+            (
+                "a long title of a task",
+                Some(31),
+                "id  a long title of a task  [x]",
+            ),
+            (
+                "a long title of a task",
+                Some(30),
+                "id  a long title of a ta…  [x]",
+            ),
+            ("日本語日本語日本語", Some(24), "id  日本語日本語日…  [x]"),
+            ("日本語日本語日本語", Some(23), "id  日本語日本語…  [x]"),
+            ("a long title of a task", Some(3), "id  a long titl…  [x]"),
+        ] {
+            assert_eq!(fitted("id  ", text, "  [x]", most), line);
+        }
     }
 
     proptest! {

@@ -31,8 +31,8 @@ const WORDS: [(&[&str], &str); 17] = [
         "`ai task cancel TASK` gives a task up; `ai worktree prune` gives room back",
     ),
     (
-        &["logs", "tail", "output"],
-        "`ai review TASK` names the files of a run, its output among them; `ai log` shows what happened",
+        &["tail", "output", "attach"],
+        "`ai logs TASK --follow` shows what the agent of a run says; `ai log` shows what happened",
     ),
     (
         &["show", "view", "info"],

@@ -8,6 +8,8 @@ mod context;
 mod error;
 mod mistake;
 #[cfg(test)]
+mod numbers_tests;
+#[cfg(test)]
 mod reference;
 mod start;
 mod time;

@@ -4,6 +4,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::app::error::AppError;
@@ -165,6 +166,14 @@ impl Ui {
     /// True where standard output is read by a person.
     pub fn is_terminal(&self) -> bool {
         self.out.get_ref().is_terminal()
+    }
+
+    /// The width of the terminal on which a person reads the data; nothing where none does.
+    pub fn columns(&self) -> Option<usize> {
+        let out = self.out.get_ref();
+        let size = out.is_terminal().then(|| tcgetwinsize(out).ok()).flatten();
+        size.map(|size| usize::from(size.ws_col))
+            .filter(|columns| *columns > 0)
     }
 
     /// True where a person is there to type: input and talk are terminals.

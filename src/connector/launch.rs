@@ -33,7 +33,7 @@ pub const BASE_ENV: [&str; 15] = [
 ];
 
 /// Linux takes at most 128 KiB in one argument, the closing NUL included.
-const MAX_ARGUMENT: usize = (128 << 10) - 1;
+pub(crate) const MAX_ARGUMENT: usize = (128 << 10) - 1;
 
 /// The request of one run to a connector.
 #[derive(Debug, Clone)]

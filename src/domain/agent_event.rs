@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One normalized event of an agent's stream; one line of `events.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AgentEvent {
     /// The CLI is up and has a session.
@@ -116,7 +116,7 @@ impl AgentEvent {
 }
 
 /// The change of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileChangeKind {
     /// New file.
@@ -128,7 +128,7 @@ pub enum FileChangeKind {
 }
 
 /// One step of an agent's plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PlanStep {
     /// The work to be done.
     pub text: String,
@@ -138,7 +138,7 @@ pub struct PlanStep {
 
 /// Tokens and money. Some CLIs count from the start of the session, also over resumes: see the
 /// connector's metering.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// Tokens sent, those from the cache not included.
     pub input_tokens: u64,
@@ -157,7 +157,7 @@ pub struct Usage {
 }
 
 /// A tool call that was not allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Denial {
     /// Tool name.
     pub tool: String,
@@ -167,7 +167,7 @@ pub struct Denial {
 
 /// The party to blame for a failure, as far as the stream tells; drives retry, not the verdict on
 /// the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
     /// The model's service failed: server error, overload, broken connection.

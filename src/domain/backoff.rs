@@ -26,7 +26,7 @@ pub enum PauseCause {
 
 impl PauseCause {
     /// The longest pause, in milliseconds.
-    fn longest_ms(self) -> i64 {
+    pub(crate) fn longest_ms(self) -> i64 {
         match self {
             PauseCause::Quota | PauseCause::Failure(FailureClass::Provider) => LONGEST_REFUSAL_MS,
             PauseCause::Failure(_) | PauseCause::Time | PauseCause::Other => LONGEST_MS,
@@ -35,7 +35,7 @@ impl PauseCause {
 
     /// The first pause, in milliseconds. A service that is down needs longer than a program that
     /// stumbled.
-    fn first_ms(self) -> i64 {
+    pub(crate) fn first_ms(self) -> i64 {
         match self {
             PauseCause::Quota => QUOTA_MS,
             PauseCause::Failure(FailureClass::Provider) => 30_000,

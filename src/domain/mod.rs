@@ -31,6 +31,7 @@ pub mod path_pattern;
 pub mod process_end;
 pub mod pruning;
 pub mod repo_path;
+pub mod rescued;
 pub mod restoring;
 pub mod resume;
 pub mod routing;

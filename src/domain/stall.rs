@@ -16,9 +16,9 @@ const FILES: i32 = 1;
 /// Points that a sign of life takes away.
 const LIFE: i32 = 2;
 /// From this sum on it has stalled; more than any sign weighs alone.
-const STALLED: i32 = 3;
+pub(crate) const STALLED: i32 = 3;
 /// After so many times the allowed silence, a sign of life takes nothing away any more.
-const PATIENCE: u64 = 4;
+pub(crate) const PATIENCE: u64 = 4;
 
 /// Age of each sign of work, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -212,6 +212,9 @@ impl TaskState {
     /// The words of the states that end a task, as [`TaskState::is_final`] says.
     pub const FINAL_NAMES: [&'static str; 2] = ["done", "cancelled"];
 
+    /// The words of the states behind which a lease may stand, as [`TaskState::is_leased`] says.
+    pub const LEASED_NAMES: [&'static str; 2] = ["claimed", "running"];
+
     /// All state words, in the order of a task's life.
     pub const NAMES: [&'static str; 8] = [
         "queued",

@@ -83,5 +83,6 @@ rules! {
     claimed_is_leased: TaskState::Claimed.is_leased() => true;
     running_is_leased: TaskState::Running { run: run() }.is_leased() => true;
     review_is_not_leased: TaskState::Review { run: run() }.is_leased() => false;
+    the_words_of_leased_states: [TaskState::Claimed, TaskState::Running { run: run() }].map(|state| state.name()) => TaskState::LEASED_NAMES;
     queued_is_not_leased: TaskState::Queued.is_leased() => false;
 }

@@ -108,10 +108,16 @@ pub(crate) fn on_tree(
     })
 }
 
+/// What it means that there is no check.
+pub const NONE: &str = "no check is configured, so nothing can be proven";
+/// The way to one.
+pub const ADD_ONE: &str =
+    "write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}";
+
 fn no_checks() -> OpError {
     Refusal::Missing {
-        why: "no check is configured, so nothing can be proven".into(),
-        hint: "write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}; docs/quick-start.md has more".into(),
+        why: NONE.into(),
+        hint: format!("{ADD_ONE}; docs/quick-start.md has more"),
     }
     .into()
 }

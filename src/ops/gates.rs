@@ -14,8 +14,8 @@ use crate::store::Tx;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gate {
     /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`,
-    /// `login`, `backoff`, `budget`, `not_before`, `review`, `failed`, `cancelled`, `done` or
-    /// `ready`.
+    /// `login`, `backoff`, `budget`, `not_before`, `agent`, `review`, `failed`, `cancelled`, `done`
+    /// or `ready`.
     pub gate: &'static str,
     /// One sentence.
     pub text: String,
@@ -26,6 +26,9 @@ pub struct Gate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
+
+/// The gate of a task that nothing holds.
+pub const READY: &str = "ready";
 
 /// Makes a gate.
 pub(crate) fn gate(

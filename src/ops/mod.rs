@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod agent_doctor;
+pub mod agent_log;
 pub mod agents;
 pub mod approve;
 pub mod ask;
@@ -36,6 +37,7 @@ pub mod lease;
 pub mod lock;
 pub mod log;
 pub mod mutant;
+pub mod needs_you;
 pub mod patterns;
 pub mod places;
 pub mod project;
@@ -57,6 +59,7 @@ pub mod unready;
 mod unsigned;
 pub mod version_memory;
 pub mod why;
+pub mod why_agent;
 pub mod worktree;
 pub mod world;
 

@@ -18,6 +18,7 @@ use crate::ops::budget::of_agents_today;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, seconds};
+use crate::ops::unready::no_connector;
 pub use crate::router::Wish;
 use crate::router::{
     self, Candidate, History, Pin, RouteGate, RouteRequest, Trace, pass_over_unready,
@@ -54,21 +55,10 @@ pub fn trace(
 }
 
 fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> RouteRequest {
-    let Config {
-        router, defaults, ..
-    } = field.config;
-    let marked = |prefix: &str| -> BTreeSet<String> {
-        task.labels
-            .iter()
-            .filter_map(|label| label.strip_prefix(prefix))
-            .map(str::to_owned)
-            .collect()
-    };
-    let mut needs = marked("needs:");
-    for word in std::iter::once(&task.kind).chain(&task.labels) {
-        needs.extend(router.capabilities.get(word).into_iter().flatten().cloned());
-    }
-    let on = marked("on:");
+    let defaults = &field.config.defaults;
+    let router = &field.config.router;
+    let needs = needs(field.config, task);
+    let on = marked(task, "on:");
     let plain = |label: &&String| !label.starts_with("needs:") && !label.starts_with("on:");
     // Where a refusal still stands, nobody but the fallbacks of the refused agent may go on.
     let refused = runs
@@ -90,6 +80,24 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
         weights: router.weights,
         now_ms: cx.now.wall_ms,
     }
+}
+
+fn marked(task: &Task, prefix: &str) -> BTreeSet<String> {
+    task.labels
+        .iter()
+        .filter_map(|label| label.strip_prefix(prefix))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The capabilities that an agent must have for a task.
+pub(in crate::ops) fn needs(config: &Config, task: &Task) -> BTreeSet<String> {
+    let mut needs = marked(task, "needs:");
+    let capabilities = &config.router.capabilities;
+    for word in std::iter::once(&task.kind).chain(&task.labels) {
+        needs.extend(capabilities.get(word).into_iter().flatten().cloned());
+    }
+    needs
 }
 
 fn candidates(
@@ -194,7 +202,7 @@ fn unusable(connectors: &ConnectorRegistry, agent: &Agent) -> Option<String> {
         return Some("it is disabled in its file".to_owned());
     }
     let missing = connectors.get(agent.connector.as_str()).is_none();
-    missing.then(|| format!("there is no connector `{}`", agent.connector))
+    missing.then(|| no_connector(agent))
 }
 
 fn denied(

@@ -31,13 +31,20 @@ pub fn unready(
         root,
     };
     let enabled = agents.iter().filter(|agent| agent.enabled);
-    let known = enabled
-        .filter_map(|agent| Some((agent, connectors.get(agent.connector.as_str())?.describe())));
-    known
-        .filter_map(|(agent, manifest)| {
-            Some((agent.name.to_string(), look.missing(agent, manifest)?))
+    enabled
+        .filter_map(|agent| {
+            let why = match connectors.get(agent.connector.as_str()) {
+                Some(connector) => look.missing(agent, connector.describe())?,
+                None => no_connector(agent),
+            };
+            Some((agent.name.to_string(), why))
         })
         .collect()
+}
+
+/// The reason of an agent whose connector is not there.
+pub(in crate::ops) fn no_connector(agent: &Agent) -> String {
+    format!("there is no connector `{}`", agent.connector)
 }
 
 struct ProgramLookup<'a> {

@@ -11,7 +11,7 @@ use crate::domain::time::WallMs;
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
-use crate::ops::gates::{Gate, dependencies, gate, held};
+use crate::ops::gates::{Gate, READY, dependencies, gate, held};
 use crate::ops::refusal::seconds;
 use crate::ops::reject::SENT_BACK;
 use crate::ops::run::origin::destination;
@@ -101,12 +101,7 @@ fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<
     }
     if gates.is_empty() {
         let text = format!("nothing holds it{}", last_verdict(tx, task)?);
-        gates.push(gate(
-            "ready",
-            text,
-            None,
-            Some(format!("ai run {}", task.id)),
-        ));
+        gates.push(gate(READY, text, None, Some(format!("ai run {}", task.id))));
     }
     Ok(gates)
 }
@@ -251,10 +246,13 @@ pub fn cut_off(tx: &mut dyn Tx, task: &Task) -> Result<Option<RunId>, OpError> {
     let TaskState::Running { run } = &task.state else {
         return Ok(None);
     };
-    let dead = tx
-        .run(run)?
-        .is_some_and(|run| run.end.is_none() && liveness(&run.supervisor) == Alive::Dead);
-    Ok(dead.then(|| run.clone()))
+    Ok(tx.run(run)?.as_ref().and_then(dead))
+}
+
+/// The run itself, where it has not ended by the store and its supervisor is certainly dead.
+pub fn dead(run: &Run) -> Option<RunId> {
+    let is_dead = run.end.is_none() && liveness(&run.supervisor) == Alive::Dead;
+    is_dead.then(|| run.id.clone())
 }
 
 fn done(id: &TaskId, proof: &Proof) -> Gate {

@@ -15,7 +15,7 @@
 //! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no
 //! controlling terminal and cannot ask.
 
-mod capture;
+pub(crate) mod capture;
 pub mod captured;
 pub mod cgroup;
 pub mod child_command;

@@ -20,4 +20,6 @@ mod unready;
 
 pub use decide::route;
 pub use model::{Candidate, Considered, History, Pin, RouteGate, RouteRequest, Score, Trace, Wish};
+#[cfg(test)]
+pub use model::{Lost, RouteStanding};
 pub use unready::pass_over_unready;

@@ -43,6 +43,7 @@ fn help_is_short_and_whole() {
       why          Say what holds a task now, and what to do about it
       status       Show what is going on: tasks by state, who works, what waits for you
       log          Show the log of events, or verify its chain
+      logs         Show what the agent of a run says, and follow it while it works
       config       Show the configuration that is in force
       doctor       Look at everything that `ai` stands on, and say what helps
       backup       Copy the store, while everybody goes on working
@@ -159,14 +160,14 @@ fn a_task_from_creation_to_its_end() {
     [TASK]  queued   P1  Fix the parser
     ----- stderr -----
     "#);
-    snapshot!(scene.ai(&["why", id]), @r#"
+    snapshot!(scene.ai(&["why", id]), @"
     exit: 0
     ----- stdout -----
     [TASK]  queued  Fix the parser
-      ready      nothing holds it
-      next       ai run [TASK]
+      ready      nothing holds it; no agent is registered that could run it
+      next       ai task claim [TASK], or `ai agent detect --write`
     ----- stderr -----
-    "#);
+    ");
     snapshot!(scene.ai(&["task", "claim", id, "--as", "ann"]), @r#"
     exit: 0
     ----- stdout -----
@@ -248,7 +249,7 @@ fn the_same_for_programs() {
     snapshot!(scene.ai(&["status", "--json"]), @r#"
     exit: 0
     ----- stdout -----
-    {"tasks":{"claimed":1},"leases":[{"subject":"[TASK]","holder":"human:ann","epoch":1,"expires_ms":[MS],"live":true,"title":"Fix the parser","status":"claimed"}],"reviews":[],"agents":[]}
+    {"tasks":{"claimed":1},"leases":[{"subject":"[TASK]","holder":"human:ann","epoch":1,"expires_ms":[MS],"live":true,"title":"Fix the parser","status":"claimed"}],"reviews":[],"needs_you":[],"agents":[]}
     ----- stderr -----
     "#);
     snapshot!(scene.ai(&["why", &id, "--json"]), @r#"
@@ -522,7 +523,7 @@ fn status_names_what_waits_for_a_person_and_not_what_waits_for_a_task() {
     let status = scene.ai_ok(&["status"]).stdout;
     assert_eq!(
         status,
-        format!("2 blocked\n  {one}  is on hold, see `ai why {one}`: One\n")
+        format!("2 blocked\nneeds you:\n  {one}  is on hold  ai task unhold {one}  One\n")
     );
     assert_eq!(scene.ai_json(&["status"])["held"], serde_json::json!([one]));
     scene.ai_ok(&["task", "cancel", &one]);

@@ -70,7 +70,7 @@ fn troubles_of(scene: &Sandbox, args: &[&str]) -> String {
 #[test]
 fn a_healthy_project_is_found_healthy() {
     let scene = Sandbox::project();
-    snapshot!(examined(&scene, &[]), @r#"
+    snapshot!(examined(&scene, &[]), @"
     exit: 0
     ----- stdout -----
     ok    git        version [VERSION]
@@ -80,6 +80,8 @@ fn a_healthy_project_is_found_healthy() {
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
     ok    config     0 checks, 0 modules
+    warn  checks     no check is configured, so nothing can be proven
+          next       write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     ok    policy     8 rules in force
     ok    agents     0 registered
     ok    trust      nothing waits for your trust
@@ -90,9 +92,9 @@ fn a_healthy_project_is_found_healthy() {
     ok    disk       [FREE]
     ok    clock      leases live on the boot clock, in time:[N]
     ----- stderr -----
-    "#);
+    ");
     scene.task("one", &[]);
-    snapshot!(examined(&scene, &["--deep"]), @r#"
+    snapshot!(examined(&scene, &["--deep"]), @"
     exit: 0
     ----- stdout -----
     ok    git        version [VERSION]
@@ -102,6 +104,8 @@ fn a_healthy_project_is_found_healthy() {
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
     ok    config     0 checks, 0 modules
+    warn  checks     no check is configured, so nothing can be proven
+          next       write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     ok    policy     8 rules in force
     ok    agents     0 registered
     ok    trust      nothing waits for your trust
@@ -112,7 +116,7 @@ fn a_healthy_project_is_found_healthy() {
     ok    disk       [FREE]
     ok    clock      leases live on the boot clock, in time:[N]
     ----- stderr -----
-    "#);
+    ");
 }
 
 #[test]
@@ -167,6 +171,7 @@ fn a_fallback_that_names_nobody_is_told() {
     );
     scene.ai_ok(&["trust"]);
     snapshot!(troubles(&scene), @"
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     warn agents: a fallback names `claude`, and no agent has that name -> ai agent list
     warn agents: a fallback names `nobody`, and no agent has that name -> ai agent list
     ");
@@ -177,19 +182,21 @@ fn a_store_that_cannot_be_used_is_exit_9() {
     let scene = Sandbox::repository();
     let code = |what: &str| assert_eq!(scene.ai(&["doctor"]).code, Some(9), "{what}");
     code("never made");
-    snapshot!(troubles(&scene), @r#"
+    snapshot!(troubles(&scene), @"
     bad store: this repository has no task store yet -> ai init
     warn link: .ai/state is missing; it is for people alone, `ai` needs it not -> ai init
-    "#);
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
+    ");
     scene.ai_ok(&["init"]);
     scene.task("one", &[]);
     let (store, aside) = (scene.store(), scene.base().join("aside.db"));
     std::fs::rename(&store, &aside).unwrap();
     code("gone");
-    snapshot!(troubles(&scene), @r#"
+    snapshot!(troubles(&scene), @"
     bad store: the task store [PATH]/repo/.git/ai/ai.db is gone, but its directory is still there -> ai restore --dry-run
     warn backup: there is no backup -> null
-    "#);
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
+    ");
     std::fs::write(&store, "").unwrap();
     code("empty");
     std::fs::write(
@@ -198,10 +205,11 @@ fn a_store_that_cannot_be_used_is_exit_9() {
     )
     .unwrap();
     code("foreign");
-    snapshot!(troubles(&scene), @r#"
+    snapshot!(troubles(&scene), @"
     bad store: [PATH]/repo/.git/ai/ai.db is not a task store of `ai`: file is not a database -> move that file away, then `ai restore --dry-run`
     warn backup: there is no backup -> null
-    "#);
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
+    ");
 }
 
 #[test]
@@ -219,7 +227,10 @@ fn a_record_that_was_changed_is_found_by_a_deep_look() {
     .unwrap();
     drop(db);
     assert_eq!(scene.ai(&["doctor", "--deep"]).code, Some(1));
-    snapshot!(troubles_of(&scene, &["--deep"]), @"bad log: record 3 was changed after it was written -> ai restore --dry-run");
+    snapshot!(troubles_of(&scene, &["--deep"]), @"
+    bad log: record 3 was changed after it was written -> ai restore --dry-run
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
+    ");
 }
 
 #[test]
@@ -240,10 +251,11 @@ fn what_the_repository_brings_and_what_lapsed_is_said() {
                 .any(|line| line.starts_with("warn leases"))
         },
     );
-    snapshot!(troubles(&scene), @r#"
+    snapshot!(troubles(&scene), @"
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     warn trust: .ai/agents/new.yaml was added: nothing of it runs on this machine yet -> ai trust --show
     warn leases: 1 lapsed without a word: [TASK] -> ai why [TASK]; whoever claims it next takes it over
-    "#);
+    ");
     assert_eq!(
         scene.ai(&["doctor"]).code,
         Some(0),
@@ -256,20 +268,24 @@ fn hooks_that_vanish_in_worktrees_are_named() {
     let scene = Sandbox::project();
     scene.write(".husky/_/pre-commit", "#!/bin/sh\n");
     scene.git(&["config", "core.hooksPath", ".husky/_"]);
-    snapshot!(troubles(&scene), @"warn hooks: your hooks lie in .husky/_ (made by husky), which is not committed: no linked worktree has it, so none of them runs there -> name the same checks under `checks:` in .ai/config.yaml, which `ai` runs itself");
+    snapshot!(troubles(&scene), @"
+    warn hooks: your hooks lie in .husky/_ (made by husky), which is not committed: no linked worktree has it, so none of them runs there -> name the same checks under `checks:` in .ai/config.yaml, which `ai` runs itself
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
+    ");
     scene.git(&["add", "-f", ".husky/_/pre-commit"]);
     scene.git(&["commit", "-q", "--no-verify", "-m", "hooks"]);
     // Every worktree has them now.
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @"warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}");
 }
 
 #[test]
 fn odd_worktrees_are_named() {
     let scene = Sandbox::project();
     scene.write(".ai/worktrees/mine/file", "x");
-    snapshot!(troubles(&scene), @r#"
+    snapshot!(troubles(&scene), @"
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     warn worktrees: [PATH]/repo/.ai/worktrees/mine is a directory that Git does not know as a worktree -> look at [PATH]/repo/.ai/worktrees/mine and move away what is yours
-    "#);
+    ");
     assert!(Path::new(&scene.root().join(".ai/worktrees/mine/file")).exists());
 }
 
@@ -445,7 +461,10 @@ fn what_runs_have_left_by_the_dozen_is_counted() {
     let mut update = scene.command("git");
     let made = run_with_input(update.args(["update-ref", "--stdin"]), &many);
     assert_eq!(made.code, Some(0), "{made}");
-    snapshot!(troubles(&scene), @"warn worktrees: kept: 51 branches of runs, 0 rescues -> ai worktree prune --dry-run");
+    snapshot!(troubles(&scene), @"
+    warn checks: no check is configured, so nothing can be proven -> write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
+    warn worktrees: kept: 51 branches of runs, 0 rescues -> ai worktree prune --dry-run
+    ");
 }
 
 #[test]

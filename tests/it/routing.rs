@@ -806,8 +806,9 @@ fn status_and_doctor_tell_how_the_agents_fare() {
     exit: 0
     ----- stdout -----
     1 queued, 1 review
-      [TASK]  waits for your review: Two
       agent dear  0/1 at work, no quota for [LEFT], last run stopped from outside
+    needs you:
+      [TASK]  waits for your review  ai review [TASK]  Two
     ----- stderr -----
     ");
     let json = sandbox.ai_json(&["status"]);

@@ -132,7 +132,7 @@ fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
     exit: 0
     ----- stdout -----
     1 running
-      [TASK]  agent:fake#[SESSION]  cut off, see `ai recover [RUN]`  running: One
+      [TASK]  agent:fake#[SESSION]  cut off, see `ai recover [RUN]`  running (agent, [N] min): One
       agent fake  1/1 at work, ok
     ----- stderr -----
     ");

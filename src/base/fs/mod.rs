@@ -10,6 +10,7 @@ mod relocate;
 mod remove;
 mod share;
 mod spool;
+mod tail;
 mod text_heap;
 mod write;
 
@@ -28,6 +29,7 @@ pub use relocate::relocate;
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
 pub use share::{private_mode, share_below};
 pub use spool::Spool;
+pub use tail::{DirWatch, Tail};
 pub use text_heap::{TextHeap, TextPlace};
 pub use write::{
     PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_own_dir,

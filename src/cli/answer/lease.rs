@@ -9,6 +9,7 @@ use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Token};
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::Task;
+use crate::domain::time::Now;
 use crate::ops::lock::Held;
 
 /// The answer to a claim or a hand-over.
@@ -18,6 +19,43 @@ pub(in crate::cli) struct ClaimAnswer<'a> {
     pub(in crate::cli) task: &'a Task,
     /// The lease on it.
     pub(in crate::cli) lease: Granted,
+}
+
+/// A task: the answer to `ai task show`, and a line of `ai task list`. What changes a task prints it
+/// without the lease.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct TaskAnswer<'a> {
+    /// The task.
+    #[serde(flatten)]
+    pub(in crate::cli) task: &'a Task,
+    /// The lease on it; absent where nobody holds one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) lease: Option<TaskLease<'a>>,
+}
+
+/// A lease on a task, as everybody may see it.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct TaskLease<'a> {
+    /// The holder.
+    pub(in crate::cli) holder: &'a Actor,
+    /// Grows with every grant.
+    pub(in crate::cli) epoch: u64,
+    /// Time of expiry by the wall clock, in milliseconds since 1970.
+    pub(in crate::cli) expires_ms: i64,
+    /// False where it has lapsed.
+    pub(in crate::cli) live: bool,
+}
+
+impl TaskLease<'_> {
+    /// The lease as it stands at `now`.
+    pub(in crate::cli) fn of<'a>(lease: &'a Lease, now: &Now) -> TaskLease<'a> {
+        TaskLease {
+            holder: &lease.holder,
+            epoch: lease.epoch,
+            expires_ms: lease.expires_ms,
+            live: lease.binds(now),
+        }
+    }
 }
 
 /// A lease that was just granted, with its token: the only time that it is shown.

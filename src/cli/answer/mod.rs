@@ -8,16 +8,17 @@ mod work;
 mod worktree;
 
 pub(super) use lease::{
-    ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath,
+    ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand,
+    LockedPath, TaskAnswer, TaskLease,
 };
 pub(super) use project::{
     ErrorAnswer, ErrorBody, InitAnswer, InitCheck, PolicyValidated, SchemaLine, StatusAgent,
-    StatusAnswer, StatusLease, WhyAnswer,
+    StatusAnswer, StatusLease, StatusRun, WhyAnswer,
 };
 pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer};
 pub(super) use work::{
     AcceptAnswer, AgentLine, AgentStats, AgentStatus, BudgetLine, CheckAnswer, CheckedLine,
     EvidenceAnswer, EvidenceChecked, EvidenceExported, RecoverLine, ReviewAnswer, ReviewedFile,
-    RouteAnswer, RunAnswer,
+    RouteAnswer, RunAnswer, SaidLine,
 };
 pub(super) use worktree::{WorktreeAdopted, WorktreeLook, WorktreeOpened};

@@ -9,8 +9,10 @@ use serde::Serialize;
 use crate::base::yaml::YamlProblem;
 use crate::cli::answer::work::AgentStatus;
 use crate::domain::actor::Actor;
-use crate::domain::ids::{Subject, TaskId};
+use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::run::RunStep;
 use crate::ops::gates::Gate;
+use crate::ops::needs_you::Need;
 use crate::ops::trust::Change;
 
 /// The answer to `ai status`.
@@ -25,6 +27,8 @@ pub(in crate::cli) struct StatusAnswer<'a> {
     /// Tasks that are blocked until a person does something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::cli) held: Vec<&'a str>,
+    /// Everything that waits for a person, with the command that answers it.
+    pub(in crate::cli) needs_you: &'a [Need],
     /// The health of each agent.
     pub(in crate::cli) agents: Vec<StatusAgent<'a>>,
 }
@@ -56,6 +60,20 @@ pub(in crate::cli) struct StatusLease<'a> {
     pub(in crate::cli) title: Option<&'a str>,
     /// The task's state; null for a lock.
     pub(in crate::cli) status: Option<&'a str>,
+    /// The run that works on it; absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) run: Option<StatusRun<'a>>,
+}
+
+/// A run at work, as `ai status` shows it.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct StatusRun<'a> {
+    /// The run.
+    pub(in crate::cli) id: &'a RunId,
+    /// The last recorded step.
+    pub(in crate::cli) step: RunStep,
+    /// Whole minutes since it began.
+    pub(in crate::cli) minutes: u64,
 }
 
 /// The answer to `ai why`.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::agent::Agent;
+use crate::domain::agent_event::AgentEvent;
 use crate::domain::budget::{BudgetScope, Unit};
 use crate::domain::check::CheckResult;
 use crate::domain::decision::DecisionRecord;
@@ -16,6 +17,7 @@ use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome, Verification};
 use crate::git::diff::PathChange;
+use crate::ops::agent_log::Said;
 use crate::ops::evidence::EvidenceState;
 use crate::ops::health::Health;
 use crate::ops::run::model::Checked;
@@ -38,6 +40,30 @@ pub(in crate::cli) struct RunAnswer<'a> {
     pub(in crate::cli) warnings: &'a [String],
     /// The directory with the run's files.
     pub(in crate::cli) dir: &'a Path,
+}
+
+/// A line of `ai logs`: one of `event` and `stderr`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct SaidLine<'a> {
+    /// The run.
+    pub(in crate::cli) run: &'a RunId,
+    /// What its agent said, in the words that all agents share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) event: Option<&'a AgentEvent>,
+    /// A line that it wrote on standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) stderr: Option<&'a str>,
+}
+
+impl SaidLine<'_> {
+    /// The line of something that was said in a run.
+    pub(in crate::cli) fn of<'a>(run: &'a RunId, said: &'a Said) -> SaidLine<'a> {
+        let (event, stderr) = match said {
+            Said::Event(event) => (Some(event), None),
+            Said::Stderr(line) => (None, Some(line.as_str())),
+        };
+        SaidLine { run, event, stderr }
+    }
 }
 
 /// The answer to `ai check`.
@@ -119,6 +145,10 @@ pub(in crate::cli) struct AgentLine<'a> {
     pub(in crate::cli) agent: &'a Agent,
     /// The health; null where there is no store yet.
     pub(in crate::cli) status: Option<AgentStatus>,
+    /// The reason why it cannot be started on this machine; absent where it can, as far as one can
+    /// see without starting it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) cannot_start: Option<&'a str>,
     /// The command line of a run, with the placeholders that only a run can fill; `ai agent show`
     /// alone tells it.
     #[serde(skip_serializing_if = "Option::is_none")]

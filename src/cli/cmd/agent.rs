@@ -17,7 +17,8 @@ use crate::domain::agent::{Agent, Home, Name};
 use crate::domain::agent_change::AgentChange;
 use crate::git::diff::{file_diff, unified};
 use crate::ops::agents::{self, Taken};
-use crate::ops::route;
+use crate::ops::needs_you::{self, Need};
+use crate::ops::{check, route};
 
 /// Register, list and change agents
 #[derive(Subcommand)]
@@ -185,7 +186,7 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
             .as_ref()
             .is_none_or(|label| agent.labels.contains(label))
     };
-    let fares = Fares::read(context)?;
+    let fares = Fares::read(&files.agents, context)?;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
     if found.is_empty() {
         context.ui.say(if files.agents.is_empty() {
@@ -201,6 +202,7 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
             .map(|agent| AgentLine {
                 agent,
                 status: fares.status(agent),
+                cannot_start: fares.cannot_start(agent),
                 command: None,
             })
             .collect();
@@ -212,13 +214,39 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
         .map(|agent| [cells(agent), vec![fares.text(agent)]].concat())
         .collect();
     context.ui.table(&rows);
+    if !found.is_empty() {
+        tell_what_is_missing(context);
+    }
     Ok(exit::OK)
+}
+
+/// Warns of what keeps every agent from work, or its work from being proven.
+fn tell_what_is_missing(context: &mut Context) {
+    if context
+        .workspace
+        .config()
+        .is_ok_and(|config| config.checks.is_empty())
+    {
+        context
+            .ui
+            .warn(&format!("{}; {}", check::NONE, check::ADD_ONE));
+    }
+    let place = context.workspace.place().cloned();
+    let trust = match (place, context.workspace.root()) {
+        (Ok(place), Ok(root)) => needs_you::trust(root, &place.common_dir).ok().flatten(),
+        _ => None,
+    };
+    if let Some(Need { what, next, .. }) = trust {
+        context.ui.warn(&format!(
+            "{what}, and nothing of it runs here before; `{next}`"
+        ));
+    }
 }
 
 fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
     let root = context.workspace.root()?.to_owned();
     let agent = agents::load(&root, &args.name)?;
-    let fares = Fares::read(context)?;
+    let fares = Fares::read(std::slice::from_ref(&agent), context)?;
     let connectors = agents::connectors(&root)?;
     let connector = connectors.get(agent.connector.as_str());
     let command =
@@ -232,6 +260,7 @@ fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
         context.ui.object(&AgentLine {
             agent: &agent,
             status: fares.status(&agent),
+            cannot_start: fares.cannot_start(&agent),
             command: command.as_deref(),
         });
         return Ok(exit::OK);

@@ -1,19 +1,24 @@
 //! How agents fare: `ai agent stats`, and the last columns of `ai agent list`. From sums in the
 //! store, never from all runs.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
+use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::agent::Agent;
 use crate::domain::history::AgentSum;
+use crate::ops::agents;
 use crate::ops::error::OpError;
 use crate::ops::health::Healths;
 use crate::ops::refusal::seconds;
+use crate::ops::unready::unready;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -83,31 +88,63 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
 }
 
 /// The health of every agent now; empty where there is no store yet.
-pub(super) struct Fares(Option<Healths>);
+pub(super) struct Fares {
+    healths: Option<Healths>,
+    /// Reasons why agents cannot be started on this machine, by agent.
+    unready: BTreeMap<String, String>,
+}
 
 impl Fares {
-    pub(super) fn read(context: &mut Context) -> Result<Fares, AppError> {
+    pub(super) fn read(agents: &[Agent], context: &mut Context) -> Result<Fares, AppError> {
+        let root = context.workspace.root()?.to_owned();
+        let unready = match agents::connectors(&root) {
+            Ok(connectors) => unready(&root, &env::all(), &connectors, agents),
+            // Agents are listed whatever has become of a connector.
+            Err(error) => {
+                context.ui.warn(&error.to_string());
+                BTreeMap::new()
+            }
+        };
+        let healths = Fares::healths(context)?;
+        Ok(Fares { healths, unready })
+    }
+
+    fn healths(context: &mut Context) -> Result<Option<Healths>, AppError> {
         let now_ms = now().wall_ms;
         let store = match context.store(Access::Read) {
             Ok(store) => store,
             // Agents are files, and are listed whatever has become of the store.
             Err(error) => {
                 context.ui.warn(&error.message);
-                return Ok(Fares(None));
+                return Ok(None);
             }
         };
-        Ok(Fares(Some(store.read(|tx| Healths::read(tx, now_ms))?)))
+        Ok(Some(store.read(|tx| Healths::read(tx, now_ms))?))
     }
 
     pub(super) fn status(&self, agent: &Agent) -> Option<AgentStatus> {
-        self.0.as_ref().map(|all| AgentStatus::of(all.of(agent)))
+        self.healths
+            .as_ref()
+            .map(|all| AgentStatus::of(all.of(agent)))
+    }
+
+    /// The reason why the agent cannot be started on this machine.
+    pub(super) fn cannot_start(&self, agent: &Agent) -> Option<&str> {
+        self.unready.get(agent.name.as_str()).map(String::as_str)
     }
 
     /// The same in words.
     pub(super) fn text(&self, agent: &Agent) -> String {
         let off = if agent.enabled { "" } else { "disabled" };
-        let known = self.0.as_ref().map(|all| all.of(agent).text());
-        let parts: Vec<&str> = [off, known.as_deref().unwrap_or_default()]
+        let health = self.healths.as_ref().map(|all| all.of(agent));
+        let cannot = self.cannot_start(agent).map_or(String::new(), |why| {
+            format!("cannot start: {}", one_line(why))
+        });
+        // Of an agent that cannot start there is nothing more to say, unless it is at work.
+        let known = health
+            .filter(|health| cannot.is_empty() || health.is_of_note())
+            .map_or(String::new(), |health| health.text());
+        let parts: Vec<&str> = [off, &cannot, &known]
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect();

@@ -15,6 +15,7 @@ mod evidence;
 mod init;
 mod lock;
 mod log;
+mod logs;
 mod man;
 mod policy;
 mod recover;
@@ -91,6 +92,8 @@ pub(super) enum Command {
     Status(status::StatusArgs),
     /// Show the log of events, or verify its chain
     Log(log::LogArgs),
+    /// Show what the agent of a run says, and follow it while it works
+    Logs(logs::LogsArgs),
     /// Show the configuration that is in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -151,6 +154,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),
+        Command::Logs(args) => logs::run(&args, context),
         Command::Config(command) => config::run(&command, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Backup(args) => backup::run(&args, context),

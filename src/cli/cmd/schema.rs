@@ -17,7 +17,6 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
-use crate::domain::task::Task;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::create::NewTask;
 use crate::ops::detect::DetectedCli;
@@ -105,6 +104,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::LockLine<'_>>("lock-line", "a line of `ai lock list`"),
     printed::<answer::LockReleased>("lock-release", "`ai lock release`"),
     printed::<answer::LogVerified<'_>>("log-verify", "`ai log verify`"),
+    printed::<answer::SaidLine<'_>>("logs", "a line of `ai logs`"),
     read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
     printed::<policy::Shown>("policy", "`ai policy show`"),
     printed::<answer::PolicyValidated<'_>>("policy-validate", "`ai policy validate`"),
@@ -116,7 +116,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<batch::Line>("run-all", "a line of `ai run --all`"),
     printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
-    printed::<Task>(
+    printed::<answer::TaskAnswer<'_>>(
         "task",
         "a line of `ai task list`, and whatever shows or changes one task",
     ),

@@ -1,44 +1,44 @@
-//! `ai status`
+//! `ai status`: tasks by state, who works at which step, what needs the person who looks, and how
+//! the agents fare.
 
 use clap::Args;
-use serde::Deserialize;
 
 use crate::app::exit;
 use crate::app::workspace::now;
 use crate::base::text::one_line;
-use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease};
+use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease, StatusRun};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, LeaseLiveness};
-use crate::domain::task::{BlockReason, Task, TaskState};
+use crate::domain::run::Run;
+use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
 use crate::ops::error::OpError;
 use crate::ops::health::Healths;
+use crate::ops::needs_you::{self, Need, NeedKind};
 use crate::ops::refusal::seconds;
 use crate::ops::{agents, why};
-use crate::store::{Access, Flow, TaskFilter, Tx};
+use crate::store::{Access, Store, Tx};
 
 #[derive(Args)]
 pub(in crate::cli) struct StatusArgs {}
 
-/// Number of leases and reviews that are shown one by one.
+/// Number of leases that are shown one by one.
 const SHOWN: usize = 20;
-/// Among how many blocked tasks those that wait for a person are looked for: a look must stay short
-/// in a store of any size.
-const LOOKED_AT: u64 = 500;
 
 struct Picture {
     tally: Vec<(String, u64)>,
     leases: Vec<LeasedTask>,
-    reviews: Vec<(String, String)>,
-    held: Vec<(String, BlockReason, String)>,
+    needs: Vec<Need>,
     healths: Healths,
 }
 
 struct LeasedTask {
     lease: Lease,
     task: Option<Task>,
+    /// The run at work on the task.
+    run: Option<Run>,
     /// The run that was cut off, where its supervisor has died.
     cut_off: Option<RunId>,
 }
@@ -46,7 +46,8 @@ struct LeasedTask {
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     let now = now();
     let store = context.store(Access::Read)?;
-    let picture = store.read(|tx| look(tx, &now))?;
+    let mut picture = store.read(|tx| look(tx, &now))?;
+    look_around(&mut picture.needs, store, context);
     // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.
     let agents = context
         .workspace
@@ -60,41 +61,8 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     context.ui.line(&tally_text(&picture.tally));
-    for LeasedTask {
-        lease,
-        task,
-        cut_off,
-    } in &picture.leases
-    {
-        let left = match (cut_off, lease.liveness(&now)) {
-            (Some(run), _) => format!("cut off, see `ai recover {run}`"),
-            (None, LeaseLiveness::Live(ms)) => format!("{} left", seconds(ms)),
-            (None, LeaseLiveness::Lapsed) => "lapsed".to_owned(),
-            (None, LeaseLiveness::Unknown) => "held under another clock".to_owned(),
-        };
-        context.ui.line(&format!(
-            "  {}  {}  {left}  {}",
-            lease.subject,
-            lease.holder,
-            what(&lease.subject, task.as_ref())
-        ));
-    }
-    for (id, title) in &picture.reviews {
-        context.ui.line(&format!(
-            "  {id}  waits for your review: {}",
-            one_line(title)
-        ));
-    }
-    for (id, why, title) in &picture.held {
-        let what = match why {
-            BlockReason::Approval => "waits for your yes",
-            BlockReason::Parked => "is parked",
-            BlockReason::Hold | BlockReason::Dependency => "is on hold",
-        };
-        context.ui.line(&format!(
-            "  {id}  {what}, see `ai why {id}`: {}",
-            one_line(title)
-        ));
+    for leased in &picture.leases {
+        context.ui.line(&at_work(leased, &now));
     }
     for agent in &agents {
         let health = picture.healths.of(agent);
@@ -104,7 +72,58 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
                 .line(&format!("  agent {}  {}", agent.name, health.text()));
         }
     }
+    if !picture.needs.is_empty() {
+        context.ui.line("needs you:");
+        let rows: Vec<Vec<String>> = picture.needs.iter().map(needs_you::row).collect();
+        context.ui.table_below(&rows);
+    }
     Ok(exit::OK)
+}
+
+/// Adds what waits outside of the store. What cannot be looked at is said, and the rest is shown.
+fn look_around(needs: &mut Vec<Need>, store: &mut dyn Store, context: &mut Context) {
+    let Ok(place) = context.workspace.place().cloned() else {
+        return;
+    };
+    let rescues = needs_you::rescues(&place, store);
+    let trust = match context.workspace.root() {
+        Ok(root) => needs_you::trust(root, &place.common_dir),
+        Err(_) => Ok(None),
+    };
+    match rescues {
+        Ok(rescues) => needs.extend(rescues),
+        Err(error) => context
+            .ui
+            .warn(&format!("rescued work could not be looked at: {error}")),
+    }
+    match trust {
+        Ok(trust) => needs.extend(trust),
+        Err(error) => context
+            .ui
+            .warn(&format!("trust could not be looked at: {error}")),
+    }
+}
+
+/// A lease and who works under it.
+fn at_work(leased: &LeasedTask, now: &Now) -> String {
+    let LeasedTask {
+        lease,
+        task,
+        run,
+        cut_off,
+    } = leased;
+    let left = match (cut_off, lease.liveness(now)) {
+        (Some(run), _) => format!("cut off, see `ai recover {run}`"),
+        (None, LeaseLiveness::Live(ms)) => format!("{} left", seconds(ms)),
+        (None, LeaseLiveness::Lapsed) => "lapsed".to_owned(),
+        (None, LeaseLiveness::Unknown) => "held under another clock".to_owned(),
+    };
+    format!(
+        "  {}  {}  {left}  {}",
+        lease.subject,
+        lease.holder,
+        what(&lease.subject, task.as_ref(), run.as_ref(), now)
+    )
 }
 
 fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAnswer<'a> {
@@ -112,10 +131,10 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
         name: agent.name.as_str(),
         status: AgentStatus::of(picture.healths.of(agent)),
     };
-    let leases = picture
-        .leases
-        .iter()
-        .map(|LeasedTask { lease, task, .. }| StatusLease {
+    let leases = picture.leases.iter().map(
+        |LeasedTask {
+             lease, task, run, ..
+         }| StatusLease {
             subject: &lease.subject,
             holder: &lease.holder,
             epoch: lease.epoch,
@@ -123,7 +142,20 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
             live: lease.binds(now),
             title: task.as_ref().map(|t| t.title.as_str()),
             status: task.as_ref().map(|t| t.state.name()),
-        });
+            run: run.as_ref().map(|run| StatusRun {
+                id: &run.id,
+                step: run.step,
+                minutes: minutes(run, now),
+            }),
+        },
+    );
+    let of_kinds = |kinds: &[NeedKind]| -> Vec<&str> {
+        let needs = picture.needs.iter();
+        needs
+            .filter(|need| kinds.contains(&need.kind))
+            .map(|need| need.id.as_str())
+            .collect()
+    };
     StatusAnswer {
         tasks: picture
             .tally
@@ -131,8 +163,9 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
             .map(|(status, n)| (status.as_str(), *n))
             .collect(),
         leases: leases.collect(),
-        reviews: picture.reviews.iter().map(|(id, _)| id.as_str()).collect(),
-        held: picture.held.iter().map(|(id, ..)| id.as_str()).collect(),
+        reviews: of_kinds(&[NeedKind::Review]),
+        held: of_kinds(&[NeedKind::Approval, NeedKind::Hold, NeedKind::Parked]),
+        needs_you: &picture.needs,
         agents: agents.iter().map(agent).collect(),
     }
 }
@@ -146,63 +179,24 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
             .map(|id| tx.task(&id))
             .transpose()?
             .flatten();
-        let cut_off = task
-            .as_ref()
-            .map(|task| why::cut_off(tx, task))
-            .transpose()?
-            .flatten();
+        let run = match task.as_ref().map(|task| &task.state) {
+            Some(TaskState::Running { run }) => tx.run(run)?,
+            _ => None,
+        };
+        let cut_off = run.as_ref().and_then(why::dead);
         leases.push(LeasedTask {
             lease,
             task,
+            run,
             cut_off,
         });
     }
-    let mut reviews = Vec::new();
-    let filter = TaskFilter {
-        statuses: vec!["review".into()],
-        limit: Some(SHOWN as u64),
-        ..TaskFilter::default()
-    };
-    tx.list(&filter, &mut |line| {
-        reviews.push((line.id.to_owned(), line.title.to_owned()));
-        Ok(Flow::More)
-    })?;
     Ok(Picture {
         tally: tx.tally()?,
         leases,
-        reviews,
-        held: held(tx)?,
+        needs: needs_you::tasks(tx)?,
         healths: Healths::read(tx, now.wall_ms)?,
     })
-}
-
-/// The block reason of a task, out of its JSON object.
-#[derive(Deserialize)]
-struct BlockedTask {
-    blocked_by: BlockReason,
-}
-
-/// Tasks that wait for a person, not for another task: those that wait for each other go on by
-/// themselves.
-fn held(tx: &mut dyn Tx) -> Result<Vec<(String, BlockReason, String)>, OpError> {
-    let mut held = Vec::new();
-    let filter = TaskFilter {
-        statuses: vec!["blocked".into()],
-        limit: Some(LOOKED_AT),
-        ..TaskFilter::default()
-    };
-    tx.list(&filter, &mut |line| {
-        let why = serde_json::from_str::<BlockedTask>(line.json).map(|blocked| blocked.blocked_by);
-        if let Ok(why @ (BlockReason::Approval | BlockReason::Parked | BlockReason::Hold)) = why {
-            held.push((line.id.to_owned(), why, line.title.to_owned()));
-        }
-        Ok(if held.len() < SHOWN {
-            Flow::More
-        } else {
-            Flow::Stop
-        })
-    })?;
-    Ok(held)
 }
 
 fn tally_text(tally: &[(String, u64)]) -> String {
@@ -223,9 +217,17 @@ fn tally_text(tally: &[(String, u64)]) -> String {
     }
 }
 
-fn what(subject: &Subject, task: Option<&Task>) -> String {
-    match task {
-        Some(task) => format!("{}: {}", task.state.name(), one_line(&task.title)),
-        None => format!("path lock {subject}"),
-    }
+fn what(subject: &Subject, task: Option<&Task>, run: Option<&Run>, now: &Now) -> String {
+    let Some(task) = task else {
+        return format!("path lock {subject}");
+    };
+    let at = run.map_or(String::new(), |run| {
+        format!(" ({}, {} min)", run.step.name(), minutes(run, now))
+    });
+    format!("{}{at}: {}", task.state.name(), one_line(&task.title))
+}
+
+/// Whole minutes since a run began.
+fn minutes(run: &Run, now: &Now) -> u64 {
+    run.age_ms(now) / 60_000
 }

@@ -7,7 +7,7 @@ use crate::base::text::one_line;
 use crate::cli::answer::WhyAnswer;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
-use crate::ops::why;
+use crate::ops::{why, why_agent};
 use crate::store::Access;
 
 const TO_EXPLAIN: Wanted = Wanted {
@@ -27,7 +27,16 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx_for_reading()?;
     let config = context.workspace.config()?.clone();
     let store = context.store(Access::Read)?;
-    let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, id))?;
+    let (task, mut gates) = store.read(|tx| why::why(tx, &cx, &config, id))?;
+    // Agents are files: where they cannot be looked at, what holds the task is told all the same.
+    let asked = context
+        .world()
+        .and_then(|world| Ok(why_agent::add(&world, store, &task, &mut gates)?));
+    if let Err(error) = asked {
+        context
+            .ui
+            .warn(&format!("the agents could not be looked at: {error}"));
+    }
     if context.ui.json() {
         context.ui.object(&WhyAnswer {
             task: &task.id,

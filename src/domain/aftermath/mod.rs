@@ -11,7 +11,7 @@ mod follow_up;
 mod objection;
 mod on_base;
 mod parked;
-mod pause;
+pub(crate) mod pause;
 mod summary;
 mod verification;
 

@@ -9,7 +9,7 @@ use crate::domain::verdict::Lifecycle;
 
 /// Pause of an agent whose login was refused, in milliseconds: a person must act, and other tasks
 /// need not fail meanwhile.
-const LOGIN_PAUSE_MS: i64 = 900_000;
+pub(crate) const LOGIN_PAUSE_MS: i64 = 900_000;
 
 /// Refusals of a task in a row after which it waits for a person: a provider that was down, or out
 /// of quota, for most of a day may not come back by itself.

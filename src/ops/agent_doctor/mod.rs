@@ -11,7 +11,7 @@ mod login;
 mod program;
 mod start;
 mod surroundings;
-mod trial;
+pub(crate) mod trial;
 
 pub use examine::{AgentFinding, examine};
 pub use trial::trial;

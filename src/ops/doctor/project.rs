@@ -8,7 +8,8 @@ use crate::base::text::{counted, one_line};
 use crate::config::Trees;
 use crate::domain::agent::Agent;
 use crate::ops::doctor::{Finding, Patient};
-use crate::ops::{agents, credentials, project, trust};
+use crate::ops::unready::unready;
+use crate::ops::{agents, check, credentials, project, trust};
 use crate::policy::{self, PolicyState};
 
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
@@ -21,6 +22,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     };
     findings.push(link(patient, root));
     findings.push(config(root));
+    findings.extend(no_checks(root));
     findings.push(policy(root));
     agents(root, findings);
     findings.push(trusted(patient, root));
@@ -72,6 +74,14 @@ fn config(root: &Path) -> Finding {
     }
 }
 
+/// Warns where a configuration that is otherwise right names no check. One that cannot be read has
+/// been told of.
+fn no_checks(root: &Path) -> Option<Finding> {
+    let config = project::config(root, &Trees::none()).ok()?;
+    let none = config.checks.is_empty();
+    none.then(|| Finding::warn("checks", check::NONE).next(check::ADD_ONE))
+}
+
 fn policy(root: &Path) -> Finding {
     match project::policy(root, &Trees::none()) {
         PolicyState::Unreadable(unreadable) => {
@@ -95,7 +105,10 @@ fn policy(root: &Path) -> Finding {
 }
 
 fn agents(root: &Path, findings: &mut Vec<Finding>) {
-    match agents::list(root) {
+    let found = agents::list(root);
+    let known = found.as_ref().map_or(&[][..], |files| &files.agents);
+    cannot_start(root, known, findings);
+    match found {
         Ok(files) => {
             findings.extend(
                 files
@@ -111,8 +124,20 @@ fn agents(root: &Path, findings: &mut Vec<Finding>) {
         }
         Err(error) => findings.push(Finding::bad("agents", error.to_string())),
     }
-    if let Err(error) = agents::connectors(root) {
-        findings.push(Finding::bad("connectors", error.to_string()));
+}
+
+/// Warns of agents that cannot be started on this machine, as far as that is seen without starting
+/// them.
+fn cannot_start(root: &Path, agents: &[Agent], findings: &mut Vec<Finding>) {
+    let connectors = match agents::connectors(root) {
+        Ok(connectors) => connectors,
+        Err(error) => {
+            return findings.push(Finding::bad("connectors", error.to_string()));
+        }
+    };
+    for (name, why) in unready(root, &env::all(), &connectors, agents) {
+        let text = format!("{name} cannot start here: {}", one_line(&why));
+        findings.push(Finding::warn("agents", text).next(format!("ai agent doctor {name}")));
     }
 }
 

@@ -195,19 +195,13 @@ pub fn explain(
     named: Option<&str>,
 ) -> Result<(Task, Trace), OpError> {
     let registered = Registered::read(world)?;
-    let cx = world.cx(&world.checkout_policy())?;
-    store.read(|tx| {
+    let task = store.read(|tx| {
         let id = cx::resolve(tx, typed)?;
-        let task = cx::load(tx, &id)?;
-        let trace = route::trace(
-            tx,
-            &cx,
-            &registered.field(world),
-            &task,
-            named.map_or(Wish::Open, Wish::Named),
-        )?;
-        Ok((task, trace))
-    })
+        cx::load(tx, &id)
+    })?;
+    let wish = named.map_or(Wish::Open, Wish::Named);
+    let trace = registered.trace(world, store, &task, wish)?;
+    Ok((task, trace))
 }
 
 /// The registry as it stands now, for one question.
@@ -219,6 +213,28 @@ pub(crate) struct Registered {
 }
 
 impl Registered {
+    /// Every agent whose file can be read.
+    pub(crate) fn agents(&self) -> &[Agent] {
+        &self.agents
+    }
+
+    /// Reasons why agents cannot be started on this machine, by agent.
+    pub(crate) fn unready(&self) -> &BTreeMap<String, String> {
+        &self.unready
+    }
+
+    /// Finds the agent that would run a task now.
+    pub(crate) fn trace(
+        &self,
+        world: &World,
+        store: &mut dyn Store,
+        task: &Task,
+        wish: Wish<'_>,
+    ) -> Result<Trace, OpError> {
+        let cx = world.cx(&world.checkout_policy())?;
+        store.read(|tx| route::trace(tx, &cx, &self.field(world), task, wish))
+    }
+
     /// Reads it.
     pub(crate) fn read(world: &World) -> Result<Registered, OpError> {
         let agents = agents::list(&world.root)?.agents;

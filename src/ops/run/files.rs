@@ -36,7 +36,12 @@ pub struct RunDir(PathBuf);
 impl RunDir {
     /// The directory of a run of this project.
     pub fn of(world: &World, run: &RunId) -> RunDir {
-        RunDir(world.state().join(RUNS).join(run.as_str()))
+        RunDir::below(&world.state(), run)
+    }
+
+    /// The directory of a run of the store whose directory is `state`.
+    pub fn below(state: &Path, run: &RunId) -> RunDir {
+        RunDir(state.join(RUNS).join(run.as_str()))
     }
 
     /// The events of a run as its user types their place, from the project's directory.
@@ -80,7 +85,7 @@ impl RunDir {
     }
 
     /// The agent's standard error.
-    pub(crate) fn stderr(&self) -> PathBuf {
+    pub fn stderr(&self) -> PathBuf {
         self.0.join("stderr.log")
     }
 

@@ -8,7 +8,7 @@
 use crate::process::capture::shorten::LineShortener;
 
 /// The longest line that is kept whole, in bytes, once its strings have been shortened.
-pub(in crate::process) const MAX_LINE: usize = 16 << 20;
+pub(crate) const MAX_LINE: usize = 16 << 20;
 /// The longest line that is kept whole where it is not JSON.
 pub(in crate::process) const MAX_TEXT: usize = 1 << 20;
 
@@ -58,7 +58,7 @@ impl LineBounds {
 }
 
 /// The longest string within a line of JSON, in bytes as they are written there.
-pub(in crate::process) const MAX_STRING: usize = 256 << 10;
+pub(crate) const MAX_STRING: usize = 256 << 10;
 
 /// Cuts a stream into lines.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! cap. Memory stays flat.
 
 mod kept;
-mod lines;
+pub(crate) mod lines;
 mod output;
 mod shorten;
 

@@ -9,7 +9,7 @@ mod outcome;
 mod run;
 mod spec;
 mod stdin_pipe;
-mod stillness;
+pub(crate) mod stillness;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -18,12 +18,12 @@ const LOOKS: u32 = 8;
 const LONGEST: Duration = Duration::from_secs(15);
 /// A process tree that uses more than this of one processor works; what waits for an answer needs a
 /// timer now and then.
-const BUSY_PERCENT: u128 = 3;
+pub(crate) const BUSY_PERCENT: u128 = 3;
 /// Linux shows times of processes in hundredths of a second, whatever its own clock.
 const TICK_MS: u64 = 10;
 /// Entries of a worktree that are looked at. A larger one counts as one that cannot be seen, unless
 /// a change was found.
-const MOST_FILES: usize = 200_000;
+pub(crate) const MOST_FILES: usize = 200_000;
 
 /// The signs of one command.
 pub(super) struct Stillness {

@@ -106,6 +106,7 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\bleft \d+ process(es)? behind", "left [N] behind"),
     (r"\(\d+ KiB\)", "([N] KiB)"),
     (r"\bpython3\.\d+\b", "python3.[N]"),
+    (r"\(([a-z]+), \d+ min\)", "($1, [N] min)"),
     (r"\bnewer git than \d+(\.\d+)*", "newer git than [GIT]"),
 ];
 

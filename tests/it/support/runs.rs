@@ -270,6 +270,11 @@ impl Background {
             .status();
     }
 
+    /// What it has shown so far on stdout.
+    pub fn shown(&self) -> String {
+        std::fs::read_to_string(self.out.with_extension("out")).unwrap()
+    }
+
     /// What it has said so far on stderr.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.out.with_extension("err")).unwrap()

@@ -1,18 +1,23 @@
 //! `ai task list`, `ready` and `next`: a row at a time, so that a hundred thousand tasks need no
 //! memory.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use clap::{Args, ValueEnum};
 
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
+use crate::base::columns;
 use crate::base::text::one_line;
+use crate::cli::answer::TaskLease;
 use crate::cli::context::{Context, Outcome};
+use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{Task, TaskState};
+use crate::domain::time::Now;
+use crate::ops::refusal::seconds;
 use crate::ops::{claim, cx};
-use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort};
+use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort, Tx};
 
 #[derive(Args)]
 pub(in crate::cli) struct TaskListArgs {
@@ -97,21 +102,17 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
             .map(|typed| cx::resolve(tx, &typed))
             .transpose()?
             .map(|id| id.0);
+        let held = Held::read(tx, &filter, now)?;
         if context.ui.json() {
-            tx.list_json(&filter, &mut |_, json| {
+            tx.list_json(&filter, &mut |id, json| {
                 seen = true;
-                Ok(show_json(json, context))
+                Ok(show_json((id, json), &held, context))
             })?;
             return Ok(());
         }
-        let lapsed: HashSet<String> = tx
-            .lapsed(&now)?
-            .into_iter()
-            .map(|lease| lease.subject.0)
-            .collect();
         tx.list(&filter, &mut |line| {
             seen = true;
-            Ok(show_line(&line, &lapsed, context))
+            Ok(show_line(&line, &held, context))
         })?;
         Ok(())
     })?;
@@ -123,29 +124,75 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-/// Shows a task as it is stored.
-fn show_json(json: &str, context: &mut Context) -> Flow {
-    go_on(context.ui.line(json))
+/// The leases behind the tasks of a list, read at once: few tasks are held, and whoever lists a
+/// hundred thousand must not ask for each.
+struct Held {
+    leases: HashMap<String, Lease>,
+    now: Now,
 }
 
-fn show_line(line: &TaskLine<'_>, lapsed: &HashSet<String>, context: &mut Context) -> Flow {
-    let mark = if lapsed.contains(line.id) {
-        " (lapsed)"
-    } else {
-        ""
-    };
+impl Held {
+    fn read(tx: &mut dyn Tx, filter: &TaskFilter, now: Now) -> Result<Held, AppError> {
+        let held = |status: &String| TaskState::LEASED_NAMES.contains(&status.as_str());
+        let wanted = filter.statuses.is_empty() || filter.statuses.iter().any(held);
+        let all = if wanted { tx.leases()? } else { Vec::new() };
+        let leases = all
+            .into_iter()
+            .map(|lease| (lease.subject.0.clone(), lease))
+            .collect();
+        Ok(Held { leases, now })
+    }
+
+    fn nobody(now: Now) -> Held {
+        Held {
+            leases: HashMap::new(),
+            now,
+        }
+    }
+
+    /// The holder of a task and how long, as it stands at the end of its line.
+    fn text(&self, line: &TaskLine<'_>) -> String {
+        self.leases.get(line.id).map_or(String::new(), |lease| {
+            let left = match lease.liveness(&self.now) {
+                LeaseLiveness::Live(ms) => format!("{} left", seconds(ms)),
+                LeaseLiveness::Lapsed => "lapsed".to_owned(),
+                LeaseLiveness::Unknown => "held under another clock".to_owned(),
+            };
+            format!("  [{}, {left}]", lease.holder)
+        })
+    }
+
+    /// The task object with its lease as its last field. The object is what stands in the store, so
+    /// that a long list is not taken apart and put together again.
+    fn json(&self, id: &str, json: &str) -> Option<String> {
+        let lease = TaskLease::of(self.leases.get(id)?, &self.now);
+        let lease = serde_json::to_string(&lease).ok()?;
+        Some(format!("{},\"lease\":{lease}}}", json.strip_suffix('}')?))
+    }
+}
+
+/// Shows a task as it is stored, with its lease.
+fn show_json((id, json): (&str, &str), held: &Held, context: &mut Context) -> Flow {
+    go_on(match held.json(id, json) {
+        Some(with_lease) => context.ui.line(&with_lease),
+        None => context.ui.line(json),
+    })
+}
+
+fn show_line(line: &TaskLine<'_>, held: &Held, context: &mut Context) -> Flow {
     let status = if line.json.contains("\"kind\":\"overridden\"") && line.status == "done" {
         "done (overridden)"
     } else {
         line.status
     };
-    go_on(context.ui.line(&format!(
-        "{}  {:<8} P{}  {}{mark}",
-        line.id,
-        status,
-        line.priority,
-        one_line(line.title)
-    )))
+    let head = format!("{}  {status:<8} P{}  ", line.id, line.priority);
+    let title = one_line(line.title);
+    let columns = context.ui.columns();
+    go_on(
+        context
+            .ui
+            .line(&columns::fitted(&head, &title, &held.text(line), columns)),
+    )
 }
 
 /// Goes on as long as somebody reads.
@@ -179,7 +226,7 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
         ..TaskFilter::default()
     };
     let store = context.store(Access::Read)?;
-    let nothing_lapsed = HashSet::new();
+    let nobody = Held::nobody(now());
     let mut seen = 0;
     let is_json = context.ui.json();
     store.read(|tx| {
@@ -191,12 +238,12 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
             })
         };
         if is_json {
-            tx.list_json(&filter, &mut |_, json| {
-                count(&mut || show_json(json, context))
+            tx.list_json(&filter, &mut |id, json| {
+                count(&mut || show_json((id, json), &nobody, context))
             })
         } else {
             tx.list(&filter, &mut |line| {
-                count(&mut || show_line(&line, &nothing_lapsed, context))
+                count(&mut || show_line(&line, &nobody, context))
             })
         }
     })?;

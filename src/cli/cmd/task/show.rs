@@ -3,7 +3,9 @@
 use clap::Args;
 
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::{multi_line, one_line};
+use crate::cli::answer::{TaskAnswer, TaskLease};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::ids::TaskId;
@@ -23,11 +25,13 @@ pub(in crate::cli) struct TaskShowArgs {
 pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     if context.ui.json() {
-        let task = store.read(|tx| -> Result<Task, OpError> {
+        let (task, lease) = store.read(|tx| -> Result<_, OpError> {
             let id = cx::resolve(tx, &args.id)?;
-            cx::load(tx, &id)
+            Ok((cx::load(tx, &id)?, tx.lease(&id.subject())?))
         })?;
-        context.ui.object(&task);
+        let now = now();
+        let lease = lease.as_ref().map(|lease| TaskLease::of(lease, &now));
+        context.ui.object(&TaskAnswer { task: &task, lease });
         return Ok(exit::OK);
     }
     let cx = context.workspace.cx_for_reading()?;

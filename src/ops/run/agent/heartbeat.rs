@@ -67,7 +67,7 @@ pub struct Account {
 }
 
 /// News are recorded at most so often, since each record is an event of the log.
-const PACE: Duration = Duration::from_secs(2);
+pub(crate) const PACE: Duration = Duration::from_secs(2);
 
 impl Heart {
     /// Starts beating.

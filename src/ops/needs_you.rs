@@ -1,0 +1,221 @@
+//! What waits for a person, and the command that answers each: reviews, approvals, failures, holds,
+//! rescued work that nobody took, and trust that was not given.
+//!
+//! A look must stay short in a store of any size, so that each kind has a bound; what waits for
+//! another task goes on by itself and is not here.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::base::text::{counted, one_line};
+use crate::domain::rescued::{self, RESCUES};
+use crate::domain::task::{BlockReason, Task};
+use crate::git::{Git, Repo, RepoLocation};
+use crate::ops::error::OpError;
+use crate::ops::{gates, trust};
+use crate::store::{Flow, Store, TaskFilter, Tx};
+
+/// Most of one kind that are told one by one.
+const SHOWN: usize = 20;
+/// Among how many blocked tasks those that wait for a person are looked for.
+const LOOKED_AT: u64 = 500;
+
+/// The kind of answer that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NeedKind {
+    /// A yes to a decision of the policy.
+    Approval,
+    /// A review.
+    Review,
+    /// A word on what failed.
+    Failed,
+    /// The end of a hold.
+    Hold,
+    /// A word on a task that lapsed too often.
+    Parked,
+    /// A look at work that was saved and that nobody took.
+    Rescue,
+    /// Trust in what the repository would run.
+    Trust,
+}
+
+/// Something that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Need {
+    /// The kind.
+    pub kind: NeedKind,
+    /// The task, the reference with the rescued work, or the directory that is not trusted.
+    pub id: String,
+    /// What it is, in a few words.
+    pub what: String,
+    /// The command that answers it.
+    pub next: String,
+    /// The title of the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+impl Need {
+    /// A task that waits.
+    fn of_task(kind: NeedKind, (id, title): (&str, &str), what: &str, next: String) -> Need {
+        Need {
+            kind,
+            id: id.to_owned(),
+            what: what.to_owned(),
+            next,
+            title: Some(title.to_owned()),
+        }
+    }
+}
+
+/// The tasks that wait for a person, the most pressing kind first.
+pub fn tasks(tx: &mut dyn Tx) -> Result<Vec<Need>, OpError> {
+    let mut needs = held(tx)?;
+    each(tx, "review", |id, title| {
+        let next = format!("ai review {id}");
+        needs.push(Need::of_task(
+            NeedKind::Review,
+            (id, title),
+            "waits for your review",
+            next,
+        ));
+    })?;
+    each(tx, "failed", |id, title| {
+        let next = format!("ai task retry {id}");
+        needs.push(Need::of_task(
+            NeedKind::Failed,
+            (id, title),
+            "has failed",
+            next,
+        ));
+    })?;
+    needs.sort_by_key(|need| need.kind as u8);
+    Ok(needs)
+}
+
+fn each(tx: &mut dyn Tx, status: &str, mut add: impl FnMut(&str, &str)) -> Result<(), OpError> {
+    let filter = TaskFilter {
+        statuses: vec![status.to_owned()],
+        limit: Some(SHOWN as u64),
+        ..TaskFilter::default()
+    };
+    tx.list(&filter, &mut |line| {
+        add(line.id, line.title);
+        Ok(Flow::More)
+    })?;
+    Ok(())
+}
+
+/// Blocked tasks that wait for a person, not for another task.
+fn held(tx: &mut dyn Tx) -> Result<Vec<Need>, OpError> {
+    let mut found = Vec::new();
+    let filter = TaskFilter {
+        statuses: vec!["blocked".into()],
+        limit: Some(LOOKED_AT),
+        ..TaskFilter::default()
+    };
+    tx.list(&filter, &mut |line| {
+        // Most wait for another task, which is told without taking the whole of them apart.
+        if !line.json.contains("\"blocked_by\":\"dependency\"")
+            && let Ok(task) = serde_json::from_str::<Task>(line.json)
+        {
+            found.extend(need_of_held(&task));
+        }
+        Ok(if found.len() < SHOWN {
+            Flow::More
+        } else {
+            Flow::Stop
+        })
+    })?;
+    Ok(found)
+}
+
+fn need_of_held(task: &Task) -> Option<Need> {
+    let (kind, what) = match task
+        .hold
+        .as_ref()
+        .map_or(BlockReason::Hold, |hold| hold.kind.clone())
+    {
+        BlockReason::Dependency => return None,
+        BlockReason::Approval => (NeedKind::Approval, "waits for your yes"),
+        BlockReason::Parked => (NeedKind::Parked, "is parked"),
+        BlockReason::Hold => (NeedKind::Hold, "is on hold"),
+    };
+    let gate = gates::held(task);
+    let decision = gate.by.filter(|_| kind == NeedKind::Approval);
+    let next = match decision {
+        Some(decision) => format!("ai policy approve {decision}"),
+        None => gate.next.unwrap_or_else(|| format!("ai why {}", task.id)),
+    };
+    let names = (task.id.as_str(), task.title.as_str());
+    Some(Need::of_task(kind, names, what, next))
+}
+
+/// Rescued work that nobody took. The repository is opened only where there may be any.
+pub fn rescues(place: &RepoLocation, store: &mut dyn Store) -> Result<Vec<Need>, OpError> {
+    if !may_have_rescues(&place.common_dir) {
+        return Ok(Vec::new());
+    }
+    let repo = Repo::open(place, Git::system()?)?;
+    let names = repo.list_refs(RESCUES)?.into_iter().map(|(name, _)| name);
+    store.read(|tx| {
+        let mut needs = Vec::new();
+        for name in names {
+            let task = match rescued::run_of(&name) {
+                Some(run) => {
+                    let task = tx.task(&run.task())?;
+                    let runs = tx.runs(&run.task())?;
+                    if !rescued::waits(&run, task.as_ref(), &runs) {
+                        continue;
+                    }
+                    task
+                }
+                None => None,
+            };
+            needs.push(Need {
+                kind: NeedKind::Rescue,
+                what: "rescued, and nobody took it".to_owned(),
+                next: format!("git show {name}"),
+                id: name,
+                title: task.map(|task| task.title),
+            });
+            if needs.len() == SHOWN {
+                break;
+            }
+        }
+        Ok(needs)
+    })
+}
+
+/// True unless there is certainly no rescue: to look at a directory is a hundredth of opening a
+/// repository.
+fn may_have_rescues(common_dir: &Path) -> bool {
+    let packed = || {
+        let all = std::fs::read(common_dir.join("packed-refs")).unwrap_or_default();
+        let name = RESCUES.as_bytes();
+        all.windows(name.len()).any(|window| window == name)
+    };
+    common_dir.join(RESCUES).is_dir() || common_dir.join("reftable").is_dir() || packed()
+}
+
+/// Trust that was not given: nothing of it runs on this machine.
+pub fn trust(root: &Path, common_dir: &Path) -> Result<Option<Need>, OpError> {
+    let missing = trust::missing(root, common_dir)?;
+    let files = counted(missing.len(), "file");
+    let verb = if missing.len() == 1 { "waits" } else { "wait" };
+    Ok((!missing.is_empty()).then(|| Need {
+        kind: NeedKind::Trust,
+        id: ".ai/".to_owned(),
+        what: format!("{files} {verb} for your trust"),
+        next: "ai trust".to_owned(),
+        title: None,
+    }))
+}
+
+/// A need as a line for people: id, what, command, title.
+pub fn row(need: &Need) -> Vec<String> {
+    let title = need.title.as_deref().map(one_line).unwrap_or_default();
+    vec![need.id.clone(), need.what.clone(), need.next.clone(), title]
+}

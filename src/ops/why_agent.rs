@@ -1,0 +1,146 @@
+//! The gate that a queued task meets where no agent can have it: the one that it names is missing,
+//! the one that would run it cannot start here, or nobody is able. What time alone helps (a quota, a
+//! busy agent) is no such gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::agent::Agent;
+use crate::domain::run::RoutedBy;
+use crate::domain::task::{Task, TaskState};
+use crate::ops::error::OpError;
+use crate::ops::gates::{Gate, READY, gate};
+use crate::ops::route::{self, Wish};
+use crate::ops::run::choose::Registered;
+use crate::ops::world::World;
+use crate::router::{Considered, RouteGate, Trace};
+use crate::store::Store;
+
+/// Most agents that are told one by one.
+const TOLD: usize = 3;
+
+/// Adds that gate to those of a queued task, which is not ready then. Where no agent is registered at
+/// all, people and agents of their own claim the tasks, and it is ready for them. Starts nothing and
+/// changes nothing.
+pub fn add(
+    world: &World,
+    store: &mut dyn Store,
+    task: &Task,
+    gates: &mut Vec<Gate>,
+) -> Result<(), OpError> {
+    if task.state != TaskState::Queued {
+        return Ok(());
+    }
+    let registered = Registered::read(world)?;
+    if registered.agents().is_empty() && task.agent.is_none() {
+        for gate in gates.iter_mut().filter(|gate| gate.gate == READY) {
+            gate.text
+                .push_str("; no agent is registered that could run it");
+            gate.next = Some(format!(
+                "ai task claim {}, or `ai agent detect --write`",
+                task.id
+            ));
+        }
+        return Ok(());
+    }
+    let trace = registered.trace(world, store, task, Wish::Open)?;
+    let nobody = Nobody {
+        task,
+        agents: registered.agents(),
+        unready: registered.unready(),
+        needs: route::needs(&world.config, task),
+    };
+    if let Some(nobody) = nobody.gate(&trace) {
+        gates.retain(|gate| gate.gate != READY);
+        gates.push(nobody);
+    }
+    Ok(())
+}
+
+/// What is known about the agents that a task could go to.
+struct Nobody<'a> {
+    task: &'a Task,
+    agents: &'a [Agent],
+    /// Reasons why agents cannot be started on this machine, by agent.
+    unready: &'a BTreeMap<String, String>,
+    /// Capabilities that the task wants.
+    needs: BTreeSet<String>,
+}
+
+impl Nobody<'_> {
+    fn gate(&self, trace: &Trace) -> Option<Gate> {
+        if let Some(name) = &trace.chosen {
+            let why = self.unready.get(name)?;
+            let text = format!("{name} would run it, and cannot start here: {why}");
+            let next = format!("ai agent doctor {name}");
+            return Some(gate("agent", text, Some(name.clone()), Some(next)));
+        }
+        let lost: Vec<&Considered> = trace.considered.iter().filter(|one| is_real(one)).collect();
+        let is_over_in_time = |one: &&&Considered| {
+            let lost = one.lost.as_ref();
+            lost.is_some_and(|lost| lost.until_ms.is_some() || lost.gate == RouteGate::Room)
+        };
+        if lost.iter().any(|one| is_over_in_time(&one)) {
+            return None;
+        }
+        let first = *lost.first()?;
+        let text = match trace.by {
+            RoutedBy::Score => {
+                let told: Vec<String> = lost
+                    .iter()
+                    .take(TOLD)
+                    .map(|one| format!("{}: {}", one.agent, one.why))
+                    .collect();
+                format!("no agent can have it ({})", told.join("; "))
+            }
+            _ => trace.why.clone(),
+        };
+        let next = self.mend(first, trace.by);
+        Some(gate("agent", text, Some(first.agent.clone()), Some(next)))
+    }
+
+    /// The command by which an agent that was turned away could have the task.
+    fn mend(&self, lost: &Considered, by: RoutedBy) -> String {
+        let (name, id) = (&lost.agent, &self.task.id);
+        let known = self.agents.iter().find(|agent| agent.name.as_str() == name);
+        match (known, lost.lost.as_ref().map(|lost| lost.gate)) {
+            (None, _) if by == RoutedBy::Default => {
+                format!("correct `defaults.agent` in .ai/config.yaml, or register {name}")
+            }
+            (None, _) => match self.agents.first() {
+                Some(other) => format!(
+                    "ai task edit {id} --agent {}, or register {name}",
+                    other.name
+                ),
+                None => "ai agent detect --write".to_owned(),
+            },
+            (Some(_), Some(RouteGate::Usable)) => format!("ai agent doctor {name}"),
+            (Some(agent), Some(RouteGate::Capability)) => {
+                let all: Vec<&str> = agent
+                    .capabilities
+                    .union(&self.needs)
+                    .map(String::as_str)
+                    .collect();
+                format!(
+                    "ai agent register {name} --replace --capability {}, if it is able to",
+                    all.join(",")
+                )
+            }
+            (Some(_), Some(RouteGate::Label)) => {
+                let on = self.task.labels.iter();
+                let marks: Vec<&str> = on.filter_map(|label| label.strip_prefix("on:")).collect();
+                format!("ai agent label {name} {}", marks.join(" "))
+            }
+            _ => format!("ai route explain {id}"),
+        }
+    }
+}
+
+/// True for an agent that came into question and was turned away.
+fn is_real(one: &Considered) -> bool {
+    let lost = one.lost.as_ref();
+    lost.is_some_and(|lost| lost.gate != RouteGate::Asked)
+}
+
+#[cfg(test)]
+#[path = "why_agent_tables.rs"]
+mod tables;
