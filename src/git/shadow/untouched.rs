@@ -179,12 +179,21 @@ fn is_of_mode(stat: &Stat, mode: u32) -> bool {
     reason = "an index keeps the low 32 bits of each"
 )]
 fn is_known(stat: &Stat, entry: &IndexEntry<'_>) -> bool {
-    let low = |seconds: i64, nanos: u64| (seconds as u32, nanos as u32);
     entry.inode == stat.st_ino as u32
         && entry.owner == (stat.st_uid, stat.st_gid)
         && entry.size == stat.st_size as u32
-        && entry.modified == low(stat.st_mtime, stat.st_mtime_nsec as u64)
-        && entry.changed == low(stat.st_ctime, stat.st_ctime_nsec as u64)
+        && Some(entry.modified) == index_time(stat.st_mtime, stat.st_mtime_nsec)
+        && Some(entry.changed) == index_time(stat.st_ctime, stat.st_ctime_nsec)
+}
+
+/// A time as an index keeps it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an index keeps the low 32 bits of the seconds"
+)]
+fn index_time(seconds: i64, nanos: impl TryInto<u32>) -> Option<(u32, u32)> {
+    Some((seconds as u32, nanos.try_into().ok()?))
 }
 
 fn nanoseconds(seconds: impl TryInto<i64>, nanos: impl TryInto<i64>) -> Option<i64> {
