@@ -84,6 +84,16 @@ pub fn shell_words<S: AsRef<str>>(argv: impl IntoIterator<Item = S>) -> String {
     argv.into_iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
+/// The normal form of the name of a distribution of Python, by which two spellings are compared: lower case, one hyphen for each run of separators.
+pub fn distribution_name(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    lower
+        .split(['-', '_', '.'])
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

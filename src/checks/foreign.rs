@@ -8,6 +8,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::base::text::distribution_name;
+
 /// End of the sentence about a foreign source; people and scripts look for it.
 pub const SENTENCE: &str = "points into the main checkout";
 
@@ -274,23 +276,13 @@ pub fn project_names(manifest: &str) -> Vec<String> {
             .trim()
             .trim_matches(['"', '\'']);
         (key.trim() == "name" && !value.is_empty() && value.chars().all(is_of_name))
-            .then(|| normal(value))
+            .then(|| distribution_name(value))
     });
     names.collect()
 }
 
 fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.".contains(c)
-}
-
-/// The normal form of a distribution's name: lower case, one hyphen for each run of separators.
-pub fn normal(name: &str) -> String {
-    let lower = name.to_ascii_lowercase();
-    lower
-        .split(['-', '_', '.'])
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
 }
 
 /// Returns true if a command, or a setting `pythonpath` of pytest, puts the directory `dir` of the
@@ -510,7 +502,7 @@ mod tests {
             ["a-b"]
         );
         assert_eq!(project_names("name = { a = 1 }\nfilename = x\n"), [""; 0]);
-        assert_eq!(normal("A--b_.c"), "a-b-c");
+        assert_eq!(distribution_name("A--b_.c"), "a-b-c");
     }
 
     #[test]

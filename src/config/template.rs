@@ -1,5 +1,7 @@
 //! The configuration file that `ai init` writes: everything in it, with a word on each value.
 
+use std::borrow::Cow;
+
 use crate::config::detect::DetectedCheck;
 
 /// What stands in a first `.ai/config.yaml` beside the defaults.
@@ -8,7 +10,7 @@ pub struct StartConfig {
     /// The detected checks, each with what is known about it.
     pub checks: Vec<(DetectedCheck, CheckStanding)>,
     /// A setup that no check asked for.
-    pub setup: Option<&'static str>,
+    pub setup: Option<Cow<'static, str>>,
     /// Directories that are worth a copy.
     pub caches: Vec<&'static str>,
 }
@@ -52,14 +54,15 @@ impl StartConfig {
             let mut all: Vec<&str> = Vec::new();
             for (check, standing) in &self.checks {
                 let fits = matches!(standing, CheckStanding::Passed(_)) == passed;
-                if let Some(setup) = check.setup.filter(|one| fits && !all.contains(one)) {
+                let setup = check.setup.as_deref();
+                if let Some(setup) = setup.filter(|one| fits && !all.contains(one)) {
                     all.push(setup);
                 }
             }
             all
         };
         let (taken, mut proposed) = (of(true), of(false));
-        proposed.extend(self.setup.filter(|one| !proposed.contains(one)));
+        proposed.extend(self.setup.as_deref().filter(|one| !proposed.contains(one)));
         let joined = |all: Vec<&str>| (!all.is_empty()).then(|| all.join(" && "));
         (joined(taken), joined(proposed))
     }
@@ -238,7 +241,7 @@ mod tests {
             run: run.to_owned(),
             parser: CheckParser::Auto,
             because: "x".into(),
-            setup,
+            setup: setup.map(Into::into),
         }
     }
 
@@ -281,7 +284,7 @@ mod tests {
         let (checks, _, caches) = names(&taken_in(&all));
         assert_eq!((checks.len(), caches), (4, vec!["target".to_owned()]));
         let nothing = StartConfig {
-            setup: Some("npm ci"),
+            setup: Some("npm ci".into()),
             ..StartConfig::default()
         };
         assert_eq!(nothing.text(), StartConfig::default().text());

@@ -101,6 +101,7 @@ fn alone(check: &DetectedCheck) -> Config {
     });
     config.runs.setup = check
         .setup
+        .as_deref()
         .map(|setup| CommandLine::Shell(setup.to_owned()));
     config
 }

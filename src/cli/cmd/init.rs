@@ -117,7 +117,10 @@ fn list(found: &[DetectedCheck], context: &mut Context) {
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|check| {
-            let setup = check.setup.map(|setup| format!(", after `{setup}`"));
+            let setup = check
+                .setup
+                .as_deref()
+                .map(|setup| format!(", after `{setup}`"));
             vec![
                 check.name.to_owned(),
                 format!("{}{}", check.run, setup.unwrap_or_default()),
@@ -149,7 +152,7 @@ fn show_tried(tryout: &Tryout, context: &mut Context) {
     for one in tried {
         let name = one.check.name;
         if one.passed() {
-            let setup = one.check.setup;
+            let setup = one.check.setup.as_deref();
             let setup = setup.map_or(String::new(), |setup| format!(", after `{setup}`"));
             context.ui.line(&format!(
                 "took in {name}: `{}`{setup} passes on commit {}",
@@ -199,7 +202,7 @@ fn of_proposed(check: &DetectedCheck) -> InitCheck<'_> {
     InitCheck {
         name: check.name,
         run: &check.run,
-        setup: check.setup,
+        setup: check.setup.as_deref(),
         because: &check.because,
         passed: None,
         why: None,

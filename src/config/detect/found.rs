@@ -1,5 +1,6 @@
 //! What a guess is, and the looks at files that guesses are made of.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::base::fs;
@@ -40,7 +41,7 @@ pub struct DetectedCheck {
     /// The file that gave it away.
     pub because: String,
     /// The command that installs what it needs into a fresh directory.
-    pub setup: Option<&'static str>,
+    pub setup: Option<Cow<'static, str>>,
 }
 
 impl DetectedCheck {

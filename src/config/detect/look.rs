@@ -1,5 +1,6 @@
 //! The order in which guesses are made, and what else of a repository is worth a proposal.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::config::detect::found::{DetectedCheck, content};
@@ -18,8 +19,10 @@ pub fn detect(root: &Path) -> Vec<DetectedCheck> {
 
 /// The command that installs what the repository at `root` depends on into a fresh directory, where
 /// its files tell and no check of it was found: nothing of the checkout is found from there.
-pub fn detect_setup(root: &Path) -> Option<&'static str> {
-    node::setup(root).or_else(|| python::setup(root))
+pub fn detect_setup(root: &Path) -> Option<Cow<'static, str>> {
+    node::setup(root)
+        .map(Into::into)
+        .or_else(|| python::setup(root))
 }
 
 /// The ignored directories of the repository at `root` whose copy spares a fresh worktree much

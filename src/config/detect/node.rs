@@ -21,7 +21,7 @@ pub(super) fn checks(root: &Path) -> Option<DetectedCheck> {
     let run = RUNNERS.iter().find(|(name, _)| root.join(name).is_file());
     let run = run.map_or("npm test", |(_, run)| run);
     let mut check = DetectedCheck::new(CheckFamily::Node, "npm-test", run, "package.json");
-    check.setup = setup(root);
+    check.setup = setup(root).map(Into::into);
     Some(check)
 }
 

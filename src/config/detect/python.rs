@@ -1,9 +1,11 @@
 //! Python: the runner that a lock file names, the project's own virtual environment whether it is
 //! active or not, tox, and last whatever Python is on the path.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::base::fs;
+use crate::config::detect::environment;
 use crate::config::detect::found::{CheckFamily, DetectedCheck, content, first_file};
 use crate::domain::check::CheckParser;
 
@@ -19,12 +21,18 @@ pub(super) fn checks(root: &Path) -> Vec<DetectedCheck> {
     let mut found = Vec::new();
     if let Some(because) = pytest_mark(root) {
         found.extend(by_lock_file(root));
-        found.extend(environment(root).map(|dir| {
-            pytest(
+        if let Some(dir) = environment_of(root) {
+            let in_it = pytest(
                 &format!("{dir}/bin/python -m pytest"),
                 &format!("{dir}/{MARK}"),
-            )
-        }));
+            );
+            let anew = environment::made_anew(root, &dir).map(|setup| DetectedCheck {
+                setup: Some(setup.into()),
+                ..in_it.clone()
+            });
+            // One that leads back judges nothing, so there is no use in trying it as it is.
+            found.push(anew.unwrap_or(in_it));
+        }
         found.extend(tox(root));
         found.push(pytest("python3 -m pytest", because));
     } else {
@@ -35,7 +43,7 @@ pub(super) fn checks(root: &Path) -> Vec<DetectedCheck> {
 }
 
 /// What installs the dependencies, where a lock file tells.
-pub(super) fn setup(root: &Path) -> Option<&'static str> {
+pub(super) fn setup(root: &Path) -> Option<Cow<'static, str>> {
     by_lock_file(root)?.setup
 }
 
@@ -63,7 +71,7 @@ fn by_lock_file(root: &Path) -> Option<DetectedCheck> {
         .iter()
         .find(|(name, ..)| root.join(name).is_file())?;
     let mut check = pytest(run, name);
-    check.setup = Some(setup);
+    check.setup = Some((*setup).into());
     Some(check)
 }
 
@@ -76,7 +84,7 @@ fn pytest_mark(root: &Path) -> Option<&'static str> {
 }
 
 /// The project's virtual environment, relative to the root.
-fn environment(root: &Path) -> Option<String> {
+fn environment_of(root: &Path) -> Option<String> {
     let usual = USUAL.iter().map(|name| root.join(name));
     let mut others = fs::list_dir(root).unwrap_or_default();
     others.sort();

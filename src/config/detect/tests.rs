@@ -133,7 +133,11 @@ fn what_a_fresh_directory_needs_is_told_by_lock_files() {
         (&[("uv.lock", "")], Some("uv sync --locked")),
     ];
     for (files, command) in table {
-        assert_eq!(detect_setup(tree(files).path()), command, "{files:?}");
+        assert_eq!(
+            detect_setup(tree(files).path()).as_deref(),
+            command,
+            "{files:?}"
+        );
     }
 }
 

@@ -412,10 +412,9 @@ impl SandboxBuilder {
         // Where the home has no such cache yet, none can be made there, and nothing works without
         // one.
         for (variable_name, usual) in NEEDED_CACHES {
-            let is_there = self
-                .home
-                .as_ref()
-                .is_some_and(|home| home.join(usual).is_dir());
+            let is_there = self.home.as_ref().is_some_and(|home| {
+                home::place_of(home, usual, &|name| variable(&world.env, name)).is_dir()
+            });
             if !is_there && variable(&world.env, variable_name).is_none() {
                 self.caches
                     .push((variable_name.into(), tmp.join(variable_name).into()));

@@ -96,6 +96,40 @@ const MOVABLE: [(&str, &str, &[&str], &[&str]); 3] = [
     ("GOPATH", "go", &["pkg/mod"], &[]),
 ];
 
+/// Directories of the home that a variable can move as a whole, by the XDG base directories.
+const BASES: [(&str, &str); 4] = [
+    ("XDG_CACHE_HOME", ".cache"),
+    ("XDG_CONFIG_HOME", ".config"),
+    ("XDG_DATA_HOME", ".local/share"),
+    ("XDG_STATE_HOME", ".local/state"),
+];
+
+/// Caches with a variable of their own.
+const CACHE_VARIABLES: [&str; 3] = ["GOCACHE", "GOMODCACHE", "DENO_DIR"];
+
+/// The directory that a variable names, where it names one that holds neither the home nor
+/// everything.
+fn moved_to(
+    home: &Path,
+    name: &str,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Option<PathBuf> {
+    variable(name)
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute() && !home.starts_with(dir))
+}
+
+/// The place of what usually lies in the home: where the user's variables have moved it, else there.
+pub fn place_of(home: &Path, usual: &str, variable: &dyn Fn(&str) -> Option<OsString>) -> PathBuf {
+    BASES
+        .iter()
+        .find_map(|(name, base)| {
+            let below = Path::new(usual).strip_prefix(base).ok()?;
+            Some(moved_to(home, name, variable)?.join(below))
+        })
+        .unwrap_or_else(|| home.join(usual))
+}
+
 /// All places in the home, with what may be done there. Not all of them need to exist. `variable`
 /// reads the user's environment.
 pub fn places(
@@ -104,18 +138,15 @@ pub fn places(
 ) -> Vec<(PathBuf, PathAccess)> {
     let mut all: Vec<(PathBuf, PathAccess)> = READ
         .iter()
-        .map(|name| (home.join(name), PathAccess::Read))
+        .map(|name| (place_of(home, name, variable), PathAccess::Read))
         .collect();
-    all.extend(
-        CACHES
-            .iter()
-            .map(|name| (home.join(name), PathAccess::Write)),
-    );
+    let caches = CACHES.iter().map(|name| place_of(home, name, variable));
+    let moved = CACHE_VARIABLES
+        .iter()
+        .filter_map(|name| moved_to(home, name, variable));
+    all.extend(caches.chain(moved).map(|dir| (dir, PathAccess::Write)));
     for (name, usual, caches, secrets) in MOVABLE {
-        let dir = variable(name)
-            .map(PathBuf::from)
-            .filter(|dir| dir.is_absolute())
-            .unwrap_or_else(|| home.join(usual));
+        let dir = moved_to(home, name, variable).unwrap_or_else(|| home.join(usual));
         all.push((dir.clone(), PathAccess::Read));
         all.extend(
             caches
@@ -193,6 +224,43 @@ mod tests {
             ["lib/node_modules"]
         );
         assert!(super::around(Path::new("/usr/bin"), Some(home)).is_empty());
+    }
+
+    #[test]
+    fn what_variables_move_is_found_where_they_say() {
+        let moved = |name: &str| -> Option<OsString> {
+            let to = match name {
+                "XDG_CACHE_HOME" => "/fast/cache",
+                "XDG_DATA_HOME" => "relative",
+                "XDG_STATE_HOME" => "/",
+                "GOMODCACHE" => "/fast/modules",
+                "GOCACHE" => "/h",
+                _ => return None,
+            };
+            Some(to.into())
+        };
+        let all = places(Path::new("/h"), &moved);
+        let access = |path: &str| {
+            let found: Vec<PathAccess> = all
+                .iter()
+                .filter(|(place, _)| place == Path::new(path))
+                .map(|(_, access)| access.clone())
+                .collect();
+            found
+        };
+        for (path, wanted) in [
+            ("/fast/cache/uv", Some(PathAccess::Write)),
+            ("/fast/cache/go-build", Some(PathAccess::Write)),
+            ("/h/.cache/uv", None),
+            ("/fast/modules", Some(PathAccess::Write)),
+            ("/h/.local/share/uv", Some(PathAccess::Read)),
+            ("/h/.local/state/nix", Some(PathAccess::Read)),
+            ("/h/.npm/_cacache", Some(PathAccess::Write)),
+            ("/h", None),
+            ("/", None),
+        ] {
+            assert_eq!(access(path), Vec::from_iter(wanted), "{path}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::checks::foreign;
+use crate::base::text::distribution_name;
 
 /// The descriptions of what is installed in a directory under one of these names.
 pub(crate) fn distributions(dir: &Path, projects: &[String]) -> Vec<PathBuf> {
@@ -13,7 +13,7 @@ pub(crate) fn distributions(dir: &Path, projects: &[String]) -> Vec<PathBuf> {
             .strip_suffix(".dist-info")
             .or_else(|| name.strip_suffix(".egg-info"));
         name.is_some_and(|name| {
-            projects.contains(&foreign::normal(name.split('-').next().unwrap_or(name)))
+            projects.contains(&distribution_name(name.split('-').next().unwrap_or(name)))
         })
     };
     let mut entries = fs::list_dir(dir).unwrap_or_default();
