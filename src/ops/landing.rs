@@ -2,14 +2,16 @@
 //! then. What an accept that was killed has left is put away first.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use crate::base::clock;
 use crate::domain::run::{ProcessRef, Run};
 use crate::domain::task::Task;
 use crate::git::Repo;
-use crate::git::merge::{self, LandedMerge, Lander, MergeError, MergePlan};
-use crate::git::repo::RefError;
+use crate::git::merge::{self, KilledLanding, LandedMerge, Lander, MergeError, MergePlan};
+use crate::git::repo::{RefError, is_valid_ref_name};
 use crate::git::shadow::ShadowRepo;
 use crate::ops::error::{Bug as _, Doing as _, OpError};
 use crate::ops::failpoint;
@@ -26,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(20);
 /// The file below the state directory that is locked over a landing.
 const LOCK: &str = "accept.lock";
+/// More than the name of a reference.
+const WORD: u64 = 4096;
 /// The copy of a checkout's index below the state directory, while an accept looks ahead.
 const INDEX: &str = "accept.index";
 
@@ -84,7 +88,9 @@ pub(crate) fn land(
     (repo, shadow): (&Repo, &ShadowRepo),
     (plan, log): (&MergePlan, &str),
 ) -> Result<Result<LandedMerge, MergeError>, OpError> {
-    let _alone = alone(world)?;
+    let alone = alone(world)?;
+    let killed = alone.killed()?;
+    alone.sets_out(&plan.target)?;
     let runs = store.read(|tx| tx.all_runs())?;
     let accepting = runs.into_iter().filter_map(|run| run.accepting);
     let intended: Vec<String> = accepting.map(|accepting| accepting.commit).collect();
@@ -93,13 +99,16 @@ pub(crate) fn land(
         name: &name,
         has_ended: &has_ended,
         intended: &intended,
+        killed: killed.as_ref(),
         reached: &|step| {
             // A crash by an error is nothing that could be told apart from Git's own.
             let _planted = failpoint::hit(step);
         },
     };
     let pools = world.places.pools();
-    Ok(merge::land(repo, shadow, &pools, plan, (log, &lander)))
+    let landed = merge::land(repo, shadow, &pools, plan, (log, &lander));
+    alone.is_through()?;
+    Ok(landed)
 }
 
 /// Looks, while no other accept lands, for what would keep a prepared merge from landing.
@@ -119,16 +128,53 @@ pub(crate) fn has_ended(name: &str) -> bool {
         .is_ok_and(|process| liveness(&process) == ProcessLiveness::Dead)
 }
 
+/// The file that is locked over a landing. While one is under way it holds the reference that is to
+/// move: whoever finds a word in it has come after one who was killed.
+struct LandingLock(File);
+
+impl LandingLock {
+    /// The landing that the one before has not seen through.
+    fn killed(&self) -> Result<Option<KilledLanding>, OpError> {
+        let look = || -> std::io::Result<Option<KilledLanding>> {
+            let mut word = Vec::new();
+            (&self.0).take(WORD).read_to_end(&mut word)?;
+            Ok(match String::from_utf8(word) {
+                Ok(target) if is_valid_ref_name(&target) => Some(KilledLanding {
+                    target,
+                    since: self.0.metadata()?.modified()?,
+                }),
+                _ => None,
+            })
+        };
+        look().doing("read the lock of accepts")
+    }
+
+    fn sets_out(&self, target: &str) -> Result<(), OpError> {
+        self.is_through()?;
+        let written = self.0.write_all_at(target.as_bytes(), 0);
+        written.doing("write into the lock of accepts")
+    }
+
+    fn is_through(&self) -> Result<(), OpError> {
+        self.0.set_len(0).doing("clear the lock of accepts")
+    }
+}
+
 /// Waits until no other accept of this repository lands.
-fn alone(world: &World) -> Result<File, OpError> {
+fn alone(world: &World) -> Result<LandingLock, OpError> {
     let path = world.state().join(LOCK);
     let mut options = OpenOptions::new();
-    let file = options.create(true).truncate(false).write(true).open(path);
+    let file = options
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path);
     let file = file.doing("open the lock of accepts")?;
     let until = Instant::now() + PATIENCE;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(LandingLock(file)),
             Err(TryLockError::WouldBlock) if Instant::now() < until => clock::pause(STEP),
             Err(TryLockError::WouldBlock) => {
                 return Err(Refusal::TryLater {

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
+use crate::git::merge::KilledLanding;
 
 /// The first line of such a lock; Git's begin with the signature of an index, or are empty.
 const MARK: &str = "ai accept";
@@ -27,6 +28,8 @@ pub struct Lander<'a> {
     pub has_ended: &'a dyn Fn(&str) -> bool,
     /// The commits that accepts have set out to land.
     pub intended: &'a [String],
+    /// The accept that was killed while it landed, where the last one was.
+    pub killed: Option<&'a KilledLanding>,
     /// Hears of each step that was done, for crashes on purpose.
     pub reached: &'a dyn Fn(&'static str),
 }
@@ -104,6 +107,16 @@ impl IndexLock {
         Ok(Some((lock, former)))
     }
 
+    /// Takes away the lock that a dead lander has left, and nobody else's.
+    pub fn clear_left(git_dir: &Path, lander: &Lander<'_>) -> Result<(), FsError> {
+        match index_holder(git_dir) {
+            Some(IndexHolder::Ai(name)) if (lander.has_ended)(&name) => {
+                IndexLock::take(git_dir, lander).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The copy that Git is to work on.
     pub fn copy(&self) -> PathBuf {
         self.git_dir.join(COPY)
@@ -168,6 +181,7 @@ mod tests {
             name,
             has_ended,
             intended: &[],
+            killed: None,
             reached: &|_| {},
         }
     }

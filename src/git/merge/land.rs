@@ -34,13 +34,14 @@ pub fn land(
     plan: &MergePlan,
     (log, lander): (&str, &Lander<'_>),
 ) -> Result<LandedMerge, MergeError> {
+    ref_lock::clear_left(repo.common_dir(), &plan.target, lander).map_err(GitError::from)?;
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
+        clear_index_locks(repo, pools, plan, lander)?;
         return Ok(LandedMerge {
             commit: plan.new.clone(),
             updated: None,
         });
     }
-    ref_lock::clear_left(repo.common_dir(), &plan.target, lander).map_err(GitError::from)?;
     let checkouts = checkout::of_branch(repo, pools, &plan.target)?;
     match checkouts.as_slice() {
         [] => {
@@ -100,6 +101,25 @@ pub fn look_ahead(
     let found = update.refuse_obstacles(repo, &changed);
     copy.remove().map_err(GitError::from)?;
     found
+}
+
+/// Puts away the locks of a lander who was killed between the reference, which is his last step, and
+/// the end: index and files are in place.
+fn clear_index_locks(
+    repo: &Repo,
+    pools: &[PathBuf],
+    plan: &MergePlan,
+    lander: &Lander<'_>,
+) -> Result<(), MergeError> {
+    // A rebase that began meanwhile is no reason to say that nothing has landed.
+    let checkouts = match checkout::of_branch(repo, pools, &plan.target) {
+        Err(MergeError::InProgress { .. }) => Vec::new(),
+        found => found?,
+    };
+    for checkout in checkouts {
+        IndexLock::clear_left(&checkout.git_dir, lander).map_err(GitError::from)?;
+    }
+    Ok(())
 }
 
 fn several(plan: &MergePlan, first: &MergeCheckout) -> MergeError {

@@ -6,8 +6,8 @@
 //! locked, then index and files go from old to new, then the reference moves. A crash before the
 //! last step leaves the old commit with the new state staged, which a repeated [`land()`]
 //! completes; files that differ from the old commit are never overwritten, and untracked or ignored
-//! ones never replaced. Locks that a killed one has left are told by what stands in them, and taken
-//! away by the next.
+//! ones never replaced. Locks that a killed one has left are told by what stands in them, or
+//! by when they were made, and taken away by the next.
 
 mod checkout;
 mod contained;
@@ -23,6 +23,7 @@ pub use error::MergeError;
 pub use index_lock::{IndexHolder, Lander, index_holder};
 pub use land::{LandedMerge, land, look_ahead};
 pub use prepare::{ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare};
+pub use ref_lock::KilledLanding;
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ const NOBODY: Lander<'static> = Lander {
     name: "nobody",
     has_ended: &|_| false,
     intended: &[],
+    killed: None,
     reached: &|_| {},
 };
 
@@ -390,6 +391,7 @@ fn what_a_killed_lander_has_left_is_put_away() {
         name: "the next",
         has_ended: &|name| name == "of the dead",
         intended: &intended,
+        killed: None,
         reached: &|_| {},
     };
     let pool = work.run.pool().dir().to_owned();
@@ -402,6 +404,39 @@ fn what_a_killed_lander_has_left_is_put_away() {
     for left in ["index.lock", "index.ai", "index.ai.lock", "HEAD.lock"] {
         assert!(!git.join(left).exists(), "{left}");
     }
+}
+
+#[test]
+fn what_a_lander_has_left_who_was_killed_at_the_end_is_put_away_too() {
+    let work = Work::new(&[("README", "new\n")]);
+    let plan = work.plan(MergeMode::FastForwardOnly);
+    let git = work.run.repo.common_dir().to_owned();
+    work.land(&plan).unwrap();
+    fs::write(git.join("index.lock"), "ai accept\nof the dead\n").unwrap();
+    fs::write(git.join("index.ai"), "copy").unwrap();
+    fs::write(git.join("HEAD.lock"), "").unwrap();
+    let lander = Lander {
+        name: "the next",
+        has_ended: &|name| name == "of the dead",
+        killed: Some(&KilledLanding {
+            target: MAIN.to_owned(),
+            since: fs::metadata(git.join("HEAD.lock"))
+                .unwrap()
+                .modified()
+                .unwrap(),
+        }),
+        ..NOBODY
+    };
+    let pool = work.run.pool().dir().to_owned();
+    let (repo, shadow) = (&work.run.repo, &work.run.shadow);
+    land(repo, shadow, &[pool], &plan, ("x", &lander)).unwrap();
+    for left in ["index.lock", "index.ai", "HEAD.lock"] {
+        assert!(!git.join(left).exists(), "{left}");
+    }
+    assert_eq!(
+        (work.status(), work.run.test.oid("main")),
+        (String::new(), plan.new)
+    );
 }
 
 #[test]
