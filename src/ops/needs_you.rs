@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::base::fs;
 use crate::base::text::{counted, one_line};
 use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
@@ -20,6 +21,8 @@ use crate::store::{Flow, Store, TaskFilter, Tx};
 const SHOWN: usize = 20;
 /// Among how many blocked tasks those that wait for a person are looked for.
 const LOOKED_AT: u64 = 500;
+/// The largest list of packed references that is looked into, in bytes.
+const PACKED: u64 = 64 << 20;
 
 /// The kind of answer that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -193,7 +196,10 @@ pub fn rescues(place: &RepoLocation, store: &mut dyn Store) -> Result<Vec<Need>,
 /// repository.
 fn may_have_rescues(common_dir: &Path) -> bool {
     let packed = || {
-        let all = std::fs::read(common_dir.join("packed-refs")).unwrap_or_default();
+        // One that cannot be read in whole may have some.
+        let Ok(all) = fs::read_capped(&common_dir.join("packed-refs"), PACKED) else {
+            return common_dir.join("packed-refs").exists();
+        };
         let name = RESCUES.as_bytes();
         all.windows(name.len()).any(|window| window == name)
     };

@@ -170,7 +170,7 @@ mod tests {
         let before = std::fs::read(&first).unwrap();
         assert_eq!(kept(dir.path()).unwrap(), []);
         keep(dir.path(), &own).unwrap();
-        assert_eq!(kept(dir.path()).unwrap(), [own.clone()]);
+        assert_eq!(kept(dir.path()).unwrap(), std::slice::from_ref(&own));
         assert_eq!(std::fs::read(&first).unwrap(), before);
         let numbered = file(dir.path());
         assert_ne!(numbered, first);

@@ -23,7 +23,7 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
 }
 
 /// Opens for reading what is no pipe: nobody may ever write into one.
-fn open_no_pipe(path: &Path) -> Result<fs::File, FsError> {
+pub(super) fn open_no_pipe(path: &Path) -> Result<fs::File, FsError> {
     let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = at(
         "read",

@@ -13,6 +13,7 @@ use rustix::io::read;
 use crate::base::clock;
 use crate::base::fs::error::{FsError, at};
 use crate::base::fs::metadata::stands_at;
+use crate::base::fs::read::open_no_pipe;
 
 /// A line that is longer is handed out in pieces.
 const LONGEST: usize = 1 << 20;
@@ -39,10 +40,10 @@ impl Tail {
     pub fn line(&mut self) -> Result<Option<Vec<u8>>, FsError> {
         loop {
             if self.file.is_none() {
-                match File::open(&self.path) {
+                match open_no_pipe(&self.path) {
                     Ok(file) => self.file = Some(BufReader::new(file)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                    Err(error) => at("read", &self.path, Err(error))?,
+                    Err(error) if error.is_not_found() => return Ok(None),
+                    Err(error) => return Err(error),
                 }
             }
             let Some(file) = self.file.as_mut() else {
