@@ -47,8 +47,8 @@ const WORDS: [(&[&str], &str); 17] = [
         "Ctrl-C stops a run where it was started; `ai task cancel TASK` gives the task up",
     ),
     (
-        &["undo", "revert", "rollback"],
-        "`ai log` names what was accepted; `git revert -m 1 COMMIT` takes the merge of an accept back",
+        &["revert", "rollback"],
+        "`ai undo TASK` takes an accept back",
     ),
     (
         &["approve", "allow"],

@@ -229,6 +229,14 @@ pub enum Event {
         /// The landing that is about to be made.
         accepting: Accepting,
     },
+    /// An accept is about to be taken back: its target branch is about to move.
+    #[serde(rename = "undo.started")]
+    UndoStarted {
+        /// The run whose work was accepted.
+        run: RunId,
+        /// The landing that is about to be made.
+        undoing: Accepting,
+    },
     /// A run ended and was judged; what happens to the task stands beside it.
     #[serde(rename = "run.ended")]
     RunEnded {
@@ -260,6 +268,18 @@ pub enum Event {
         task: TaskId,
         /// The reason.
         reason: String,
+    },
+    /// An accept was taken back: the work waits for a review again.
+    #[serde(rename = "task.undone")]
+    TaskUndone {
+        /// The task.
+        task: TaskId,
+        /// The run whose work was accepted.
+        run: RunId,
+        /// The landing that took it back.
+        undone: Accepting,
+        /// For whoever looks at the work next.
+        note: Note,
     },
     /// A task is done.
     #[serde(rename = "task.done")]
@@ -424,10 +444,12 @@ impl Event {
             Event::RunStep { .. } => "run.step",
             Event::RunUsed { .. } => "run.used",
             Event::AcceptStarted { .. } => "accept.started",
+            Event::UndoStarted { .. } => "undo.started",
             Event::RunEnded { .. } => "run.ended",
             Event::EvidenceRecorded { .. } => "evidence.recorded",
             Event::TaskRejected { .. } => "task.rejected",
             Event::TaskFailed { .. } => "task.failed",
+            Event::TaskUndone { .. } => "task.undone",
             Event::TaskDone { .. } => "task.done",
             Event::Approved { .. } => "policy.approved",
             Event::Decided { .. } => "policy.decided",
@@ -454,6 +476,7 @@ impl Event {
             | Event::Checkpoint { task, .. }
             | Event::TaskRejected { task, .. }
             | Event::TaskFailed { task, .. }
+            | Event::TaskUndone { task, .. }
             | Event::TaskDone { task, .. } => Some(task.as_str()),
             Event::LeaseGranted { lease, .. } => Some(lease.subject.as_str()),
             Event::LeaseReleased { subject, .. }
@@ -463,7 +486,8 @@ impl Event {
             Event::RunStep { run, .. }
             | Event::RunUsed { run, .. }
             | Event::RunEnded { run, .. }
-            | Event::AcceptStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
+            | Event::AcceptStarted { run, .. }
+            | Event::UndoStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }

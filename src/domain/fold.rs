@@ -131,6 +131,9 @@ pub fn apply<T: Tables + ?Sized>(
         Event::AcceptStarted { run, accepting } => {
             change_run(tables, run, |r| r.accepting = Some(accepting.clone()))
         }
+        Event::UndoStarted { run, undoing } => {
+            change_run(tables, run, |r| r.undoing = Some(undoing.clone()))
+        }
         Event::RunEnded { run, end, then } => {
             change_run(tables, run, |r| r.end = Some((**end).clone()))?;
             end_run(tables, at_ms, run, then)
@@ -146,6 +149,21 @@ pub fn apply<T: Tables + ?Sized>(
                 t.state = TaskState::Failed {
                     failed_because: reason.clone(),
                 }
+            })
+        }
+        Event::TaskUndone {
+            task,
+            run,
+            undone,
+            note,
+        } => {
+            change_run(tables, run, |r| {
+                (r.accepting, r.undoing) = (None, None);
+                r.undone = Some(undone.clone());
+            })?;
+            unfinish(tables, at_ms, task, |t| {
+                t.notes.push(note.clone());
+                t.state = TaskState::Review { run: run.clone() };
             })
         }
         Event::TaskDone { task, proof } => finish(tables, at_ms, task, proof.clone()),
@@ -303,12 +321,22 @@ fn reopen<T: Tables + ?Sized>(
     id: &TaskId,
     note: Note,
 ) -> Result<(), T::Error> {
-    let was_done = is_done(tables, id)?;
-    change(tables, at_ms, id, |t| {
+    unfinish(tables, at_ms, id, |t| {
         t.notes.push(note);
         (t.attempts, t.lapses, t.hold) = (0, 0, None);
         t.settle();
-    })?;
+    })
+}
+
+/// Takes a task out of its end. What waits for it waits again, unless it was begun meanwhile.
+fn unfinish<T: Tables + ?Sized>(
+    tables: &mut T,
+    at_ms: WallMs,
+    id: &TaskId,
+    edit: impl FnOnce(&mut Task),
+) -> Result<(), T::Error> {
+    let was_done = is_done(tables, id)?;
+    change(tables, at_ms, id, edit)?;
     if was_done {
         for waiting in tables.dependents(id)? {
             change(tables, at_ms, &waiting, |t| {

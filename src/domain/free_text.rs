@@ -6,6 +6,7 @@
 //! none can be forgotten.
 
 use crate::domain::event::{Event, FollowUp, TaskEdit};
+use crate::domain::run::Accepting;
 use crate::domain::task::{Hold, Proof, Task, TaskState};
 
 /// A visitor that looks at each text, and may change it.
@@ -24,6 +25,10 @@ impl Event {
             Event::TaskReopened { note, .. } | Event::TaskRejected { note, .. } => {
                 visit(&mut note.text)
             }
+            Event::TaskUndone { undone, note, .. } => {
+                visit(&mut note.text);
+                in_landing(undone, visit);
+            }
             Event::LeaseReleased { next_step, .. } => next_step.iter_mut().for_each(visit),
             Event::LeaseLapsed { park, .. } => in_hold(park.as_mut(), visit),
             Event::Checkpoint { next_step, .. } => visit(next_step),
@@ -39,12 +44,12 @@ impl Event {
                     .for_each(&mut *visit);
                 in_after(then, visit);
             }
-            Event::AcceptStarted { accepting, .. } => {
-                accepting
-                    .overridden
-                    .iter_mut()
-                    .for_each(|word| visit(&mut word.reason));
+            Event::AcceptStarted {
+                accepting: landing, ..
             }
+            | Event::UndoStarted {
+                undoing: landing, ..
+            } => in_landing(landing, visit),
             Event::TaskDone { proof, .. } => in_proof(proof, visit),
             Event::Approved { word, .. } => visit(&mut word.reason),
             Event::Decided { record } => {
@@ -100,6 +105,11 @@ impl Task {
             | TaskState::Review { .. } => {}
         }
     }
+}
+
+fn in_landing(landing: &mut Accepting, visit: Visit<'_>) {
+    let word = landing.overridden.iter_mut();
+    word.for_each(|word| visit(&mut word.reason));
 }
 
 fn visited(mut text: String, visit: Visit<'_>) -> String {
@@ -178,6 +188,12 @@ mod tests {
             json!({"kind": "lease.refused", "subject": "t-1", "epoch": 1, "tried": "a b", "why": "a b"}),
             json!({"kind": "policy.approved", "decision": "d-1", "word": {"by": by, "reason": "a b", "at_ms": 1}}),
             json!({"kind": "accept.started", "run": "t-1.1", "accepting": {
+                "target": "t", "commit": "c", "tree": "t", "overridden": {"by": by, "reason": "a b", "at_ms": 1},
+            }}),
+            json!({"kind": "undo.started", "run": "t-1.1", "undoing": {
+                "target": "t", "commit": "c", "tree": "t", "overridden": {"by": by, "reason": "a b", "at_ms": 1},
+            }}),
+            json!({"kind": "task.undone", "task": "t-1", "run": "t-1.1", "note": note, "undone": {
                 "target": "t", "commit": "c", "tree": "t", "overridden": {"by": by, "reason": "a b", "at_ms": 1},
             }}),
             ended(json!({"to": "review"})),

@@ -65,6 +65,12 @@ pub struct Run {
     /// a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepting: Option<Accepting>,
+    /// The landing by which its accept is about to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoing: Option<Accepting>,
+    /// The landing by which its newest accept but the present one was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<Accepting>,
     /// The end; absent while the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
@@ -77,6 +83,11 @@ impl Run {
     /// True where the run works in the main checkout itself.
     pub fn is_in_place(&self) -> bool {
         self.worktree == Run::CHECKOUT
+    }
+
+    /// The landing that took its work out of a branch again, where that is how things stand.
+    pub fn taken_back(&self) -> Option<&Accepting> {
+        self.undone.as_ref().filter(|_| self.accepting.is_none())
     }
 
     /// The isolation of the run, as its evidence says it.
@@ -186,8 +197,8 @@ pub struct ProcessRef {
     pub start_ticks: u64,
 }
 
-/// An accept that was begun: the swap of one reference, named so that it can be found done or not
-/// done.
+/// An accept that was begun, or the undoing of one: the swap of one reference, named so that it can be
+/// found done or not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Accepting {
     /// The branch.
@@ -196,8 +207,8 @@ pub struct Accepting {
     pub commit: String,
     /// The tree, on which the checks have passed.
     pub tree: String,
-    /// The reason why it is accepted without a passing verdict, where it is: the word stands,
-    /// whoever completes an accept that was cut off.
+    /// The reason why it lands without a passing verdict, where it does: the word stands, whoever
+    /// completes what was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
 }

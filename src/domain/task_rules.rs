@@ -28,6 +28,8 @@ pub enum TaskAct {
     Retry,
     /// Open it again after its end.
     Reopen,
+    /// Take its accept back.
+    Undo,
 }
 
 /// The reason why a task does not allow an act.
@@ -41,7 +43,7 @@ pub struct Misfit {
 
 impl TaskAct {
     #[cfg(test)]
-    const ALL: [TaskAct; 11] = [
+    const ALL: [TaskAct; 12] = [
         TaskAct::Claim,
         TaskAct::Finish,
         TaskAct::Judge,
@@ -53,6 +55,7 @@ impl TaskAct {
         TaskAct::Cancel,
         TaskAct::Retry,
         TaskAct::Reopen,
+        TaskAct::Undo,
     ];
 
     /// The reason why `task` does not allow the act; absent where it does.
@@ -78,6 +81,7 @@ impl TaskAct {
                     | TaskState::Queued
             ),
             TaskAct::Reopen => state.is_final(),
+            TaskAct::Undo => matches!(state, TaskState::Done { .. }),
         };
         if fits {
             return None;
@@ -106,6 +110,10 @@ impl TaskAct {
             ),
             TaskAct::Retry => (
                 "only a task that failed, waits or was cancelled can be retried",
+                format!("`ai why {id}`"),
+            ),
+            TaskAct::Undo => (
+                "only work that was accepted can be taken back",
                 format!("`ai why {id}`"),
             ),
             TaskAct::Claim | TaskAct::Finish | TaskAct::GiveBack | TaskAct::Reopen => {

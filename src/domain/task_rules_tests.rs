@@ -69,16 +69,16 @@ fn cancelled() -> TaskState {
 
 /// Acts across, states down: `+` is allowed.
 const TABLE: &str = "
-            claim finish judge give paths dep hold unhold cancel retry reopen
-queued      +     +      -     +    +     +   +    -      +      +     -
-claimed     -     +      -     +    -     -   -    -      +      -     -
-running     -     -      -     -    -     -   -    -      +      -     -
-waiting     -     +      -     +    +     +   +    -      +      +     -
-held        -     +      -     +    +     +   +    +      +      +     -
-review      -     -      +     +    +     -   +    -      +      -     -
-done        -     -      -     +    +     -   -    -      -      -     +
-failed      -     +      -     +    +     -   +    -      +      +     -
-cancelled   -     -      -     +    +     -   -    -      -      +     +
+            claim finish judge give paths dep hold unhold cancel retry reopen undo
+queued      +     +      -     +    +     +   +    -      +      +     -      -
+claimed     -     +      -     +    -     -   -    -      +      -     -      -
+running     -     -      -     -    -     -   -    -      +      -     -      -
+waiting     -     +      -     +    +     +   +    -      +      +     -      -
+held        -     +      -     +    +     +   +    +      +      +     -      -
+review      -     -      +     +    +     -   +    -      +      -     -      -
+done        -     -      -     +    +     -   -    -      -      -     +      +
+failed      -     +      -     +    +     -   +    -      +      +     -      -
+cancelled   -     -      -     +    +     -   -    -      -      +     +      -
 ";
 
 #[test]
@@ -173,6 +173,9 @@ rules! {
             "only a task that failed, waits or was cancelled can be retried",
             "`ai why t-1`",
         );
+    what_was_not_accepted_is_not_taken_back:
+        told(TaskAct::Undo, review())
+        => says("only work that was accepted can be taken back", "`ai why t-1`");
     an_open_task_is_not_reopened:
         told(TaskAct::Reopen, failed()) => says("it is not finished", "`ai why t-1`");
 }

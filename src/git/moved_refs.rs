@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::git::error::GitError;
-use crate::git::merge::ACCEPT_LOG;
+use crate::git::merge::{ACCEPT_LOG, UNDO_LOG};
 use crate::git::oid::Oid;
 use crate::git::repo::{ExpectedRef, RefError, Repo};
 
@@ -88,7 +88,7 @@ impl RefsBefore {
         })
     }
 
-    /// The moves since then, but for those of `own` and of `ai accept`: other tasks go on meanwhile.
+    /// The moves since then, but for those of `own`, of `ai accept` and of `ai undo`: other tasks go on meanwhile.
     pub(super) fn moves(&self, repo: &Repo, own: &str) -> Result<Vec<RefMove>, GitError> {
         let after = refs(repo)?;
         let names: BTreeSet<&String> = self.refs.keys().chain(after.keys()).collect();
@@ -101,7 +101,7 @@ impl RefsBefore {
                 now: after.get(name).cloned(),
             });
         Ok(moves
-            .filter(|one| one.was != one.now && !one.is_logged_as(repo, &[ACCEPT_LOG]))
+            .filter(|one| one.was != one.now && !one.is_logged_as(repo, &[ACCEPT_LOG, UNDO_LOG]))
             .collect())
     }
 

@@ -77,7 +77,7 @@ pub fn accept(
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;
     if let Some(started) = &run.accepting
-        && landed(&repo, started)?
+        && landing::landed(&repo, started)?
     {
         // One of before this was refused; work that stays on its own branch is meant to.
         origin::refuse_branch_of_run(
@@ -111,23 +111,11 @@ pub fn accept(
     case.refuse_moved()?;
     case.refuse_tampered(store)?;
     let approved = case.ask_policy(store)?;
-    landing::with_patience(&case.task, || case.go(store, approved.as_deref()))
+    landing::with_patience(&case.task, ACCEPT, || case.go(store, approved.as_deref()))
 }
 
 /// The command for this.
 const ACCEPT: &str = "ai accept";
-
-/// True where a started accept has moved its branch already.
-fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> {
-    let Some(tip) = repo.find_ref(&started.target)? else {
-        return Ok(false);
-    };
-    let commit = Oid::parse(&started.commit).kept("the commit that was to land")?;
-    if !repo.has_object(&commit)? {
-        return Ok(false);
-    }
-    Ok(repo.is_ancestor(&commit, &tip)?)
-}
 
 impl Case<'_> {
     /// The branch must be where it was judged.
@@ -350,7 +338,12 @@ impl Case<'_> {
             run: Some(self.run.id.to_string()),
             agent: Some(self.run.agent.clone()),
         };
-        let subject = format!("Merge {}: {}", self.task.id, self.task.title);
+        let verb = if self.run.undone.is_some() {
+            "Reapply"
+        } else {
+            "Merge"
+        };
+        let subject = format!("{verb} {}: {}", self.task.id, self.task.title);
         let message = self
             .world
             .redactor()
@@ -368,9 +361,8 @@ impl Case<'_> {
             who: &who,
             when_ms,
         };
-        match merge::prepare(&self.repo, &self.shadow, &proposal)
-            .map_err(|error| self.not_landed(error))?
-        {
+        let on = (&self.repo, &self.shadow);
+        match landing::prepare(on, &self.run, &proposal)?.map_err(|error| self.not_landed(error))? {
             PreparedMerge::Ready(plan) => Ok(Landing::Move(plan)),
             PreparedMerge::AlreadyMerged => Ok(Landing::Already(target)),
         }

@@ -1,4 +1,4 @@
-//! Crashes on purpose, in test builds only: after each step of a run and of an accept, by `kill -9`
+//! Crashes on purpose, in test builds only: after each step of a run, of an accept and of its undoing, by `kill -9`
 //! or by an error.
 
 /// `<step>:kill` or `<step>:error`.
@@ -7,7 +7,7 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 #[cfg(feature = "test-fakes")]
-pub const STEPS: [&str; 20] = [
+pub const STEPS: [&str; 23] = [
     "claimed",
     "worktree",
     "prompt",
@@ -28,6 +28,9 @@ pub const STEPS: [&str; 20] = [
     "accept-index",
     "accept-merged",
     "accept-done",
+    "undo-intent",
+    "undo-merged",
+    "undo-done",
 ];
 
 /// Crashes where the environment asks for it after `step`.

@@ -93,7 +93,7 @@ pub fn done(
         };
         fit::require_parts(tx, &task, ended, DONE)?;
         if let Some(changed) = changed {
-            refuse_locked(tx, cx, id, changed)?;
+            refuse_locked(tx, cx, id, ("the work", changed))?;
             ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
         }
         ask::or_refuse(
@@ -134,8 +134,14 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question
 }
 
-/// Hooks can be skipped, so locks are looked at again here.
-fn refuse_locked(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, changed: &Changed) -> Result<(), OpError> {
+/// Refuses a change of paths that others hold: hooks can be skipped, so locks are looked at again
+/// here. `what` is what changes them.
+pub fn refuse_locked(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    id: &TaskId,
+    (what, changed): (&str, &Changed),
+) -> Result<(), OpError> {
     let paths: Vec<String> = changed
         .paths
         .iter()
@@ -151,7 +157,7 @@ fn refuse_locked(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, changed: &Changed) -> Re
         Some(one) => {
             let (path, holder) = (text::one_line(&one.path), &one.lease.holder);
             let why = format!(
-                "the work changes {path}, which is locked by {holder} ({})",
+                "{what} changes {path}, which is locked by {holder} ({})",
                 one.lock.subject
             );
             Err(Refusal::Conflict(why).into())

@@ -1,5 +1,5 @@
-//! Landing one accept at a time: who comes second waits, and begins again on what the target is
-//! then. What an accept that was killed has left is put away first.
+//! Landing one accept, or undoing of one, at a time: who comes second waits, and begins again on what
+//! the target is then. What one that was killed has left is put away first.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
@@ -7,13 +7,16 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use crate::base::clock;
-use crate::domain::run::{ProcessRef, Run};
+use crate::domain::run::{Accepting, ProcessRef, Run};
 use crate::domain::task::Task;
-use crate::git::Repo;
-use crate::git::merge::{self, KilledLanding, LandedMerge, Lander, MergeError, MergePlan};
+use crate::git::merge::{
+    self, KilledLanding, LandedMerge, Lander, MergeError, MergePlan, MergeProposal, PreparedMerge,
+    Reversal,
+};
 use crate::git::repo::{RefError, is_valid_ref_name};
 use crate::git::shadow::ShadowRepo;
-use crate::ops::error::{Bug as _, Doing as _, OpError};
+use crate::git::{Oid, Repo};
+use crate::ops::error::{Bug as _, Doing as _, Kept as _, OpError};
 use crate::ops::failpoint;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::recovery::liveness::{liveness, this_process};
@@ -53,9 +56,58 @@ pub(crate) fn refuse_in_use(store: &mut dyn Store) -> Result<(), OpError> {
     }
 }
 
-/// Does it again while only another accept was faster, a bounded number of times.
+/// True where a landing that was begun has moved its branch already.
+pub(crate) fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> {
+    let Some(tip) = repo.find_ref(&started.target)? else {
+        return Ok(false);
+    };
+    let commit = Oid::parse(&started.commit).kept("the commit that was to land")?;
+    if !repo.has_object(&commit)? {
+        return Ok(false);
+    }
+    Ok(repo.is_ancestor(&commit, &tip)?)
+}
+
+/// Computes what an accept would land. Work that was accepted before and taken back is in the history
+/// of the target, and not in its tree: it is brought in again by the reverse of what took it back.
+pub(crate) fn prepare(
+    (repo, shadow): (&Repo, &ShadowRepo),
+    run: &Run,
+    proposal: &MergeProposal<'_>,
+) -> Result<Result<PreparedMerge, MergeError>, OpError> {
+    let undone = run
+        .undone
+        .as_ref()
+        .filter(|it| it.target == proposal.target);
+    let (Some(undone), Some(tip)) = (undone, repo.find_ref(proposal.target)?) else {
+        return Ok(merge::prepare(repo, shadow, proposal));
+    };
+    if !landed(repo, undone)? {
+        return Ok(merge::prepare(repo, shadow, proposal));
+    }
+    let before = repo.resolve_commit(&format!("{}^1", undone.commit))?;
+    let from = Oid::parse(&undone.tree).kept("the tree that was landed")?;
+    let again = merge::reverse(
+        repo,
+        shadow,
+        &Reversal {
+            target: proposal.target,
+            tip: &tip,
+            from: &from,
+            to: &repo.tree_of(&before)?,
+            message: proposal.message,
+            who: proposal.who,
+            when_ms: proposal.when_ms,
+        },
+    );
+    Ok(again.map(|plan| plan.map_or(PreparedMerge::AlreadyMerged, PreparedMerge::Ready)))
+}
+
+/// Does it again while only another landing was faster, a bounded number of times. `command` is the
+/// one that lands.
 pub(crate) fn with_patience<T>(
     task: &Task,
+    command: &str,
     mut attempt: impl FnMut() -> Result<T, OpError>,
 ) -> Result<T, OpError> {
     for _ in 0..TRIES {
@@ -66,10 +118,10 @@ pub(crate) fn with_patience<T>(
     }
     Err(Refusal::TryLater {
         why: format!(
-            "the target of {} moved {TRIES} times while it was being accepted",
+            "the target of {} moved {TRIES} times while it was being landed",
             task.id
         ),
-        hint: format!("`ai accept {}`", task.id),
+        hint: format!("`{command} {}`", task.id),
     }
     .into())
 }
@@ -81,19 +133,32 @@ fn was_overtaken(error: &OpError) -> bool {
     matches!(**source, MergeError::Ref(RefError::Conflict { .. }))
 }
 
-/// Lands a prepared merge while no other accept does.
+/// Lands a prepared merge while nobody else lands.
 pub(crate) fn land(
+    world: &World,
+    store: &mut dyn Store,
+    on: (&Repo, &ShadowRepo),
+    what: (&MergePlan, &str),
+) -> Result<Result<LandedMerge, MergeError>, OpError> {
+    let alone = alone(world)?;
+    land_alone(world, store, on, what, &alone)
+}
+
+/// Lands a prepared merge under the lock of landings.
+pub(crate) fn land_alone(
     world: &World,
     store: &mut dyn Store,
     (repo, shadow): (&Repo, &ShadowRepo),
     (plan, log): (&MergePlan, &str),
+    alone: &LandingLock,
 ) -> Result<Result<LandedMerge, MergeError>, OpError> {
-    let alone = alone(world)?;
     let killed = alone.killed()?;
     alone.sets_out(&plan.target)?;
     let runs = store.read(|tx| tx.all_runs())?;
-    let accepting = runs.into_iter().filter_map(|run| run.accepting);
-    let intended: Vec<String> = accepting.map(|accepting| accepting.commit).collect();
+    let begun = runs
+        .into_iter()
+        .flat_map(|run| run.accepting.into_iter().chain(run.undoing));
+    let intended: Vec<String> = begun.map(|landing| landing.commit).collect();
     let name = serde_json::to_string(&this_process()?).bug("a process cannot be named")?;
     let lander = Lander {
         name: &name,
@@ -130,7 +195,7 @@ pub(crate) fn has_ended(name: &str) -> bool {
 
 /// The file that is locked over a landing. While one is under way it holds the reference that is to
 /// move: whoever finds a word in it has come after one who was killed.
-struct LandingLock(File);
+pub(crate) struct LandingLock(File);
 
 impl LandingLock {
     /// The landing that the one before has not seen through.
@@ -160,8 +225,8 @@ impl LandingLock {
     }
 }
 
-/// Waits until no other accept of this repository lands.
-fn alone(world: &World) -> Result<LandingLock, OpError> {
+/// Waits until nobody else lands in this repository.
+pub(crate) fn alone(world: &World) -> Result<LandingLock, OpError> {
     let path = world.state().join(LOCK);
     let mut options = OpenOptions::new();
     let file = options
@@ -179,7 +244,7 @@ fn alone(world: &World) -> Result<LandingLock, OpError> {
             Err(TryLockError::WouldBlock) => {
                 return Err(Refusal::TryLater {
                     why: format!(
-                        "another `ai accept` has been at work on this repository for {} s",
+                        "another `ai accept` or `ai undo` has been at work on this repository for {} s",
                         PATIENCE.as_secs()
                     ),
                     hint: "wait for it, or end it if it is stopped".into(),

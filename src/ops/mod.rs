@@ -3,6 +3,7 @@
 //! [`cx::Cx`] or is handed to it.
 
 pub mod accept;
+mod accepted_run;
 pub mod agent_doctor;
 pub mod agent_log;
 pub mod agents;
@@ -54,6 +55,7 @@ pub mod testimony;
 pub mod tokens;
 pub mod trust;
 pub mod tryout;
+pub mod undo;
 pub mod uninstall;
 pub mod unready;
 mod unsigned;

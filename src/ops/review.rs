@@ -92,11 +92,15 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
         Some(base) => repo.tree_of(&Oid::parse(base).kept("the base of the run")?)?,
         None => shadow.format().empty_tree(),
     };
-    let changed = shadow.changed_paths(&base, &Oid::parse(tree).kept("the tree of the run")?)?;
-    changed
-        .into_iter()
-        .map(|path| file_change(&repo, path))
-        .collect()
+    let tree = Oid::parse(tree).kept("the tree of the run")?;
+    let changed = shadow.changed_paths(&base, &tree)?;
+    file_changes(&repo, changed)
+}
+
+/// Reads both sides of changed paths.
+pub fn file_changes(repo: &Repo, changed: Vec<ChangedPath>) -> Result<Vec<FileChange>, OpError> {
+    let changes = changed.into_iter().map(|path| file_change(repo, path));
+    changes.collect()
 }
 
 fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {

@@ -14,7 +14,7 @@ use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, READY, dependencies, gate, held};
 use crate::ops::refusal::seconds;
 use crate::ops::reject::SENT_BACK;
-use crate::ops::run::origin::destination;
+use crate::ops::run::origin::{destination, shown};
 use crate::ops::run::recovery::liveness::liveness;
 use crate::ops::{budget, patterns, testimony};
 use crate::process::identity::ProcessLiveness as Alive;
@@ -52,10 +52,17 @@ pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<V
 }
 
 fn review(tx: &mut dyn Tx, config: &Config, id: &TaskId, run: &RunId) -> Result<Gate, OpError> {
-    let goes = tx
-        .run(run)?
-        .map(|run| format!("; accepted, it {}", destination(&config.accept, &run)))
-        .unwrap_or_default();
+    let goes = tx.run(run)?.map_or_else(String::new, |run| {
+        let back = run.taken_back().map(|undone| {
+            let short = undone.commit.get(..12).unwrap_or(&undone.commit);
+            format!(
+                "; its accept was taken back in {} by {short}",
+                shown(&undone.target)
+            )
+        });
+        let back = back.unwrap_or_default();
+        format!("{back}; accepted, it {}", destination(&config.accept, &run))
+    });
     let text = format!("run {run} has finished and waits for a person{goes}");
     Ok(gate(
         "review",

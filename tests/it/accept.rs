@@ -167,7 +167,7 @@ fn changes_of_a_person_in_the_way_are_not_overwritten() {
     ----- stdout -----
     ----- stderr -----
     error: refs/heads/main is checked out in [PATH]/repo with changes in the way: Entry 'README.md' not uptodate. Cannot merge.
-      next: commit or stash the changes there, then accept again
+      next: commit or stash the changes there, then try again
     ");
     assert_eq!(sandbox.read("README.md"), "by hand\n");
     sandbox.git(&["checkout", "-q", "README.md"]);
@@ -177,7 +177,7 @@ fn changes_of_a_person_in_the_way_are_not_overwritten() {
     ----- stdout -----
     ----- stderr -----
     error: refs/heads/main is checked out in [PATH]/repo with changes in the way: untracked files stand in the way: work.txt
-      next: commit or stash the changes there, then accept again
+      next: commit or stash the changes there, then try again
     ");
     assert_eq!(sandbox.read("work.txt"), "untracked, by hand\n");
     std::fs::remove_file(sandbox.root().join("work.txt")).unwrap();
@@ -666,7 +666,7 @@ fn a_lock_that_nobody_holds_is_named_with_what_helps() {
     ----- stdout -----
     ----- stderr -----
     error: refs/heads/main is checked out in [PATH]/repo, where another git command is running, or was killed (index.lock is there)
-      next: accept again when it has ended; `ai doctor` says whether a process holds the lock, and how to be rid of one that nobody holds
+      next: try again when it has ended; `ai doctor` says whether a process holds the lock, and how to be rid of one that nobody holds
     ");
     let findings = sandbox.ai(&["doctor", "--json"]).json_lines();
     let told = findings

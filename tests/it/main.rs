@@ -70,6 +70,7 @@ mod task_parts;
 mod torture;
 mod trespass;
 mod typed_secret;
+mod undo;
 mod uninstall;
 mod words;
 mod worktree;

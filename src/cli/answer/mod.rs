@@ -19,6 +19,6 @@ pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer
 pub(super) use work::{
     AcceptAnswer, AgentLine, AgentStats, AgentStatus, BudgetLine, CheckAnswer, CheckedLine,
     EvidenceAnswer, EvidenceChecked, EvidenceExported, RecoverLine, ReviewAnswer, ReviewedFile,
-    RouteAnswer, RunAnswer, SaidLine,
+    RouteAnswer, RunAnswer, SaidLine, UndoAnswer, UndoPreviewed,
 };
 pub(super) use worktree::{WorktreeAdopted, WorktreeLook, WorktreeOpened};

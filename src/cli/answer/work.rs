@@ -20,7 +20,9 @@ use crate::git::diff::PathChange;
 use crate::ops::agent_log::Said;
 use crate::ops::evidence::EvidenceState;
 use crate::ops::health::Health;
+use crate::ops::review::FileChange;
 use crate::ops::run::model::Checked;
+use crate::process::redact::Redactor;
 use crate::router::Trace;
 
 /// The answer to `ai run`.
@@ -231,6 +233,46 @@ pub(in crate::cli) struct ReviewedFile {
     pub(in crate::cli) change: PathChange,
     /// The change as a unified diff.
     pub(in crate::cli) diff: String,
+}
+
+impl ReviewedFile {
+    /// The changed files, without the secrets in them.
+    pub(in crate::cli) fn all(changes: &[FileChange], redactor: &Redactor) -> Vec<ReviewedFile> {
+        let one = |change: &FileChange| ReviewedFile {
+            path: change.path.path.to_string(),
+            change: change.path.change,
+            diff: change.text(redactor),
+        };
+        changes.iter().map(one).collect()
+    }
+}
+
+/// The answer to `ai undo`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct UndoAnswer<'a> {
+    /// The task, in review again.
+    pub(in crate::cli) task: &'a Task,
+    /// The commit that had landed.
+    pub(in crate::cli) landed: &'a str,
+    /// The commit that takes it back.
+    pub(in crate::cli) commit: &'a str,
+    /// The branch.
+    pub(in crate::cli) target: &'a str,
+    /// The checkout whose files were brought along.
+    pub(in crate::cli) updated: Option<&'a Path>,
+}
+
+/// The answer to `ai undo --dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct UndoPreviewed<'a> {
+    /// The task, done.
+    pub(in crate::cli) task: &'a Task,
+    /// The commit that had landed.
+    pub(in crate::cli) landed: &'a str,
+    /// The branch.
+    pub(in crate::cli) target: &'a str,
+    /// The files that would change.
+    pub(in crate::cli) changes: Vec<ReviewedFile>,
 }
 
 /// The answer to `ai accept`.

@@ -28,6 +28,7 @@ mod status;
 mod task;
 mod transfer;
 mod trust;
+mod undo;
 mod uninstall;
 mod waiting;
 mod why;
@@ -80,6 +81,8 @@ pub(super) enum Command {
     Accept(accept::AcceptArgs),
     /// Send reviewed work back with a note
     Reject(accept::RejectArgs),
+    /// Take an accept back by a commit that reverts it; the work waits for a review again
+    Undo(undo::UndoArgs),
     /// Recover runs that were cut off: end what is left of them, save their work, give their tasks
     /// back
     Recover(recover::RecoverArgs),
@@ -149,6 +152,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),
         Command::Reject(args) => accept::reject(&args, context),
+        Command::Undo(args) => undo::run(&args, context),
         Command::Recover(args) => recover::run(&args, context),
         Command::Worktree(command) => worktree::run(&command, context),
         Command::Why(args) => why::run(&args, context),

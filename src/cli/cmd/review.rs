@@ -15,7 +15,7 @@ use crate::domain::check::CheckResult;
 use crate::domain::task::TaskState;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::files::RunDir;
-use crate::ops::run::origin::{Destination, destination};
+use crate::ops::run::origin::{Destination, destination, shown};
 use crate::process::redact::Redactor;
 use crate::store::Access;
 
@@ -47,14 +47,7 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
         review::changes(&world, &review.run)?
     };
     if context.ui.json() {
-        let files: Vec<_> = changes
-            .iter()
-            .map(|c| ReviewedFile {
-                path: c.path.path.to_string(),
-                change: c.path.change,
-                diff: c.text(redactor),
-            })
-            .collect();
+        let files = ReviewedFile::all(&changes, redactor);
         context.ui.object(&ReviewAnswer {
             task: &review.task,
             run: &review.run,
@@ -95,6 +88,16 @@ fn head(review: &Review, goes: &Destination) -> String {
         ),
     );
     row("accepted", &format!("it {goes}"));
+    if let Some(undone) = run.taken_back() {
+        let short = undone.commit.get(..12).unwrap_or(&undone.commit);
+        row(
+            "undone",
+            &format!(
+                "its accept was taken back in {} by {short}",
+                one_line(shown(&undone.target))
+            ),
+        );
+    }
     match &run.end {
         Some(end) => {
             row("verdict", end.outcome.as_str());
@@ -177,7 +180,7 @@ fn head(review: &Review, goes: &Destination) -> String {
     out
 }
 
-fn show_changes(changes: &[FileChange], redactor: &Redactor, context: &mut Context) {
+pub(super) fn show_changes(changes: &[FileChange], redactor: &Redactor, context: &mut Context) {
     let colour = std::io::stdout().is_terminal() && env::text("NO_COLOR").is_none();
     for change in changes {
         context.ui.line("");

@@ -121,6 +121,8 @@ const ALL: &[PublishedSchema] = &[
         "a line of `ai task list`, and whatever shows or changes one task",
     ),
     printed::<Change>("trust-change", "a line of `ai trust`"),
+    printed::<answer::UndoAnswer<'_>>("undo", "`ai undo`"),
+    printed::<answer::UndoPreviewed<'_>>("undo-dry-run", "`ai undo --dry-run`"),
     printed::<answer::UninstallAnswer<'_>>("uninstall", "`ai uninstall`"),
     printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
     printed::<ListedWorktree>("worktree", "a line of `ai worktree list`"),

@@ -101,13 +101,13 @@ impl MergeError {
     /// Returns what to do in the checkout, where that helps. None of it can destroy data.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
-            Self::InProgress { .. } => Some("finish it there, then accept again"),
+            Self::Dirty { .. } => Some("commit or stash the changes there, then try again"),
+            Self::InProgress { .. } => Some("finish it there, then try again"),
             Self::IndexLocked { .. } => Some(
-                "accept again when it has ended; `ai doctor` says whether a process holds the lock, and how to be rid of one that nobody holds",
+                "try again when it has ended; `ai doctor` says whether a process holds the lock, and how to be rid of one that nobody holds",
             ),
             Self::NeedsFilter { .. } => {
-                Some("check another branch out there, accept again, then check the branch out")
+                Some("check another branch out there, try again, then check the branch out")
             }
             _ => None,
         }

@@ -17,6 +17,7 @@ mod land;
 mod obstacles;
 mod prepare;
 mod ref_lock;
+mod reverse;
 
 pub use contained::{Containment, containment};
 pub use error::MergeError;
@@ -24,6 +25,7 @@ pub use index_lock::{IndexHolder, Lander, index_holder};
 pub use land::{LandedMerge, land, look_ahead};
 pub use prepare::{ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare};
 pub use ref_lock::KilledLanding;
+pub use reverse::{Reversal, UNDO_LOG, reverse};
 
 #[cfg(test)]
 mod tests;

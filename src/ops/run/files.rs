@@ -157,6 +157,11 @@ impl RunDir {
         CheckLogs(self.0.join("base-checks"))
     }
 
+    /// The logs of the checks that run on a tree from which an accept was taken back.
+    pub(crate) fn undo_checks(&self, tree: &str) -> CheckLogs {
+        CheckLogs(self.0.join(format!("undo-{tree}")))
+    }
+
     /// The results of the checks.
     pub(crate) fn check_results(&self) -> PathBuf {
         self.0.join("checks.json")
@@ -420,6 +425,7 @@ mod tests {
         let dir = RunDir::at("/r".into());
         let setup = dir.setup_log();
         let (checks, accept) = (dir.checks(), dir.accept_checks("1"));
+        let undo = dir.undo_checks("1");
         let [refused, refused_errors] = dir.refused_logs();
         let mut names = vec![
             dir.routing(),
@@ -444,6 +450,8 @@ mod tests {
             dir.patch(),
             checks.0,
             accept.0,
+            undo.check("test").log,
+            undo.0,
             dir.check_results(),
             dir.statement(),
             dir.summary(),

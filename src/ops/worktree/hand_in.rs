@@ -288,6 +288,8 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
         used: None,
         routed: None,
         accepting: None,
+        undoing: None,
+        undone: None,
         end: None,
     })
 }

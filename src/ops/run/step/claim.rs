@@ -108,6 +108,8 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
             used: None,
             routed: Some(routed.clone()),
             accepting: None,
+            undoing: None,
+            undone: None,
             end: None,
             id,
         };
