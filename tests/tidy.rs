@@ -69,6 +69,7 @@ const RULES: &[(&str, Rule)] = &[
     ("unfinished", rules::unfinished),
     ("allow", rules::unexplained_allows),
     ("sleep", rules::sleeping_tests),
+    ("debug-form", rules::debug_forms),
     ("run-file", run_files::names_of_run_files),
     ("outcomes", outcomes::partial_outcomes),
     ("migrations", registry::migrations),

@@ -23,6 +23,16 @@ pub fn multi_line(text: &str) -> String {
     out
 }
 
+/// Several lines as one that can be read: what stands between them becomes a blank, and everything
+/// else is as in [`one_line`].
+pub fn flowing(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<String> = lines
+        .map(|line| one_line(&line.replace('\t', " ")))
+        .collect();
+    lines.join(" ")
+}
+
 /// A path given as bytes, shown as text: valid UTF-8 stays, other bytes become `\xNN`, control
 /// characters are escaped.
 pub fn path_bytes(bytes: &[u8]) -> String {
@@ -34,6 +44,12 @@ pub fn path_bytes(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// Things in a row, with commas between them.
+pub fn listed<T: std::fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
+    let things: Vec<String> = things.into_iter().map(|one| one.to_string()).collect();
+    things.join(", ")
 }
 
 /// A number with its noun, which is given in the singular: `1 file`, `2 files`, `3 branches`, `0
@@ -97,6 +113,13 @@ pub fn distribution_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_flow_into_one() {
+        let text = "  a\r\n\n\tb\tc \n\u{1b}[2Jd\n";
+        assert_eq!(flowing(text), "a b c \\e[2Jd");
+        assert_eq!(flowing("\n \n"), "");
+    }
 
     #[test]
     fn one_is_not_many() {

@@ -162,6 +162,16 @@ pub enum Home {
     Run,
 }
 
+impl Home {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Home::User => "user",
+            Home::Run => "run",
+        }
+    }
+}
+
 fn one() -> u32 {
     1
 }

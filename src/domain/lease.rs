@@ -165,6 +165,18 @@ pub enum Stale {
     WrongSecret,
 }
 
+impl Stale {
+    /// The word that records keep.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Stale::NoLease => "NoLease",
+            Stale::Superseded => "Superseded",
+            Stale::Lapsed => "Lapsed",
+            Stale::WrongSecret => "WrongSecret",
+        }
+    }
+}
+
 /// Checks a presented token against the lease that stands in the store. The one place where fencing
 /// is decided.
 pub fn fence(lease: Option<&Lease>, token: &Token, now: &Now) -> Result<(), Stale> {

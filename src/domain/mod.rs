@@ -15,6 +15,7 @@ pub mod cycle;
 pub mod decision;
 pub mod error_class;
 pub mod event;
+pub mod event_words;
 pub mod evidence;
 pub mod fold;
 pub mod free_text;

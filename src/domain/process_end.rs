@@ -61,6 +61,17 @@ pub enum StopReason {
     Other(String),
 }
 
+impl std::fmt::Display for StopReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StopReason::LeaseLost => "its lease was lost",
+            StopReason::Interrupted => "it was interrupted",
+            StopReason::Shutdown => "`ai` shuts down",
+            StopReason::Limit(words) | StopReason::Other(words) => words,
+        })
+    }
+}
+
 impl ProcessEnd {
     /// The exit code, where there is one.
     pub fn code(&self) -> Option<i32> {

@@ -47,6 +47,16 @@ pub enum Demand {
     Bubblewrap,
 }
 
+impl Demand {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Demand::Auto => "auto",
+            Demand::Bubblewrap => "bubblewrap",
+        }
+    }
+}
+
 /// The layer that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -45,6 +45,20 @@ pub enum EvidenceState {
     },
 }
 
+impl EvidenceState {
+    /// The word for it, as it follows on "is".
+    pub fn in_words(&self) -> &'static str {
+        match self {
+            EvidenceState::Intact => "intact",
+            EvidenceState::Missing => "missing",
+            EvidenceState::Changed { .. } => "changed",
+            EvidenceState::Replaced { .. } => "replaced",
+            EvidenceState::Misstated { .. } => "misstated",
+            EvidenceState::Unreadable { .. } => "unreadable",
+        }
+    }
+}
+
 /// The evidence of a task, or of one run where a run is named.
 pub fn list(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, Vec<Evidence>), OpError> {
     match typed.rsplit_once('.') {
@@ -163,14 +177,11 @@ pub fn examine(tx: &mut dyn Tx, state: &Path, typed: &str) -> Result<Examination
 /// The pieces that are not what was recorded, each with what became of it; empty where all is well.
 pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
     let told = pieces.iter().filter_map(|piece| {
-        let state = match verify(state, piece) {
-            EvidenceState::Intact => return None,
-            EvidenceState::Missing => "missing",
-            EvidenceState::Changed { .. } => "changed",
-            EvidenceState::Replaced { .. } => "replaced",
-            EvidenceState::Misstated { .. } => "misstated",
-            EvidenceState::Unreadable { .. } => "unreadable",
-        };
+        let state = verify(state, piece);
+        if state == EvidenceState::Intact {
+            return None;
+        }
+        let state = state.in_words();
         Some(format!(
             "{} {} ({state})",
             piece.kind.name(),

@@ -35,7 +35,7 @@ fn lost(cx: &Cx, lease: Option<&Lease>, token: &Token, why: Stale, tried: &str) 
         subject: token.subject.clone(),
         epoch: token.epoch,
         tried: tried.to_owned(),
-        why: format!("{why:?}"),
+        why: why.word().to_owned(),
     };
     OpError::recorded(
         Refusal::LeaseLost {

@@ -1,7 +1,8 @@
 //! Verifying the log: the chain of hashes, the numbering, and that the tables are the fold of it.
 
+use crate::domain::actor::Actor;
 use crate::domain::event::{CHAIN_START, Event};
-use crate::domain::fold;
+use crate::domain::{event_words, fold};
 use crate::store::{EventFilter, Flow, ReplayedTables, StoreError, StoredEvent, Tx};
 
 /// The result of a verification.
@@ -69,125 +70,30 @@ fn replay(tables: &mut ReplayedTables, event: &StoredEvent) -> Result<Option<Str
     }
 }
 
-/// The fields of an event in one line for people, without its kind.
-pub fn detail(body: &str) -> String {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(body) else {
-        return String::new();
-    };
-    let shown =
-        fields
-            .iter()
-            .filter(|(name, _)| *name != "kind")
-            .map(|(name, value)| match value {
-                serde_json::Value::String(text) => format!("{name}={text}"),
-                serde_json::Value::Object(inner) => format!("{name}={}", summary(inner)),
-                serde_json::Value::Array(locks) if name == "locks" => {
-                    format!("locks=({})", of_locks(locks))
-                }
-                other => format!("{name}={other}"),
-            });
-    shown.collect::<Vec<_>>().join(" ")
+/// A stored event as people read it.
+pub struct LogLine {
+    /// The person or program that acted, without its session.
+    pub who: String,
+    /// The task or lock that it is about, where it is about one.
+    pub subject: Option<String>,
+    /// The sentence.
+    pub what: String,
 }
 
-/// Shortens a nested object to the part that a person recognises.
-fn summary(object: &serde_json::Map<String, serde_json::Value>) -> String {
-    let known = [
-        "id",
-        "subject",
-        "title",
-        "action",
-        "effect",
-        "rule",
-        "lifecycle",
-        "outcome",
-        "name",
-        "kind",
-        "text",
-        "reason",
-        "tokens",
-    ];
-    let text = |value: &serde_json::Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let parts = known.iter().filter_map(|name| object.get(*name)).map(text);
-    format!(
-        "({})",
-        parts.chain(of_run(object)).collect::<Vec<_>>().join(", ")
-    )
-}
-
-/// Names the locks of a lease; a shared lock says so.
-fn of_locks(locks: &[serde_json::Value]) -> String {
-    let one = |lock: &serde_json::Value| {
-        let pattern = lock
-            .get("pattern")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or("?");
-        let is_shared = lock.get("mode").is_some_and(|mode| mode == "shared");
-        format!("{pattern}{}", if is_shared { " shared" } else { "" })
-    };
-    locks.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// Tells in words everything unusual about a run or its end.
-fn of_run(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
-    let text = |name: &str| object.get(name).and_then(serde_json::Value::as_str);
-    let resumed = object.get("resumed").map(|from| {
-        let part = |name: &str| {
-            from.get(name)
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or("?")
-        };
-        format!("continues session {} of {}", part("session"), part("run"))
-    });
-    let refused = text("resume_refused").map(|why| format!("session not continued: {why}"));
-    let budget = text("budget").map(|name| format!("budget {name} used up"));
-    let signs = object.get("stall").and_then(serde_json::Value::as_array);
-    let stall = signs.map(|signs| {
-        signs
-            .iter()
-            .filter_map(serde_json::Value::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    });
-    let stall = stall.map(|signs| format!("stalled: {signs}"));
-    resumed
-        .into_iter()
-        .chain(refused)
-        .chain(budget)
-        .chain(stall)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn locks_are_shown_as_they_are_written() {
-        let lock = |mode: &str| serde_json::json!({ "subject": "t-1", "pattern": "a/**", "mode": mode, "key": "a" });
-        let body = serde_json::json!({ "kind": "lease.granted", "locks": [lock("exclusive"), lock("shared")] });
-        assert_eq!(detail(&body.to_string()), "locks=(a/**, a/** shared)");
-    }
-
-    #[test]
-    fn a_line_on_a_run_says_what_stopped_it() {
-        let of = |end: serde_json::Value| {
-            detail(&serde_json::json!({ "kind": "run.ended", "end": end }).to_string())
-        };
-        let quota = serde_json::json!({ "outcome": "retry_uncounted", "lifecycle": "quota" });
-        assert_eq!(of(quota), "end=(quota, retry_uncounted)");
-        let budget = serde_json::json!({ "outcome": "retry", "lifecycle": "killed", "budget": "day.tokens" });
-        assert_eq!(of(budget), "end=(killed, retry, budget day.tokens used up)");
-        let stall = serde_json::json!({ "lifecycle": "timed_out", "stall": ["no output for 60 s", "no CPU time"] });
-        assert_eq!(
-            of(stall),
-            "end=(timed_out, stalled: no output for 60 s, no CPU time)"
-        );
-        let resumed =
-            serde_json::json!({ "id": "t-1.2", "resumed": { "session": "s", "run": "t-1.1" } });
-        assert_eq!(of(resumed), "end=(t-1.2, continues session s of t-1.1)");
+impl LogLine {
+    /// Reads a stored event. What this version cannot read is told as such.
+    pub fn of(event: &StoredEvent) -> LogLine {
+        let actor = serde_json::from_str::<Actor>(&event.actor);
+        let known = serde_json::from_str::<Event>(&event.body).ok();
+        LogLine {
+            who: actor.map_or_else(|_| event.actor.clone(), |actor| actor.label()),
+            subject: known
+                .as_ref()
+                .and_then(|known| known.subject().map(str::to_owned)),
+            what: known.as_ref().map_or_else(
+                || format!("{}: this version of `ai` cannot read it", event.kind),
+                event_words::told,
+            ),
+        }
     }
 }

@@ -172,7 +172,7 @@ fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
         let mut sent_back =
             since.filter_map(|note| Some((note, note.text.strip_prefix(SENT_BACK)?)));
         if let Some((note, why)) = sent_back.next() {
-            return format!("; {} sent run {run} back: {}", note.by, text::one_line(why));
+            return format!("; {} sent run {run} back: {}", note.by, text::flowing(why));
         }
         let summary = text::one_line(end.summary.lines().next().unwrap_or_default());
         format!("; run {run} ended: {summary}")

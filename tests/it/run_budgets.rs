@@ -58,13 +58,17 @@ fn stopped(outcome: Outcome) -> String {
     mask_also(outcome, &[(left, "")])
 }
 
-/// What the log says of the use and the end of a task's runs, without the numbers of the records.
+/// What the log says of the use and the end of a task's runs.
 fn log(sandbox: &Sandbox, id: &str) -> String {
     let all = sandbox.ai_ok(&["log", id]).stdout;
     let mut lines: Vec<&str> = all
         .lines()
-        .filter_map(|line| Some(line.split_once("Z  ")?.1))
-        .filter(|line| line.starts_with("run.used") || line.starts_with("run.ended"))
+        .filter_map(|line| Some(line.split_once("  run ")?.1))
+        .filter(|line| {
+            [" has used ", " ended: "]
+                .iter()
+                .any(|word| line.matches(word).count() > 0)
+        })
         .collect();
     lines.dedup();
     lines.join("\n")
@@ -135,8 +139,8 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
     ----- stderr -----
     ");
     snapshot!(log(&sandbox, &one), @"
-    run.used         agent:fake#[SESSION]  run=[RUN] used=(60)
-    run.ended        agent:fake#[SESSION]  run=[RUN] end=(killed, retry, budget day.tokens used up) then=()
+    [RUN] has used 60 tokens
+    [RUN] ended: the attempt did not get to its end: budget day.tokens is used up: 110 of 100 tokens; the task is queued again
     ");
     sandbox.is_at_rest(&one);
 }
@@ -232,7 +236,7 @@ fn a_quota_pause_is_named() {
       next       ai route explain [TASK]
     ----- stderr -----
     ");
-    snapshot!(log(&sandbox, &id), @"run.ended        agent:fake#[SESSION]  run=[RUN] end=(quota, retry_uncounted) then=()");
+    snapshot!(log(&sandbox, &id), @"[RUN] ended: the attempt ended for a reason outside of the work; no attempt is counted: rate limit or quota: the provider asks to come back later; the task is queued again");
     let task = sandbox.show(&id);
     snapshot!(task["notes"][0]["text"].as_str().unwrap(), @"the attempt ended for a reason outside of the work; no attempt is counted: rate limit or quota: the provider asks to come back later; what it had done stands on ai/[TASK]/1");
 }

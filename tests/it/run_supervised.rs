@@ -67,28 +67,28 @@ fn a_stalled_agent_is_ended_and_the_signs_are_told_everywhere() {
     snapshot!(seconds(sandbox.ai(&["log", &id])), @"
     exit: 0
     ----- stdout -----
-    [TIME]  task.created     human:tester  task=([TASK], One)
-    [TIME]  policy.decided   agent:fake#[SESSION]  record=([DECISION], task.claim, allow, default, no rule of the policy matches; its default says so)
-    [TIME]  lease.granted    agent:fake#[SESSION]  lease=([TASK])
-    [TIME]  policy.decided   agent:fake#[SESSION]  record=([DECISION], run.start, allow, default, no rule of the policy matches; its default says so)
-    [TIME]  run.started      agent:fake#[SESSION]  run=([RUN])
-    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=worktree
-    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=agent
-    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=snapshot
-    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=checks tree=[HASH] commit=[HASH]
-    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=evidence
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], diff, diff)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], stdout, log)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], stderr, log)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], events, events)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], prompt, prompt)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], run, record)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], checks, record)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], agent, record)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], routing, record)
-    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], statement, statement)
-    [TIME]  policy.decided   agent:fake#[SESSION]  record=([DECISION], run.finish, allow, default, no rule of the policy matches; its default says so)
-    [TIME]  run.ended        agent:fake#[SESSION]  run=[RUN] end=(timed_out, retry, stalled: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s) then=()
+    [TIME]  human:tester  created: One
+    [TIME]  agent:fake    the policy allows task.claim (rule default)
+    [TIME]  agent:fake    claimed
+    [TIME]  agent:fake    the policy allows run.start (rule default)
+    [TIME]  agent:fake    run [RUN] began: fake on branch ai/[TASK]/1
+    [TIME]  agent:fake    run [RUN]: its worktree is made ready
+    [TIME]  agent:fake    run [RUN]: the agent works
+    [TIME]  agent:fake    run [RUN]: the agent has ended; its work is saved
+    [TIME]  agent:fake    run [RUN]: the checks run
+    [TIME]  agent:fake    run [RUN]: the evidence is filed
+    [TIME]  agent:fake    filed the change as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the agent's stdout as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the agent's stderr as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed what the agent did as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the prompt as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the record `run` as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the record `checks` as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the record `agent` as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the record `routing` as evidence [EVIDENCE]
+    [TIME]  agent:fake    filed the statement as evidence [EVIDENCE]
+    [TIME]  agent:fake    the policy allows run.finish (rule default)
+    [TIME]  agent:fake    run [RUN] ended: the attempt did not get to its end: stopped as stalled: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s; the task is queued again
     ----- stderr -----
     ");
     snapshot!(seconds(sandbox.ai(&["why", &id])), @"

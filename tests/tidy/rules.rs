@@ -235,6 +235,30 @@ pub fn sleeping_tests(tree: &Tree) -> Vec<Violation> {
     .collect()
 }
 
+/// Values shown by `Debug` outside of tests: names of fields and variants are no words for people.
+pub fn debug_forms(tree: &Tree) -> Vec<Violation> {
+    let message = "say it in words: `Display`, a word of its own, `base::text::listed`";
+    let is_code = |line: Option<&str>| line.is_some_and(|line| !line.trim().is_empty());
+    let mut found = Vec::new();
+    for file in tree.sources().filter(|file| !file.is_test) {
+        let (mut production, mut tests) = (file.production.lines(), file.tests.lines());
+        // A line of nothing but a string is blank in both, and belongs to the code above it.
+        let mut in_tests = false;
+        for (n, line) in file.text.lines().enumerate() {
+            match (is_code(production.next()), is_code(tests.next())) {
+                (true, _) => in_tests = false,
+                (false, true) => in_tests = true,
+                (false, false) => {}
+            }
+            let is_shown = [":?}", ":#?}"].iter().any(|form| line.contains(form));
+            if is_shown && !in_tests && !line.trim_start().starts_with("//") {
+                found.push(file.violation(n + 1, message));
+            }
+        }
+    }
+    found
+}
+
 /// Runs a search over the code of every Rust file, tests included.
 fn in_code(tree: &Tree, search: impl Fn(&str) -> Vec<usize>) -> Vec<Violation> {
     let rust = tree.files.iter().filter(|f| f.path.ends_with(".rs"));
@@ -404,6 +428,16 @@ mod tests {
             ),
             0
         );
+    }
+
+    #[test]
+    fn debug_forms_are_found_outside_of_tests() {
+        let rule = super::debug_forms;
+        let code = "fn f() {\n    say(&format!(\n        \"it is {x:?}\"\n    ));\n}\n";
+        assert_eq!(found(rule, "src/ops/a.rs", code), 1);
+        let test = "//! {x:?}\nfn f() {}\n#[cfg(test)]\nmod tests {\n    fn g() {\n        panic!(\n            \"{x:?}\"\n        )\n    }\n}\n";
+        assert_eq!(found(rule, "src/ops/a.rs", test), 0);
+        assert_eq!(found(rule, "tests/it/a.rs", code), 0);
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub struct FileStat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId(pub(super) u64, pub(super) u64);
 
+impl std::fmt::Display for FileId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.0, self.1)
+    }
+}
+
 /// Looks at a file, through links; nothing where there is none.
 pub fn stat(path: &Path) -> Result<Option<FileStat>, FsError> {
     match fs::metadata(path) {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::app::exit;
-use crate::base::text::one_line;
+use crate::base::text::{flowing, one_line};
 use crate::cli::answer::WhyAnswer;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
@@ -54,7 +54,7 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     for gate in gates {
         context
             .ui
-            .line(&format!("  {:<10} {}", gate.gate, one_line(&gate.text)));
+            .line(&format!("  {:<10} {}", gate.gate, flowing(&gate.text)));
         if let Some(next) = gate.next {
             context.ui.line(&format!("  {:<10} {next}", "next"));
         }

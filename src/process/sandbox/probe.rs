@@ -158,9 +158,9 @@ fn key(bwrap: Option<&Path>) -> String {
         fs::stat(path)
             .ok()
             .flatten()
-            .map(|s| format!("{} {:?}", path.display(), s))
+            .map(|s| format!("{} {} {}", path.display(), s.id, s.len))
     });
-    format!("2 {boot} {kernel} {user} {}", program.unwrap_or_default())
+    format!("3 {boot} {kernel} {user} {}", program.unwrap_or_default())
 }
 
 fn policy(program: &Path) -> SandboxPolicy {
@@ -215,7 +215,11 @@ fn outcome(program: &Path, command: &[OsString]) -> Result<(), String> {
                 .trim()
                 .to_owned();
             Err(if said.is_empty() {
-                format!("it ended with {:?}", done.end)
+                match done.end {
+                    CommandEnd::Exited(code) => format!("it ended with exit code {code}"),
+                    CommandEnd::Signaled(signal) => format!("it was ended by signal {signal}"),
+                    _ => "it did not come to its end".to_owned(),
+                }
             } else {
                 said
             })

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::app::workspace::now;
-use crate::base::text::{multi_line, one_line};
+use crate::base::text::{flowing, multi_line, one_line};
 use crate::cli::answer::{TaskAnswer, TaskLease};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
@@ -55,7 +55,7 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
     };
     row("status", task.status_text().to_owned());
     for gate in gates {
-        row(gate.gate, one_line(&gate.text));
+        row(gate.gate, flowing(&gate.text));
     }
     row("type", task.kind.clone());
     row("priority", task.priority.to_string());
@@ -90,14 +90,14 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
     row("changed", time(task.updated_ms));
     row(
         "next step",
-        task.next_step.as_deref().map(one_line).unwrap_or_default(),
+        task.next_step.as_deref().map(flowing).unwrap_or_default(),
     );
     for note in &task.notes {
         row(
             "note",
             format!(
                 "{} ({}, {})",
-                one_line(&note.text),
+                flowing(&note.text),
                 note.by,
                 time(note.at_ms)
             ),

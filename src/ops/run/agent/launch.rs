@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::text::listed;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::ToolGate;
@@ -351,8 +352,9 @@ impl<'a> AgentLaunch<'a> {
         } = ended;
         if !outcome.survivors.is_empty() {
             world.say(&format!(
-                "warning: processes {:?} of {} could not be ended",
-                outcome.survivors, self.label
+                "warning: processes {} of {} could not be ended",
+                listed(&outcome.survivors),
+                self.label
             ));
         }
         let stopped = match &outcome.end {

@@ -342,7 +342,7 @@ fn broken(plan: CheckPlan, logs: &CheckLogs, why: String) -> Result<Checked, OpE
 fn refuse_stopped(cancel: &CancelToken, at: &str) -> Result<(), OpError> {
     match cancel.reason() {
         Some(reason) => Err(OpError::from(Refusal::Environment(format!(
-            "stopped {at}: {reason:?}"
+            "stopped {at}: {reason}"
         )))),
         None => Ok(()),
     }

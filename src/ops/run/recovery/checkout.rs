@@ -362,8 +362,9 @@ impl Entered<'_> {
                 break;
             }
             if round >= ROUNDS {
+                let saved = reference.as_deref().unwrap_or("no reference");
                 let text = format!(
-                    "the checkout does not come clean; what stands there is saved on {reference:?}"
+                    "the checkout does not come clean; what stands there is saved on {saved}"
                 );
                 return Err(Refusal::Conflict(text).into());
             }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::base::clock;
-use crate::base::text::{counted, path_bytes};
+use crate::base::text::{counted, listed, path_bytes};
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::ops::error::OpError;
@@ -69,8 +69,8 @@ pub(crate) fn end_strays(world: &World, store: &mut dyn Store) -> Result<(), OpE
         }
     ));
     if !ended.survivors.is_empty() {
-        let pids: Vec<i32> = ended.survivors.iter().map(|p| p.pid).collect();
-        world.say(&format!("warning: processes {pids:?} cannot be ended"));
+        let pids = listed(ended.survivors.iter().map(|p| p.pid));
+        world.say(&format!("warning: processes {pids} cannot be ended"));
     }
     Ok(())
 }

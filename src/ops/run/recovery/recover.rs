@@ -3,7 +3,7 @@
 //! rescue ref, and only then does the task go back.
 
 use crate::base::file_lock;
-use crate::base::text::one_line;
+use crate::base::text::{listed, one_line};
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
@@ -173,9 +173,9 @@ fn recover(
     let mut left = kill_leftovers(run.id.as_str(), since_ms, world.config.runs.grace)?;
     left.ended += cgroup::end(&RunDir::of(world, &run.id));
     if !left.survivors.is_empty() {
-        let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();
+        let pids = listed(left.survivors.iter().map(|p| p.pid));
         let text = format!(
-            "processes {pids:?} of run {} cannot be ended, so its task stays where it is",
+            "processes {pids} of run {} cannot be ended, so its task stays where it is",
             run.id
         );
         return Err(Refusal::Environment(text).into());
