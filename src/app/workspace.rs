@@ -192,6 +192,7 @@ impl Workspace {
             env: env::all(),
             scrub: self.scrub()?.clone(),
             progress,
+            watcher: None,
         })
     }
 

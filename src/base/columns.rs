@@ -58,42 +58,56 @@ pub fn fitted(head: &str, text: &str, tail: &str, most: Option<usize>) -> String
     let room = most.map_or(usize::MAX, |most| {
         most.saturating_sub(width(head) + width(tail)).max(LEAST)
     });
-    if width(text) <= room {
-        return format!("{head}{text}{tail}");
-    }
-    let mut left = room - 1;
-    let kept = text.chars().take_while(|c| {
-        let fits = cells(*c) <= left;
-        left -= cells(*c).min(left);
-        fits
-    });
-    format!("{head}{}…{tail}", kept.collect::<String>())
+    format!("{head}{}{tail}", clip(text, room))
 }
 
-/// Rows as lines with two blanks between columns. The last column of a row is as long as it is, and
-/// no line ends with a blank. Columns without any text are left out.
-pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+/// The text as far as it fits into so many cells; what is cut ends in an ellipsis.
+pub fn clip(text: &str, cells_left: usize) -> String {
+    if width(text) <= cells_left {
+        return text.to_owned();
+    }
+    let mut left = cells_left.saturating_sub(1);
+    let mut cut = String::new();
+    for c in text.chars() {
+        let Some(rest) = left.checked_sub(cells(c)) else {
+            break;
+        };
+        left = rest;
+        cut.push(c);
+    }
+    cut.truncate(cut.trim_end().len());
+    if cells_left > 0 {
+        cut.push('…');
+    }
+    cut
+}
+
+/// Widths of the columns by their widest cells.
+pub fn widest(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widest: Vec<usize> = (0..columns)
-        .map(|at| {
-            rows.iter()
-                .filter_map(|row| row.get(at))
-                .map(|cell| width(cell))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    rows.iter().map(|row| line(row, &widest)).collect()
+    let of = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| width(cell)).max().unwrap_or(0)
+    };
+    (0..columns).map(of).collect()
 }
 
-fn line(row: &[String], widest: &[usize]) -> String {
-    let mut text = String::new();
-    for (cell, wide) in row.iter().zip(widest).filter(|(_, wide)| **wide > 0) {
-        text.push_str(cell);
-        text.push_str(&" ".repeat(wide - width(cell) + 2));
+/// The least width to which a column is shrunk.
+const LEAST: usize = 8;
+
+/// Takes width from the widest columns until all of them fit into `limit` with two blanks between;
+/// the first one, by which a row is known, stays. Less than that is left to whoever shows the line.
+pub fn shrink(widest: &mut [usize], limit: usize) {
+    let shown = |widest: &[usize]| widest.iter().filter(|wide| **wide > 0).count();
+    let needed =
+        |widest: &[usize]| widest.iter().sum::<usize>() + 2 * shown(widest).saturating_sub(1);
+    while needed(widest) > limit {
+        let rest = widest.iter_mut().skip(1).filter(|wide| **wide > LEAST);
+        let Some(most) = rest.max() else {
+            return;
+        };
+        *most -= 1;
     }
-    text.truncate(text.trim_end_matches(' ').len());
-    text
 }
 
 #[cfg(test)]
@@ -101,24 +115,36 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
-        rows.iter()
-            .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
-            .collect()
+    #[test]
+    fn text_is_cut_by_the_cells_that_it_takes() {
+        for (text, cells, cut) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdef", 5, "abcd…"),
+            ("abc def", 5, "abc…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
+            ("abc", 1, "…"),
+            ("abc", 0, ""),
+            ("", 0, ""),
+        ] {
+            assert_eq!(clip(text, cells), cut, "{text} {cells}");
+        }
     }
 
     #[test]
-    fn columns_stand_below_each_other_in_any_script() {
-        let lines = table(&rows(&[
-            &["a", "", "one", ""],
-            &["日本語", "", "two", "x"],
-            &["e\u{301}te", "", "three"],
-        ]));
-        assert_eq!(
-            lines,
-            ["a       one", "日本語  two    x", "e\u{301}te     three"]
-        );
-        assert_eq!(table(&[]), [""; 0]);
+    fn the_widest_columns_give_way_and_the_first_stays() {
+        for (before, limit, after) in [
+            ([20, 10, 0, 30], 70, [20, 10, 0, 30]),
+            ([20, 10, 0, 30], 50, [20, 10, 0, 16]),
+            ([20, 10, 0, 30], 44, [20, 10, 0, 10]),
+            ([20, 10, 0, 30], 10, [20, 8, 0, 8]),
+        ] {
+            let mut widest = before;
+            shrink(&mut widest, limit);
+            assert_eq!(widest, after, "{limit}");
+        }
     }
 
     #[test]
@@ -149,10 +175,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_column_begins_at_one_place(cells in proptest::collection::vec("[a日é\u{301}🦀]{0,6}", 1..8)) {
-            let rows: Vec<Vec<String>> = cells.iter().map(|cell| vec![cell.clone(), "|".to_owned()]).collect();
-            let at: Vec<usize> = table(&rows).iter().map(|line| width(line.split_once('|').unwrap().0)).collect();
-            prop_assert!(at.windows(2).all(|pair| pair[0] == pair[1]), "{:?}", at);
+        fn what_is_cut_fits(text in "[a日é\u{301}🦀 ]{0,12}", cells in 0usize..10) {
+            prop_assert!(width(&clip(&text, cells)) <= cells);
         }
     }
 }

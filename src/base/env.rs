@@ -24,7 +24,7 @@ pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: [(&str, &str); 16] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -67,7 +67,15 @@ pub const ALL: [(&str, &str); 14] = [
     ),
     (
         "NO_COLOR",
-        "Set to anything, it keeps colours out of the output.",
+        "Set to anything, it keeps colours out of the output; `--color` outranks it.",
+    ),
+    (
+        "CLICOLOR_FORCE",
+        "Set to anything but 0, it colours the output where no terminal reads it, too; `NO_COLOR` outranks it.",
+    ),
+    (
+        "TERM",
+        "Where it is `dumb`, nothing is coloured and nothing is written over.",
     ),
     (
         "PATH",

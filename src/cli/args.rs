@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 
 use crate::cli::cmd::Command;
+use crate::cli::look::ColourWish;
 
 /// Coordinate coding agents on one Git repository: leases, path locks, runs with proof
 #[derive(Parser)]
@@ -35,6 +36,18 @@ pub(super) struct Global {
     /// Show what caused an error below it
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(super) verbose: bool,
+    /// Colour the output: on a terminal, always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        global = true,
+        help_heading = "Everywhere"
+    )]
+    pub(super) color: ColourWish,
     /// Act as this person (NAME) or agent (agent:NAME)
     #[arg(
         long = "as",

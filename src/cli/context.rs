@@ -5,6 +5,8 @@ use std::io::Write;
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::base::text;
+use crate::cli::live::LiveLine;
+use crate::cli::look;
 use crate::cli::ui::{Talk, Ui};
 use crate::ops::world::World;
 use crate::store::{Access, Store};
@@ -62,6 +64,19 @@ impl Context {
                 let _ = writeln!(std::io::stderr(), "{}", text::multi_line(text));
             }
         }))
+    }
+
+    /// The same, with a line that shows the run at work where a person looks at a terminal.
+    pub(super) fn watched_world(&self) -> Result<(World, Option<LiveLine>), AppError> {
+        let width = look::width_of_talk().filter(|_| self.is_talkative() && !self.ui.json());
+        let Some(width) = width else {
+            return Ok((self.world()?, None));
+        };
+        let line = LiveLine::start(width);
+        let (said, shown) = (line.handle(), line.handle());
+        let mut world = self.workspace.world(Box::new(move |text| said.say(text)))?;
+        world.watcher = Some(Box::new(move |glimpse| shown.show(glimpse)));
+        Ok((world, Some(line)))
     }
 
     /// Says which secrets were not stored, if any.

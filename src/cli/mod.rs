@@ -6,6 +6,8 @@ mod branch;
 mod cmd;
 mod context;
 mod error;
+mod live;
+mod look;
 mod mistake;
 #[cfg(test)]
 mod numbers_tests;

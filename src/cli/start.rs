@@ -62,7 +62,7 @@ fn run(args: Vec<OsString>) -> u8 {
         Detail::Message
     };
     let workspace = Workspace::new(cli.global.directory, cli.global.actor);
-    let ui = Ui::new(format, talk, detail);
+    let ui = Ui::new(format, talk, detail).coloured(cli.global.color);
     let mut context = Context::new(ui, talk, workspace, Cli::command);
     let code = match cmd::dispatch(cli.command, &mut context) {
         Ok(code) => code,

@@ -8,8 +8,9 @@ use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::base::columns;
 use crate::cli::error::{self, Detail};
+use crate::cli::look::{Cell, ColourWish, Listing, Look, Tone};
+use crate::cli::time;
 
 /// The form of the data on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub enum Talk {
 
 /// The terminal, or what stands in its place.
 pub struct Ui {
+    look: Look,
     format: Format,
     talk: Talk,
     detail: Detail,
@@ -44,6 +46,7 @@ impl Ui {
     /// Output on the process's own streams.
     pub fn new(format: Format, talk: Talk, detail: Detail) -> Ui {
         Ui {
+            look: Look::of_stdout(ColourWish::Auto),
             format,
             talk,
             detail,
@@ -51,6 +54,14 @@ impl Ui {
             err: io::stderr(),
             gone: false,
             lost: None,
+        }
+    }
+
+    /// The same output, coloured as asked for.
+    pub fn coloured(self, wish: ColourWish) -> Ui {
+        Ui {
+            look: Look::of_stdout(wish),
+            ..self
         }
     }
 
@@ -93,21 +104,59 @@ impl Ui {
         }
     }
 
-    /// Writes rows in columns.
-    pub fn table(&mut self, rows: &[Vec<String>]) {
-        self.rows(rows, "");
+    /// Writes rows in columns, below these headings on a terminal.
+    pub fn table<T: Clone + Into<Cell>>(&mut self, headings: &[&str], rows: &[Vec<T>]) {
+        self.lines(self.look.table(headings, &cells(rows), ""));
     }
 
-    /// Writes rows in columns below a line of their own, indented.
-    pub fn table_below(&mut self, rows: &[Vec<String>]) {
-        self.rows(rows, "  ");
+    /// The lines of a table that has others between them: the heading, where there is one, and the
+    /// rows.
+    pub fn rows_of<T: Clone + Into<Cell>>(
+        &self,
+        headings: &[&str],
+        rows: &[Vec<T>],
+    ) -> (Option<String>, Vec<String>) {
+        let mut lines = self.look.table(headings, &cells(rows), "");
+        let heading = (lines.len() > rows.len()).then(|| lines.remove(0));
+        (heading, lines)
     }
 
-    fn rows(&mut self, rows: &[Vec<String>], indent: &str) {
-        for line in columns::table(rows) {
-            if !self.line(&format!("{indent}{line}")) {
-                return;
-            }
+    /// Writes rows in columns below a line of their own, indented and whole.
+    pub fn table_below<T: Clone + Into<Cell>>(&mut self, rows: &[Vec<T>]) {
+        self.lines(self.look.table(&[], &cells(rows), "  "));
+    }
+
+    /// Writes a row of a list. Returns false when nobody reads any more.
+    pub fn row(&mut self, listing: &mut Listing, cells: &[Cell]) -> bool {
+        self.lines(self.look.row(listing, cells))
+    }
+
+    /// Writes a list whose rows are all at hand.
+    pub fn list(&mut self, listing: Listing, rows: &[Vec<Cell>]) {
+        self.lines(self.look.list(listing, rows));
+    }
+
+    /// Writes a line of a list, as far as the terminal is wide. Returns false when nobody reads any
+    /// more.
+    pub fn item(&mut self, text: &str) -> bool {
+        self.line(&self.look.fitted(text))
+    }
+
+    fn lines(&mut self, lines: Vec<String>) -> bool {
+        lines.iter().all(|line| self.line(line))
+    }
+
+    /// The text in a tone, where colours are shown.
+    pub fn paint(&self, text: &str, tone: Tone) -> String {
+        self.look.paint(text, tone)
+    }
+
+    /// A time: by the clock on the wall for whoever sits at a terminal, else as programs read it.
+    pub fn when(&self, ms: i64) -> String {
+        if self.is_terminal() {
+            time::local(ms)
+        } else {
+            time::time(ms)
         }
     }
 
@@ -165,15 +214,12 @@ impl Ui {
 
     /// True where standard output is read by a person.
     pub fn is_terminal(&self) -> bool {
-        self.out.get_ref().is_terminal()
+        self.look.is_terminal()
     }
 
     /// The width of the terminal on which a person reads the data; nothing where none does.
     pub fn columns(&self) -> Option<usize> {
-        let out = self.out.get_ref();
-        let size = out.is_terminal().then(|| tcgetwinsize(out).ok()).flatten();
-        size.map(|size| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0)
+        self.look.width()
     }
 
     /// True where a person is there to type: input and talk are terminals.
@@ -188,4 +234,9 @@ impl Ui {
         }
         self.gone = true;
     }
+}
+
+fn cells<T: Clone + Into<Cell>>(rows: &[Vec<T>]) -> Vec<Vec<Cell>> {
+    let row = |row: &Vec<T>| row.iter().cloned().map(Into::into).collect();
+    rows.iter().map(row).collect()
 }

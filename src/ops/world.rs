@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use crate::base::env;
 use crate::config::{Config, Trees};
 use crate::domain::actor::Actor;
+use crate::domain::ids::RunId;
+use crate::domain::run::RunStep;
 use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
@@ -23,6 +25,18 @@ use crate::store::StorePlace;
 
 /// Told what goes on, for a person who watches.
 pub type Progress = dyn Fn(&str);
+
+/// A glimpse of a run at work. Nothing hangs on it, and nothing of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glimpse<'a> {
+    /// The run begins this step.
+    Step(&'a RunId, RunStep),
+    /// The agent has said this, or is doing this.
+    Said(&'a str),
+}
+
+/// Shown glimpses, where somebody watches at this moment.
+pub type Watcher = dyn Fn(Glimpse<'_>);
 
 /// The machine and the project around a run.
 pub struct World {
@@ -49,6 +63,8 @@ pub struct World {
     pub probed: OnceLock<SandboxProbe>,
     /// Told what goes on.
     pub progress: Box<Progress>,
+    /// Shown what a run does at this moment; nobody where no terminal is looked at.
+    pub watcher: Option<Box<Watcher>>,
 }
 
 impl World {
@@ -119,6 +135,13 @@ impl World {
     /// Says something to whoever watches.
     pub fn say(&self, text: &str) {
         (self.progress)(text);
+    }
+
+    /// Shows a glimpse to whoever watches at this moment.
+    pub fn glimpse(&self, glimpse: Glimpse<'_>) {
+        if let Some(watcher) = &self.watcher {
+            watcher(glimpse);
+        }
     }
 
     /// A path of the repository as the store keeps it: below the state directory.

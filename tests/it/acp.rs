@@ -348,9 +348,9 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
     [RUN]  talker  retry_uncounted  blocked  The same
       waits for your yes to [DECISION]: fetch `Asks net` (a person looks first)
     ----- stderr -----
-    run [RUN]: talker on branch ai/[TASK]/1, for main
-    sandbox of [RUN]: none, network on
-    warning: 1 tool call of the agent refused: fetch: Asks net (a person looks first)
+    [TASK]  run [RUN]: talker on branch ai/[TASK]/1, for main
+    [TASK]  sandbox of [RUN]: none, network on
+    [TASK]  warning: 1 tool call of the agent refused: fetch: Asks net (a person looks first)
     1 task run, 0 wait for your review
     ");
     assert_ne!(parked(&scene, &other), decision);

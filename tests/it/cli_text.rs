@@ -37,6 +37,7 @@ fn help_is_short_and_whole() {
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch
       reject       Send reviewed work back with a note
+      undo         Take an accept back by a commit that reverts it; the work waits for a review again
       recover      Recover runs that were cut off: end what is left of them, save their work, give their
                    tasks back
       worktree     List worktrees, go to one, save what stands there, give room back
@@ -60,11 +61,12 @@ fn help_is_short_and_whole() {
       -V, --version  Print version
 
     Everywhere:
-          --json       Print JSON: one object, or one a line for lists
-      -q, --quiet      Leave progress, hints and warnings out; results and errors stay
-      -v, --verbose    Show what caused an error below it
-          --as <NAME>  Act as this person (NAME) or agent (agent:NAME)
-      -C <DIR>         Work as if started in this directory
+          --json          Print JSON: one object, or one a line for lists
+      -q, --quiet         Leave progress, hints and warnings out; results and errors stay
+      -v, --verbose       Show what caused an error below it
+          --color <WHEN>  Colour the output: on a terminal, always, never
+          --as <NAME>     Act as this person (NAME) or agent (agent:NAME)
+      -C <DIR>            Work as if started in this directory
     ");
     snapshot!(scene.ai(&["task", "claim", "--help"]), @"
     exit: 0
@@ -82,11 +84,12 @@ fn help_is_short_and_whole() {
       -h, --help       Print help
 
     Everywhere:
-          --json       Print JSON: one object, or one a line for lists
-      -q, --quiet      Leave progress, hints and warnings out; results and errors stay
-      -v, --verbose    Show what caused an error below it
-          --as <NAME>  Act as this person (NAME) or agent (agent:NAME)
-      -C <DIR>         Work as if started in this directory
+          --json          Print JSON: one object, or one a line for lists
+      -q, --quiet         Leave progress, hints and warnings out; results and errors stay
+      -v, --verbose       Show what caused an error below it
+          --color <WHEN>  Colour the output: on a terminal, always, never
+          --as <NAME>     Act as this person (NAME) or agent (agent:NAME)
+      -C <DIR>            Work as if started in this directory
     ----- stderr -----
     ");
 }
@@ -200,14 +203,14 @@ fn a_task_from_creation_to_its_end() {
     [TASK]  cancelled  Fix the parser
     ----- stderr -----
     "#);
-    snapshot!(scene.ai(&["log", "-n", "3"]), @r#"
+    snapshot!(scene.ai(&["log", "-n", "3"]), @"
     exit: 0
     ----- stdout -----
-         6  [TIME]  lease.released   human:tester  subject=[TASK] epoch=1 next_step=look at the lexer
-         7  [TIME]  policy.decided   human:tester  record=([DECISION], task.cancel, allow, default, no rule of the policy matches; its default says so)
-         8  [TIME]  task.cancelled   human:tester  task=[TASK] reason=not wanted any more
+    [TIME]  human:tester  [TASK]  given back: look at the lexer
+    [TIME]  human:tester  [TASK]  the policy allows task.cancel (rule default)
+    [TIME]  human:tester  [TASK]  cancelled: not wanted any more
     ----- stderr -----
-    "#);
+    ");
 }
 
 #[test]

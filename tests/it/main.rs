@@ -66,6 +66,7 @@ mod tampered;
 mod target;
 mod task_files;
 mod task_parts;
+mod terminal;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod trespass;

@@ -398,14 +398,14 @@ fn tasks_that_conflict_and_agents_that_are_busy_wait_their_turn() {
     [RUN]  one  ready_for_review  review  One
     [RUN]  one  ready_for_review  review  Two
     ----- stderr -----
-    run [RUN]: one on branch ai/[TASK]/1, for main
-    sandbox of [RUN]: none, network on
-    check unit: test -f work.txt
-    check unit: passed
-    run [RUN]: one on branch ai/[TASK]/1, for main
-    sandbox of [RUN]: none, network on
-    check unit: test -f work.txt
-    check unit: passed
+    [TASK]  run [RUN]: one on branch ai/[TASK]/1, for main
+    [TASK]  sandbox of [RUN]: none, network on
+    [TASK]  check unit: test -f work.txt
+    [TASK]  check unit: passed
+    [TASK]  run [RUN]: one on branch ai/[TASK]/1, for main
+    [TASK]  sandbox of [RUN]: none, network on
+    [TASK]  check unit: test -f work.txt
+    [TASK]  check unit: passed
     2 tasks run, 2 wait for your review
     ");
 
@@ -601,11 +601,11 @@ fn ctrl_c_ends_all_of_them_gently() {
     ----- stdout -----
     [RUN]  one  stopped  queued  One
     [RUN]  one  stopped  queued  Two
+    [TASK]  run [RUN]: one on branch ai/[TASK]/1, for main
+    [TASK]  run [RUN]: one on branch ai/[TASK]/1, for main
+    [TASK]  sandbox of [RUN]: none, network on
+    [TASK]  sandbox of [RUN]: none, network on
     exit: 130
-    run [RUN]: one on branch ai/[TASK]/1, for main
-    run [RUN]: one on branch ai/[TASK]/1, for main
-    sandbox of [RUN]: none, network on
-    sandbox of [RUN]: none, network on
     stopped: 2 tasks run, 0 wait for your review
     ");
     for id in &ids {

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::exit;
 use crate::base::env;
-use crate::base::text::{one_line, shell_words};
+use crate::base::text::{flowing, one_line, shell_words};
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
 use crate::cli::cmd::{agent_detect, agent_doctor};
@@ -213,7 +213,9 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
         .iter()
         .map(|agent| [cells(agent), vec![fares.text(agent)]].concat())
         .collect();
-    context.ui.table(&rows);
+    context
+        .ui
+        .table(&["AGENT", "CONNECTOR", "MODEL", "LABELS", "STATUS"], &rows);
     if !found.is_empty() {
         tell_what_is_missing(context);
     }
@@ -277,7 +279,7 @@ fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
         .into_iter()
         .chain([("status", fares.text(&agent))])
         .filter(|(_, text)| !text.is_empty())
-        .map(|(name, text)| vec![name.to_owned(), one_line(&text)])
+        .map(|(name, text)| vec![name.to_owned(), flowing(&text)])
         .collect();
     context.ui.table_below(&rows);
     Ok(exit::OK)
@@ -361,13 +363,13 @@ fn facts(
             "home",
             agent
                 .home
-                .map_or_else(String::new, |home| format!("{home:?}").to_lowercase()),
+                .map_or_else(String::new, |home| home.as_str().to_owned()),
         ),
         (
             "sandbox",
             agent
                 .sandbox
-                .map_or_else(String::new, |demand| format!("{demand:?}").to_lowercase()),
+                .map_or_else(String::new, |demand| demand.as_str().to_owned()),
         ),
         (
             "network",
@@ -414,7 +416,9 @@ fn print(agent: &Agent, context: &mut Context) {
         context.ui.object(agent);
         return;
     }
-    context.ui.table(&[cells(agent)]);
+    context
+        .ui
+        .table(&["AGENT", "CONNECTOR", "MODEL", "LABELS"], &[cells(agent)]);
 }
 
 /// Name, connector, model and labels.

@@ -84,7 +84,9 @@ fn show(all: &[DetectedCli], context: &mut Context) {
         ]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    context.ui.table(&rows);
+    context
+        .ui
+        .table(&["CONNECTOR", "VERSION", "PROGRAM", "CAN"], &rows);
     all.iter().for_each(|found| remark(found, context));
 }
 

@@ -6,8 +6,10 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::base::text::one_line;
+use crate::base::text::{flowing, one_line};
+use crate::cli::cmd::doctor::tone;
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::Cell;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::agent_doctor::{self, AgentFinding};
 use crate::ops::doctor::{Finding, Level};
@@ -112,21 +114,21 @@ fn show(found: &[AgentFinding], context: &mut Context) {
         context.ui.objects(found);
         return;
     }
-    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
     for AgentFinding { agent, finding, .. } in found {
-        let level = finding.level.as_str().to_owned();
+        let level = finding.level;
         rows.push(vec![
-            level,
-            one_line(agent),
-            finding.check.to_owned(),
-            one_line(&finding.text),
+            Cell::toned(level.as_str(), tone(level)),
+            one_line(agent).into(),
+            finding.check.into(),
+            flowing(&finding.text).into(),
         ]);
         rows.extend(
             finding
                 .next
                 .iter()
-                .map(|next| vec!["".into(), "".into(), "next".into(), one_line(next)]),
+                .map(|next| vec!["".into(), "".into(), "next".into(), one_line(next).into()]),
         );
     }
-    context.ui.table(&rows);
+    context.ui.table(&[], &rows);
 }

@@ -36,7 +36,7 @@ pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {
         context.ui.objects(&all);
     } else {
         let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-        context.ui.table(&rows);
+        context.ui.table(&HEADINGS, &rows);
     }
     if sums.is_empty() {
         context.ui.say("no run has ended yet");
@@ -59,6 +59,9 @@ fn stats(sum: &AgentSum) -> AgentStats<'_> {
         unpriced_runs: sum.spent.unpriced,
     }
 }
+
+/// Above the columns.
+const HEADINGS: [&str; 7] = ["AGENT", "TYPE", "RUNS", "GOOD", "TIME", "TOKENS", "COST"];
 
 fn row(stats: &AgentStats<'_>) -> Vec<String> {
     let success = stats

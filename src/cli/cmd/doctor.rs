@@ -4,8 +4,9 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::app::workspace::now;
-use crate::base::text::one_line;
+use crate::base::text::{flowing, one_line};
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::Tone;
 use crate::ops::doctor::{self, Depth, Examination, Finding, Level, Patient};
 
 #[derive(Args)]
@@ -29,7 +30,9 @@ pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
         let more = if context.ui.json() {
             context.ui.object(finding)
         } else {
-            context.ui.print(&text(finding))
+            let level = format!("{:<4}", finding.level.as_str());
+            let level = context.ui.paint(&level, tone(finding.level));
+            context.ui.print(&text(&level, finding))
         };
         if !more {
             break;
@@ -38,12 +41,20 @@ pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
     Ok(code(&found))
 }
 
-fn text(finding: &Finding) -> String {
+/// The tone of a finding.
+pub(super) fn tone(level: Level) -> Tone {
+    match level {
+        Level::Ok => Tone::Good,
+        Level::Warn => Tone::Waiting,
+        Level::Bad => Tone::Bad,
+    }
+}
+
+fn text(level: &str, finding: &Finding) -> String {
     let mut text = format!(
-        "{:<4}  {:<10} {}\n",
-        finding.level.as_str(),
+        "{level}  {:<10} {}\n",
         finding.check,
-        one_line(&finding.text)
+        flowing(&finding.text)
     );
     if let Some(next) = &finding.next {
         text.push_str(&format!("      {:<10} {}\n", "next", one_line(next)));

@@ -10,7 +10,7 @@ use crate::base::fs::read_capped;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::context::{Context, Outcome};
-use crate::cli::time::time;
+use crate::cli::look::{Cell, Listing};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::evidence::{self, EvidenceState};
 use crate::ops::testimony;
@@ -64,6 +64,16 @@ pub(super) fn run(command: &EvidenceCommand, context: &mut Context) -> Outcome {
 fn list(args: &OfArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
+    let listing = Listing::new(&[
+        ("EVIDENCE", 0),
+        ("RUN", 13),
+        ("KIND", 8),
+        ("NAME", 11),
+        ("SHA256", 12),
+        ("    BYTES", 9),
+        ("WHEN", 0),
+    ]);
+    let mut rows = Vec::new();
     for piece in &pieces {
         let more = if context.ui.json() {
             context.ui.object(piece)
@@ -74,17 +84,23 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
                 one_line(&piece.name),
                 &piece.sha256[..12],
             );
-            context.ui.line(&format!(
-                "{}  {run:<14} {kind:<9} {name:<12} {sha}  {:>9}  {}",
-                piece.id,
-                piece.bytes,
-                time(piece.at_ms)
-            ))
+            let cells: [Cell; 7] = [
+                piece.id.as_str().into(),
+                run.into(),
+                kind.into(),
+                name.into(),
+                sha.into(),
+                format!("{:>9}", piece.bytes).into(),
+                context.ui.when(piece.at_ms).into(),
+            ];
+            rows.push(cells.to_vec());
+            true
         };
         if !more {
             break;
         }
     }
+    context.ui.list(listing, &rows);
     Ok(exit::OK)
 }
 
@@ -109,8 +125,9 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
     ));
     if found != EvidenceState::Intact {
         let text = format!(
-            "the file {} is not what was recorded: {found:?}",
-            piece.file
+            "the file {} is not what was recorded: it is {}",
+            piece.file,
+            found.in_words()
         );
         return Err(AppError::new(ErrorClass::NotProven, text)
             .hint("`ai evidence verify` looks at all of them"));

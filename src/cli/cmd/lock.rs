@@ -10,6 +10,7 @@ use crate::base::text::one_line;
 use crate::cli::answer::{Granted, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath};
 use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::{Cell, Listing};
 use crate::cli::time::time;
 use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
@@ -124,6 +125,14 @@ fn list(context: &mut Context) -> Outcome {
     if held.is_empty() {
         context.ui.say("no path is locked");
     }
+    let listing = Listing::new(&[
+        ("LOCK", 0),
+        ("MODE", 10),
+        ("PATHS", 0),
+        ("HOLDER", 0),
+        ("LEFT", 0),
+    ]);
+    let mut rows = Vec::new();
     for one in &held {
         let left = match one.lease.liveness(&cx.now) {
             LeaseLiveness::Live(ms) => seconds(ms),
@@ -133,15 +142,21 @@ fn list(context: &mut Context) -> Outcome {
             context.ui.object(&LockLine::new(one))
         } else {
             let (pattern, mode) = (one_line(&one.lock.pattern), mode_word(one.lock.mode));
-            context.ui.line(&format!(
-                "{}  {mode:<11} {pattern}  {}  {left} left",
-                one.lock.subject, one.lease.holder
-            ))
+            let cells: [Cell; 5] = [
+                one.lock.subject.as_str().into(),
+                mode.into(),
+                pattern.into(),
+                one_line(&one.lease.holder.to_string()).into(),
+                format!("{left} left").into(),
+            ];
+            rows.push(cells.to_vec());
+            true
         };
         if !more {
             break;
         }
     }
+    context.ui.list(listing, &rows);
     Ok(exit::OK)
 }
 

@@ -7,12 +7,13 @@ use clap::{Args, Subcommand};
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::clock;
-use crate::base::text::{counted, one_line};
+use crate::base::text::{counted, flowing, one_line};
 use crate::cli::answer::LogVerified;
 use crate::cli::context::{Context, Outcome};
-use crate::cli::time::time;
+use crate::cli::look::{Cell, Listing};
 use crate::domain::error_class::ErrorClass;
-use crate::ops::{cx, log};
+use crate::ops::cx;
+use crate::ops::log::{self, LogLine};
 use crate::store::{Access, EventFilter, Flow, StoredEvent};
 
 #[derive(Args)]
@@ -38,6 +39,11 @@ enum LogCommand {
     Verify,
 }
 
+/// The columns of the whole log.
+const OF_ALL: [(&str, usize); 4] = [("TIME", 19), ("WHO", 12), ("ABOUT", 10), ("WHAT", 0)];
+/// The columns of the log of one task or lock.
+const OF_ONE: [(&str, usize); 3] = [("TIME", 19), ("WHO", 12), ("WHAT", 0)];
+
 pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
     if matches!(args.command, Some(LogCommand::Verify)) {
         return verify(context);
@@ -56,12 +62,17 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
         });
     }
     let mut seen = 0;
+    let mut listing = Listing::new(if filter.subject.is_some() {
+        &OF_ONE
+    } else {
+        &OF_ALL
+    });
     loop {
         let mut gone = false;
         store.read(|tx| {
             tx.events(&filter, &mut |event| {
                 seen = event.seq;
-                gone = !show(&event, context);
+                gone = !show(&event, &mut listing, context);
                 Ok(if gone { Flow::Stop } else { Flow::More })
             })
         })?;
@@ -76,7 +87,7 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
     }
 }
 
-fn show(event: &StoredEvent, context: &mut Context) -> bool {
+fn show(event: &StoredEvent, listing: &mut Listing, context: &mut Context) -> bool {
     if context.ui.json() {
         let parse = |text: &str| serde_json::from_str(text).unwrap_or(serde_json::Value::Null);
         return context.ui.object(&serde_json::json!({
@@ -84,16 +95,17 @@ fn show(event: &StoredEvent, context: &mut Context) -> bool {
             "prev": event.prev, "hash": event.hash,
         }));
     }
-    let actor = event.actor.trim_matches('"');
-    let detail = log::detail(&event.body);
-    context.ui.line(&format!(
-        "{:>6}  {}  {:<16} {}  {}",
-        event.seq,
-        time(event.at_ms),
-        event.kind,
-        one_line(actor),
-        one_line(&detail)
-    ))
+    let line = LogLine::of(event);
+    let subject = line.subject.as_deref().unwrap_or("-");
+    let mut cells = vec![
+        Cell::from(context.ui.when(event.at_ms)),
+        Cell::from(one_line(&line.who)),
+    ];
+    if listing.width() == OF_ALL.len() {
+        cells.push(Cell::from(one_line(subject)));
+    }
+    cells.push(Cell::from(flowing(&line.what)));
+    context.ui.row(listing, &cells)
 }
 
 fn verify(context: &mut Context) -> Outcome {

@@ -7,12 +7,13 @@ use clap::{Args, Subcommand};
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::fs::read_named;
-use crate::base::text::{counted, multi_line, one_line};
+use crate::base::text::{counted, flowing, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::{Cell, Listing, Tone};
 use crate::cli::time::time;
 use crate::config::Trees;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::ops::cx::{self, commit};
@@ -192,7 +193,7 @@ fn rules_text(shown: &policy::Shown) -> String {
             "  {:<16} {:<24} {} ({})\n",
             rule.effect,
             rule.id,
-            one_line(&rule.reason),
+            flowing(&rule.reason),
             rule.layer
         ));
         out.push_str(&format!("  {:<16} on {on}{about}\n", ""));
@@ -278,30 +279,49 @@ fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
             .transpose()?;
         Ok(tx.decisions(task.as_ref(), args.limit)?)
     })?;
+    let listing = Listing::new(&[
+        ("DECISION", 0),
+        ("WHEN", 0),
+        ("EFFECT", 15),
+        ("ACTION", 11),
+        ("TASK", 0),
+        ("ACTOR", 0),
+        ("WHY", 0),
+    ]);
+    let mut rows = Vec::new();
     for record in &records {
         let more = if context.ui.json() {
             context.ui.object(record)
         } else {
             let task = record.resource.task.as_deref().unwrap_or("-");
-            let (rule, reason) = (&record.rule, one_line(&record.reason));
+            let (rule, reason) = (&record.rule, flowing(&record.reason));
             let yes = if record.overridden.is_some() {
                 " (approved)"
             } else {
                 ""
             };
-            context.ui.line(&format!(
-                "{}  {}  {:<16} {:<12} {task}  {}  {rule}: {reason}",
-                record.id,
-                time(record.at_ms),
-                record.effect.as_str().to_owned() + yes,
-                record.action,
-                record.actor
-            ))
+            let tone = match record.effect {
+                Effect::Allow => Tone::Plain,
+                Effect::Warn | Effect::RequireApproval => Tone::Waiting,
+                Effect::Deny => Tone::Bad,
+            };
+            let cells: [Cell; 7] = [
+                record.id.as_str().into(),
+                context.ui.when(record.at_ms).into(),
+                Cell::toned(record.effect.as_str().to_owned() + yes, tone),
+                record.action.as_str().into(),
+                one_line(task).into(),
+                one_line(&record.actor.to_string()).into(),
+                format!("{rule}: {reason}").into(),
+            ];
+            rows.push(cells.to_vec());
+            true
         };
         if !more {
             break;
         }
     }
+    context.ui.list(listing, &rows);
     Ok(exit::OK)
 }
 

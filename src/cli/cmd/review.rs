@@ -1,16 +1,15 @@
 //! `ai review`
 
-use std::io::IsTerminal;
-
 use clap::Args;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::app::exit;
-use crate::base::env;
-use crate::base::text::{multi_line, one_line};
+use crate::base::text::{flowing, multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::Tone;
 use crate::domain::check::CheckResult;
 use crate::domain::task::TaskState;
 use crate::ops::review::{self, FileChange, Review};
@@ -145,18 +144,18 @@ fn head(review: &Review, goes: &Destination) -> String {
         // Evidence of an older version may say less; then its own word has to do.
         let status = match CheckResult::deserialize(&check.summary) {
             Ok(result) => one_line(&result.in_words()),
-            Err(_) => check
-                .summary
-                .get("status")
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            Err(_) => match check.summary.get("status") {
+                Some(Value::String(word)) => one_line(word),
+                Some(Value::Object(told)) => told.keys().map(|word| one_line(word)).collect(),
+                _ => "has run".to_owned(),
+            },
         };
         row(
             "check",
             &format!(
                 "{} {}  ({}, sha256 {})",
                 check.name,
-                status.trim_matches('"'),
+                status,
                 check.file,
                 &check.sha256[..12]
             ),
@@ -170,7 +169,7 @@ fn head(review: &Review, goes: &Destination) -> String {
                 record.id,
                 record.action,
                 record.effect,
-                one_line(&record.reason)
+                flowing(&record.reason)
             ),
         );
     }
@@ -181,17 +180,16 @@ fn head(review: &Review, goes: &Destination) -> String {
 }
 
 pub(super) fn show_changes(changes: &[FileChange], redactor: &Redactor, context: &mut Context) {
-    let colour = std::io::stdout().is_terminal() && env::text("NO_COLOR").is_none();
     for change in changes {
         context.ui.line("");
         for line in change.text(redactor).lines() {
-            let shown = multi_line(line);
-            let more = match (colour, line.as_bytes().first()) {
-                (true, Some(b'+')) => context.ui.line(&format!("\u{1b}[32m{shown}\u{1b}[0m")),
-                (true, Some(b'-')) => context.ui.line(&format!("\u{1b}[31m{shown}\u{1b}[0m")),
-                _ => context.ui.line(&shown),
+            let tone = match line.as_bytes().first() {
+                Some(b'+') => Tone::Good,
+                Some(b'-') => Tone::Bad,
+                _ => Tone::Plain,
             };
-            if !more {
+            let shown = context.ui.paint(&multi_line(line), tone);
+            if !context.ui.line(&shown) {
                 return;
             }
         }

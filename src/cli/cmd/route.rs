@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::app::exit;
-use crate::base::text::one_line;
+use crate::base::text::{flowing, one_line};
 use crate::cli::answer::RouteAnswer;
 use crate::cli::context::{Context, Outcome};
 use crate::ops::run::choose;
@@ -41,12 +41,9 @@ pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     let chosen = trace.chosen.as_deref().unwrap_or("nobody");
-    context.ui.line(&format!(
-        "{}  {}  {}",
-        task.id,
-        chosen,
-        one_line(&trace.why)
-    ));
+    context
+        .ui
+        .line(&format!("{}  {}  {}", task.id, chosen, flowing(&trace.why)));
     show(&trace, context);
     trace
         .warnings
@@ -71,7 +68,7 @@ fn row(one: &Considered) -> Vec<String> {
         .score
         .map_or(String::new(), |score| format!("  ({})", parts(&score)));
     let gate = one.lost.as_ref().map_or("", |lost| lost.gate.as_str());
-    let why = format!("{}{score}", one_line(&one.why));
+    let why = format!("{}{score}", flowing(&one.why));
     vec![
         one_line(&one.agent),
         one.standing.as_str().to_owned(),

@@ -7,7 +7,6 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::base::columns;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::backup;
@@ -76,14 +75,16 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
 
 /// Runs one task.
 fn one(args: &RunArgs, context: &mut Context) -> Result<(RunReport, Notify), AppError> {
-    let mut world = context.world()?;
+    let (mut world, live) = context.watched_world()?;
     if args.no_sandbox {
         world.sandbox = Some(SandboxWish::None);
     }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let notices = world.config.notify.clone();
     let store = context.store(Access::Write)?;
-    let report = drive::run(&world, store, &which, args.agent.as_deref())?;
+    let report = drive::run(&world, store, &which, args.agent.as_deref());
+    drop(live);
+    let report = report?;
     Ok((report, notices))
 }
 
@@ -168,7 +169,12 @@ const SHOWN_HELPS: usize = 3;
 
 fn table(summary: &batch::Summary, context: &mut Context) {
     let rows: Vec<Vec<String>> = summary.lines.iter().map(row).collect();
-    for (line, text) in summary.lines.iter().zip(columns::table(&rows)) {
+    let headings = ["RUN", "AGENT", "OUTCOME", "STATE", "TITLE"];
+    let (heading, lines) = context.ui.rows_of(&headings, &rows);
+    heading.iter().for_each(|heading| {
+        context.ui.line(heading);
+    });
+    for (line, text) in summary.lines.iter().zip(lines) {
         context.ui.line(&text);
         if line.code != 0 {
             context.ui.line(&format!(

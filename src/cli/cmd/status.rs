@@ -62,14 +62,14 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     }
     context.ui.line(&tally_text(&picture.tally));
     for leased in &picture.leases {
-        context.ui.line(&at_work(leased, &now));
+        context.ui.item(&at_work(leased, &now));
     }
     for agent in &agents {
         let health = picture.healths.of(agent);
         if health.is_of_note() {
             context
                 .ui
-                .line(&format!("  agent {}  {}", agent.name, health.text()));
+                .item(&format!("  agent {}  {}", agent.name, health.text()));
         }
     }
     if !picture.needs.is_empty() {

@@ -11,6 +11,7 @@ use crate::base::{duration, env};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
 use crate::cli::cmd::task;
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::{Cell, Listing};
 use crate::cli::time::time;
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
@@ -103,37 +104,53 @@ fn list(context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     let runs = store.read(|tx| tx.all_runs())?;
     let all = worktree::list(&world, &world.repo()?, store, &runs)?;
+    let listing = Listing::new(&[
+        ("SLOT", 4),
+        ("STATE", 19),
+        ("BRANCH", 0),
+        ("CHANGES", 0),
+        ("SIZE", 0),
+        ("LAST USED", 0),
+        ("PATH", 0),
+    ]);
+    let mut rows = Vec::new();
     for one in &all {
         let more = if context.ui.json() {
             context.ui.object(one)
         } else {
-            context.ui.line(&row(one))
+            let cells = row(one, context);
+            rows.push(cells.to_vec());
+            true
         };
         if !more {
             break;
         }
     }
+    context.ui.list(listing, &rows);
     if all.is_empty() {
         context.ui.say("no run has made a worktree yet");
     }
     Ok(exit::OK)
 }
 
-fn row(one: &ListedWorktree) -> String {
+fn row(one: &ListedWorktree, context: &Context) -> [Cell; 7] {
     let dirty = match one.dirty {
         Some(0) => "clean".to_owned(),
         Some(n) => counted(n, "changed file"),
         None => "unknown".to_owned(),
     };
     let branch = one.branch.as_deref().map_or("-".to_owned(), one_line);
-    let used = one.last_used_ms.map_or("-".to_owned(), time);
-    format!(
-        "{:<5} {:<20} {branch}  {dirty}  {}  {used}  {}",
-        one.slot,
-        one.state,
-        size(one.bytes),
-        shown(&one.path)
-    )
+    let used = one.last_used_ms;
+    let used = used.map_or("-".to_owned(), |ms| context.ui.when(ms));
+    [
+        one_line(&one.slot).into(),
+        one.state.to_string().into(),
+        branch.into(),
+        dirty.into(),
+        size(one.bytes).into(),
+        used.into(),
+        shown(&one.path).into(),
+    ]
 }
 
 fn open(args: &OpenArgs, context: &mut Context) -> Outcome {

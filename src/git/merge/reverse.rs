@@ -47,7 +47,7 @@ pub fn reverse(
     if tree == tip_tree {
         return Ok(None);
     }
-    let new = commit(repo, reversal, &tree, &[reversal.tip.clone()])?;
+    let new = commit(repo, reversal, &tree, std::slice::from_ref(reversal.tip))?;
     Ok(Some(MergePlan {
         target: reversal.target.to_owned(),
         old: Some(reversal.tip.clone()),

@@ -157,7 +157,7 @@ struct Active {
 }
 
 enum Heard {
-    Said(String),
+    Said(TaskId, String),
     Ended(TaskId, Option<ReexecEnd>),
 }
 
@@ -197,7 +197,7 @@ impl Team<'_> {
         let (sender, id) = (self.sender.clone(), task.id.clone());
         std::thread::spawn(move || {
             // Nobody listens any more where the parent has failed; the child ends with the leash.
-            let ended = child.wait(|line| drop(sender.send(Heard::Said(line))));
+            let ended = child.wait(|line| drop(sender.send(Heard::Said(id.clone(), line))));
             drop(sender.send(Heard::Ended(id, ended.ok())));
         });
         self.tried.insert(task.id.clone());
@@ -262,8 +262,8 @@ impl Team<'_> {
     /// Waits a little for a child to end, and hands on what the children say.
     fn hear(&mut self, receiver: &Receiver<Heard>) -> Option<(Active, Option<ReexecEnd>)> {
         match receiver.recv_timeout(LOOK).ok()? {
-            Heard::Said(line) => {
-                self.world.say(&line);
+            Heard::Said(task, line) => {
+                self.world.say(&format!("{task}  {line}"));
                 None
             }
             Heard::Ended(task, ended) => {
@@ -296,7 +296,7 @@ fn locks_of(cx: &Cx, starting: &[&Active]) -> Result<Vec<HeldLock>, OpError> {
 }
 
 /// The answer of a child, `ai run TASK --leashed`: one JSON object on its standard output. Its talk
-/// on standard error is for people, and is handed on as it is.
+/// on standard error is for people, and is handed on behind the id of the task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChildAnswer {

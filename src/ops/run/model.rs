@@ -32,7 +32,7 @@ use crate::ops::error::{Kept as _, OpError};
 use crate::ops::lease;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::files::RunDir;
-use crate::ops::world::World;
+use crate::ops::world::{Glimpse, World};
 use crate::policy::PolicyState;
 use crate::process::cgroup::Cgroup;
 use crate::process::supervise::{CancelToken, StopReason};
@@ -445,7 +445,7 @@ impl RunCx<'_> {
     pub(crate) fn step(&self, store: &mut dyn Store, step: RunStep) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
             return Err(OpError::from(Refusal::Environment(format!(
-                "stopped before step {}: {reason:?}",
+                "stopped before step {}: {reason}",
                 step.name()
             ))));
         }
@@ -476,6 +476,8 @@ impl RunCx<'_> {
         step: RunStep,
         sealed: Option<&Sealed>,
     ) -> Result<(), OpError> {
+        self.world
+            .glimpse(Glimpse::Step(&self.started.run.id, step));
         let cx = self.cx()?;
         let event = Event::RunStep {
             run: self.started.run.id.clone(),

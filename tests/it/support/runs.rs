@@ -222,6 +222,26 @@ pub fn with_mark(mark: &[u8]) -> Vec<String> {
     found
 }
 
+impl Sandbox {
+    /// `ai …` on a terminal of this width, not yet started. What it writes there is its output, with
+    /// the escape sequences.
+    pub fn on_terminal(&self, columns: u16, args: &[&str]) -> Command {
+        let helper = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fakes/terminal.py");
+        let mut command = self.command("python3");
+        command
+            .args([helper, &columns.to_string(), env!("CARGO_BIN_EXE_ai")])
+            .args(args)
+            .env("TERM", "xterm");
+        command
+    }
+
+    /// Starts it and lets it go on.
+    pub fn start_on_terminal(&self, columns: u16, args: &[&str]) -> Background {
+        let out = self.base().join("on-terminal");
+        Background::of(&mut self.on_terminal(columns, args), out)
+    }
+}
+
 /// A command that goes on while the test does something else. Killed when the test ends before it.
 pub struct Background {
     child: Child,
@@ -278,6 +298,12 @@ impl Background {
     /// What it has said so far on stderr.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.out.with_extension("err")).unwrap()
+    }
+
+    /// What it has written so far.
+    pub fn written(&self) -> String {
+        let bytes = std::fs::read(self.out.with_extension("out")).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// True once it has ended.

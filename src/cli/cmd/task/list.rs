@@ -12,6 +12,7 @@ use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::TaskLease;
 use crate::cli::context::{Context, Outcome};
+use crate::cli::look::{Cell, Listing};
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
@@ -94,6 +95,7 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
         limit: args.limit,
     };
     let mut seen = false;
+    let mut listing = Listing::new(&COLUMNS);
     let now = now();
     let store = context.store(Access::Read)?;
     store.read(|tx| -> Result<(), AppError> {
@@ -112,7 +114,7 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
         }
         tx.list(&filter, &mut |line| {
             seen = true;
-            Ok(show_line(&line, &held, context))
+            Ok(show_line(&line, (&held, &mut listing), context))
         })?;
         Ok(())
     })?;
@@ -179,20 +181,37 @@ fn show_json((id, json): (&str, &str), held: &Held, context: &mut Context) -> Fl
     })
 }
 
-fn show_line(line: &TaskLine<'_>, held: &Held, context: &mut Context) -> Flow {
+/// The columns of tasks.
+const COLUMNS: [(&str, usize); 4] = [("TASK", 10), ("STATE", 7), ("P", 2), ("TITLE", 0)];
+/// The least that stands before a title.
+const BEFORE_TITLE: usize = 25;
+
+fn row(id: &str, status: &str, priority: u8, title: String) -> [Cell; 4] {
+    let priority = format!("P{priority}");
+    [
+        id.into(),
+        Cell::state(status),
+        priority.into(),
+        title.into(),
+    ]
+}
+
+fn show_line(
+    line: &TaskLine<'_>,
+    (held, listing): (&Held, &mut Listing),
+    context: &mut Context,
+) -> Flow {
     let status = if line.json.contains("\"kind\":\"overridden\"") && line.status == "done" {
         "done (overridden)"
     } else {
         line.status
     };
-    let head = format!("{}  {status:<8} P{}  ", line.id, line.priority);
-    let title = one_line(line.title);
-    let columns = context.ui.columns();
-    go_on(
-        context
-            .ui
-            .line(&columns::fitted(&head, &title, &held.text(line), columns)),
-    )
+    // The title gives way to who holds the task.
+    let room = context.ui.columns();
+    let room = room.map(|columns| columns.saturating_sub(BEFORE_TITLE));
+    let title = columns::fitted("", &one_line(line.title), &held.text(line), room);
+    let cells = row(line.id, status, line.priority, title);
+    go_on(context.ui.row(listing, &cells))
 }
 
 /// Goes on as long as somebody reads.
@@ -204,13 +223,9 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
     if context.ui.json() {
         context.ui.object(task)
     } else {
-        context.ui.line(&format!(
-            "{}  {:<8} P{}  {}",
-            task.id,
-            task.status_text(),
-            task.priority,
-            one_line(&task.title)
-        ))
+        let title = one_line(&task.title);
+        let cells = row(task.id.as_str(), task.status_text(), task.priority, title);
+        context.ui.row(&mut Listing::new(&COLUMNS), &cells)
     }
 }
 
@@ -228,6 +243,7 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     let nobody = Held::nobody(now());
     let mut seen = 0;
+    let mut listing = Listing::new(&COLUMNS);
     let is_json = context.ui.json();
     store.read(|tx| {
         let mut count = |show: &mut dyn FnMut() -> Flow| {
@@ -243,7 +259,7 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
             })
         } else {
             tx.list(&filter, &mut |line| {
-                count(&mut || show_line(&line, &nobody, context))
+                count(&mut || show_line(&line, (&nobody, &mut listing), context))
             })
         }
     })?;

@@ -19,7 +19,7 @@ use crate::ops::error::OpError;
 use crate::ops::run::agent::launch::AgentLaunch;
 use crate::ops::run::agent::tools;
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
-use crate::ops::world::World;
+use crate::ops::world::{Glimpse, World};
 use crate::process::supervise::{
     AfterReply, CancelToken, CommandHeard, CommandObserver, CommandReply, OutputLine, OutputStream,
     StopReason,
@@ -160,6 +160,26 @@ impl<'a> Listener<'a> {
         }
     }
 
+    /// Shows what the agent does to whoever watches, without secrets.
+    fn show(&self, event: &AgentEvent) {
+        if self.world.watcher.is_none() {
+            return;
+        }
+        let said = match event {
+            AgentEvent::Message { text } | AgentEvent::Thinking { text } => {
+                let mut lines = text.lines().rev().map(str::trim);
+                lines.find(|line| !line.is_empty()).map(str::to_owned)
+            }
+            AgentEvent::ToolCall { name, .. } => Some(format!("uses {name}")),
+            AgentEvent::FileChange { path, .. } => Some(format!("changes {path}")),
+            _ => None,
+        };
+        if let Some(said) = said {
+            let clean = self.world.redactor().redact_text(&said);
+            self.world.glimpse(Glimpse::Said(&clean));
+        }
+    }
+
     /// Remembers a line that tells of settings that were not taken.
     fn look_at_settings(&mut self, line: &[u8]) {
         if self.settings.is_empty() || self.unheeded.len() >= MOST_UNHEEDED {
@@ -194,6 +214,7 @@ impl CommandObserver for Listener<'_> {
                 for event in &events {
                     self.at_work |= event.is_of_the_model();
                     self.tell(event);
+                    self.show(event);
                     self.write(event);
                 }
                 self.meter.read(&events);

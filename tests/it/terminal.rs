@@ -1,0 +1,157 @@
+//! What a person sees on a terminal: headings, colour, an end to each line, and a run at work.
+
+use crate::snapshot;
+use crate::support::poll;
+use crate::support::runs::{CONFIG, PATIENCE, open_gate};
+use crate::support::{Outcome, Sandbox, mask_also, run};
+
+/// What stands on the terminal in the end, escape sequences told as `<…>`.
+fn seen(outcome: &Outcome) -> String {
+    let text = outcome.stdout.replace("\r\n", "\n");
+    let text = text.replace('\r', "<cr>").replace('\u{1b}', "<esc>");
+    let here = (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[LOCAL TIME]");
+    mask_also(text, &[here, (r"\d+m left", "[N]m left")])
+}
+
+fn on(sandbox: &Sandbox, columns: u16, args: &[&str]) -> String {
+    let outcome = run(&mut sandbox.on_terminal(columns, args));
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    seen(&outcome)
+}
+
+/// A project with tasks in several states.
+fn tasks() -> Sandbox {
+    let sandbox = Sandbox::project();
+    let done = sandbox.task("とても長い題名のとても長い仕事です、本当に長い", &[]);
+    sandbox.ai_ok(&["task", "done", &done, "--override", "seen by hand"]);
+    let claimed = sandbox.task("Fix the parser", &["--path", "src/parse/"]);
+    sandbox.ai_ok(&["task", "claim", &claimed]);
+    sandbox.task(
+        "A title that is much longer than what a narrow terminal has room for",
+        &[],
+    );
+    sandbox
+}
+
+#[test]
+fn lists_have_headings_colours_and_an_end_on_a_terminal() {
+    let sandbox = tasks();
+    snapshot!(on(&sandbox, 48, &["task", "list"]), @"
+    <esc>[1mTASK<esc>[0m        <esc>[1mSTATE<esc>[0m    <esc>[1mP<esc>[0m   <esc>[1mTITLE<esc>[0m
+    [TASK]  <esc>[32mdone (overridden)<esc>[0m  P2  とても長い題…
+    [TASK]  <esc>[36mclaimed<esc>[0m  P2  Fix the parser
+    [TASK]  queued   P2  A title that is much l…
+    ");
+    snapshot!(on(&sandbox, 60, &["lock", "list"]), @"
+    <esc>[1mLOCK<esc>[0m        <esc>[1mMODE<esc>[0m         <esc>[1mPATHS<esc>[0m      <esc>[1mHOLDER<esc>[0m        <esc>[1mLEFT<esc>[0m
+    [TASK]  exclusively  src/parse  human:tester  [N]m left
+    ");
+    snapshot!(on(&sandbox, 70, &["log", "-n", "4"]), @"
+    <esc>[1mTIME<esc>[0m                 <esc>[1mWHO<esc>[0m           <esc>[1mABOUT<esc>[0m       <esc>[1mWHAT<esc>[0m
+    [LOCAL TIME]  human:tester  [TASK]  the policy allows task…
+    [LOCAL TIME]  human:tester  [TASK]  claimed; locks src/par…
+    [LOCAL TIME]  human:tester  -           the policy allows task…
+    [LOCAL TIME]  human:tester  [TASK]  created: A title that…
+    ");
+    snapshot!(on(&sandbox, 44, &["status"]), @"
+    1 queued, 1 claimed, 1 done
+      [TASK]  human:tester  [N]m left  claim…
+    ");
+}
+
+#[test]
+fn colour_is_where_it_is_wanted_and_nothing_is_cut_for_a_pipe() {
+    let sandbox = tasks();
+    let list = ["task", "list", "--status", "claimed"];
+    let pipe = |more: &[&str], variables: &[(&str, &str)]| {
+        let args = [&list[..], more].concat();
+        let outcome = run(sandbox.ai_command(&args).envs(variables.iter().copied()));
+        seen(&outcome)
+    };
+    let terminal = |more: &[&str], variables: &[(&str, &str)]| {
+        let args = [&list[..], more].concat();
+        let mut command = sandbox.on_terminal(80, &args);
+        let outcome = run(command.envs(variables.iter().copied()));
+        seen(&outcome).lines().last().unwrap_or_default().to_owned() + "\n"
+    };
+    let plain = pipe(&[], &[]);
+    snapshot!(plain, @"[TASK]  claimed  P2  Fix the parser");
+    let coloured = pipe(&["--color", "always"], &[]);
+    snapshot!(coloured, @"[TASK]  <esc>[36mclaimed<esc>[0m  P2  Fix the parser");
+    for (shown, is_coloured) in [
+        (pipe(&[], &[("CLICOLOR_FORCE", "1")]), true),
+        (
+            pipe(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]),
+            false,
+        ),
+        (terminal(&[], &[]), true),
+        (terminal(&["--color", "never"], &[]), false),
+        (terminal(&[], &[("NO_COLOR", "1")]), false),
+        (terminal(&[], &[("TERM", "dumb")]), false),
+    ] {
+        assert_eq!(&shown, if is_coloured { &coloured } else { &plain });
+    }
+}
+
+/// An agent that says something, and goes on when it is let.
+const TALKER: &str = "cat >/dev/null; printf 'looking \\342\\200\\256at \\033]0;evil\\007the lexer\\n'; cat \"$BASE/gate\" >/dev/null; \
+                      echo work > work.txt";
+
+fn talker() -> (Sandbox, String) {
+    let sandbox = Sandbox::with_agent(CONFIG, TALKER);
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    (sandbox, id)
+}
+
+#[test]
+fn a_run_at_work_shows_what_it_does_in_one_line_that_goes_away() {
+    let (sandbox, id) = talker();
+    let run = sandbox.start_on_terminal(100, &["run", &id]);
+    let line = "the agent works  looking \\u{202e}at the lexer";
+    poll::until("the line is there", PATIENCE, || {
+        run.written().matches(line).count() > 0
+    });
+    open_gate(&sandbox.base().join("gate"));
+    let outcome = run.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(outcome.stdout.matches("\u{1b}]").count(), 0, "{outcome}");
+    // What is left when each line has been written over.
+    let left: Vec<&str> = outcome
+        .stdout
+        .split('\n')
+        .map(|line| line.rsplit("\r\u{1b}[2K").next().unwrap_or_default())
+        .collect();
+    snapshot!(left.join("\n").replace('\r', ""), @"
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
+}
+
+#[test]
+fn nothing_is_written_over_where_nobody_looks() {
+    for (more, variable) in [
+        (&["--json"][..], ("TERM", "xterm")),
+        (&["-q"], ("TERM", "xterm")),
+        (&[], ("TERM", "dumb")),
+    ] {
+        let (sandbox, id) = talker();
+        open_gate_later(&sandbox);
+        let args = [&["run", id.as_str()], more].concat();
+        let mut command = sandbox.on_terminal(70, &args);
+        let outcome = run(command.env(variable.0, variable.1));
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        assert_eq!(outcome.stdout.matches('\u{1b}').count(), 0, "{outcome}");
+    }
+}
+
+/// Opens the gate as soon as the agent has come to it.
+fn open_gate_later(sandbox: &Sandbox) {
+    let gate = sandbox.base().join("gate");
+    std::thread::spawn(move || open_gate(&gate));
+}
