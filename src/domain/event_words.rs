@@ -248,7 +248,7 @@ fn ended(run: &RunId, end: &RunEnd, then: &FollowUp) -> String {
     let refused = end.resume_refused.as_ref();
     parts.extend(refused.map(|why| format!("its session was not continued: {why}")));
     parts.push(match then {
-        FollowUp::Review => "it waits for a review".to_owned(),
+        FollowUp::Review { .. } => "it waits for a review".to_owned(),
         FollowUp::Requeue { .. } => "the task is queued again".to_owned(),
         FollowUp::Hold { hold, .. } => format!("the task waits for a person: {}", hold.reason),
         FollowUp::Fail { reason } => format!("the task has failed: {reason}"),

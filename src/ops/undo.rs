@@ -176,6 +176,8 @@ impl<'a> Case<'a> {
             self.refuse_locked(tx, cx, &changed)?;
             ask::look_ahead(tx, cx, &question)
         })?;
+        landing::look_ahead(self.world, (self.repo, self.shadow), &plan)?
+            .map_err(|error| self.not_landed(error))?;
         let evidence = self.prove(&plan)?;
         // From here to the end nobody else lands, so that what is recorded is what is done.
         let alone = landing::alone(self.world)?;

@@ -70,7 +70,7 @@ git -c user.name=N -c user.email=n@example.com commit -qm moved",
     what would land is another tree than the one that was judged; checking it
     check unit: test -f work.txt && test ! -f "$HOME/moving" || sh "$HOME/../move.sh"
     check unit: passed
-    error: the target of [TASK] moved 5 times while it was being accepted
+    error: the target of [TASK] moved 5 times while it was being landed
       next: `ai accept [TASK]`
     "#);
     let tries = std::fs::read_to_string(&moving).unwrap().lines().count();

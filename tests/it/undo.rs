@@ -312,9 +312,6 @@ fn files_of_a_person_and_paths_that_are_locked_are_left_alone() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    checking the tree of main without [TASK]
-    check unit: test -f README.md
-    check unit: passed
     error: refs/heads/main is checked out in [PATH]/repo with changes in the way: Entry 'README.md' not uptodate. Cannot merge.
       next: commit or stash the changes there, then try again
     ");
