@@ -15,6 +15,7 @@ pub mod cycle;
 pub mod decision;
 pub mod error_class;
 pub mod event;
+mod event_subject;
 pub mod event_words;
 pub mod evidence;
 pub mod fold;

@@ -205,7 +205,7 @@ fn what_is_in_the_way_is_told_before_the_checks_and_looked_for_again_after_them(
     ----- stdout -----
     ----- stderr -----
     error: refs/heads/main is checked out in [PATH]/repo with changes in the way: untracked files stand in the way: work.txt
-      next: commit or stash the changes there, then accept again
+      next: commit or stash the changes there, then try again
     ");
     assert_eq!(ran(), "ran\n", "by the run alone");
     std::fs::remove_file(sandbox.root().join("work.txt")).unwrap();
@@ -219,7 +219,7 @@ fn what_is_in_the_way_is_told_before_the_checks_and_looked_for_again_after_them(
     check unit: echo ran >> "$HOME/ran"; test ! -e "$HOME/late" || sh "$HOME/late"
     check unit: passed
     error: refs/heads/main is checked out in [PATH]/repo with changes in the way: untracked files stand in the way: work.txt
-      next: commit or stash the changes there, then accept again
+      next: commit or stash the changes there, then try again
     "#);
     assert_eq!(
         (sandbox.read("work.txt"), ran()),
