@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// To the beginning of the line, which is erased.
 const OVER: &str = "\r\u{1b}[2K";
 
-/// What the line says.
+/// The content of the line.
 struct Shown {
     began: Instant,
     run: String,

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::base::columns::{self, clip, width};
 use crate::base::env;
 
-/// When to colour.
+/// The wish for colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColourWish {
     /// On a terminal, unless the environment says otherwise

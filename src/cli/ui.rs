@@ -4,7 +4,6 @@
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
-use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::app::error::AppError;

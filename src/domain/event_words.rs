@@ -213,7 +213,7 @@ fn started(run: &Run) -> String {
     )
 }
 
-/// What a run does at a step, as it follows on its name.
+/// The work of a run at a step, as it follows on its name.
 pub fn stepped(step: RunStep) -> &'static str {
     match step {
         RunStep::Claimed => "the task is claimed",

@@ -64,7 +64,7 @@ pub struct Undone {
     pub updated: Option<PathBuf>,
 }
 
-/// What an undo would do.
+/// The change that an undo would make.
 pub struct UndoPreview {
     /// The task, done.
     pub task: Task,

@@ -39,7 +39,7 @@ fn lists_have_headings_colours_and_an_end_on_a_terminal() {
     snapshot!(on(&sandbox, 48, &["task", "list"]), @"
     <esc>[1mTASK<esc>[0m        <esc>[1mSTATE<esc>[0m    <esc>[1mP<esc>[0m   <esc>[1mTITLE<esc>[0m
     [TASK]  <esc>[32mdone (overridden)<esc>[0m  P2  とても長い題…
-    [TASK]  <esc>[36mclaimed<esc>[0m  P2  Fix the parser
+    [TASK]  <esc>[36mclaimed<esc>[0m  P2  Fix the par…  [human:t…
     [TASK]  queued   P2  A title that is much l…
     ");
     snapshot!(on(&sandbox, 60, &["lock", "list"]), @"
@@ -75,9 +75,9 @@ fn colour_is_where_it_is_wanted_and_nothing_is_cut_for_a_pipe() {
         seen(&outcome).lines().last().unwrap_or_default().to_owned() + "\n"
     };
     let plain = pipe(&[], &[]);
-    snapshot!(plain, @"[TASK]  claimed  P2  Fix the parser");
+    snapshot!(plain, @"[TASK]  claimed  P2  Fix the parser  [human:tester, [N]m left]");
     let coloured = pipe(&["--color", "always"], &[]);
-    snapshot!(coloured, @"[TASK]  <esc>[36mclaimed<esc>[0m  P2  Fix the parser");
+    snapshot!(coloured, @"[TASK]  <esc>[36mclaimed<esc>[0m  P2  Fix the parser  [human:tester, [N]m left]");
     for (shown, is_coloured) in [
         (pipe(&[], &[("CLICOLOR_FORCE", "1")]), true),
         (
