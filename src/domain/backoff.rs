@@ -50,8 +50,8 @@ impl PauseCause {
 }
 
 /// The pause before the next attempt, in milliseconds: doubled with each earlier attempt up to ten
-/// minutes, or to an hour where a provider refuses; give or take a quarter. The seed decides where in between, so that tasks which failed
-/// together do not come back together.
+/// minutes, or to an hour where a provider refuses; give or take a quarter. The seed decides where in
+/// between, so that tasks which failed together do not come back together.
 pub fn pause_ms(trouble: PauseCause, earlier_attempts: u32, seed: &str) -> i64 {
     let doubled = (trouble.first_ms() << earlier_attempts.min(7)).min(trouble.longest_ms());
     let spread = doubled / 2;

@@ -107,7 +107,7 @@ rules! {
         about(middle(PauseCause::Failure(FailureClass::Limit), 0), 20) => true;
     a_time_limit_gets_ten_seconds: about(middle(PauseCause::Time, 0), 10) => true;
     a_quota_gets_five_minutes: about(middle(PauseCause::Quota, 0), 300) => true;
-    a_quota_gets_at_most_ten_minutes: about(middle(PauseCause::Quota, 9), 600) => true;
+    a_quota_gets_at_most_an_hour: about(middle(PauseCause::Quota, 9), 3_600) => true;
 }
 
 rules! {

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use crate::base::fs::FsError;
+use crate::base::text::counted;
 use crate::domain::high_water::Setback;
 
 /// A store that cannot be used, or an access to it that failed.
@@ -75,7 +76,7 @@ pub enum StoreError {
     #[error("the task store was replaced or removed while this command ran; nothing was written")]
     Replaced,
     /// Other writers held the store for the whole deadline.
-    #[error("the task store was busy for {seconds} seconds{holders}")]
+    #[error("the task store was busy for {}{holders}", counted(*seconds, "second"))]
     Busy {
         /// The deadline.
         seconds: u64,

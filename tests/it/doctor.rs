@@ -422,7 +422,7 @@ fn who_has_the_store_open_or_writes_it_is_named() {
     exit: 75
     ----- stdout -----
     ----- stderr -----
-    error: the task store was busy for 1 seconds; [ME] writes it
+    error: the task store was busy for 1 second; [ME] writes it
       next: run the command again; `ai doctor` shows who holds the store
     ");
 }

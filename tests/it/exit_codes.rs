@@ -163,11 +163,14 @@ fn not_proven_6() {
     ----- stdout -----
     [RUN]  send_back_checks  queued
       check `ok` failed (exit code 1)
+        it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
     check ok: false
     check ok: failed (exit code 1)
+    check ok on the base commit: false
+    check ok on the base commit: failed (exit code 1)
     ");
 }
 

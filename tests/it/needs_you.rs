@@ -75,10 +75,14 @@ fn a_run_at_work_is_told_with_its_step_and_its_time() {
     [TASK]  running  P2  A title that is long enough to be cut on a narrow terminal  [agent:fake#[SESSION], [N]s left]
     ----- stderr -----
     ");
-    let narrow = run_on_terminal(&mut scene.ai_command(&["task", "list"]), 72);
+    let narrow = run_on_terminal(
+        &mut scene.ai_command(&["task", "list", "--color", "never"]),
+        72,
+    );
     snapshot!(left(narrow), @"
     exit: 0
     ----- stdout -----
+    TASK        STATE    P   TITLE
     [TASK]  running  P2  A title that is…  [agent:fake#[SESSION], [N]s left]
     ----- stderr -----
     ");

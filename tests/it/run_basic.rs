@@ -218,7 +218,10 @@ fn checks_of(sandbox: &Sandbox, report: &serde_json::Value) -> serde_json::Value
 
 #[test]
 fn a_failing_check_sends_the_work_back_with_a_note() {
-    let (sandbox, report) = judged("  unit: {run: 'echo this is wrong; exit 1'}\n", GOOD);
+    let (sandbox, report) = judged(
+        "  unit: {run: 'test -f work.txt || exit 0; echo this is wrong; exit 1'}\n",
+        GOOD,
+    );
     assert_eq!(report["outcome"], "send_back_checks", "{report}");
     assert_eq!(report["task"]["status"], "queued");
     assert_eq!(report["task"]["attempts"], 1);
@@ -237,8 +240,9 @@ fn a_failing_check_sends_the_work_back_with_a_note() {
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/2, for main
     sandbox of [RUN]: none, network on
-    check unit: echo this is wrong; exit 1
+    check unit: test -f work.txt || exit 0; echo this is wrong; exit 1
     check unit: failed (exit code 1)
+    check unit on the base commit: passed, as before
     ");
     snapshot!(sandbox.run_file(&format!("{id}.2"), "prompt.md"));
     snapshot!(sandbox.run(id), @"
@@ -250,8 +254,9 @@ fn a_failing_check_sends_the_work_back_with_a_note() {
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/3, for main
     sandbox of [RUN]: none, network on
-    check unit: echo this is wrong; exit 1
+    check unit: test -f work.txt || exit 0; echo this is wrong; exit 1
     check unit: failed (exit code 1)
+    check unit on the base commit: passed, as before
     ");
     assert_eq!(sandbox.status(id), "failed", "three attempts are the limit");
 }

@@ -139,6 +139,7 @@ fn words_of_other_tools_and_titles_without_quotes_lead_on() {
     exit: 8
     ----- stdout -----
     the store holds 1 task, 3 records and 0 runs
+    removes   [PATH]/repo/.git/ai-high-water
     removes   [PATH]/repo/.git/ai
     removes   [PATH]/repo/.ai/state
     removes   [PATH]/repo/.ai/.gitignore

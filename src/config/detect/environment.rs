@@ -141,7 +141,7 @@ mod tests {
                 format!("Name: {name}\nVersion: 1.0\n{lines}\n\nRequires-Dist: of the text\n");
             std::fs::write(root.join(&info).join("METADATA"), text).unwrap();
             if !from.is_empty() {
-                let text = from.replace("ROOT", root.to_str().unwrap());
+                let text = from.replace("/ROOT", root.to_str().unwrap());
                 std::fs::write(root.join(&info).join("direct_url.json"), text).unwrap();
             }
         }
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn an_environment_that_leads_back_is_made_anew_with_what_its_owner_put_in() {
-        const HERE: &str = r#"{"url": "file://ROOT", "dir_info": {"editable": true}}"#;
-        const COPY: &str = r#"{"url": "file://ROOT", "dir_info": {}}"#;
+        const HERE: &str = r#"{"url": "file:///ROOT", "dir_info": {"editable": true}}"#;
+        const COPY: &str = r#"{"url": "file:///ROOT", "dir_info": {}}"#;
         const OTHER: &str = r#"{"url": "file:///else", "dir_info": {"editable": true}}"#;
         let line = |more: &str| {
             let install = ".venv/bin/python -m pip install -q -e .";
