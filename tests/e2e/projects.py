@@ -111,7 +111,7 @@ PROJECTS = [
     Project(
         "iniconfig", "Python, uv", pypi("iniconfig", "2.3.0"),
         "uv add -q --dev pytest && uv sync -q", "uv run --locked python -m pytest -q",
-        "sed -i '1i def broken(:' src/iniconfig/__init__.py", "uv remove -q --dev pytest", [".venv/"],
+        "sed -i '1i def broken(:' src/iniconfig/__init__.py", "uv remove -q --dev pytest pytest-xdist", [".venv/"],
     ),
     Project(
         "fastq", "Node, npm", npm("fastq", "1.20.1"),
