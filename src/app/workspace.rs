@@ -18,6 +18,7 @@ use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::WorktreeOwner;
 use crate::git::discover::{self, RepoLocation};
+use crate::git::person;
 use crate::git::preflight;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
 use crate::ops::error::OpError;
@@ -36,6 +37,7 @@ const IN_RUN: &str = "in-run";
 pub struct Workspace {
     directory: Option<PathBuf>,
     named: Option<String>,
+    person: OnceCell<Actor>,
     place: OnceCell<RepoLocation>,
     root: OnceCell<PathBuf>,
     config: OnceCell<Config>,
@@ -49,6 +51,7 @@ impl Workspace {
         Workspace {
             directory,
             named,
+            person: OnceCell::new(),
             place: OnceCell::new(),
             root: OnceCell::new(),
             config: OnceCell::new(),
@@ -219,36 +222,55 @@ impl Workspace {
         found.into_iter().collect()
     }
 
-    /// The actor: the one named, else `AI_ACTOR`, else the user of the machine. A bare name is a
-    /// person's.
+    /// The actor: the one named, else `AI_ACTOR`, else the person whom Git knows here, else the user
+    /// of the machine. A bare name is a person's.
     pub fn actor(&self) -> Result<Actor, AppError> {
-        let actor = self.said_actor()?;
+        let named = self.named.clone().or_else(|| env::text(env::AI_ACTOR));
+        let named = named.as_deref().map(parse_actor).transpose()?;
         // What a run says is said by its agent, whatever name it gives itself: a person's word
         // opens more doors.
-        if actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
-            return Actor::new(ActorKind::Agent, IN_RUN)
-                .map_err(|e| AppError::usage(e.to_string()));
+        if env::text(env::AI_RUN).is_some() {
+            let is_person = |actor: &Actor| actor.kind == ActorKind::Human;
+            return match named.filter(|actor| !is_person(actor)) {
+                Some(actor) => Ok(actor),
+                None => {
+                    Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| AppError::usage(e.to_string()))
+                }
+            };
         }
-        Ok(actor)
+        match named {
+            Some(actor) => Ok(actor),
+            None => self.person(),
+        }
     }
 
-    fn said_actor(&self) -> Result<Actor, AppError> {
-        let named = self.named.clone().or_else(|| env::text(env::AI_ACTOR));
-        if let Some(text) = named {
-            return parse_actor(&text);
+    fn person(&self) -> Result<Actor, AppError> {
+        if let Some(person) = self.person.get() {
+            return Ok(person.clone());
         }
-        let user = env::text("USER")
-            .or_else(|| env::text("LOGNAME"))
-            .unwrap_or_default();
-        let safe: String = user
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
-            .collect();
-        if safe.trim_start_matches('-').is_empty() {
-            parse_actor("user")
-        } else {
-            parse_actor(&safe)
-        }
+        let by_login = user_of_machine()?;
+        let email = self.place().ok().and_then(person::email);
+        let by_git = email.and_then(|email| Actor::by_git(&email, Some(by_login.name.clone())));
+        Ok(self
+            .person
+            .get_or_init(|| by_git.unwrap_or(by_login))
+            .clone())
+    }
+}
+
+/// The person as the machine knows them; `human:user` where it does not.
+fn user_of_machine() -> Result<Actor, AppError> {
+    let user = env::text("USER")
+        .or_else(|| env::text("LOGNAME"))
+        .unwrap_or_default();
+    let safe: String = user
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect();
+    if safe.trim_start_matches('-').is_empty() {
+        parse_actor("user")
+    } else {
+        parse_actor(&safe)
     }
 }
 

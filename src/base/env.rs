@@ -24,7 +24,7 @@ pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 16] = [
+pub const ALL: [(&str, &str); 19] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -52,9 +52,21 @@ pub const ALL: [(&str, &str); 16] = [
     ),
     (
         "USER",
-        "Names the person who acts where neither `--as` nor `AI_ACTOR` does.",
+        "Names the person who acts where neither `--as` nor `AI_ACTOR` does and Git has no `user.email`; stands beside that in the log.",
     ),
     ("LOGNAME", "Stands in for `USER`."),
+    (
+        "GIT_CONFIG_GLOBAL",
+        "The file of your own settings of Git, in which `user.email` names you; as Git takes it.",
+    ),
+    (
+        "GIT_CONFIG_SYSTEM",
+        "The file of the machine's settings of Git; as Git takes it.",
+    ),
+    (
+        "GIT_CONFIG_NOSYSTEM",
+        "Set to a yes, the machine's settings of Git are not read; as Git takes it.",
+    ),
     ("VISUAL", "The editor of `ai task create --edit`."),
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),
     (

@@ -2,7 +2,11 @@
 //!
 //! A name belongs to whoever uses it; an incarnation is one session of it, so that a name used
 //! again never inherits a lease. Written `agent:codex` or, with its incarnation,
-//! `agent:codex#k3f9`; writing and reading lose nothing.
+//! `agent:codex#k3f9`; writing and reading lose nothing of that.
+//!
+//! A person whom Git knows is named by the address that Git has, and carries the login name while a
+//! command lasts: what was taken under the login before stays theirs (ADR 0031). Such a name always
+//! holds an `@`, which a login never does, so neither can be taken for the other.
 
 use crate::base::{suggest, text};
 use serde::{Deserialize, Serialize};
@@ -80,6 +84,9 @@ pub struct Actor {
     pub name: ActorName,
     /// The session of it, where sessions are told apart.
     pub incarnation: Option<Incarnation>,
+    /// The login of a person whom Git names, while they act. No part of the written form, which an
+    /// older `ai` reads, too: an event has a field of its own for it.
+    pub login: Option<ActorName>,
 }
 
 /// A text that names no actor, with the reason.
@@ -154,6 +161,32 @@ impl Actor {
             kind,
             name: ActorName::new(name)?,
             incarnation: None,
+            login: None,
+        })
+    }
+
+    /// The person whom Git knows by `email`, logged in as `login`; absent where the address cannot
+    /// be a name. Two spellings of an address that differ in case are one person.
+    pub fn by_git(email: &str, login: Option<ActorName>) -> Option<Self> {
+        let (local, domain) = email.trim().split_once('@')?;
+        if local.is_empty() || domain.is_empty() {
+            return None;
+        }
+        let person = Self::new(ActorKind::Human, email.trim().to_lowercase()).ok()?;
+        Some(Self { login, ..person })
+    }
+
+    /// The person as records knew them before Git named them: by the login alone.
+    pub fn by_login(&self) -> Option<Self> {
+        let login = self
+            .login
+            .clone()
+            .filter(|login| !login.as_str().contains('@'))?;
+        let is_person = self.kind == ActorKind::Human && self.incarnation.is_none();
+        is_person.then(|| Self {
+            name: login,
+            login: None,
+            ..self.clone()
         })
     }
 
@@ -170,10 +203,17 @@ impl Actor {
         format!("{}:{}", self.kind, self.name)
     }
 
-    /// True where both are the same session of the same actor; only then may one continue what the
-    /// other holds.
+    /// True where both are written alike: the same session of the same actor.
     pub fn same_session(&self, other: &Self) -> bool {
-        self == other
+        (self.kind, &self.name, &self.incarnation) == (other.kind, &other.name, &other.incarnation)
+    }
+
+    /// True where whoever acts now may continue what `holder` took: the same session, or a person
+    /// whom Git names and who took it under the login. No agent is ever a person, and nobody who is
+    /// named for a command is anybody else.
+    pub fn goes_on_for(&self, holder: &Self) -> bool {
+        let before = self.by_login();
+        self.same_session(holder) || before.is_some_and(|before| before.same_session(holder))
     }
 }
 
@@ -230,6 +270,7 @@ impl FromStr for Actor {
             kind,
             name: ActorName::new(name)?,
             incarnation,
+            login: None,
         })
     }
 }

@@ -234,6 +234,19 @@ pub struct DecisionRecord {
 /// Number of paths that a record keeps.
 pub const KEPT_PATHS: usize = 200;
 
+impl DecisionRecord {
+    /// True where this asks what `old` asked: same action, resource and actor, or a person whom Git
+    /// names now and who asked under the login then.
+    pub fn asks_again(&self, old: &DecisionRecord) -> bool {
+        let then = self.actor.by_login();
+        let digest = match then.filter(|then| then.same_session(&old.actor)) {
+            Some(then) => subject_digest(self.action, &then, &self.resource),
+            None => self.subject_digest.clone(),
+        };
+        digest == old.subject_digest
+    }
+}
+
 impl Decision {
     /// The record of this decision. `id` and `at_ms` (milliseconds since the epoch) come from the
     /// caller.
@@ -368,6 +381,44 @@ mod tests {
             (KEPT_PATHS, KEPT_PATHS as u64 + 2)
         );
         assert_eq!(record.subject_digest, digest(&b));
+    }
+
+    #[test]
+    fn a_yes_to_the_login_is_one_to_the_person_whom_git_names() {
+        let of = |text: &str| text.parse::<Actor>().unwrap();
+        let by_git = |login: &str| {
+            let login = of(&format!("human:{login}")).name;
+            Actor::by_git("ann@example.com", Some(login)).unwrap()
+        };
+        let decision = Decision {
+            effect: Effect::RequireApproval,
+            layer: PolicyLayer::Project,
+            rule: "ask".into(),
+            reason: String::new(),
+            matched: vec![],
+            policy_digest: String::new(),
+            facts_digest: String::new(),
+        };
+        let asked = |actor: &Actor, path: &str| {
+            let resource = Resource {
+                paths: vec![path.into()],
+                ..Resource::default()
+            };
+            decision.record("d-1".into(), 0, Action::Edit, actor, &resource)
+        };
+        let now = asked(&by_git("annlee"), "a");
+        for (then, path, same) in [
+            (by_git("annlee"), "a", true),
+            (by_git("other"), "a", true),
+            (of("human:annlee"), "a", true),
+            (of("human:annlee"), "b", false),
+            (of("human:other"), "a", false),
+            (of("agent:annlee"), "a", false),
+        ] {
+            assert_eq!(now.asks_again(&asked(&then, path)), same, "{then} {path}");
+        }
+        let named = asked(&of("human:ann@example.com"), "a");
+        assert!(!named.asks_again(&asked(&of("human:annlee"), "a")));
     }
 
     #[test]

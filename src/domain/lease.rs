@@ -61,13 +61,13 @@ impl Lease {
     /// True where the lease, which nobody proves by its token, may be given back by `actor` all the
     /// same: the session that holds it, or anybody once it has lapsed.
     pub fn may_be_given_back_by(&self, actor: &Actor, now: &Now) -> bool {
-        !self.binds(now) || self.holder.same_session(actor)
+        !self.binds(now) || actor.goes_on_for(&self.holder)
     }
 
     /// True where a token of the lease that lies in a checkout speaks for `actor`: it is the
     /// session that got it. Two who share a checkout share its tokens, not their leases.
     pub fn is_held_by(&self, actor: &Actor) -> bool {
-        self.holder.same_session(actor)
+        actor.goes_on_for(&self.holder)
     }
 
     /// True where what the lease locks is locked for `actor`: it binds, its subject is none of the
@@ -75,7 +75,7 @@ impl Lease {
     /// from another of the same name.
     pub fn stands_against(&self, actor: &Actor, own: &[Subject], now: &Now) -> bool {
         let is_own = own.contains(&self.subject)
-            || actor.incarnation.is_some() && self.holder.same_session(actor);
+            || actor.incarnation.is_some() && actor.goes_on_for(&self.holder);
         !is_own && self.binds(now)
     }
 

@@ -50,17 +50,8 @@ impl RepoFormat {
     /// Reads `<common dir>/config`; a missing file is the oldest format, as Git takes it.
     pub fn read(common_dir: &Path) -> Result<Self, GitError> {
         let path = common_dir.join("config");
-        let bytes = match fs::read_capped(&path, CONFIG_CAP) {
-            Ok(bytes) => bytes,
-            Err(e) if e.is_not_found() => return Ok(Self::default()),
-            Err(e) => return Err(e.into()),
-        };
-        let entries = parse(&bytes).map_err(|line| GitError::BadFile {
-            path: path.clone(),
-            why: format!("bad line {line}"),
-        })?;
         let mut format = Self::default();
-        for (key, value) in entries {
+        for (key, value) in entries(&path)? {
             format.take(&key, &value).map_err(|why| GitError::BadFile {
                 path: path.clone(),
                 why,
@@ -116,15 +107,7 @@ impl RepoFormat {
 /// The sparse-checkout settings of a `config.worktree`, as a file of their own; `None` where it
 /// sets none.
 pub(super) fn sparse_settings(path: &Path) -> Result<Option<String>, GitError> {
-    let bytes = match fs::read_capped(path, CONFIG_CAP) {
-        Ok(bytes) => bytes,
-        Err(e) if e.is_not_found() => return Ok(None),
-        Err(e) => return Err(e.into()),
-    };
-    let entries = parse(&bytes).map_err(|line| GitError::BadFile {
-        path: path.to_owned(),
-        why: format!("bad line {line}"),
-    })?;
+    let entries = entries(path)?;
     let value = |wanted: &str| {
         entries
             .iter()
@@ -141,6 +124,20 @@ pub(super) fn sparse_settings(path: &Path) -> Result<Option<String>, GitError> {
     )))
 }
 
+/// The settings of a configuration file, as (`section.sub.key`, value) in its order; none where
+/// there is no such file.
+pub(super) fn entries(path: &Path) -> Result<Vec<(String, String)>, GitError> {
+    let bytes = match fs::read_capped(path, CONFIG_CAP) {
+        Ok(bytes) => bytes,
+        Err(e) if e.is_not_found() => return Ok(Vec::new()),
+        Err(e) => return Err(e.into()),
+    };
+    parse(&bytes).map_err(|line| GitError::BadFile {
+        path: path.to_owned(),
+        why: format!("bad line {line}"),
+    })
+}
+
 fn object_format(value: &str) -> Result<ObjectFormat, String> {
     match value {
         "sha1" => Ok(ObjectFormat::Sha1),
@@ -149,7 +146,8 @@ fn object_format(value: &str) -> Result<ObjectFormat, String> {
     }
 }
 
-fn is_true(value: &str) -> bool {
+/// True where Git takes the value for a yes.
+pub(super) fn is_true(value: &str) -> bool {
     matches!(
         value.to_ascii_lowercase().as_str(),
         "" | "true" | "yes" | "on"

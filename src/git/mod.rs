@@ -20,6 +20,7 @@ pub mod moved_refs;
 pub mod oid;
 pub mod outside;
 pub mod path;
+pub mod person;
 pub mod preflight;
 pub mod quarantine;
 pub mod repo;

@@ -146,7 +146,7 @@ pub fn approved(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<bool, OpErro
     let before = tx.decisions(task.as_ref(), None)?;
     Ok(before
         .iter()
-        .any(|old| old.overridden.is_some() && old.subject_digest == record.subject_digest))
+        .any(|old| old.overridden.is_some() && record.asks_again(old)))
 }
 
 #[cfg(test)]

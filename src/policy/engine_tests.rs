@@ -526,3 +526,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rules_know_a_person_by_login_and_by_address() {
+    let login = actor("human:annlee").name;
+    let ann = Actor::by_git("ann@example.com", Some(login)).unwrap();
+    let state = |who: &str, effect: &str, default: &str| {
+        let rule = format!("id: r, on: [edit], actors: [\"{who}\"], effect: {effect}, reason: r");
+        rules(default, &[&rule])
+    };
+    for (who, matches) in [
+        ("human:annlee", true),
+        ("annlee", true),
+        ("human:ann@*", true),
+        ("human:*@example.com", true),
+        ("human:other", false),
+        ("agent:*", false),
+    ] {
+        for (effect, default) in [("deny", "allow"), ("allow", "deny")] {
+            let facts = Facts::default();
+            let request = Request {
+                action: Action::Edit,
+                actor: &ann,
+                resource: &on_paths(&["a"]),
+                facts: &facts,
+            };
+            let answer = decide(&state(who, effect, default), &request)
+                .effect
+                .to_string();
+            let wanted = if matches { effect } else { default };
+            assert_eq!(answer, wanted, "{who} {effect}");
+        }
+    }
+}

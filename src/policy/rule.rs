@@ -3,6 +3,7 @@
 use crate::base::text;
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
+use crate::domain::actor::Actor;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::tool_kind::ToolKind;
@@ -124,7 +125,7 @@ impl PolicyRule {
         if self
             .actors
             .as_ref()
-            .is_some_and(|globs| !globs.matches_actor(&request.actor.label()))
+            .is_some_and(|globs| !is_about(globs, request.actor))
         {
             return RuleAnswer::OtherActor;
         }
@@ -172,6 +173,14 @@ impl PolicyRule {
             _ => asked.case(),
         }
     }
+}
+
+/// True where a pattern matches the actor, by either name that a person has: a rule that was
+/// written for the login goes on to bind, and to let through, whom it did.
+fn is_about(globs: &NameGlobs, actor: &Actor) -> bool {
+    let by_login = actor.by_login();
+    let mut names = std::iter::once(actor).chain(by_login.as_ref());
+    names.any(|name| globs.matches_actor(&name.label()))
 }
 
 /// A path on which nothing certain can be said counts as matched but not as answered for: it can

@@ -1,6 +1,6 @@
 //! What lists ask for, and what they get a row at a time.
 
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, ActorName};
 use crate::domain::event::{Event, record_hash};
 use crate::domain::time::WallMs;
 use crate::store::StoreError;
@@ -88,6 +88,16 @@ pub struct StoredEvent {
     pub hash: String,
 }
 
+/// The event as it is stored, with the login of the person in whose name it was recorded. Readers
+/// that do not know the field pass it by.
+#[derive(serde::Serialize)]
+struct EventBody<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<&'a ActorName>,
+}
+
 impl StoredEvent {
     /// Makes the record that follows the one at `last` with the hash `prev`.
     pub fn after(
@@ -100,7 +110,13 @@ impl StoredEvent {
             at_ms,
             actor: encode("event", actor)?,
             kind: event.kind().into(),
-            body: encode("event", event)?,
+            body: encode(
+                "event",
+                &EventBody {
+                    event,
+                    login: actor.login.as_ref(),
+                },
+            )?,
             prev,
             hash: String::new(),
         };

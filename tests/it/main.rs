@@ -73,5 +73,6 @@ mod trespass;
 mod typed_secret;
 mod undo;
 mod uninstall;
+mod who_acts;
 mod words;
 mod worktree;
