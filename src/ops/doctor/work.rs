@@ -18,6 +18,7 @@ use crate::ops::project;
 use crate::ops::refusal;
 use crate::ops::run::recovery::leftovers;
 use crate::ops::run::recovery::liveness::{RunLoss, liveness, loss};
+use crate::process::guard::ProcessLook;
 use crate::process::identity;
 use crate::store::{EventFilter, Flow, Store, StoreError};
 
@@ -157,7 +158,11 @@ fn lapsed_runs(
 
 /// Reports processes that are left of runs that have ended.
 fn strays(store: &mut dyn Store, findings: &mut Vec<Finding>) {
-    for stray in store.read(leftovers::of_ended_runs).unwrap_or_default() {
+    let Ok(look) = ProcessLook::now() else {
+        return;
+    };
+    let found = store.read(|tx| leftovers::of_ended_runs(tx, &look));
+    for stray in found.unwrap_or_default() {
         let text = format!(
             "{} ({}) is left of run {}, which has ended",
             stray.pid, stray.name, stray.run
@@ -198,10 +203,12 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
         format!("{} in the pool", ready.len()),
     ));
     findings.extend(much_to_prune(repo));
-    let within = leftovers::within(&places);
+    let look = ProcessLook::now().ok();
+    let within = look.map(|look| leftovers::within(&places, &look));
     findings.extend(
         within
             .into_iter()
+            .flatten()
             .map(|(text, next)| Finding::warn("processes", text).next(next)),
     );
     findings.extend(odd.into_iter().map(|slot| {

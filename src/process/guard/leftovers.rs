@@ -92,42 +92,57 @@ pub fn kill_strays(
     })
 }
 
-/// Lists the processes of this user that bear the mark of any run while no keeper is above them.
-/// Whether that run has ended, its store knows.
-///
-/// # Errors
-/// Where `/proc` cannot be listed.
-pub fn strays() -> Result<Vec<StrayProcess>, FsError> {
-    Ok(strays_in(&table()?))
+/// All processes at one moment, for several questions about what is left of runs.
+pub struct ProcessLook {
+    table: Vec<ProcessStat>,
+    unkept: Vec<ProcessStat>,
 }
 
-/// Lists the processes of this user without any mark, terminal or keeper that hold something below
-/// `dirs`. What `ai` itself has started is at work there by right.
-///
-/// # Errors
-/// Where `/proc` cannot be listed.
-pub fn processes_within(dirs: &[PathBuf]) -> Result<Vec<ProcessWithin>, FsError> {
-    let table = table()?;
-    let ours: Vec<i32> = table
-        .iter()
-        .map(|stat| stat.pid)
-        .filter(|pid| procfs::program_name(*pid).is_some_and(|name| name == "ai"))
-        .collect();
-    let mut ours_below: HashSet<i32> = descendants(&ours, &table)
-        .iter()
-        .map(|stat| stat.pid)
-        .collect();
-    ours_below.extend(ours);
-    let found = unkept(&table).filter(|stat| stat.terminal == 0 && !ours_below.contains(&stat.pid));
-    let holding = found.filter_map(|stat| Some((stat.pid, held_below(stat.pid, dirs)?)));
-    // Of the few that hold something, not of every process, the environment has to be read.
-    let unmarked = holding.filter(|(pid, _)| procfs::variable(*pid, AI_RUN).is_none());
-    let within = unmarked.map(|(pid, holds)| ProcessWithin {
-        pid,
-        name: procfs::name(pid),
-        holds,
-    });
-    Ok(within.collect())
+impl ProcessLook {
+    /// Looks.
+    ///
+    /// # Errors
+    /// Where `/proc` cannot be listed.
+    pub fn now() -> Result<Self, FsError> {
+        let table = table()?;
+        let unkept = unkept(&table);
+        Ok(Self { table, unkept })
+    }
+
+    /// Lists the processes of this user that bear the mark of any run while no keeper is above them.
+    /// Whether that run has ended, its store knows.
+    pub fn strays(&self) -> Vec<StrayProcess> {
+        strays_of(&self.unkept)
+    }
+
+    /// Lists the processes of this user without any mark, terminal or keeper that hold something below
+    /// `dirs`. What `ai` itself has started is at work there by right.
+    pub fn within(&self, dirs: &[PathBuf]) -> Vec<ProcessWithin> {
+        let candidates = self.unkept.iter().filter(|stat| stat.terminal == 0);
+        let holding: Vec<(i32, PathBuf)> = candidates
+            .filter_map(|stat| Some((stat.pid, held_below(stat.pid, dirs)?)))
+            .collect();
+        if holding.is_empty() {
+            return Vec::new();
+        }
+        // Only where somebody holds something has everybody's program to be known.
+        let all = self.table.iter().map(|stat| stat.pid);
+        let ours: Vec<i32> = all
+            .filter(|pid| procfs::program_name(*pid).is_some_and(|name| name == "ai"))
+            .collect();
+        let below = descendants(&ours, &self.table);
+        let mut ours_below: HashSet<i32> = below.iter().map(|stat| stat.pid).collect();
+        ours_below.extend(ours);
+        let found = holding.into_iter().filter(|(pid, _)| {
+            !ours_below.contains(pid) && procfs::variable(*pid, AI_RUN).is_none()
+        });
+        let within = found.map(|(pid, holds)| ProcessWithin {
+            pid,
+            name: procfs::name(pid),
+            holds,
+        });
+        within.collect()
+    }
 }
 
 /// Looks and presses until nothing is found any more.
@@ -169,24 +184,28 @@ fn with_descendants(
 }
 
 fn strays_in(table: &[ProcessStat]) -> Vec<StrayProcess> {
-    unkept(table)
-        .filter_map(|stat| {
-            Some(StrayProcess {
-                pid: stat.pid,
-                run: procfs::variable(stat.pid, AI_RUN)?,
-                name: procfs::name(stat.pid),
-                started_ms: started_ms(stat),
-            })
+    strays_of(&unkept(table))
+}
+
+fn strays_of(unkept: &[ProcessStat]) -> Vec<StrayProcess> {
+    let marked = unkept.iter().filter_map(|stat| {
+        Some(StrayProcess {
+            pid: stat.pid,
+            run: procfs::variable(stat.pid, AI_RUN)?,
+            name: procfs::name(stat.pid),
+            started_ms: started_ms(stat),
         })
-        .collect()
+    });
+    marked.collect()
 }
 
 /// The running processes of this user that are neither a keeper nor below or above one, without
 /// this process and its ancestors.
-fn unkept(table: &[ProcessStat]) -> impl Iterator<Item = &ProcessStat> {
+fn unkept(table: &[ProcessStat]) -> Vec<ProcessStat> {
     let spared = line_above(own_pid(), table);
-    let own = table.iter().filter(|stat| is_own(stat.pid));
+    let own: Vec<&ProcessStat> = table.iter().filter(|stat| is_own(stat.pid)).collect();
     let keepers: Vec<i32> = own
+        .iter()
         .map(|stat| stat.pid)
         .filter(|pid| is_keeper(&procfs::command_words(*pid)))
         .collect();
@@ -198,12 +217,10 @@ fn unkept(table: &[ProcessStat]) -> impl Iterator<Item = &ProcessStat> {
     keepers
         .iter()
         .for_each(|keeper| kept.extend(line_above(*keeper, table)));
-    table.iter().filter(move |stat| {
-        stat.is_running()
-            && is_own(stat.pid)
-            && !spared.contains(&stat.pid)
-            && !kept.contains(&stat.pid)
-    })
+    let is_unkept = |stat: &ProcessStat| {
+        stat.is_running() && !spared.contains(&stat.pid) && !kept.contains(&stat.pid)
+    };
+    own.into_iter().copied().filter(is_unkept).collect()
 }
 
 /// A process and everything above it.
@@ -261,7 +278,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = format!("t-since-{}.1", own_pid());
         let mut child = waiting(&run, dir.path());
-        let found = strays().unwrap();
+        let found = ProcessLook::now().unwrap().strays();
         let ours: Vec<_> = found.iter().filter(|stray| stray.run == run).collect();
         assert_eq!(ours.len(), 1, "{found:?}");
         let _open = child.stdin.take();
@@ -290,7 +307,9 @@ mod tests {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let found = processes_within(std::slice::from_ref(&real)).unwrap();
+        let found = ProcessLook::now()
+            .unwrap()
+            .within(std::slice::from_ref(&real));
         let pids: Vec<i32> = found.iter().map(|one| one.pid).collect();
         assert_eq!(
             (pids, &found[0].holds),

@@ -32,7 +32,7 @@ mod tie;
 pub(in crate::process) use client::{Keeper, program};
 pub(in crate::process) use fence::LeaseFence;
 pub use keeper::main;
-pub use leftovers::{StrayProcess, kill_leftovers, kill_strays, processes_within, strays};
+pub use leftovers::{ProcessLook, StrayProcess, kill_leftovers, kill_strays};
 pub(in crate::process) use orphans::{end_orphans, reap_orphans};
 pub use protocol::KeeperWord;
 pub(in crate::process) use protocol::{

@@ -13,7 +13,7 @@ use crate::domain::run::Run;
 use crate::ops::error::OpError;
 use crate::ops::places::Places;
 use crate::ops::world::World;
-use crate::process::guard::{StrayProcess, kill_strays, processes_within, strays};
+use crate::process::guard::{ProcessLook, StrayProcess, kill_strays};
 use crate::store::{Store, StoreError, Tx};
 
 /// The kernel rounds the start of a process down, to hundredths of a second.
@@ -26,8 +26,8 @@ pub(crate) fn since_ms(run: &Run) -> Option<i64> {
 }
 
 /// The processes that are proven to be left of runs of this store that have ended.
-pub fn of_ended_runs(tx: &mut dyn Tx) -> Result<Vec<StrayProcess>, StoreError> {
-    let mut found = strays().unwrap_or_default();
+pub fn of_ended_runs(tx: &mut dyn Tx, look: &ProcessLook) -> Result<Vec<StrayProcess>, StoreError> {
+    let mut found = look.strays();
     let mut ended: HashMap<String, Option<i64>> = HashMap::new();
     for stray in &found {
         if !ended.contains_key(&stray.run) {
@@ -46,9 +46,26 @@ fn began_within(stray: &StrayProcess, since_ms: Option<i64>) -> bool {
     since_ms.is_some_and(|since| stray.started_ms + TICK_MS >= since)
 }
 
-/// Ends the processes that are left of runs that have ended.
-pub(crate) fn end_strays(world: &World, store: &mut dyn Store) -> Result<(), OpError> {
-    let found = store.read(of_ended_runs)?;
+/// Ends the processes that are left of runs that have ended, and tells of others that are at work
+/// where only runs should be. One look at all processes serves both; where none can be had, nothing
+/// is known.
+pub(crate) fn see_to(world: &World, store: &mut dyn Store) -> Result<(), OpError> {
+    let Ok(look) = ProcessLook::now() else {
+        return Ok(());
+    };
+    end_strays(world, store, &look)?;
+    for (text, next) in within(&world.places, &look) {
+        world.say(&format!("warning: {text}; {next}"));
+    }
+    Ok(())
+}
+
+fn end_strays(world: &World, store: &mut dyn Store, look: &ProcessLook) -> Result<(), OpError> {
+    let found = look.strays();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let found = store.read(|tx| of_ended_runs(tx, look))?;
     let Some(first) = found.first() else {
         return Ok(());
     };
@@ -77,7 +94,7 @@ pub(crate) fn end_strays(world: &World, store: &mut dyn Store) -> Result<(), OpE
 
 /// One line for each process without a mark that is at work where only runs should be, with the
 /// command that ends it.
-pub fn within(places: &Places) -> Vec<(String, String)> {
+pub fn within(places: &Places, look: &ProcessLook) -> Vec<(String, String)> {
     let dirs: Vec<PathBuf> = places
         .dir()
         .into_iter()
@@ -85,8 +102,7 @@ pub fn within(places: &Places) -> Vec<(String, String)> {
         .chain(places.older())
         .filter_map(|dir| dir.canonicalize().ok())
         .collect();
-    let found = processes_within(&dirs).unwrap_or_default();
-    let told = found.into_iter().map(|process| {
+    let told = look.within(&dirs).into_iter().map(|process| {
         let holds = path_bytes(process.holds.as_os_str().as_encoded_bytes());
         let text = format!(
             "process {} ({}) is at work in {holds}; it may be left of a run",
@@ -95,11 +111,4 @@ pub fn within(places: &Places) -> Vec<(String, String)> {
         (text, format!("`kill {}` if it is not yours", process.pid))
     });
     told.collect()
-}
-
-/// Tells of such processes.
-pub(crate) fn tell_within(world: &World) {
-    for (text, next) in within(&world.places) {
-        world.say(&format!("warning: {text}; {next}"));
-    }
 }

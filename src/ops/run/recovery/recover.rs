@@ -67,8 +67,7 @@ pub fn lost_runs(
             }
         }
     }
-    leftovers::end_strays(world, store)?;
-    leftovers::tell_within(world);
+    leftovers::see_to(world, store)?;
     checkout::give_back_ended(world, store, repo)?;
     Ok(recovered)
 }
