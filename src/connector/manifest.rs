@@ -380,22 +380,16 @@ impl Manifest {
             origin: origin.to_owned(),
             why: problem.to_string(),
         })?;
-        let manifest = Self::parse_checked_before(origin, text)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let manifest: Self = serde_yaml::from_str(text).map_err(|e| ManifestError {
+            origin: origin.to_owned(),
+            why: e.to_string(),
+        })?;
         check(&manifest).map_err(|why| ManifestError {
             origin: origin.to_owned(),
             why,
         })?;
         Ok(manifest)
-    }
-
-    /// Reads a manifest that a test has validated when `ai` was built: compiling all patterns of
-    /// all shipped ones took longer than everything else at the start of a run.
-    pub fn parse_checked_before(origin: &str, text: &str) -> Result<Self, ManifestError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        serde_yaml::from_str(text).map_err(|e| ManifestError {
-            origin: origin.to_owned(),
-            why: e.to_string(),
-        })
     }
 }
 
