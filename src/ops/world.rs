@@ -106,7 +106,7 @@ impl World {
     /// Opens the repository's objects and references, after a look whether everything works in such
     /// a repository.
     pub fn repo(&self) -> Result<Repo, OpError> {
-        let git = Git::system()?;
+        let git = Git::system()?.remembering(self.state());
         preflight::check_supported(&self.location, &git)?;
         Ok(Repo::open(&self.location, git)?)
     }

@@ -10,9 +10,11 @@
 mod builder;
 mod parse;
 mod program;
+mod remembered;
 mod run;
 
 pub use builder::{GitCommand, Overflow};
 pub use parse::{NulFields, oid_line};
 pub use program::{Git, GitVersion, MINIMUM};
+pub(in crate::git) use remembered::Answer;
 pub use run::GitOutput;

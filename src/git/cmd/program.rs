@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::env;
+use crate::git::cmd::remembered::Answer;
 use crate::git::error::GitError;
 
 /// A version of Git, as far as `ai` cares.
@@ -30,6 +31,7 @@ pub struct Git(Arc<GitProgram>);
 struct GitProgram {
     program: PathBuf,
     env: Vec<(OsString, OsString)>,
+    memory: Option<PathBuf>,
     version: OnceLock<GitVersion>,
 }
 
@@ -55,8 +57,27 @@ impl Git {
         Ok(Self(Arc::new(GitProgram {
             program,
             env,
+            memory: None,
             version: OnceLock::new(),
         })))
+    }
+
+    /// The same Git, which keeps in a directory what it has said of itself. Where the directory is not
+    /// there, nothing is kept.
+    #[must_use]
+    pub fn remembering(&self, dir: PathBuf) -> Self {
+        let GitProgram { program, env, .. } = &*self.0;
+        Self(Arc::new(GitProgram {
+            program: program.clone(),
+            env: env.clone(),
+            memory: Some(dir),
+            version: self.0.version.clone(),
+        }))
+    }
+
+    /// The directory in which is kept what it says; none where nothing is.
+    pub(super) fn memory(&self) -> Option<&Path> {
+        self.0.memory.as_deref()
     }
 
     /// The absolute path of the program.
@@ -69,15 +90,23 @@ impl Git {
         if let Some(version) = self.0.version.get() {
             return Ok(*version);
         }
+        let stamp = self.memory().and_then(|_| self.program_stamp());
+        let (major, minor) = self.remembered("version", stamp, || {
+            let GitVersion(major, minor) = self.ask_version()?;
+            Ok(Answer::Lasting((major, minor)))
+        })?;
+        Ok(*self.0.version.get_or_init(|| GitVersion(major, minor)))
+    }
+
+    fn ask_version(&self) -> Result<GitVersion, GitError> {
         let out = self.command(["version"]).isolated().run()?;
-        let version = parse_version(&out.stdout).ok_or_else(|| GitError::Unparsable {
+        parse_version(&out.stdout).ok_or_else(|| GitError::Unparsable {
             argv: "git version".into(),
             what: format!(
                 "no version in `{}`",
                 String::from_utf8_lossy(&out.stdout).trim()
             ),
-        })?;
-        Ok(*self.0.version.get_or_init(|| version))
+        })
     }
 
     /// Fails with a clear sentence where the installed Git is older than `needed`.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::base::fs;
-use crate::git::cmd::NulFields;
+use crate::git::cmd::{Answer, NulFields};
 use crate::git::error::GitError;
 use crate::git::repo::Repo;
 
@@ -105,8 +105,16 @@ fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
 }
 
 /// The values of the copied keys, last one wins: the repository's, else the user's, so that they
-/// hold where no configuration of the user is read. Listing configuration runs nothing.
+/// hold where no configuration of the user is read.
 pub(super) fn data_settings(repo: &Repo) -> Result<DataSettings, GitError> {
+    let git = repo.git();
+    let stamp = git.settings_stamp(repo.common_dir());
+    let found = git.remembered("settings", stamp, || ask(repo));
+    found.map(DataSettings)
+}
+
+/// Asks for them. Listing configuration runs nothing.
+fn ask(repo: &Repo) -> Result<Answer<Vec<(String, String)>>, GitError> {
     let out = repo
         .git()
         .command(["config", "--list", "-z", "--show-scope"])
@@ -114,6 +122,7 @@ pub(super) fn data_settings(repo: &Repo) -> Result<DataSettings, GitError> {
         .run()?;
     let mut fields = NulFields::of(&out);
     let mut found: Vec<(String, String)> = Vec::new();
+    let mut includes = false;
     while let Some(scope) = fields.next() {
         let entry = fields.expect("a setting")?;
         if scope == b"command" {
@@ -122,12 +131,18 @@ pub(super) fn data_settings(repo: &Repo) -> Result<DataSettings, GitError> {
         let entry = String::from_utf8_lossy(entry);
         // A key without a value means true.
         let (key, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
+        // What stands in other files, or under a condition, may change without a change of these.
+        includes |= key.starts_with("include.") || key.starts_with("includeif.");
         if COPIED.contains(&key) {
             found.retain(|(k, _)| k != key);
             found.push((key.to_owned(), value.to_owned()));
         }
     }
-    Ok(DataSettings(found))
+    Ok(if includes {
+        Answer::Passing(found)
+    } else {
+        Answer::Lasting(found)
+    })
 }
 
 fn config_text(repo: &Repo, settings: &DataSettings) -> String {
@@ -161,4 +176,26 @@ fn config_text(repo: &Repo, settings: &DataSettings) -> String {
         .replace('"', "\\\"");
     let _ = write!(text, "[lfs]\n\tstorage = \"{lfs}\"\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::TestRepo;
+
+    #[test]
+    fn settings_that_stand_in_other_files_are_not_kept() {
+        let test = TestRepo::new();
+        let repo = test.open();
+        test.git(&["config", "core.autocrlf", "input"]);
+        let Answer::Lasting(found) = ask(&repo).unwrap() else {
+            panic!("all of it stands in files that are looked at");
+        };
+        assert!(found.contains(&("core.autocrlf".into(), "input".into())));
+        for key in ["include.path", "includeIf.onbranch:main.path"] {
+            test.git(&["config", key, "elsewhere"]);
+            assert!(matches!(ask(&repo).unwrap(), Answer::Passing(_)), "{key}");
+            test.git(&["config", "--unset", key]);
+        }
+    }
 }
