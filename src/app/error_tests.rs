@@ -460,6 +460,7 @@ fn every_error_of_the_store_has_its_class_and_its_next_command() {
         StoreError::Busy {
             seconds: 5,
             holders: "; 12 (ai run) writes it".into(),
+            stopped: None,
         },
         StoreError::Full,
         StoreError::ReadOnly,

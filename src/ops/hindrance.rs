@@ -8,6 +8,7 @@ use std::io;
 use crate::base::file_lock::StoppedHolder;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
+use crate::store::StoreError;
 
 /// A state of the machine that an operation came upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,12 @@ pub(super) fn hindrance(error: &OpError) -> Option<Hindrance> {
         let holder = inner.downcast_ref::<StoppedHolder>()?;
         Some(Hindrance::StoppedHolder(holder.0.pid))
     };
+    if let OpError::Store(StoreError::Busy {
+        stopped: Some(pid), ..
+    }) = error
+    {
+        return Some(Hindrance::StoppedHolder(*pid));
+    }
     causes(error)
         .find_map(stopped)
         .or_else(|| is_no_room(error).then_some(Hindrance::NoRoom))
@@ -96,7 +103,6 @@ mod tests {
     use crate::base::holders::Holder;
     use crate::git::GitError;
     use crate::ops::error::Doing as _;
-    use crate::store::StoreError;
 
     fn full() -> io::Error {
         io::Error::from(io::ErrorKind::StorageFull)
@@ -131,7 +137,13 @@ mod tests {
                 StoppedHolder(holder),
             ))
         };
-        let met: [OpError; 3] = [
+        let busy = StoreError::Busy {
+            seconds: 30,
+            holders: "; 12 (ai run, stopped) writes it".into(),
+            stopped: Some(12),
+        };
+        let met: [OpError; 4] = [
+            busy.into(),
             locked().into(),
             GitError::from(locked()).into(),
             StoreError::from(locked()).into(),

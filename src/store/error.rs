@@ -82,6 +82,8 @@ pub enum StoreError {
         seconds: u64,
         /// Its holders then, as the end of the sentence; empty where nobody was seen.
         holders: String,
+        /// The one of them that writes and was stopped, so that waiting is of no use.
+        stopped: Option<u32>,
     },
     /// The disk is full.
     #[error("the disk is full; nothing was written, what was stored is intact")]

@@ -160,11 +160,13 @@ fn stand_still(scene: &Sandbox, id: &str, mut command: Background, toll: &mut To
     toll.count_processes(id, TTL + ORPHAN);
     let active = format!("SELECT data FROM run WHERE active = 1 AND task = '{id}'");
     let taken = poll::within(TTL + PATIENCE, || {
-        let recovered = scene.ai_ok(&["recover"]);
+        let recovered = scene.ai(&["recover"]);
         // It may have been stopped while it held a lock; then it has to be ended, and that is said.
         let ended = format!("kill -KILL {}", command.pid());
         if recovered.stderr.matches(&ended).count() > 0 {
             command.signal_if_there("KILL");
+        } else {
+            assert_eq!(recovered.code, Some(0), "{recovered}");
         }
         scene.rows(&active).is_empty()
     });

@@ -138,14 +138,21 @@ fn wait_a_little(tries: i32) -> bool {
     true
 }
 
-/// The processes that write the store now, or else have it open, as the end of a sentence.
-fn held_by(path: &Path) -> String {
-    match files::writers(path) {
-        writing if !writing.is_empty() => format!("; {} writes it", holders::named(&writing)),
-        _ => match holders::open_in(path) {
+/// The error of a wait in vain, with the processes that write the store now, or else have it open.
+fn busy(path: &Path) -> StoreError {
+    let writing = files::writers(path);
+    let held = if writing.is_empty() {
+        match holders::open_in(path) {
             open if open.is_empty() => String::new(),
             open => format!("; it is open in {}", holders::named(&open)),
-        },
+        }
+    } else {
+        format!("; {} writes it", holders::named(&writing))
+    };
+    StoreError::Busy {
+        seconds: u64::try_from(busy_deadline_ms() / 1000).unwrap_or(0),
+        holders: held,
+        stopped: writing.iter().find(|one| one.is_stopped).map(|one| one.pid),
     }
 }
 
@@ -156,10 +163,7 @@ pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::FileLockingProtocolFailed,
-        ) => StoreError::Busy {
-            seconds: u64::try_from(busy_deadline_ms() / 1000).unwrap_or(0),
-            holders: held_by(path),
-        },
+        ) => busy(path),
         Some(ErrorCode::DiskFull) => StoreError::Full,
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
         Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
