@@ -25,8 +25,9 @@ setup: ## Install missing system packages, and the tools of tests into target/to
 build: ## Build the release binary, target/release/ai
 	$(CARGO) build --locked --release
 
-# Most tests wait half of their time, for a disk, a grace period or another process.
-test test-heavy: export NEXTEST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
+# Most tests wait more than half of their time, for a disk, a grace period or another process; what is heavy does less so.
+test: export NEXTEST_TEST_THREADS ?= $(shell expr 3 \* "$$(getconf _NPROCESSORS_ONLN)")
+test-heavy: export NEXTEST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 test: setup ## Run the tests, but for those of `test-heavy`
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --locked $(FEATURES)
