@@ -271,11 +271,18 @@ mod tests {
     }
 
     impl OnDisk {
+        fn state(&self) -> PathBuf {
+            self.dir.path().join("ai")
+        }
+
         /// One task and a backup of it, after which the task was claimed twice and another one
         /// came.
         fn new() -> (OnDisk, PathBuf) {
             let dir = tempfile::tempdir().unwrap();
-            let store = SqliteStore::create(&dir.path().join(STORE_FILE), "s").unwrap();
+            // The mark of the newest state lies beside this directory.
+            let state = dir.path().join("ai");
+            std::fs::create_dir(&state).unwrap();
+            let store = SqliteStore::create(&state.join(STORE_FILE), "s").unwrap();
             let mut disk = OnDisk {
                 dir,
                 world: World::over(Box::new(store)),
@@ -298,15 +305,15 @@ mod tests {
         }
 
         fn path(&self) -> PathBuf {
-            self.dir.path().join(STORE_FILE)
+            self.state().join(STORE_FILE)
         }
 
         fn roll(&self) -> PathBuf {
-            sqlite::roll(&self.open(), &self.dir.path().join(BACKUPS)).unwrap()
+            sqlite::roll(&self.open(), &self.state().join(BACKUPS)).unwrap()
         }
 
         fn back(&self, which: Option<&Path>, intent: Intent) -> Result<RestoreReport, OpError> {
-            restore(self.dir.path(), &self.world.cx, which, intent)
+            restore(&self.state(), &self.world.cx, which, intent)
         }
 
         fn open(&self) -> SqliteStore {
@@ -418,7 +425,7 @@ mod tests {
     fn a_store_that_lost_its_log_can_be_taken_as_it_is() {
         let (disk, _) = OnDisk::new();
         let path = disk.path();
-        std::fs::remove_file(disk.dir.path().join("ai.db-wal")).unwrap();
+        std::fs::remove_file(disk.state().join("ai.db-wal")).unwrap();
         assert!(matches!(
             SqliteStore::open(&path, Access::Read),
             Err(StoreError::Damaged { .. })
