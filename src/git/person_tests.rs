@@ -25,7 +25,7 @@ fn the_last_file_counts_and_the_committer_before_the_user() {
     let other = "[User]\nEmail = \"other@example.com\"";
     let committer = "[committer]\n\temail = committer@example.com\n";
     let worktree = "[extensions]\n\tworktreeConfig = true\n";
-    let include = "[includeIf \"gitdir:~/work/\"]\n\tpath = work.config\n";
+    let include = "[includeIf \"gitdir:~/team/\"]\n\tpath = team.config\n";
     for (texts, wanted) in [
         ([""].as_slice(), Some(None)),
         (&[user], Some(Some("ann@example.com"))),

@@ -469,7 +469,8 @@ fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
     (sql, params)
 }
 
-fn event_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent> {
+/// The record of the log in a row with all of its columns, in their order.
+pub(super) fn event_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent> {
     Ok(StoredEvent {
         seq: row.get(0)?,
         at_ms: row.get(1)?,

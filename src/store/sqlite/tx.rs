@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::actor::Actor;
 use crate::domain::event::{CHAIN_START, Event};
 use crate::domain::fold;
 use crate::domain::time::WallMs;
 use crate::store::sqlite::connect::failed;
+use crate::store::sqlite::query::event_row;
 use crate::store::{StoreError, StoredEvent};
 
 /// A transaction on the embedded store.
@@ -78,20 +79,7 @@ impl<'a> SqliteTx<'a> {
         let newest = self
             .conn
             .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let row = |row: &Row<'_>| {
-                    Ok(StoredEvent {
-                        seq: row.get(0)?,
-                        at_ms: row.get(1)?,
-                        actor: row.get(2)?,
-                        kind: row.get(3)?,
-                        body: row.get(4)?,
-                        prev: row.get(5)?,
-                        hash: row.get(6)?,
-                    })
-                };
-                statement.query_row([], row).optional()
-            })
+            .and_then(|mut statement| statement.query_row([], event_row).optional())
             .map_err(|e| self.failed(e))?;
         match newest {
             Some(event) if event.expected_hash() != event.hash => Err(StoreError::Damaged {
