@@ -116,6 +116,8 @@ pub struct Spent {
     pub cost: Usd,
     /// Runs whose price is not known.
     pub unpriced: u64,
+    /// Runs whose CLI left something out, so that `tokens` and `cost` are a lower bound.
+    pub bounded: u64,
 }
 
 impl Spent {
@@ -128,6 +130,7 @@ impl Spent {
             tokens: self.tokens.saturating_add(other.tokens),
             cost: Usd(self.cost.0.saturating_add(other.cost.0)),
             unpriced: self.unpriced.saturating_add(other.unpriced),
+            bounded: self.bounded.saturating_add(other.bounded),
         }
     }
 }
@@ -308,6 +311,7 @@ mod tests {
             tokens: 40,
             cost: Usd(1_500_000),
             unpriced: 0,
+            bounded: 0,
         };
         let all = levels(BudgetScope::Day, &LIMITS, &spent);
         let text: Vec<String> = all

@@ -37,6 +37,8 @@ pub struct RunUse {
     pub tokens: u64,
     /// Money, where the price is known.
     pub cost: Option<Usd>,
+    /// True where its CLI left something out, so that both are a lower bound.
+    pub at_least: bool,
     /// Until when its agent is left alone.
     pub paused_until_ms: Option<WallMs>,
 }
@@ -58,6 +60,7 @@ impl RunUse {
             ms: end.took_ms.unwrap_or(by_wall),
             tokens: end.usage.map_or(0, |usage| usage.tokens),
             cost: end.usage.and_then(|usage| usage.cost),
+            at_least: end.usage.is_some_and(|usage| usage.at_least),
             paused_until_ms: end.paused_until_ms,
         })
     }

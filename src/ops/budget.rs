@@ -26,6 +26,8 @@ pub struct BudgetStanding {
     pub level: BudgetLevel,
     /// Runs of which nobody knows the price.
     pub unpriced: u64,
+    /// Runs that used at least what is counted, and perhaps more.
+    pub bounded: u64,
 }
 
 /// Refuses a start for which no budget is left. Returns the ceilings that the run has to stay
@@ -122,6 +124,7 @@ fn at_work(cx: &Cx, run: &Run) -> Spent {
         tokens: used.tokens,
         cost: used.cost.unwrap_or_default(),
         unpriced: 0,
+        bounded: u64::from(used.at_least),
     }
 }
 
@@ -237,6 +240,7 @@ pub fn overview(
             of: of.map(str::to_owned),
             level,
             unpriced: spent.unpriced,
+            bounded: spent.bounded,
         };
         all.extend(
             budget::levels(scope, amounts, &spent)

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD, PATIENCE, open_gate, processes_of, wait_for};
 use crate::support::scene::{Agent, Scene};
-use crate::support::{Sandbox, mask_also, poll, sorted};
+use crate::support::{Sandbox, Transcript, mask_also, poll, sorted};
 
 const QUOTA: &str = "cat >/dev/null; exit 75";
 
@@ -928,4 +928,33 @@ fn an_agent_that_cannot_be_started_here_takes_no_task_from_one_that_can() {
     run [RUN]: absent on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
     ");
+}
+
+/// Plays an agent that hands work to another one, of which its stream says no more.
+const DELEGATES: &str = r#"
+cat >/dev/null
+echo work > work.txt
+echo '{"type":"thread.started","thread_id":"t"}'
+echo '{"type":"item.completed","item":{"id":"i","type":"collab_tool_call","tool":"spawn_agent","status":"completed"}}'
+echo '{"type":"turn.completed","usage":{"input_tokens":1000,"cached_input_tokens":0,"output_tokens":50}}'
+"#;
+
+#[test]
+fn what_is_only_a_lower_bound_is_told_as_one_in_every_sum() {
+    let sandbox = Scene::new()
+        .more("budgets: {day: {tokens: 2000, money: 1}}\n")
+        .agent(Agent::of_a_cli("boss", "codex-json", DELEGATES))
+        .build();
+    let id = sandbox.task("One", &[]);
+    sandbox.run(&id);
+    snapshot!(mask_also(
+        sandbox.ai(&["agent", "stats"]),
+        &[(r" +\w+ on average", " [TIME] on average")]
+    ));
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["budget"]);
+    told.ai(&sandbox, &["budget", "--json"]);
+    snapshot!(told);
+    let stats = sandbox.ai_json_lines(&["agent", "stats"]);
+    assert_eq!(stats[0]["lower_bound_runs"], 1, "{stats:?}");
 }

@@ -135,6 +135,8 @@ pub(in crate::cli) struct BudgetLine<'a> {
     pub(in crate::cli) left: f64,
     /// Runs whose price nobody knows.
     pub(in crate::cli) unpriced_runs: u64,
+    /// Runs whose CLI left something out, so that they used at least what is counted.
+    pub(in crate::cli) lower_bound_runs: u64,
     /// The time at which a daily budget is filled again, in milliseconds since 1970.
     pub(in crate::cli) filled_ms: Option<i64>,
 }
@@ -207,6 +209,8 @@ pub(in crate::cli) struct AgentStats<'a> {
     pub(in crate::cli) cost_usd: f64,
     /// Runs whose price nobody knows.
     pub(in crate::cli) unpriced_runs: u64,
+    /// Runs whose CLI left something out, so that they used at least what is counted.
+    pub(in crate::cli) lower_bound_runs: u64,
 }
 
 /// The answer to `ai review`.

@@ -57,6 +57,7 @@ fn stats(sum: &AgentSum) -> AgentStats<'_> {
         tokens: sum.spent.tokens,
         cost_usd: sum.spent.cost.dollars(),
         unpriced_runs: sum.spent.unpriced,
+        lower_bound_runs: sum.spent.bounded,
     }
 }
 
@@ -67,10 +68,15 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
     let success = stats
         .success
         .map_or("-".to_owned(), |share| format!("{:.0}%", share * 100.0));
+    let least = if stats.lower_bound_runs > 0 {
+        "at least "
+    } else {
+        ""
+    };
     let cost = if stats.unpriced_runs == stats.runs {
         "price unknown".to_owned()
     } else {
-        format!("${:.2}", stats.cost_usd)
+        format!("{least}${:.2}", stats.cost_usd)
     };
     vec![
         one_line(stats.agent),
@@ -85,7 +91,7 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
             "{:>6} on average",
             seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX))
         ),
-        format!("{} tokens", stats.tokens),
+        format!("{least}{} tokens", stats.tokens),
         cost,
     ]
 }

@@ -45,11 +45,20 @@ fn text(standing: &BudgetStanding, filled_ms: i64) -> String {
         (true, true) => format!("  used up until {}", time(filled_ms)),
         (true, false) => "  used up".to_owned(),
     };
+    let at_least = match (level.unit, standing.bounded) {
+        (Unit::Tokens | Unit::Money, n) if n > 0 => {
+            format!("  (at least: {} left something out)", counted(n, "run"))
+        }
+        _ => String::new(),
+    };
     let unknown = match (level.unit, standing.unpriced) {
         (Unit::Money, n) if n > 0 => format!("  (and {} of unknown price)", counted(n, "run")),
         _ => String::new(),
     };
-    format!("{:<22} {of:<16} {level}{unknown}{up}", level.name())
+    format!(
+        "{:<22} {of:<16} {level}{at_least}{unknown}{up}",
+        level.name()
+    )
 }
 
 fn line(standing: &BudgetStanding, filled_ms: i64) -> BudgetLine<'_> {
@@ -63,6 +72,7 @@ fn line(standing: &BudgetStanding, filled_ms: i64) -> BudgetLine<'_> {
         limit: amount(level, level.limit),
         left: amount(level, level.left()),
         unpriced_runs: standing.unpriced,
+        lower_bound_runs: standing.bounded,
         filled_ms: level.scope.is_daily().then_some(filled_ms),
     }
 }

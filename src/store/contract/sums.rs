@@ -39,6 +39,7 @@ pub(crate) fn ended_runs_are_summed<B: Backend>() {
     };
     let (_backend, mut store) = filled::<B>(&[created(task("a"), &[]), created(bug, &[])]);
     let used = |tokens: u64, cost: f64| serde_json::json!({ "tokens": tokens, "cost": cost });
+    let at_least = serde_json::json!({ "tokens": 1, "cost": 0.25, "at_least": true });
     let outcome = |outcome: &str| serde_json::json!({ "outcome": outcome, "took_ms": 7 });
     put(
         &mut store,
@@ -53,7 +54,7 @@ pub(crate) fn ended_runs_are_summed<B: Backend>() {
                 "b",
                 1,
                 "x",
-                serde_json::json!({ "at_ms": DAY, "usage": used(1, 0.25) }),
+                serde_json::json!({ "at_ms": DAY, "usage": at_least }),
             ),
             run("b", 2),
             // Of a task that is not there.
@@ -69,6 +70,11 @@ pub(crate) fn ended_runs_are_summed<B: Backend>() {
         tokens,
         cost: Usd(cost),
         unpriced,
+        bounded: 0,
+    };
+    let bounded = |spent: Spent| Spent {
+        bounded: 1,
+        ..spent
     };
     let of_agent = |agent: &str, kind: &str, (good, bad), spent| AgentSum {
         kind: kind.into(),
@@ -78,7 +84,8 @@ pub(crate) fn ended_runs_are_summed<B: Backend>() {
         spent,
     };
     let ms_of_b = u64::try_from(DAY).unwrap();
-    let x_bug = of_agent("x", "bug", (1, 0), spent((1, 1, ms_of_b), (1, 250_000, 0)));
+    let of_b = bounded(spent((1, 1, ms_of_b), (1, 250_000, 0)));
+    let x_bug = of_agent("x", "bug", (1, 0), of_b);
     let x_task = of_agent("x", "task", (1, 1), spent((3, 2, 114), (10, 500_000, 2)));
     let y_gone = of_agent("y", "", (0, 1), spent((1, 1, 7), (0, 0, 1)));
     let y_task = of_agent("y", "task", (0, 0), spent((1, 0, 7), (0, 0, 1)));
@@ -100,7 +107,7 @@ pub(crate) fn ended_runs_are_summed<B: Backend>() {
     let days = [
         on_day(0, "x", spent((3, 3, 114), (10, 500_000, 2))),
         on_day(0, "y", spent((2, 1, 14), (0, 0, 2))),
-        on_day(1, "x", spent((1, 1, ms_of_b), (1, 250_000, 0))),
+        on_day(1, "x", of_b),
     ];
     assert_eq!(read(&mut store, |tx| tx.day_sums(None)), days);
     assert_eq!(read(&mut store, |tx| tx.day_sums(Some(1))), days[2..]);
@@ -108,6 +115,7 @@ pub(crate) fn ended_runs_are_summed<B: Backend>() {
         read(&mut store, |tx| tx.task_spent(&id("a"))),
         spent((4, 3, 121), (10, 500_000, 3))
     );
+    assert_eq!(read(&mut store, |tx| tx.task_spent(&id("b"))), of_b);
     assert_eq!(
         read(&mut store, |tx| tx.task_spent(&id("none"))),
         Spent::default()

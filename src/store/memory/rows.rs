@@ -497,6 +497,7 @@ fn spent(used: &RunUse) -> Spent {
         tokens: used.tokens,
         cost: used.cost.unwrap_or_default(),
         unpriced: u64::from(used.cost.is_none()),
+        bounded: u64::from(used.at_least),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The sums of ended runs, as `sums` keeps them. A store that was made before there were any has
-//! none until it is migrated.
+//! none until it is migrated, and one that was made before `bounded` has zero there.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Params, Row};
@@ -12,7 +12,7 @@ use crate::store::sqlite::tx::SqliteTx;
 
 impl SqliteTx<'_> {
     pub(super) fn read_agent_sums(&self, kind: Option<&str>) -> Result<Vec<AgentSum>, StoreError> {
-        let columns = "SELECT kind, agent, good, bad, runs, good + bad, ms, tokens, cost, priced FROM agent_sum";
+        let columns = "SELECT kind, agent, good, bad, runs, good + bad, ms, tokens, cost, priced, bounded FROM agent_sum";
         let row = |row: &Row<'_>| {
             Ok(AgentSum {
                 kind: row.get(0)?,
@@ -33,7 +33,8 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn read_day_sums(&self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError> {
-        let columns = "SELECT day, agent, runs, counted, ms, tokens, cost, priced FROM day_sum";
+        let columns =
+            "SELECT day, agent, runs, counted, ms, tokens, cost, priced, bounded FROM day_sum";
         let row = |row: &Row<'_>| {
             Ok(DaySum {
                 day: row.get(0)?,
@@ -61,8 +62,8 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn read_task_spent(&self, task: &str) -> Result<Spent, StoreError> {
-        let sql = "SELECT count(*), coalesce(sum(counted), 0), total(ms), total(tokens), total(cost), count(cost) \
-                   FROM run_use WHERE task = ?1";
+        let sql = "SELECT count(*), coalesce(sum(counted), 0), total(ms), total(tokens), total(cost), count(cost), \
+                   coalesce(sum(bounded), 0) FROM run_use WHERE task = ?1";
         Ok(self
             .sums(sql, [task], |row| spent(row, 0))?
             .pop()
@@ -75,18 +76,20 @@ impl SqliteTx<'_> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        if !self.keeps_sums()? {
+        let Some(table) = self.table_of_uses()? else {
             return Ok(Vec::new());
-        }
+        };
+        let older = (!table.contains("bounded")).then(|| sql.replace("bounded", "0"));
         self.conn
-            .prepare_cached(sql)
+            .prepare_cached(older.as_deref().unwrap_or(sql))
             .and_then(|mut statement| statement.query_map(params, read)?.collect())
             .map_err(|e| self.failed(e))
     }
 
-    fn keeps_sums(&self) -> Result<bool, StoreError> {
-        let found = self.strings("SELECT name FROM sqlite_schema WHERE name = 'run_use'", [])?;
-        Ok(!found.is_empty())
+    /// The statement that made the table of used amounts; nothing where there is none.
+    fn table_of_uses(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT sql FROM sqlite_schema WHERE name = 'run_use'";
+        Ok(self.strings(sql, [])?.pop())
     }
 }
 
@@ -106,8 +109,8 @@ fn agent_last(row: &Row<'_>) -> rusqlite::Result<AgentLast> {
     })
 }
 
-/// Six columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a known
-/// price.
+/// Seven columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a
+/// known price, and runs of which only a lower bound is known.
 fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
     let runs: u64 = row.get(at)?;
     let priced: u64 = row.get(at + 5)?;
@@ -118,6 +121,7 @@ fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
         tokens: amount(row, at + 3)?,
         cost: Usd(amount(row, at + 4)?),
         unpriced: runs.saturating_sub(priced),
+        bounded: row.get(at + 6)?,
     })
 }
 

@@ -70,6 +70,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/20261121003000_lean.sql"),
         version: SchemaVersion { major: 1, minor: 2 },
     },
+    Migration {
+        name: "20261129051000_bounded",
+        sql: include_str!("migrations/20261129051000_bounded.sql"),
+        version: SchemaVersion { major: 1, minor: 3 },
+    },
 ];
 
 /// The newest format this program knows.

@@ -1,8 +1,8 @@
 use std::sync::Barrier;
 
 use super::*;
-use crate::store::Access;
 use crate::store::sqlite::{SqliteStore, backups};
+use crate::store::{Access, Tx};
 
 /// The minor version after ours.
 const NEXT: i32 = FORMAT.minor + 1;
@@ -233,4 +233,38 @@ fn two_at_once_migrate_once() {
         .query_row("SELECT count(*) FROM once", [], |row| row.get(0))
         .unwrap();
     assert_eq!(rows, 1);
+}
+
+#[test]
+fn runs_that_were_told_as_a_lower_bound_before_there_was_a_column_are_counted_by_the_step() {
+    let archived = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/archive/1.2/ai.db");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ai.db");
+    std::fs::copy(archived, &path).unwrap();
+    let mark = "UPDATE run SET data = json_set(data, '$.end.usage', json('{\"tokens\":7,\"at_least\":true}')) \
+                WHERE json_extract(data, '$.agent') = 'bad'";
+    let changed = rusqlite::Connection::open(&path).unwrap().execute(mark, []);
+    assert_eq!(changed, Ok(1), "the archive has one run of that agent");
+    let bounded = |access| {
+        let mut store = SqliteStore::open(&path, access).unwrap();
+        let sums = |tx: &mut dyn Tx| -> Result<_, StoreError> {
+            Ok((tx.agent_sums(None)?, tx.day_sums(None)?))
+        };
+        let (by_agent, by_day) = store.read(sums).unwrap();
+        let by_agent: Vec<_> = by_agent
+            .iter()
+            .map(|sum| (sum.agent.clone(), sum.spent.bounded))
+            .collect();
+        let by_day: u64 = by_day.iter().map(|sum| sum.spent.bounded).sum();
+        (by_agent, by_day)
+    };
+    let of = |agent: &str, n| (agent.to_owned(), n);
+    let (read, migrated) = (bounded(Access::Read), bounded(Access::Write));
+    assert_eq!(
+        (read, migrated),
+        (
+            (vec![of("bad", 0), of("good", 0), of("good", 0)], 0),
+            (vec![of("bad", 1), of("good", 0), of("good", 0)], 1)
+        )
+    );
 }

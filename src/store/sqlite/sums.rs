@@ -41,7 +41,7 @@ impl SqliteTx<'_> {
     /// Writes what one run used. False where it stands there already.
     fn keep_use(&self, used: &RunUse) -> Result<bool, StoreError> {
         let sql = "INSERT OR IGNORE INTO run_use VALUES \
-                   (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                   (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
         let row = params![
             used.run.as_str(),
             used.task.as_str(),
@@ -59,6 +59,7 @@ impl SqliteTx<'_> {
             amount(used.tokens),
             used.cost.map(|cost| amount(cost.0)),
             used.paused_until_ms,
+            used.at_least,
         ];
         let added = self
             .conn
@@ -95,14 +96,16 @@ fn amount(number: u64) -> Value {
 
 const BY_AGENT: &str = "
     INSERT INTO agent_sum
-    SELECT kind, agent, 1, good, bad, ms, tokens, cost IS NOT NULL, coalesce(cost, 0) FROM run_use WHERE run = ?1
+    SELECT kind, agent, 1, good, bad, ms, tokens, cost IS NOT NULL, coalesce(cost, 0), bounded FROM run_use WHERE run = ?1
     ON CONFLICT (kind, agent) DO UPDATE SET
         runs = runs + 1, good = good + excluded.good, bad = bad + excluded.bad, ms = ms + excluded.ms,
-        tokens = tokens + excluded.tokens, priced = priced + excluded.priced, cost = cost + excluded.cost";
+        tokens = tokens + excluded.tokens, priced = priced + excluded.priced, cost = cost + excluded.cost,
+        bounded = bounded + excluded.bounded";
 
 const BY_DAY: &str = "
     INSERT INTO day_sum
-    SELECT day, agent, 1, counted, ms, tokens, cost IS NOT NULL, coalesce(cost, 0) FROM run_use WHERE run = ?1
+    SELECT day, agent, 1, counted, ms, tokens, cost IS NOT NULL, coalesce(cost, 0), bounded FROM run_use WHERE run = ?1
     ON CONFLICT (day, agent) DO UPDATE SET
         runs = runs + 1, counted = counted + excluded.counted, ms = ms + excluded.ms,
-        tokens = tokens + excluded.tokens, priced = priced + excluded.priced, cost = cost + excluded.cost";
+        tokens = tokens + excluded.tokens, priced = priced + excluded.priced, cost = cost + excluded.cost,
+        bounded = bounded + excluded.bounded";
