@@ -244,7 +244,9 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::NothingReady { .. }
         | Refusal::MergeConflict { .. }
         | Refusal::Conflict(_) => ErrorClass::Conflict,
-        Refusal::LeaseLost { .. } | Refusal::NoToken(_) => ErrorClass::LeaseLost,
+        Refusal::LeaseLost { .. } | Refusal::OtherHolder { .. } | Refusal::NoToken(_) => {
+            ErrorClass::LeaseLost
+        }
         Refusal::TooEarly { .. } | Refusal::TryLater { .. } => ErrorClass::TryLater,
         Refusal::Interrupted(_) => ErrorClass::Interrupted,
         Refusal::Denied(_) => ErrorClass::Denied,

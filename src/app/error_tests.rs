@@ -77,6 +77,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Locked { .. } => "Locked",
     Refusal::OtherClock(_) => "OtherClock",
     Refusal::LeaseLost { .. } => "LeaseLost",
+    Refusal::OtherHolder { .. } => "OtherHolder",
     Refusal::NoToken(_) => "NoToken",
     Refusal::WrongState { .. } => "WrongState",
     Refusal::NeedsRecovery(_) => "NeedsRecovery",
@@ -332,7 +333,14 @@ fn every_refusal_has_its_class_and_its_next_command() {
         why,
         holder: Some("human:ann".into()),
     };
+    let foreign = |subject: &str| Refusal::OtherHolder {
+        subject: subject.into(),
+        holder: "human:ann".into(),
+        actor: "human:ben".into(),
+    };
     samples.extend([
+        foreign("t-1"),
+        foreign("l-1"),
         Refusal::Ambiguous {
             prefix: "t-".into(),
             candidates: vec!["t-1".into(), "t-2".into()],

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::app::error::AppError;
+use crate::app::token::TokenAsk;
 use crate::app::workspace::Workspace;
 use crate::app::{exit, token};
 use crate::git::testing::TestRepo;
@@ -62,8 +63,13 @@ fn claim(workspace: &Workspace, id: &str) -> Result<String, AppError> {
     let cx = workspace.cx()?;
     let mut store = workspace.open_store(Access::Write)?;
     let claimed = claim::run(&mut *store, &cx, &Which::Task(id.into()), 60_000)?;
-    token::keep(workspace, &claimed.token)?;
-    let known = token::find(workspace, &claimed.lease.subject, None)?;
+    token::keep(workspace, &claimed.lease, &claimed.token)?;
+    let ask = TokenAsk {
+        subject: &claimed.lease.subject,
+        flag: None,
+        tried: "claim",
+    };
+    let known = token::find(workspace, &mut *store, ask)?;
     Ok(format!("{} by {}", known.subject, claimed.lease.holder))
 }
 

@@ -244,6 +244,14 @@ impl Workspace {
         }
     }
 
+    /// True where somebody has said who acts: by name, or by being part of a run.
+    pub fn says_who_acts(&self) -> bool {
+        self.named.is_some()
+            || [env::AI_ACTOR, env::AI_RUN]
+                .iter()
+                .any(|name| env::text(name).is_some())
+    }
+
     fn person(&self) -> Result<Actor, AppError> {
         if let Some(person) = self.person.get() {
             return Ok(person.clone());

@@ -11,6 +11,7 @@ use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::{Event, FollowUp, HeldLock, TaskEdit};
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::lease::OTHER_HOLDER;
 use crate::domain::path_lock::LockMode;
 use crate::domain::run::{Accepting, Run, RunEnd, RunStep};
 use crate::domain::task::{Hold, LockRequest, Proof};
@@ -133,6 +134,7 @@ fn stale(why: &str) -> &str {
         "Superseded" => "the lease was granted anew",
         "Lapsed" => "the lease has lapsed",
         "WrongSecret" => "the token is not the one that was granted",
+        OTHER_HOLDER => "the lease is somebody else's",
         other => other,
     }
 }

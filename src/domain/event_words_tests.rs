@@ -132,7 +132,13 @@ fn events() -> Vec<Value> {
     ];
     all.extend(words.map(|kind| piece(kind, Value::Null)));
     all.extend(["allow", "warn", "require_approval", "deny"].map(decision));
-    let whys = ["NoLease", "Superseded", "Lapsed", "WrongSecret"];
+    let whys = [
+        "NoLease",
+        "Superseded",
+        "Lapsed",
+        "WrongSecret",
+        "OtherHolder",
+    ];
     all.extend(whys.map(|why| json!({"kind": "lease.refused", "subject": "t-1", "epoch": 1, "tried": "heartbeat", "why": why})));
     let steps = [
         "claimed", "worktree", "agent", "snapshot", "checks", "evidence", "judged",

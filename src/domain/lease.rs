@@ -64,10 +64,10 @@ impl Lease {
         !self.binds(now) || actor.goes_on_for(&self.holder)
     }
 
-    /// True where a token of the lease that lies in a checkout speaks for `actor`: it is the
-    /// session that got it. Two who share a checkout share its tokens, not their leases.
-    pub fn is_held_by(&self, actor: &Actor) -> bool {
-        actor.goes_on_for(&self.holder)
+    /// True where a token of the lease speaks for `actor`. Two who share a checkout share its
+    /// files, not their leases.
+    pub fn answers_to(&self, actor: &Actor, reach: TokenReach) -> bool {
+        reach == TokenReach::Bearer || actor.goes_on_for(&self.holder)
     }
 
     /// True where what the lease locks is locked for `actor`: it binds, its subject is none of the
@@ -149,6 +149,71 @@ impl Token {
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}.…", self.subject, self.epoch)
+    }
+}
+
+/// The word that records keep where a token was shown by somebody who is not its holder.
+pub const OTHER_HOLDER: &str = "OtherHolder";
+
+/// The reach of a token: for whom it counts, by the way in which it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenReach {
+    /// It counts for the session that got it: the token was found where others work too, or is
+    /// shown by somebody who says who they are.
+    Holder,
+    /// It counts for whoever shows it: it was handed over by hand, and its bearer names nobody.
+    Bearer,
+}
+
+/// A token as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownToken {
+    /// The token.
+    pub token: Token,
+    /// Its reach.
+    pub reach: TokenReach,
+}
+
+impl ShownToken {
+    /// The holder of the very grant that the token is for, where that is not `actor` and the token
+    /// does not count for them. A token of any other grant is stale, which [`fence`] judges.
+    pub fn foreign_to<'a>(&self, actor: &Actor, lease: Option<&'a Lease>) -> Option<&'a Actor> {
+        let lease = lease.filter(|lease| lease.epoch == self.token.epoch)?;
+        (!lease.answers_to(actor, self.reach)).then_some(&lease.holder)
+    }
+
+    /// True where the token opens the lease for `actor`, lapsed or not.
+    pub fn opens(&self, actor: &Actor, lease: &Lease) -> bool {
+        lease.epoch == self.token.epoch
+            && lease.secret_hash == self.token.secret_hash()
+            && lease.answers_to(actor, self.reach)
+    }
+}
+
+/// A token as a checkout keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptToken {
+    /// The token.
+    pub token: Token,
+    /// The session that got it; absent where it was kept before that was written down.
+    pub holder: Option<Actor>,
+}
+
+impl KeptToken {
+    /// The token as `actor` may show it; nothing where it is somebody else's. What was kept without
+    /// a name is judged by the lease alone, which always has one.
+    pub fn shown_by(self, actor: &Actor, lease: Option<&Lease>) -> Option<ShownToken> {
+        if self
+            .holder
+            .is_some_and(|holder| !actor.goes_on_for(&holder))
+        {
+            return None;
+        }
+        let shown = ShownToken {
+            token: self.token,
+            reach: TokenReach::Holder,
+        };
+        shown.foreign_to(actor, lease).is_none().then_some(shown)
     }
 }
 

@@ -125,6 +125,137 @@ rules! {
         lease().may_be_given_back_by(&session("claude", None), &on("boot/other", 999)) => false;
 }
 
+fn shown(text: &str, reach: TokenReach) -> ShownToken {
+    ShownToken {
+        token: token(text),
+        reach,
+    }
+}
+
+/// The holder whose token this is, for somebody else who shows it.
+fn foreign(text: &str, actor: &Actor, reach: TokenReach) -> Option<String> {
+    let lease = lease();
+    let holder = shown(text, reach).foreign_to(actor, Some(&lease));
+    holder.map(Actor::to_string)
+}
+
+const CODEX: Option<&str> = Some("agent:codex#s1");
+
+fn whose(holder: Option<&str>) -> Option<Actor> {
+    holder.map(|text| text.parse().unwrap())
+}
+
+/// Whether a token that lies in the checkout is found by `actor`, while the third lease stands.
+fn found(text: &str, holder: Option<&str>, actor: &Actor) -> bool {
+    let kept = KeptToken {
+        token: token(text),
+        holder: whose(holder),
+    };
+    kept.shown_by(actor, Some(&lease())).is_some()
+}
+
+/// The same while nobody holds the subject.
+fn found_afterwards(holder: Option<&str>, actor: &Actor) -> bool {
+    let kept = KeptToken {
+        token: token("t-1.3.abc"),
+        holder: whose(holder),
+    };
+    kept.shown_by(actor, None).is_some()
+}
+
+fn codex(incarnation: &str) -> Actor {
+    session("codex", Some(incarnation))
+}
+
+rules! {
+    a_token_counts_for_its_holder:
+        foreign("t-1.3.abc", &codex("s1"), TokenReach::Holder) => None;
+    a_token_is_not_another_actors:
+        foreign("t-1.3.abc", &session("claude", Some("s1")), TokenReach::Holder) => CODEX.map(str::to_owned);
+    a_token_is_not_the_next_incarnations:
+        foreign("t-1.3.abc", &codex("s2"), TokenReach::Holder) => CODEX.map(str::to_owned);
+    a_token_is_not_its_holders_without_the_incarnation:
+        foreign("t-1.3.abc", &session("codex", None), TokenReach::Holder) => CODEX.map(str::to_owned);
+    a_forged_secret_does_not_hide_whose_it_is:
+        foreign("t-1.3.x", &session("claude", None), TokenReach::Holder) => CODEX.map(str::to_owned);
+    a_bearer_who_names_nobody_is_taken_for_the_holder:
+        foreign("t-1.3.abc", &session("claude", None), TokenReach::Bearer) => None;
+    a_token_of_an_earlier_grant_is_stale_and_nobodys:
+        foreign("t-1.2.abc", &session("claude", None), TokenReach::Holder) => None;
+    a_token_without_a_lease_is_nobodys:
+        shown("t-1.3.abc", TokenReach::Holder).foreign_to(&session("claude", None), None) => None;
+    the_holder_opens_its_lease: shown("t-1.3.abc", TokenReach::Holder).opens(&codex("s1"), &lease())
+        => true;
+    nobody_else_does: shown("t-1.3.abc", TokenReach::Holder).opens(&codex("s2"), &lease()) => false;
+    a_bearer_does: shown("t-1.3.abc", TokenReach::Bearer).opens(&codex("s2"), &lease()) => true;
+    the_token_of_another_grant_opens_nothing:
+        shown("t-1.2.abc", TokenReach::Bearer).opens(&codex("s1"), &lease()) => false;
+    another_secret_opens_nothing:
+        shown("t-1.3.x", TokenReach::Bearer).opens(&codex("s1"), &lease()) => false;
+    a_kept_token_is_found_by_its_holder: found("t-1.3.abc", CODEX, &codex("s1")) => true;
+    a_kept_token_is_not_found_by_another: found("t-1.3.abc", CODEX, &session("claude", None)) => false;
+    a_kept_token_is_not_found_by_the_next_incarnation: found("t-1.3.abc", CODEX, &codex("s2")) => false;
+    an_old_line_is_its_lease_holders: found("t-1.3.abc", None, &codex("s1")) => true;
+    an_old_line_is_nobody_elses: found("t-1.3.abc", None, &codex("s2")) => false;
+    a_name_in_the_file_does_not_outrank_the_lease:
+        found("t-1.3.abc", Some("agent:codex#s2"), &codex("s2")) => false;
+    an_earlier_grant_of_ones_own_is_found_to_be_refused_as_stale:
+        found("t-1.2.abc", Some("agent:codex#s2"), &codex("s2")) => true;
+    an_earlier_grant_of_another_is_not: found("t-1.2.abc", CODEX, &codex("s2")) => false;
+    without_a_lease_a_token_stays_its_holders:
+        (found_afterwards(CODEX, &codex("s1")), found_afterwards(CODEX, &codex("s2"))) => (true, false);
+    without_a_lease_an_old_line_is_refused_as_stale_to_all: found_afterwards(None, &codex("s2")) => true;
+}
+
+/// Every session of every name against every lease and every way of showing a token: the lease
+/// opens for the session that got it, and for a bearer without a name.
+#[test]
+fn a_lease_opens_for_its_own_session_alone() {
+    let names = [
+        "human:ann",
+        "agent:ann",
+        "agent:codex",
+        "agent:codex#s1",
+        "agent:codex#s2",
+        "human:ann@x.org",
+    ];
+    for holder in names {
+        let lease = Lease {
+            holder: holder.parse().unwrap(),
+            ..lease()
+        };
+        for name in names {
+            let actor: Actor = name.parse().unwrap();
+            for reach in [TokenReach::Holder, TokenReach::Bearer] {
+                let is_open = name == holder || reach == TokenReach::Bearer;
+                let token = shown("t-1.3.abc", reach);
+                assert_eq!(
+                    token.opens(&actor, &lease),
+                    is_open,
+                    "{holder}, {name}, {reach:?}"
+                );
+                assert_eq!(
+                    token.foreign_to(&actor, Some(&lease)).is_none(),
+                    is_open,
+                    "{holder}, {name}, {reach:?}"
+                );
+            }
+            for kept in names.iter().map(Some).chain([None]) {
+                let is_found = name == holder && kept.is_none_or(|kept| *kept == name);
+                let kept = KeptToken {
+                    token: token("t-1.3.abc"),
+                    holder: kept.map(|kept| kept.parse().unwrap()),
+                };
+                assert_eq!(
+                    kept.clone().shown_by(&actor, Some(&lease)).is_some(),
+                    is_found,
+                    "{holder}, {name}, {kept:?}"
+                );
+            }
+        }
+    }
+}
+
 rules! {
     a_token_names_its_subject: token("t-1.3.abc").subject => Subject("t-1".into());
     a_token_names_its_grant: token("t-1.3.abc").epoch => 3;

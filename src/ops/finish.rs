@@ -4,8 +4,8 @@ use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
-use crate::domain::ids::{Subject, TaskId};
-use crate::domain::lease::{LeaseLiveness, Token};
+use crate::domain::ids::TaskId;
+use crate::domain::lease::{LeaseLiveness, ShownToken, Token};
 use crate::domain::parts::Ended;
 use crate::domain::path_lock::LockMode;
 use crate::domain::repo_path::RepoPath;
@@ -36,9 +36,8 @@ pub struct Changed {
     pub paths: Vec<Vec<u8>>,
     /// Lines, added plus removed.
     pub lines: u64,
-    /// Tasks and locks whose tokens are at hand where the task is ended: the locks of those that the
-    /// actor holds do not count.
-    pub own: Vec<Subject>,
+    /// The tokens at hand where the task is ended: locks that they open do not count.
+    pub own: Vec<ShownToken>,
 }
 
 /// The order to end a task.
@@ -147,7 +146,7 @@ pub fn refuse_locked(
         .iter()
         .map(|path| String::from_utf8_lossy(path).into_owned())
         .collect();
-    let mut own = lock::held_by_actor(tx, cx, &changed.own)?;
+    let mut own = lock::opened_by(tx, cx, &changed.own)?;
     own.push(id.subject());
     let blocked = lock::check(tx, cx, &paths, &own)?;
     match blocked

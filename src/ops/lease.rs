@@ -5,16 +5,16 @@ use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
-use crate::domain::lease::{self, Lease, Stale, Token};
+use crate::domain::lease::{self, Lease, OTHER_HOLDER, ShownToken, Stale, Token};
 use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::claim::{Claimed, new_lease};
-use crate::ops::cx::{self, Cx};
+use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::fit;
 use crate::ops::mutant;
 use crate::ops::refusal::Refusal;
-use crate::store::Tx;
+use crate::store::{Store, Tx};
 
 /// The lease that `token` opens, or a refusal that is recorded and says who holds the subject now.
 pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Lease, OpError> {
@@ -45,6 +45,44 @@ fn lost(cx: &Cx, lease: Option<&Lease>, token: &Token, why: Stale, tried: &str) 
         },
         vec![event],
     )
+}
+
+/// Refuses a token of a lease that somebody else holds, and records who showed it. A grant never
+/// changes its holder, so this need not be asked in the transaction in which the token then serves.
+pub fn refuse_foreign(
+    store: &mut dyn Store,
+    cx: &Cx,
+    shown: &ShownToken,
+    tried: &str,
+) -> Result<(), OpError> {
+    let lease = store.read(|tx| tx.lease(&shown.token.subject))?;
+    match foreign(cx, shown, lease.as_ref(), tried) {
+        Some(refused) => commit(store, cx, |_, _| Err(refused)),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a token that is somebody else's, with its record.
+pub(crate) fn foreign(
+    cx: &Cx,
+    shown: &ShownToken,
+    lease: Option<&Lease>,
+    tried: &str,
+) -> Option<OpError> {
+    let holder = shown.foreign_to(&cx.actor, lease)?;
+    let subject = &shown.token.subject;
+    let event = Event::StaleRefused {
+        subject: subject.clone(),
+        epoch: shown.token.epoch,
+        tried: tried.to_owned(),
+        why: OTHER_HOLDER.to_owned(),
+    };
+    let why = Refusal::OtherHolder {
+        subject: subject.to_string(),
+        holder: holder.to_string(),
+        actor: cx.actor.to_string(),
+    };
+    Some(OpError::recorded(why, vec![event]))
 }
 
 /// Renews a lease, for `ttl_ms` where given. Writes one row and no event.

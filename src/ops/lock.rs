@@ -6,7 +6,7 @@ use crate::domain::action::Action;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::guarded_path::PathChange;
 use crate::domain::ids::Subject;
-use crate::domain::lease::{Lease, Token};
+use crate::domain::lease::{Lease, ShownToken, Token};
 use crate::domain::path_lock::LockMode;
 use crate::domain::path_pattern::{PathPattern, prefix_candidates};
 use crate::domain::task::LockRequest;
@@ -92,11 +92,14 @@ pub fn release(
     tx: &mut dyn Tx,
     cx: &Cx,
     typed: &str,
-    token: Option<&Token>,
+    shown: Option<&ShownToken>,
 ) -> Result<Subject, OpError> {
     let lease = find(tx, typed)?;
-    if let Some(token) = token.filter(|token| token.subject == lease.subject) {
-        lease::fenced(tx, cx, token, "release")?;
+    if let Some(shown) = shown.filter(|shown| shown.token.subject == lease.subject) {
+        if let Some(refused) = lease::foreign(cx, shown, Some(&lease), "release") {
+            return Err(refused);
+        }
+        lease::fenced(tx, cx, &shown.token, "release")?;
     } else if !lease.may_be_given_back_by(&cx.actor, &cx.now) {
         return Err(Refusal::Conflict(format!(
             "{} is held by {}, not by you",
@@ -172,13 +175,14 @@ pub fn list(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<Held>, OpError> {
     Ok(held)
 }
 
-/// The subjects among `kept` whose leases the actor holds: a token counts for the session that got
-/// it, whoever else works in the checkout where it is kept.
-pub fn held_by_actor(tx: &mut dyn Tx, cx: &Cx, kept: &[Subject]) -> Result<Vec<Subject>, OpError> {
+/// The subjects whose leases the actor can open with the tokens at hand, whoever else works where
+/// those are kept.
+pub fn opened_by(tx: &mut dyn Tx, cx: &Cx, shown: &[ShownToken]) -> Result<Vec<Subject>, OpError> {
     let mut held = Vec::new();
-    for subject in kept {
+    for one in shown {
+        let subject = &one.token.subject;
         let lease = tx.lease(subject)?;
-        if lease.is_some_and(|lease| lease.is_held_by(&cx.actor)) {
+        if lease.is_some_and(|lease| one.opens(&cx.actor, &lease)) {
             held.push(subject.clone());
         }
     }

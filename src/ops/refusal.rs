@@ -194,6 +194,18 @@ pub enum Refusal {
         /// Who holds it now.
         holder: Option<String>,
     },
+    /// The token is for a lease of somebody else.
+    #[error(
+        "the lease on {subject} is held by {holder}, not by {actor}: a token counts for its holder alone"
+    )]
+    OtherHolder {
+        /// Task or lock.
+        subject: String,
+        /// The holder.
+        holder: String,
+        /// The one who acts.
+        actor: String,
+    },
     /// No token was given and none is kept here.
     #[error("no lease on {0} is kept in this worktree")]
     NoToken(String),
@@ -334,6 +346,14 @@ impl Refusal {
                 format!(
                     "stop working on it; `ai why {subject}` says who has it, `ai task claim {subject}` asks for it again"
                 )
+            }
+            Refusal::OtherHolder { subject, .. } if subject.starts_with("l-") => {
+                "`ai lock list` shows who holds what; only its holder can give a lock back".into()
+            }
+            Refusal::OtherHolder {
+                subject, holder, ..
+            } => {
+                format!("leave it to {holder}; `ai why {subject}` says how it stands")
             }
             Refusal::NoToken(subject) => {
                 format!(

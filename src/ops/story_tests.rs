@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::event::{AttemptCount, Event, FollowUp, TaskEdit};
 use crate::domain::ids::{RunId, TaskId};
-use crate::domain::lease::{Token, fence};
+use crate::domain::lease::{ShownToken, Token, TokenReach, fence};
 use crate::domain::path_lock::LockMode;
 use crate::domain::path_pattern::overlap;
 use crate::domain::task::{BlockReason, Hold, LockRequest, Note, Proof, Task, TaskState};
@@ -375,7 +375,13 @@ impl Story {
             Step::EndRun(_, end) => self.end_run(&token, end),
             _ => self
                 .world
-                .run(|tx, cx| lock::release(tx, cx, token.subject.as_str(), Some(&token)))
+                .run(|tx, cx| {
+                    let shown = ShownToken {
+                        token: token.clone(),
+                        reach: TokenReach::Bearer,
+                    };
+                    lock::release(tx, cx, token.subject.as_str(), Some(&shown))
+                })
                 .map(drop),
         }
     }

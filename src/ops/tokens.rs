@@ -3,7 +3,9 @@
 //! never acts under a lease that is not its own.
 //!
 //! One line a token, the newest of a subject counts; a line of `-` and a token says that it has
-//! served. Lines are only ever added, each by one write under the file's lock, since a file of its
+//! served. Behind a token's line stands whose it is, since many may work in one worktree: `@`, its
+//! subject and epoch, and the actor with the incarnation. An older `ai` passes that line by, and
+//! what it keeps has none. Lines are only ever added, each by one write under the file's lock, since a file of its
 //! own for each token cost a claim a fourteenth of its time. Where several users share a checkout, the
 //! second one has a file that bears his number: nobody reads or needs that of another, root neither.
 //! A file that has grown is written anew without what has served. A line that is no token, such as one that a full disk cut off, is
@@ -12,8 +14,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
+use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
-use crate::domain::lease::Token;
+use crate::domain::lease::{KeptToken, Token};
 
 /// The directory of the token file in the git directory of a worktree.
 pub const DIR: &str = "ai-lease";
@@ -25,35 +28,41 @@ const LONG: u64 = 32 << 10;
 const CAP: u64 = 16 << 20;
 /// First character of the line of a token that has served.
 const SERVED: char = '-';
+/// First character of the line that says whose the token above is.
+const HOLDER: char = '@';
 
-/// Keeps a token for later commands in the worktree with this git directory.
-pub fn keep(git_dir: &Path, token: &Token) -> Result<(), FsError> {
-    add(git_dir, &format!("{}\n", token.reveal()))
+/// Keeps a token for later commands of its holder in the worktree with this git directory.
+pub fn keep(git_dir: &Path, token: &Token, holder: &Actor) -> Result<(), FsError> {
+    let kept = KeptToken {
+        token: token.clone(),
+        holder: Some(holder.clone()),
+    };
+    add(git_dir, &lines(&[kept]))
 }
 
 /// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the
 /// end of a lease and this call, somebody in the same worktree may have claimed the subject anew.
 pub fn forget(git_dir: &Path, token: &Token) -> Result<(), FsError> {
     match find(git_dir, &token.subject)? {
-        Some(kept) if kept == *token => drop_from(git_dir, &kept),
+        Some(kept) if kept.token == *token => drop_from(git_dir, token),
         _ => Ok(()),
     }
 }
 
 /// Forgets whatever token of this subject is kept.
 pub fn forget_subject(git_dir: &Path, subject: &Subject) -> Result<(), FsError> {
-    find(git_dir, subject)?.map_or(Ok(()), |kept| drop_from(git_dir, &kept))
+    find(git_dir, subject)?.map_or(Ok(()), |kept| drop_from(git_dir, &kept.token))
 }
 
 /// The token of a subject, where one is kept.
-pub fn find(git_dir: &Path, subject: &Subject) -> Result<Option<Token>, FsError> {
+pub fn find(git_dir: &Path, subject: &Subject) -> Result<Option<KeptToken>, FsError> {
     Ok(kept(git_dir)?
         .into_iter()
-        .find(|token| token.subject == *subject))
+        .find(|kept| kept.token.subject == *subject))
 }
 
 /// All tokens that are kept.
-pub fn kept(git_dir: &Path) -> Result<Vec<Token>, FsError> {
+pub fn kept(git_dir: &Path) -> Result<Vec<KeptToken>, FsError> {
     Ok(fs::read_text_if_there(&file(git_dir), CAP)?
         .map(|text| live(&text))
         .unwrap_or_default())
@@ -99,9 +108,10 @@ fn add(git_dir: &Path, line: &str) -> Result<(), FsError> {
 }
 
 /// The tokens that have not served, each subject's newest.
-fn live(text: &str) -> Vec<Token> {
-    let mut tokens: Vec<Token> = Vec::new();
-    for line in text.lines() {
+fn live(text: &str) -> Vec<KeptToken> {
+    let mut tokens: Vec<KeptToken> = Vec::new();
+    let mut all = text.lines().peekable();
+    while let Some(line) = all.next() {
         let (served, rest) = match line.strip_prefix(SERVED) {
             Some(rest) => (true, rest),
             None => (false, line),
@@ -110,20 +120,34 @@ fn live(text: &str) -> Vec<Token> {
             continue;
         };
         if served {
-            tokens.retain(|kept| *kept != token)
-        } else {
-            tokens.retain(|kept| kept.subject != token.subject);
-            tokens.push(token);
+            tokens.retain(|kept| kept.token != token);
+            continue;
         }
+        let holder = all.peek().and_then(|next| {
+            next.strip_prefix(&mark_of(&token))
+                .and_then(|actor| actor.parse().ok())
+        });
+        tokens.retain(|kept| kept.token.subject != token.subject);
+        tokens.push(KeptToken { token, holder });
     }
     tokens
 }
 
-fn lines(tokens: &[Token]) -> String {
-    tokens
-        .iter()
-        .map(|token| format!("{}\n", token.reveal()))
-        .collect()
+/// The beginning of the line that says whose a token is.
+fn mark_of(token: &Token) -> String {
+    format!("{HOLDER}{}.{} ", token.subject, token.epoch)
+}
+
+fn lines(tokens: &[KeptToken]) -> String {
+    let mut text = String::new();
+    for KeptToken { token, holder } in tokens {
+        text.push_str(&token.reveal());
+        text.push('\n');
+        if let Some(holder) = holder {
+            text.push_str(&format!("{}{holder}\n", mark_of(token)));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -136,17 +160,75 @@ mod tests {
         Token::parse(&format!("{subject}.{epoch}.secret{epoch}")).unwrap()
     }
 
+    fn ann() -> Actor {
+        "agent:ann@example.com#s.1".parse().unwrap()
+    }
+
+    fn keep(git_dir: &Path, token: &Token) -> Result<(), FsError> {
+        super::keep(git_dir, token, &ann())
+    }
+
+    /// The tokens that are kept, all of which are Ann's.
+    fn kept(git_dir: &Path) -> Result<Vec<Token>, FsError> {
+        let all = super::kept(git_dir)?;
+        assert!(all.iter().all(|kept| kept.holder == Some(ann())), "{all:?}");
+        Ok(all.into_iter().map(|kept| kept.token).collect())
+    }
+
+    #[test]
+    fn a_token_bears_the_session_that_got_it_and_one_of_before_bears_none() {
+        let old = "t-a.1.s.e\nt-b.2.x\n@t-b.2 agent:b#one\nt-c.1.y\n@t-b.2 agent:c\nt-d.1.z\n@t-d.1 nobody\n";
+        let read = |text: &str| -> Vec<(String, Option<String>)> {
+            let all = live(text).into_iter();
+            all.map(|kept| {
+                (
+                    kept.token.reveal(),
+                    kept.holder.map(|holder| holder.to_string()),
+                )
+            })
+            .collect()
+        };
+        let expected = [
+            ("t-a.1.s.e", None),
+            ("t-b.2.x", Some("agent:b#one")),
+            ("t-c.1.y", None),
+            ("t-d.1.z", None),
+        ];
+        let expected =
+            expected.map(|(token, holder)| (token.to_owned(), holder.map(str::to_owned)));
+        assert_eq!(read(old), expected);
+        // What is written anew says the same.
+        assert_eq!(read(&lines(&live(old))), expected);
+        // Of one subject the newest grant counts, whoever had the one before.
+        assert_eq!(
+            read("t-a.1.s\n@t-a.1 human:ann\nt-a.2.t\n@t-a.2 human:ben\n"),
+            [("t-a.2.t".to_owned(), Some("human:ben".to_owned()))]
+        );
+    }
+
+    /// An older `ai` takes each line for a token, and must find in it what it would have kept.
+    #[test]
+    fn no_line_about_a_holder_reads_as_a_token_of_that_subject() {
+        for actor in ["human:ann", "human:a.1.b@c.d.e", "agent:a.2.x#s.3.y"] {
+            let line = format!("{}{actor}", mark_of(&token("t-a", 7)));
+            let read = Token::parse(&line);
+            assert!(read.is_err(), "{read:?}");
+        }
+    }
+
     #[test]
     fn the_newest_of_a_subject_counts_until_it_has_served() {
         let dir = tempfile::tempdir().unwrap();
         let (first, second, other) = (token("t-a", 1), token("t-a", 2), token("t-b", 1));
         assert_eq!(kept(dir.path()).unwrap(), []);
-        for kept in [&first, &other, &second] {
-            keep(dir.path(), kept).unwrap();
+        for one in [&first, &other, &second] {
+            keep(dir.path(), one).unwrap();
         }
         assert_eq!(
-            find(dir.path(), &first.subject).unwrap().as_ref(),
-            Some(&second)
+            find(dir.path(), &first.subject)
+                .unwrap()
+                .map(|kept| kept.token),
+            Some(second.clone())
         );
         // The end of the first grant does not take the second one away.
         forget(dir.path(), &first).unwrap();
@@ -191,7 +273,7 @@ mod tests {
             std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
             0o600
         );
-        std::fs::write(&file, "t-a.1.secret1\nt-b.7").unwrap();
+        std::fs::write(&file, format!("t-a.1.secret1\n@t-a.1 {}\nt-b.7", ann())).unwrap();
         // The next line begins behind the torn one, which spoils neither.
         keep(dir.path(), &token("t-c", 3)).unwrap();
         assert_eq!(
@@ -207,7 +289,7 @@ mod tests {
         keep(dir.path(), &standing).unwrap();
         for epoch in 1..2_000 {
             keep(dir.path(), &token("t-a", epoch)).unwrap();
-            assert!(std::fs::metadata(file(dir.path())).unwrap().len() <= LONG + 100);
+            assert!(std::fs::metadata(file(dir.path())).unwrap().len() <= LONG + 200);
         }
         assert_eq!(kept(dir.path()).unwrap(), [standing, token("t-a", 1_999)]);
     }

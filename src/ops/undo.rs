@@ -11,7 +11,8 @@ use crate::domain::action::Action;
 use crate::domain::decision::Override;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
-use crate::domain::ids::{Subject, TaskId};
+use crate::domain::ids::TaskId;
+use crate::domain::lease::ShownToken;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Note, Task};
 use crate::domain::trailer::{self, Trailers};
@@ -45,8 +46,8 @@ pub struct UndoOrder<'a> {
     pub typed: &'a str,
     /// The reason why no checks are needed, where they are not.
     pub overridden: Option<&'a str>,
-    /// Tasks and locks whose tokens are at hand.
-    pub own: &'a [Subject],
+    /// The tokens at hand.
+    pub own: &'a [ShownToken],
 }
 
 /// An accept that was taken back.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::{Outcome, Sandbox, poll};
+use crate::support::{Outcome, Sandbox, poll, run};
 
 /// Long enough that no test sees its end, however busy the machine.
 const LONG: &str = "10m";
@@ -345,4 +345,145 @@ fn a_token_that_one_worktree_keeps_is_not_used_in_another() {
     error: no lease on [TASK] is kept in this worktree
       next: give the token with --lease or AI_LEASE, or claim it: `ai task claim [TASK]`
     ");
+}
+
+/// Carol's lease on a task, in a checkout where Dave works, too.
+fn shared_checkout() -> (Sandbox, String, String) {
+    let sandbox = Sandbox::project();
+    let id = sandbox.task("Hers", &["--path", "src/"]);
+    let claimed = sandbox.ai_json(&["task", "claim", &id, "--ttl", LONG, "--as", "carol"]);
+    (sandbox, id, token(&claimed["lease"]))
+}
+
+#[test]
+fn a_token_in_a_shared_checkout_is_its_holders_alone() {
+    let (sandbox, id, _) = shared_checkout();
+    let id = id.as_str();
+    let verbs: [&[&str]; 5] = [
+        &["task", "heartbeat", id],
+        &["task", "checkpoint", id, "--next-step", "x"],
+        &["task", "release", id],
+        &["task", "handoff", id, "--to", "dave"],
+        &["task", "fail", id],
+    ];
+    let before = kinds(&sandbox, id);
+    for verb in verbs {
+        // Neither another person nor one who gives no name.
+        snapshot!(
+            "kept_for_another",
+            sandbox.ai(&[verb, &["--as", "dave"]].concat())
+        );
+        assert_eq!(sandbox.ai(verb).code, Some(7), "{verb:?}");
+    }
+    for done in [
+        &["task", "done", id][..],
+        &["task", "done", id, "--override", "x"],
+    ] {
+        let outcome = sandbox.ai(&[done, &["--as", "dave"]].concat());
+        assert_eq!(outcome.code, Some(4), "{outcome}");
+    }
+    assert_eq!(
+        sandbox.ai(&["lock", "check", "src/a", "--as", "dave"]).code,
+        Some(4)
+    );
+    assert_eq!(kinds(&sandbox, id), before, "a refusal has left something");
+    sandbox.ai_ok(&["lock", "check", "src/a", "--as", "carol"]);
+    sandbox.ai_ok(&["task", "heartbeat", id, "--as", "carol"]);
+    sandbox.ai_ok(&["task", "release", id, "--as", "carol"]);
+}
+
+#[test]
+fn a_token_that_is_shown_in_anothers_name_is_refused_and_told() {
+    let (sandbox, id, token) = shared_checkout();
+    let heartbeat = ["task", "heartbeat", &id, "--as", "dave", "--lease", &token];
+    snapshot!(sandbox.ai(&heartbeat), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: the lease on [TASK] is held by human:carol, not by human:dave: a token counts for its holder alone
+      next: leave it to human:carol; `ai why [TASK]` says how it stands
+    ");
+    let mut by_variable = sandbox.ai_command(&["task", "done", &id, "--as", "dave"]);
+    by_variable.env("AI_LEASE", &token);
+    assert_eq!(run(&mut by_variable).code, Some(7));
+    let log = sandbox.ai_json_lines(&["log"]);
+    let refused: Vec<_> = log
+        .iter()
+        .filter(|e| e["event"]["kind"] == "lease.refused")
+        .collect();
+    let told = |e: &Value| {
+        [&e["actor"], &e["event"]["tried"], &e["event"]["why"]]
+            .map(|v| v.as_str().unwrap().to_owned())
+    };
+    let expected = |tried: &str| ["human:dave", tried, "OtherHolder"].map(str::to_owned);
+    assert_eq!(
+        refused.into_iter().map(told).collect::<Vec<_>>(),
+        [expected("heartbeat"), expected("done")]
+    );
+    // A script that was handed the token and says no name is its bearer.
+    sandbox.ai_ok(&["task", "heartbeat", &id, "--lease", &token]);
+}
+
+#[test]
+fn a_lock_is_given_back_by_its_holders_token_alone() {
+    let sandbox = Sandbox::project();
+    let lock = sandbox.ai_json(&["lock", "acquire", "a", "--as", "carol"]);
+    let (id, token) = (lock["lock"]["id"].as_str().unwrap(), token(&lock["lease"]));
+    snapshot!(sandbox.ai(&["lock", "release", id, "--lease", &token, "--as", "dave"]), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: the lease on [LOCK] is held by human:carol, not by human:dave: a token counts for its holder alone
+      next: `ai lock list` shows who holds what; only its holder can give a lock back
+    ");
+    sandbox.ai_ok(&["lock", "release", id, "--lease", &token]);
+}
+
+#[test]
+fn an_agent_that_was_started_anew_does_not_act_by_the_lease_of_before() {
+    let sandbox = Sandbox::project();
+    let id = sandbox.task("One", &["--path", "src/"]);
+    sandbox.ai_ok(&[
+        "task",
+        "claim",
+        &id,
+        "--ttl",
+        LONG,
+        "--as",
+        "agent:codex#one",
+    ]);
+    snapshot!(sandbox.ai(&["task", "heartbeat", &id, "--as", "agent:codex#two"]), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: the lease on [TASK] is held by agent:codex#one, not by agent:codex#two: a token counts for its holder alone
+      next: leave it to agent:codex#one; `ai why [TASK]` says how it stands
+    ");
+    assert_eq!(
+        sandbox
+            .ai(&["lock", "check", "src/a", "--as", "agent:codex#two"])
+            .code,
+        Some(4)
+    );
+    sandbox.ai_ok(&["lock", "check", "src/a", "--as", "agent:codex#one"]);
+    sandbox.ai_ok(&["task", "heartbeat", &id, "--as", "agent:codex#one"]);
+}
+
+/// The file as it was before it said whose the tokens are.
+#[test]
+fn a_token_that_was_kept_without_a_name_is_the_lease_holders() {
+    let (sandbox, id, token) = shared_checkout();
+    let file = sandbox.root().join(".git/ai-lease/tokens");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let mark = token.rsplit_once('.').unwrap().0;
+    assert_eq!(kept, format!("{token}\n@{mark} human:carol\n"));
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let heartbeat = |name: &str| sandbox.ai(&["task", "heartbeat", &id, "--as", name]).code;
+    assert_eq!((heartbeat("dave"), heartbeat("carol")), (Some(7), Some(0)));
+    let check = |name: &str| sandbox.ai(&["lock", "check", "src/a", "--as", name]).code;
+    assert_eq!((check("dave"), check("carol")), (Some(4), Some(0)));
+    // Nor does a name that somebody wrote there make it another's.
+    std::fs::write(&file, format!("{token}\n@{mark} human:dave\n")).unwrap();
+    assert_eq!((heartbeat("dave"), heartbeat("carol")), (Some(7), Some(7)));
+    assert_eq!((check("dave"), check("carol")), (Some(4), Some(4)));
 }

@@ -30,7 +30,7 @@ fn a_good_run_waits_for_a_review_with_all_its_evidence() {
     let mut ours: Vec<&str> = env.lines().filter(|line| line.starts_with("AI_")).collect();
     ours.sort_unstable();
     snapshot!(ours.join("\n"), @"
-    AI_ACTOR=agent:fake
+    AI_ACTOR=agent:fake#[SESSION]
     AI_LEASE=[TOKEN]
     AI_RUN=[RUN]
     AI_TASK=[TASK]

@@ -2,7 +2,6 @@
 
 use clap::{Args, Subcommand};
 
-use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::token;
 use crate::app::workspace::now;
@@ -12,7 +11,7 @@ use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
 use crate::cli::time::time;
-use crate::domain::lease::{LeaseLiveness, Token};
+use crate::domain::lease::LeaseLiveness;
 use crate::domain::path_lock::LockMode;
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
@@ -87,8 +86,8 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
     let acquired = commit(store, &cx, |tx, cx| {
         lock::acquire(tx, cx, &args.globs, mode, ttl_ms)
     })?;
-    token::keep(&context.workspace, &acquired.token)?;
     let lease = &acquired.lease;
+    token::keep(&context.workspace, lease, &acquired.token)?;
     if context.ui.json() {
         let patterns = acquired.locks.iter().map(|l| l.pattern.clone()).collect();
         let lock = LockedByHand {
@@ -161,16 +160,14 @@ fn list(context: &mut Context) -> Outcome {
 }
 
 fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
-    let token = args
-        .lease
-        .as_deref()
-        .map(Token::parse)
-        .transpose()
-        .map_err(|e| AppError::usage(e.to_string()))?;
+    let shown = match &args.lease {
+        Some(text) => token::by_hand(&context.workspace, Some(text))?,
+        None => None,
+    };
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let subject = commit(store, &cx, |tx, cx| {
-        lock::release(tx, cx, &args.id, token.as_ref())
+        lock::release(tx, cx, &args.id, shown.as_ref())
     })?;
     token::forget_lock(&context.workspace, &subject)?;
     if context.ui.json() {
@@ -183,10 +180,10 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
 
 fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
-    let kept = token::own_subjects(&context.workspace)?;
+    let shown = token::at_hand(&context.workspace)?;
     let store = context.store(Access::Read)?;
     let blocked = store.read(|tx| -> Result<_, OpError> {
-        let own = lock::held_by_actor(tx, &cx, &kept)?;
+        let own = lock::opened_by(tx, &cx, &shown)?;
         lock::check(tx, &cx, &args.paths, &own)
     })?;
     let at = now();

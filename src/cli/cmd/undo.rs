@@ -36,7 +36,7 @@ pub(super) fn run(args: &UndoArgs, context: &mut Context) -> Outcome {
     if reason.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Refusal::no_reason(&format!("ai undo {}", args.id)).into());
     }
-    let own = token::own_subjects(&context.workspace)?;
+    let own = token::at_hand(&context.workspace)?;
     let order = UndoOrder {
         typed: &args.id,
         overridden: reason,

@@ -10,6 +10,7 @@ use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
 use crate::connector::guides::ProjectGuides;
+use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
@@ -21,7 +22,7 @@ use crate::domain::sandbox::{Isolation, Network};
 use crate::domain::verdict::Lifecycle;
 use crate::git::worktree::Slot;
 use crate::ops::doctor::Finding;
-use crate::ops::error::OpError;
+use crate::ops::error::{Bug as _, NO_ACTOR, OpError};
 use crate::ops::refusal::{Refusal, seconds};
 use crate::ops::run::agent::launch::{AgentLaunch, AgentPlace, AssignedAgent, launch};
 use crate::ops::run::choose;
@@ -121,6 +122,7 @@ impl Place {
             path: tree,
         };
         let label = self.label();
+        let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).bug(NO_ACTOR)?;
         let token = Token::new(Subject(label.clone()), 0, id::random_text(26));
         let order = AgentLaunch {
             crew: &AssignedAgent {
@@ -140,6 +142,7 @@ impl Place {
             files: &self.files(),
             home: &self.dir.join("run/home"),
             token: &token,
+            actor: &actor,
             limits: &policy::PolicyLimits::default(),
             budget: &[BudgetLevel {
                 scope: BudgetScope::Run,

@@ -412,7 +412,7 @@ fn findings(
 
 /// Commands inside the worktree find the lease there and need no flag.
 fn keep_token(live: &RunCx<'_>, slot: &Slot) -> Result<(), OpError> {
-    tokens::keep(&slot.admin, &live.started.token).map_err(OpError::from)
+    tokens::keep(&slot.admin, &live.started.token, &live.actor).map_err(OpError::from)
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base

@@ -222,11 +222,13 @@ pub fn adopt(
             Wanted::Task(typed) => cx::resolve(tx, typed)?,
             Wanted::New(new) => create::create(tx, cx, new)?.id,
         };
-        // One that was granted in this very worktree.
-        let own = tokens::find(&look.found.admin, &id.subject())?;
-        let claimed = match own
-            .map(|token| lease::fenced(tx, cx, &token, "adopt").map(|lease| (token, lease)))
-        {
+        // One that was granted in this very worktree, to whoever asks now.
+        let kept = tokens::find(&look.found.admin, &id.subject())?;
+        let granted = tx.lease(&id.subject())?;
+        let own = kept.and_then(|kept| kept.shown_by(&cx.actor, granted.as_ref()));
+        let claimed = match own.map(|shown| {
+            lease::fenced(tx, cx, &shown.token, "adopt").map(|lease| (shown.token, lease))
+        }) {
             Some(Ok((token, lease))) => Claimed {
                 task: cx::load(tx, &id)?,
                 lease,
@@ -272,8 +274,8 @@ pub fn adopt(
         )?;
         Ok(Adopted { claimed, adoption })
     })?;
-    let token = &adopted.claimed.token;
-    tokens::keep(&look.found.admin, token)?;
+    let Claimed { lease, token, .. } = &adopted.claimed;
+    tokens::keep(&look.found.admin, token, &lease.holder)?;
     Ok(adopted)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let claimed = claim::run(store, &cx, &which, ttl_ms)?;
-    token::keep(&context.workspace, &claimed.token)?;
+    token::keep(&context.workspace, &claimed.lease, &claimed.token)?;
     show(&claimed, context);
     Ok(exit::OK)
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::app::exit;
-use crate::app::token;
+use crate::app::token::{self, TokenAsk};
 use crate::base::text::multi_line;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::lease::Token;
@@ -59,7 +59,12 @@ fn hand_in(
 pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Write)?;
     let id = store.read(|tx| -> Result<_, OpError> { cx::resolve(tx, &args.id) })?;
-    let token = token::look(&context.workspace, &id.subject(), args.lease.as_deref())?;
+    let ask = TokenAsk {
+        subject: &id.subject(),
+        flag: args.lease.as_deref(),
+        tried: "done",
+    };
+    let token = token::look(&context.workspace, store, ask)?;
     let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
     let cx = context.workspace.cx()?;
     if let (None, Some(token)) = (&args.overridden, &token)
@@ -89,7 +94,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
                 lease.map(|lease| lease.granted_ms),
             )?;
             let changed = Changed {
-                own: token::own_subjects(&context.workspace)?,
+                own: token::at_hand(&context.workspace)?,
                 ..proven.changed
             };
             (proven.proof, proven.evidence, Some(changed))

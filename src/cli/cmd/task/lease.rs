@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::app::token;
+use crate::app::token::{self, TokenAsk};
 use crate::app::workspace::parse_actor;
 use crate::cli::answer::LeaseAnswer;
 use crate::cli::cmd::task::claim::{show, ttl};
@@ -81,14 +81,20 @@ pub(in crate::cli) struct FailArgs {
 }
 
 impl HeldTaskArgs {
-    /// The task and the token for it.
+    /// The task and the token for what is tried with it.
     fn open(
         &self,
+        tried: &str,
         context: &mut Context,
     ) -> Result<(&'static mut dyn Store, TaskId, Token), AppError> {
         let store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
-        let token = token::find(&context.workspace, &id.subject(), self.lease.as_deref())?;
+        let ask = TokenAsk {
+            subject: &id.subject(),
+            flag: self.lease.as_deref(),
+            tried,
+        };
+        let token = token::find(&context.workspace, store, ask)?;
         Ok((store, id, token))
     }
 }
@@ -111,7 +117,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
         .as_deref()
         .map(|text| ttl(Some(text), context))
         .transpose()?;
-    let (store, _, token) = args.held.open(context)?;
+    let (store, _, token) = args.held.open("heartbeat", context)?;
     let cx = context.workspace.cx()?;
     let lease = commit(store, &cx, |tx, cx| {
         lease::heartbeat(tx, cx, &token, ttl_ms)
@@ -121,7 +127,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
 }
 
 pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
-    let (store, _, token) = args.held.open(context)?;
+    let (store, _, token) = args.held.open("checkpoint", context)?;
     let cx = context.workspace.cx()?;
     let lease = commit(store, &cx, |tx, cx| {
         lease::checkpoint(tx, cx, &token, args.next_step.clone())
@@ -131,7 +137,7 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
 }
 
 pub(super) fn release(args: &TaskReleaseArgs, context: &mut Context) -> Outcome {
-    let (store, id, token) = args.held.open(context)?;
+    let (store, id, token) = args.held.open("release", context)?;
     let cx = context.workspace.cx()?;
     commit(store, &cx, |tx, cx| {
         lease::release(tx, cx, &token, args.next_step.clone())
@@ -142,7 +148,7 @@ pub(super) fn release(args: &TaskReleaseArgs, context: &mut Context) -> Outcome 
 
 pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let to = parse_actor(&args.to)?;
-    let (store, _, token) = args.held.open(context)?;
+    let (store, _, token) = args.held.open("handoff", context)?;
     let cx = context.workspace.cx()?;
     let claimed = commit(store, &cx, |tx, cx| {
         lease::handoff(tx, cx, &token, to, args.next_step.clone())
@@ -153,7 +159,7 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
-    let (store, id, token) = args.held.open(context)?;
+    let (store, id, token) = args.held.open("fail", context)?;
     let cx = context.workspace.cx()?;
     commit(store, &cx, |tx, cx| {
         lease::fail(tx, cx, &token, args.reason.clone())

@@ -12,6 +12,7 @@ use crate::connector::dialogue::ToolGate;
 use crate::connector::guides::ProjectGuides;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, SessionChoice};
 use crate::connector::manifest::Manifest;
+use crate::domain::actor::Actor;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::budget::{BudgetLevel, Unit};
 use crate::domain::lease::Token;
@@ -70,6 +71,8 @@ pub(crate) struct AgentLaunch<'a> {
     pub(crate) home: &'a Path,
     /// The lease, so that the agent's own `ai` commands act under it.
     pub(crate) token: &'a Token,
+    /// The session that holds it: a token counts for nobody else.
+    pub(crate) actor: &'a Actor,
     /// The limits of the policy under which it runs.
     pub(crate) limits: &'a policy::PolicyLimits,
     /// Ceilings on what it uses.
@@ -318,7 +321,7 @@ impl<'a> AgentLaunch<'a> {
         let own = [
             ("AI_TASK", self.token.subject.to_string()),
             ("AI_LEASE", self.token.reveal()),
-            ("AI_ACTOR", format!("agent:{}", agent.name)),
+            ("AI_ACTOR", self.actor.to_string()),
             // A question asked by Git would hang the night: it fails instead.
             ("GIT_TERMINAL_PROMPT", "0".to_owned()),
             ("GIT_EDITOR", "true".to_owned()),

@@ -156,6 +156,7 @@ fn ask(
         files: &live.files,
         home: &session::home_place(world, &run.worktree),
         token: &live.started.token,
+        actor: &live.actor,
         limits: &live.policy.limits(),
         budget: &live.started.budget,
         resumed: run.resumed.as_ref(),
