@@ -246,7 +246,7 @@ fn digest(path: &Path) -> Result<String, StoreError> {
 /// not such a place.
 fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
     let path = state.join(project::STORE_FILE);
-    match SqliteStore::open(&path, Access::Write) {
+    match project::store_place(state).open(Access::Write) {
         Ok(_) => return Ok(false),
         Err(StoreError::NotInitialised) => {}
         Err(StoreError::Vanished(_)) if is_fresh(state)? => {}

@@ -32,7 +32,7 @@ impl StorePlace {
     pub fn open(&self, access: Access) -> Result<Box<dyn Store>, StoreError> {
         match self {
             StorePlace::File { path, mark } => Ok(Box::new(match access {
-                Access::Read => SqliteStore::open(path, access)?,
+                Access::Read => SqliteStore::open_noting(path)?,
                 Access::Write => SqliteStore::open_marked(path, mark)?,
             })),
         }

@@ -75,7 +75,7 @@ fn a_healthy_project_is_found_healthy() {
     ----- stdout -----
     ok    git        version [VERSION]
     ok    repository a checkout, [PATH]/repo
-    ok    store      whole; 0 tasks, 1 record, format 1.2, id [ID]
+    ok    store      whole; 0 tasks, 1 record, format 1.3, id [ID]
     ok    log        head [HASH] (`--deep` follows the whole chain)
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
@@ -99,7 +99,7 @@ fn a_healthy_project_is_found_healthy() {
     ----- stdout -----
     ok    git        version [VERSION]
     ok    repository a checkout, [PATH]/repo
-    ok    store      whole; 1 task, 3 records, format 1.2, id [ID]
+    ok    store      whole; 1 task, 3 records, format 1.3, id [ID]
     ok    log        3 records, chain intact, tables agree; head [HASH]
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
@@ -299,7 +299,7 @@ fn bare_repositories_and_linked_worktrees_are_examined() {
     ----- stdout -----
     ok    git        version [VERSION]
     ok    repository a bare repository, [PATH]/repo
-    ok    store      whole; 0 tasks, 1 record, format 1.2, id [ID]
+    ok    store      whole; 0 tasks, 1 record, format 1.3, id [ID]
     ok    log        head [HASH] (`--deep` follows the whole chain)
     ok    backup     there is no backup yet, and little to lose
     ok    project    a bare repository has no .ai/; the defaults and the built-in rules count

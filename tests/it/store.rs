@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::{Outcome, Sandbox, run};
+use crate::support::{Outcome, Sandbox, Transcript, run};
 
 /// The commands that only look.
 const LOOKS: &[&[&str]] = &[
@@ -90,6 +90,114 @@ fn a_damaged_store_is_never_an_empty_one() {
         );
     }
     snapshot!(told);
+}
+
+/// Commands that write, each of which would come by few pages only; `TASK` is a task.
+const WRITES: [&str; 14] = [
+    "task create More",
+    "task claim TASK",
+    "task claim --next",
+    "task edit TASK --priority 1",
+    "task cancel TASK",
+    "task dep add TASK OTHER",
+    "task handoff TASK --to agent:a --next-step on",
+    "lock acquire lib/**",
+    "run TASK",
+    "accept TASK",
+    "reject TASK --note no",
+    "recover",
+    "import EXPORT",
+    "init --yes",
+];
+
+#[test]
+fn a_store_of_which_no_list_can_be_made_takes_no_write_until_it_was_found_whole() {
+    let sandbox = Sandbox::project();
+    let titles: String = (0..400)
+        .map(|n| {
+            format!(
+                "{{\"title\":\"Task {n}\",\"body\":\"{}\"}}\n",
+                "x".repeat(300)
+            )
+        })
+        .collect();
+    let tasks = sandbox.base().join("tasks.jsonl");
+    std::fs::write(&tasks, titles).unwrap();
+    sandbox.ai_ok(&["task", "create", "--from", tasks.to_str().unwrap()]);
+    let export = sandbox.base().join("export.jsonl");
+    sandbox.ai_ok(&["export", export.to_str().unwrap()]);
+    let whole = sandbox.base().join("whole.db");
+    sandbox.ai_ok(&["backup", "--to", whole.to_str().unwrap()]);
+    let tasks = sandbox.ai_json_lines(&["task", "list", "--limit", "2"]);
+    let [id, other] = [0, 1].map(|n| tasks[n]["id"].as_str().unwrap().to_owned());
+    let db = sandbox.store();
+    settle(&db, "page");
+    let mut bytes = std::fs::read(&whole).unwrap();
+    // The page with the row of a task in the middle, which nothing comes by that is not about it.
+    let row = b"\"title\":\"Task 200\"";
+    let at = bytes
+        .windows(row.len())
+        .position(|part| part == row)
+        .unwrap();
+    bytes[at / 4096 * 4096..(at / 4096 + 1) * 4096].fill(0xA5);
+    std::fs::write(&db, &bytes).unwrap();
+
+    assert_eq!(sandbox.ai(&["task", "list"]).code, Some(9));
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["task", "create", "More"]);
+    for command in WRITES {
+        let words: Vec<&str> = command
+            .split(' ')
+            .map(|word| match word {
+                "TASK" => &id,
+                "OTHER" => &other,
+                "EXPORT" => export.to_str().unwrap(),
+                word => word,
+            })
+            .collect();
+        let outcome = sandbox.ai(&words);
+        assert_eq!(outcome.code, Some(9), "{command}\n{outcome}");
+        assert!(std::fs::read(&db).unwrap() == bytes, "{command}");
+        let log = std::fs::metadata(db.with_file_name("ai.db-wal"));
+        assert!(log.is_ok_and(|log| log.len() == 0), "{command}");
+    }
+    // The same state of the file, by its size and times, so that only a look tells it from before.
+    let modified = std::fs::metadata(&db).unwrap().modified().unwrap();
+    std::fs::copy(&whole, &db).unwrap();
+    let file = std::fs::File::options().write(true).open(&db).unwrap();
+    file.set_modified(modified).unwrap();
+    drop(file);
+    assert_eq!(sandbox.ai(&["task", "create", "More"]).code, Some(9));
+    let found = sandbox.ai_ok(&["doctor"]).stdout;
+    let found = found.lines().find(|line| line.starts_with("ok    damage"));
+    snapshot!(
+        found.unwrap(),
+        @"ok    damage     what a command met before is gone (database disk image is malformed); writes are taken again"
+    );
+    sandbox.ai_ok(&["task", "create", "More"]);
+    snapshot!(told);
+}
+
+#[test]
+fn a_store_that_was_put_in_the_place_of_a_damaged_one_is_tried_anew() {
+    let sandbox = Sandbox::project();
+    let whole = sandbox.base().join("whole.db");
+    sandbox.ai_ok(&["backup", "--to", whole.to_str().unwrap()]);
+    let db = sandbox.store();
+    settle(&db, "page");
+    let mut bytes = std::fs::read(&whole).unwrap();
+    let row = b"store.created";
+    let at = bytes
+        .windows(row.len())
+        .rposition(|part| part == row)
+        .unwrap();
+    bytes[at / 4096 * 4096..(at / 4096 + 1) * 4096].fill(0xA5);
+    std::fs::write(&db, &bytes).unwrap();
+    assert_eq!(sandbox.ai(&["log"]).code, Some(9));
+    assert_eq!(sandbox.ai(&["task", "create", "More"]).code, Some(9));
+    // In place, as `cp` does: another state of the file, of which nobody knows any harm.
+    std::fs::copy(&whole, &db).unwrap();
+    sandbox.ai_ok(&["task", "create", "More"]);
 }
 
 /// Without its log, so that what is done to the database file is what is seen.

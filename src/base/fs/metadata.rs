@@ -19,6 +19,8 @@ pub struct FileStat {
     pub id: FileId,
     /// Size in bytes.
     pub len: u64,
+    /// Time of the last change of its bytes, in nanoseconds since 1970.
+    pub modified_ns: i64,
     /// True for a regular file.
     pub is_file: bool,
 }
@@ -39,6 +41,10 @@ pub fn stat(path: &Path) -> Result<Option<FileStat>, FsError> {
         Ok(meta) => Ok(Some(FileStat {
             id: FileId(meta.dev(), meta.ino()),
             len: meta.len(),
+            modified_ns: meta
+                .mtime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(meta.mtime_nsec()),
             is_file: meta.is_file(),
         })),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),

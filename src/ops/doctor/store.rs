@@ -33,6 +33,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
             findings.push(found);
             findings.push(head(patient, &mut store));
             findings.extend(set_back(patient, &store));
+            findings.extend(noted_damage(&mut store));
             findings.extend(held(&path));
             findings.extend(wal(&path));
             findings.extend(backup_ages(patient, Some(events)));
@@ -104,6 +105,24 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
             Finding::ok("store", text)
         },
     ))
+}
+
+/// Damage that an earlier command met, which keeps everybody from writing: whether it is still there.
+/// Takes the note away where the whole store can be read and agrees with its log.
+fn noted_damage(store: &mut SqliteStore) -> Option<Finding> {
+    let why = store.noted_damage()?;
+    let looked = store.read(|tx| log::verify(tx)).map(|report| report.fault);
+    Some(match looked {
+        Ok(None) => match store.forget_damage() {
+            Ok(()) => Finding::ok(
+                "damage",
+                format!("what a command met before is gone ({why}); writes are taken again"),
+            ),
+            Err(error) => Finding::bad("damage", error.to_string()),
+        },
+        Ok(Some(fault)) => Finding::bad("damage", fault).next("ai restore --dry-run"),
+        Err(error) => Finding::bad("damage", error.to_string()).next("ai restore --dry-run"),
+    })
 }
 
 fn newest(tx: &mut dyn Tx) -> Result<Option<StoredEvent>, StoreError> {

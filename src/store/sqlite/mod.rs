@@ -16,6 +16,7 @@ mod connect;
 #[cfg(test)]
 mod contract_tests;
 mod copy;
+mod damage_note;
 #[cfg(test)]
 mod damage_tests;
 mod files;

@@ -33,10 +33,10 @@ pub fn replace(
         let tx = conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(fail)?;
-        let mut old = held.as_ref().map(|conn| SqliteTx::new(conn, path));
+        let mut old = held.as_ref().map(|conn| SqliteTx::new(conn, path, None));
         amend(
             old.as_mut().map(|old| old as &mut dyn Tx),
-            &mut SqliteTx::new(&tx, &draft),
+            &mut SqliteTx::new(&tx, &draft, None),
         )?;
         tx.commit().map_err(fail)
     });

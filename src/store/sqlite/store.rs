@@ -8,6 +8,7 @@ use crate::domain::high_water::Setback;
 use crate::store::sqlite::connect::{
     connect, connect_immutable, draw_up, failed, is_read_only, place,
 };
+use crate::store::sqlite::damage_note::DamageNote;
 use crate::store::sqlite::files::{self, Identity};
 use crate::store::sqlite::mark::{self, Mark};
 use crate::store::sqlite::migrate::{self, Migration, SchemaVersion};
@@ -23,6 +24,8 @@ pub struct SqliteStore {
     /// How lastingly the connection commits now.
     lasting: Lasting,
     mark: Option<Mark>,
+    /// The note that damage goes to, where the store is the one of a repository.
+    note: Option<DamageNote>,
 }
 
 impl SqliteStore {
@@ -45,17 +48,43 @@ impl SqliteStore {
     }
 
     /// Opens the store to write it; refuses one that is older than the mark in the file `mark`, and
-    /// moves the mark with each commit.
+    /// moves the mark with each commit. Refuses one in which damage was met.
     pub fn open_marked(path: &Path, mark: &Path) -> Result<SqliteStore, StoreError> {
-        let mut store = SqliteStore::open(path, Access::Write)?;
-        store.mark = Some(Mark::reached(&store.conn, path, mark)?);
+        let note = DamageNote::of(path);
+        note.refuse()?;
+        let noted = |error| {
+            note.take(&error);
+            error
+        };
+        let mut store = SqliteStore::open(path, Access::Write).map_err(noted)?;
+        store.mark = Some(Mark::reached(&store.conn, path, mark).map_err(noted)?);
+        store.note = Some(note);
         Ok(store)
+    }
+
+    /// Opens the store to read it; damage that is met is noted, so that nobody writes.
+    pub fn open_noting(path: &Path) -> Result<SqliteStore, StoreError> {
+        let note = DamageNote::of(path);
+        let mut store = SqliteStore::open(path, Access::Read).inspect_err(|e| note.take(e))?;
+        // A file that is read without its log may be written meanwhile, which looks like damage.
+        store.note = (!store.stale).then_some(note);
+        Ok(store)
+    }
+
+    /// The damage that was met in the store as it is now, and noted.
+    pub fn noted_damage(&self) -> Option<String> {
+        DamageNote::of(&self.path).read()
+    }
+
+    /// Takes the note of damage away, after the store was found whole.
+    pub fn forget_damage(&self) -> Result<(), StoreError> {
+        DamageNote::of(&self.path).forget()
     }
 
     /// Moves the mark to the newest record.
     pub fn mark_now(&self) -> Result<(), StoreError> {
         if let Some(mark) = &self.mark {
-            mark.advance(SqliteTx::new(&self.conn, &self.path).chain_head()?);
+            mark.advance(SqliteTx::new(&self.conn, &self.path, None).chain_head()?);
         }
         Ok(())
     }
@@ -96,6 +125,7 @@ impl SqliteStore {
             // What SQLite does unless it is told otherwise.
             lasting: Lasting::AtOnce,
             mark: None,
+            note: None,
         };
         match migrate::check(&store.conn, path, known)? {
             migrate::Found::Current => {}
@@ -176,6 +206,9 @@ impl Store for SqliteStore {
         let begun = Begun::new(self, TransactionBehavior::Immediate)?;
         // Looked at under the write lock, which whoever replaces the file holds as well.
         self.refuse_replaced()?;
+        if let Some(note) = &self.note {
+            note.refuse()?;
+        }
         Ok(Box::new(begun))
     }
 
@@ -206,7 +239,7 @@ impl<'a> Begun<'a> {
             .map_err(|error| failed(&store.path, error))?;
         Ok(Begun {
             store,
-            rows: SqliteTx::new(&store.conn, &store.path),
+            rows: SqliteTx::new(&store.conn, &store.path, store.note.as_ref()),
             transaction,
         })
     }

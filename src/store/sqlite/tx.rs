@@ -10,6 +10,7 @@ use crate::domain::event::{CHAIN_START, Event};
 use crate::domain::fold;
 use crate::domain::time::WallMs;
 use crate::store::sqlite::connect::failed;
+use crate::store::sqlite::damage_note::DamageNote;
 use crate::store::sqlite::query::event_row;
 use crate::store::{StoreError, StoredEvent};
 
@@ -18,19 +19,30 @@ pub(super) struct SqliteTx<'a> {
     pub(super) conn: &'a Connection,
     path: &'a Path,
     appended: Cell<bool>,
+    /// The note that damage goes to which is met here.
+    note: Option<&'a DamageNote>,
 }
 
 impl<'a> SqliteTx<'a> {
-    pub(super) fn new(conn: &'a Connection, path: &'a Path) -> Self {
+    pub(super) fn new(conn: &'a Connection, path: &'a Path, note: Option<&'a DamageNote>) -> Self {
         SqliteTx {
             conn,
             path,
             appended: Cell::new(false),
+            note,
         }
     }
 
     pub(super) fn failed(&self, error: rusqlite::Error) -> StoreError {
-        failed(self.path, error)
+        self.noted(failed(self.path, error))
+    }
+
+    /// The same error, after a note where it tells of damage.
+    fn noted(&self, error: StoreError) -> StoreError {
+        if let Some(note) = self.note {
+            note.take(&error);
+        }
+        error
     }
 
     pub(super) fn append(
@@ -82,10 +94,12 @@ impl<'a> SqliteTx<'a> {
             .and_then(|mut statement| statement.query_row([], event_row).optional())
             .map_err(|e| self.failed(e))?;
         match newest {
-            Some(event) if event.expected_hash() != event.hash => Err(StoreError::Damaged {
-                path: self.path.to_owned(),
-                why: "the newest record of its log was changed after it was written".into(),
-            }),
+            Some(event) if event.expected_hash() != event.hash => {
+                Err(self.noted(StoreError::Damaged {
+                    path: self.path.to_owned(),
+                    why: "the newest record of its log was changed after it was written".into(),
+                }))
+            }
             Some(event) => Ok((event.seq, event.hash)),
             None => Ok((0, CHAIN_START.to_owned())),
         }
