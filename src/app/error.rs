@@ -238,6 +238,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::Cycle(_) => ErrorClass::Usage,
         Refusal::Taken { .. }
         | Refusal::Locked { .. }
+        | Refusal::PathsHeld { .. }
         | Refusal::OtherClock(_)
         | Refusal::WrongState { .. }
         | Refusal::NeedsRecovery(_)

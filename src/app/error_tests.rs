@@ -21,6 +21,7 @@ use crate::git::snapshot::SnapshotError;
 use crate::git::{GitError, Oid};
 use crate::ops::credential_fault::{CredentialError, CredentialFault};
 use crate::ops::error::{Bug as _, Doing as _, Kept as _};
+use crate::ops::holders::HeldPaths;
 use crate::ops::refusal::Thing;
 use crate::process::sandbox::NoSandbox;
 use crate::process::supervise::SuperviseError;
@@ -75,6 +76,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Line { .. } => "Line",
     Refusal::Taken { .. } => "Taken",
     Refusal::Locked { .. } => "Locked",
+    Refusal::PathsHeld { .. } => "PathsHeld",
     Refusal::OtherClock(_) => "OtherClock",
     Refusal::LeaseLost { .. } => "LeaseLost",
     Refusal::OtherHolder { .. } => "OtherHolder",
@@ -328,6 +330,20 @@ fn every_refusal_has_its_class_and_its_next_command() {
         example: "src/a".into(),
         left_ms: 60_000,
     };
+    let held_paths = |subjects: &[&str]| Refusal::PathsHeld {
+        what: "what would land".into(),
+        held: subjects
+            .iter()
+            .map(|subject| HeldPaths {
+                holder: "human:ann".into(),
+                subject: (*subject).into(),
+                pattern: "src/".into(),
+                paths: vec!["src/a".into(), "src/b".into()],
+                left_ms: 60_000,
+            })
+            .collect(),
+        again: "ai accept t-9".into(),
+    };
     let lost = |why| Refusal::LeaseLost {
         subject: "t-1".into(),
         why,
@@ -374,6 +390,8 @@ fn every_refusal_has_its_class_and_its_next_command() {
         },
         locked("t-1"),
         locked("l-1"),
+        held_paths(&["t-1"]),
+        held_paths(&["l-1", "t-1", "t-2", "t-3", "t-4"]),
         Refusal::OtherClock("t-1".into()),
         lost(Stale::NoLease),
         lost(Stale::Superseded),

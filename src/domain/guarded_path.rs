@@ -1,13 +1,13 @@
 //! The lock that stands against a change of one path, for whoever asks before changing it.
 //!
-//! A shared lock stands against a change too, since its holder relies on the path staying as it is.
-//! Deliberately absent: conflicts between two locks, which `path_lock` knows.
+//! A shared lock stands against a change too, for whoever asks beforehand; an exclusive one outranks
+//! it. Deliberately absent: conflicts between two locks, which `path_lock` knows.
 
 use crate::domain::actor::Actor;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::Subject;
 use crate::domain::lease::Lease;
-use crate::domain::path_lock::HarmlessSet;
+use crate::domain::path_lock::{HarmlessSet, LockMode};
 use crate::domain::path_pattern::{CaseMode, PathPattern, PatternError};
 use crate::domain::time::Now;
 
@@ -27,7 +27,8 @@ pub struct PathChange<'a> {
 }
 
 impl PathChange<'_> {
-    /// The first of `held` that stands against a change of `path`.
+    /// The first exclusive one of `held` that stands against a change of `path`, else the first
+    /// shared one: who asks whether a path may be changed must not be told of the milder lock alone.
     ///
     /// # Errors
     /// Where a pattern that is held is none.
@@ -39,14 +40,20 @@ impl PathChange<'_> {
         if self.harmless.is_harmless(path.as_bytes()) {
             return Ok(None);
         }
+        let mut shared = None;
         for (lock, lease) in held {
-            if lease.stands_against(self.actor, self.own, self.now)
+            let is_milder = lock.mode == LockMode::Shared && shared.is_some();
+            if !is_milder
+                && lease.stands_against(self.actor, self.own, self.now)
                 && PathPattern::parse(&lock.pattern, self.case)?.is_match(path.as_bytes())
             {
-                return Ok(Some((lock, lease)));
+                match lock.mode {
+                    LockMode::Exclusive => return Ok(Some((lock, lease))),
+                    LockMode::Shared => shared = Some((lock, lease)),
+                }
             }
         }
-        Ok(None)
+        Ok(shared)
     }
 }
 

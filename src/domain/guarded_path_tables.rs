@@ -58,7 +58,7 @@ fn blocked(path: &str, locks: &[(HeldLock, Lease)], now: i64) -> Option<String> 
 }
 
 #[test]
-fn the_first_lock_that_binds_somebody_else_and_matches_stands_against_a_change() {
+fn the_first_exclusive_lock_that_binds_somebody_else_and_matches_stands_against_a_change() {
     use LockMode::{Exclusive, Shared};
     let mut lapsed = held("t-lapsed", "src/**", Exclusive);
     lapsed.1.expires = at(0).lease.plus(10);
@@ -74,7 +74,7 @@ fn the_first_lock_that_binds_somebody_else_and_matches_stands_against_a_change()
         held("t-all", "**", Exclusive),
     ];
     for (path, now, by) in [
-        ("src/a.rs", 50, Some("t-shared")),
+        ("src/a.rs", 50, Some("t-late")),
         ("src/a/b.rs", 50, Some("t-late")),
         ("docs/a.md", 50, Some("t-docs")),
         ("README.md", 50, Some("t-all")),
@@ -85,6 +85,19 @@ fn the_first_lock_that_binds_somebody_else_and_matches_stands_against_a_change()
         assert_eq!(blocked(path, &locks, now).as_deref(), by, "{path} at {now}");
     }
     assert_eq!(blocked("src/a.rs", &[], 50), None);
+}
+
+#[test]
+fn an_exclusive_lock_outranks_a_shared_one_wherever_it_stands() {
+    use LockMode::{Exclusive, Shared};
+    let (wide, own) = (
+        held("t-wide", "src/", Shared),
+        held("t-a", "src/a", Exclusive),
+    );
+    for locks in [[wide.clone(), own.clone()], [own, wide]] {
+        assert_eq!(blocked("src/a", &locks, 50).as_deref(), Some("t-a"));
+        assert_eq!(blocked("src/b", &locks, 50).as_deref(), Some("t-wide"));
+    }
 }
 
 #[test]

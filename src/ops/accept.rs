@@ -10,30 +10,28 @@ use std::path::PathBuf;
 use crate::config::AcceptMode;
 use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
 use crate::domain::action::Action;
-use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
+use crate::domain::lease::ShownToken;
 use crate::domain::parts::Ended;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task};
 use crate::domain::trailer::{self, Trailers};
-use crate::domain::verdict::PolicyVerdict;
-use crate::git::diff::{ChangedPath, DiffStats};
 use crate::git::merge::{self, MergeError, MergePlan, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
+use crate::ops::held_paths::{Touching, paths_of};
+use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::Refusal;
+use crate::ops::reviewed_work::ReviewedWork;
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
-use crate::ops::run::step::leak::ChangeFacts;
-use crate::ops::run::step::verdict::policy_verdict;
-use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
 use crate::ops::{evidence, failpoint, fit, landing, testimony, trust, unsigned};
 use crate::store::Store;
@@ -60,16 +58,28 @@ struct Case<'a> {
     run: Run,
     commit: Oid,
     tree: Oid,
-    overridden: Option<&'a str>,
+    order: &'a AcceptOrder<'a>,
+}
+
+/// The order to accept work.
+pub struct AcceptOrder<'a> {
+    /// The task, or its run, as typed.
+    pub typed: &'a str,
+    /// The reason why no passing verdict is needed, where none is.
+    pub overridden: Option<&'a str>,
+    /// The tokens at hand.
+    pub kept: &'a [ShownToken],
 }
 
 /// Accepts the work of a task in review.
 pub fn accept(
     world: &World,
     store: &mut dyn Store,
-    typed: &str,
-    overridden: Option<&str>,
+    order: &AcceptOrder<'_>,
 ) -> Result<Accepted, OpError> {
+    let AcceptOrder {
+        typed, overridden, ..
+    } = *order;
     let id = store.read(|tx| cx::resolve(tx, typed))?;
     testimony::require(world, store, &id, overridden)?;
     let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
@@ -106,12 +116,14 @@ pub fn accept(
         run,
         commit,
         tree,
-        overridden,
+        order,
     };
     case.refuse_moved()?;
     case.refuse_tampered(store)?;
-    let approved = case.ask_policy(store)?;
-    landing::with_patience(&case.task, ACCEPT, || case.go(store, approved.as_deref()))
+    let on = (&case.repo, &case.shadow);
+    let work = ReviewedWork::measure(world, on, (&case.task, &case.run), &case.tree)?;
+    work.ask_early(world, store)?;
+    landing::with_patience(&case.task, ACCEPT, || case.go(store, &work))
 }
 
 /// The command for this.
@@ -146,7 +158,7 @@ impl Case<'_> {
             self.run.id,
             broken.join(", ")
         );
-        if self.overridden.is_none() {
+        if self.order.overridden.is_none() {
             let next = format!(
                 "`ai evidence verify {0}` shows it; `ai reject {1}` has it done again",
                 self.run.id, self.task.id
@@ -157,36 +169,34 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Asks again about the [changed paths](ChangedPath), as of now; a person's yes to exactly this
-    /// counts. Returns the rule that it was a yes to.
-    fn ask_policy(&self, store: &mut dyn Store) -> Result<Option<String>, OpError> {
-        let cx = self
-            .world
-            .cx_as(&self.world.checkout_policy(), self.agent()?)?;
-        let changed = self.changed()?;
-        let size =
-            ChangeFacts::measure(&self.repo, self.world.redactor(), &changed, self.stats()?)?;
-        let (verdict, mut record) = policy_verdict(&cx, &self.task, &self.run, &changed, size);
-        redact_record(&mut record, self.world.redactor());
-        if verdict == PolicyVerdict::Allow {
-            return Ok(None);
-        }
-        if store.read(|tx| ask::approved(tx, &record))? {
-            return Ok(Some(record.rule));
-        }
-        let record = Box::new(record);
-        let events = vec![Event::Decided {
-            record: record.clone(),
-        }];
-        let why = match record.effect {
-            Effect::RequireApproval => Refusal::NeedsApproval(record),
-            _ => Refusal::Denied(record),
+    /// The paths that change by the landing: those of the branch, which may have part of the work
+    /// already. Work that stays on its own branch is asked about as a whole, since nobody asks later.
+    fn landing_paths(
+        &self,
+        landing: &Landing,
+        work: &ReviewedWork,
+    ) -> Result<Vec<Vec<u8>>, OpError> {
+        let plan = match landing {
+            Landing::Already(_) => return Ok(Vec::new()),
+            Landing::Stay => return Ok(paths_of(&work.changed)),
+            Landing::Move(plan) => plan,
         };
-        commit(store, &cx, |_, _| Err(OpError::recorded(why, events)))
+        let old = match &plan.old {
+            Some(old) => self.repo.tree_of(old)?,
+            None => self.shadow.format().empty_tree(),
+        };
+        Ok(paths_of(&self.shadow.changed_paths(&old, &plan.tree)?))
     }
 
-    fn agent(&self) -> Result<Actor, OpError> {
-        Actor::new(ActorKind::Agent, self.run.agent.as_str()).kept("the agent of the run")
+    /// The question whether somebody else holds these paths.
+    fn touching<'b>(&'b self, paths: &'b [Vec<u8>]) -> Touching<'b> {
+        Touching {
+            what: "what would land",
+            command: ACCEPT,
+            task: &self.task.id,
+            paths,
+            kept: self.order.kept,
+        }
     }
 
     fn not_landed(&self, source: MergeError) -> OpError {
@@ -196,32 +206,21 @@ impl Case<'_> {
         }
     }
 
-    fn base_tree(&self) -> Result<Oid, OpError> {
-        match &self.run.base {
-            Some(base) => Ok(self
-                .repo
-                .tree_of(&Oid::parse(base).kept("the base of the run")?)?),
-            None => Ok(self.shadow.format().empty_tree()),
-        }
-    }
-
-    fn changed(&self) -> Result<Vec<ChangedPath>, OpError> {
-        Ok(self.shadow.changed_paths(&self.base_tree()?, &self.tree)?)
-    }
-
-    fn stats(&self) -> Result<DiffStats, OpError> {
-        Ok(self.shadow.stats(&self.base_tree()?, &self.tree)?)
-    }
-
-    fn go(&self, store: &mut dyn Store, approved: Option<&str>) -> Result<Accepted, OpError> {
+    fn go(&self, store: &mut dyn Store, work: &ReviewedWork) -> Result<Accepted, OpError> {
         let landing = self.landing()?;
         let accepting = self.accepting(&landing);
         let tree = Oid::parse(&accepting.tree).kept("the tree that is to land")?;
         let commit_id = Oid::parse(&accepting.commit).kept("the commit that is to land")?;
+        let paths = self.landing_paths(&landing, work)?;
+        let touching = self.touching(&paths);
+        let cx = self.world.cx(&self.world.checkout_policy())?;
+        // Before the checks, which may take minutes, again with what they have proven, and once more
+        // in the moment in which the branch moves.
+        store.read(|tx| touching.or_refuse(tx, &cx))?;
         let evidence = self.prove(&landing, &tree, &commit_id)?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let accepting = Accepting {
-            overridden: self.overridden.map(|reason| Override {
+            overridden: self.order.overridden.map(|reason| Override {
                 by: cx.actor.clone(),
                 reason: reason.to_owned(),
                 at_ms: cx.now.wall_ms,
@@ -229,15 +228,23 @@ impl Case<'_> {
             ..accepting
         };
         commit(store, &cx, |tx, cx| {
-            self.intend(tx, cx, &accepting, &evidence, approved)
+            touching.or_refuse(tx, cx)?;
+            self.intend(tx, cx, &accepting, (&evidence, work))
         })?;
         failpoint::hit("accept-intent")?;
         let updated = match &landing {
             Landing::Move(plan) => {
                 unsigned::say(self.world, &self.repo, &accepting.commit);
-                let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
+                let landing = PreparedLanding {
+                    plan,
+                    log: &format!("{} {}", merge::ACCEPT_LOG, self.run.id),
+                    may_land: &|tx| {
+                        let cx = cx.at(tx.now()?);
+                        touching.or_refuse(tx, &cx)
+                    },
+                };
                 let on = (&self.repo, &self.shadow);
-                let landed = landing::land(self.world, store, on, (plan, &log))?;
+                let landed = landing::land(self.world, store, on, &landing)?;
                 landed.map_err(|error| self.not_landed(error))?.updated
             }
             Landing::Stay | Landing::Already(_) => None,
@@ -263,19 +270,19 @@ impl Case<'_> {
         }
     }
 
-    /// Asks, and records what is going to be done together with what proves it: whoever completes
-    /// this later needs no second proof.
+    /// Asks about the work and about taking it over, and records what is going to be done together
+    /// with what proves it: whoever completes this later needs no second proof.
     fn intend(
         &self,
         tx: &mut dyn Tx,
         cx: &Cx,
         accepting: &Accepting,
-        evidence: &[Evidence],
-        approved: Option<&str>,
+        (evidence, work): (&[Evidence], &ReviewedWork),
     ) -> Result<(), OpError> {
         let (task, _) = fit::in_review(tx, self.task.id.as_str())?;
-        fit::require_parts(tx, &task, Ended::by(self.overridden), ACCEPT)?;
-        let action = if self.overridden.is_some() {
+        fit::require_parts(tx, &task, Ended::by(self.order.overridden), ACCEPT)?;
+        let of_work = work.ask(tx, cx)?;
+        let action = if self.order.overridden.is_some() {
             Action::TaskOverride
         } else {
             Action::TaskAccept
@@ -283,11 +290,12 @@ impl Case<'_> {
         let mut question = Question::on_task(action, &task);
         question.resource.run = Some(self.run.id.to_string());
         question.resource.branch = Some(accepting.target.clone());
-        let stats = self.stats()?;
-        question.facts.diff_files = Some(stats.files);
-        question.facts.diff_lines = Some(stats.insertions + stats.deletions);
+        question.facts.diff_files = Some(work.stats.files);
+        question.facts.diff_lines = Some(work.stats.insertions + work.stats.deletions);
         let record = ask::answer(cx, &question);
-        if record.effect == Effect::RequireApproval && Some(record.rule.as_str()) == approved {
+        let is_the_same_rule =
+            (record.effect, &record.rule) == (Effect::RequireApproval, &of_work.rule);
+        if is_the_same_rule && of_work.effect == Effect::RequireApproval {
             // A person has said yes to the same rule about the same work already.
             cx.record(
                 tx,
@@ -371,7 +379,7 @@ impl Case<'_> {
     /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made
     /// now.
     fn prove(&self, landing: &Landing, tree: &Oid, commit: &Oid) -> Result<Vec<Evidence>, OpError> {
-        if self.overridden.is_some() {
+        if self.order.overridden.is_some() {
             return Ok(Vec::new());
         }
         let lands = if *tree == self.tree {

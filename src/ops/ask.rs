@@ -49,14 +49,25 @@ impl Question {
 /// Asks, records the answer in this transaction where it lets the action through, and returns what
 /// it warns of. Otherwise refuses, with the answer as the one thing that is recorded.
 pub fn or_refuse(tx: &mut dyn Tx, cx: &Cx, question: Question) -> Result<Vec<String>, OpError> {
-    let record = Box::new(answer(cx, &question));
-    if record.effect.lets_through() || approved(tx, &record)? {
-        let warning = (record.effect == Effect::Warn)
-            .then(|| format!("{} (rule `{}`)", record.reason, record.rule));
-        cx.record(tx, &Event::Decided { record })?;
-        return Ok(warning.into_iter().collect());
+    let record = require(tx, cx, &question)?;
+    let warning = (record.effect == Effect::Warn)
+        .then(|| format!("{} (rule `{}`)", record.reason, record.rule));
+    Ok(warning.into_iter().collect())
+}
+
+/// The same, with the record of the answer.
+pub fn require(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<DecisionRecord, OpError> {
+    let record = answer(cx, question);
+    if !record.effect.lets_through() && !approved(tx, &record)? {
+        return Err(refusal(Box::new(record)));
     }
-    Err(refusal(record))
+    cx.record(
+        tx,
+        &Event::Decided {
+            record: Box::new(record.clone()),
+        },
+    )?;
+    Ok(record)
 }
 
 /// Refuses where [`or_refuse`] would, and leaves no record where it would not: for a choice among

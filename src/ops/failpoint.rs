@@ -1,7 +1,7 @@
 //! Crashes on purpose, in test builds only: after each step of a run, of an accept and of its undoing, by `kill -9`
-//! or by an error.
+//! or by an error. A step can also be stopped at, until somebody lets the process go on.
 
-/// `<step>:kill` or `<step>:error`.
+/// `<step>:kill`, `<step>:error` or `<step>:stop`.
 #[cfg(feature = "test-fakes")]
 pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
@@ -43,6 +43,13 @@ pub fn hit(step: &'static str) -> Result<(), crate::ops::error::OpError> {
             let _ = rustix::process::kill_process(
                 rustix::process::getpid(),
                 rustix::process::Signal::KILL,
+            );
+            Ok(())
+        }
+        Some(planted) if planted == format!("{step}:stop") => {
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::STOP,
             );
             Ok(())
         }

@@ -1,21 +1,20 @@
 //! Ending a task as done: by a passing verdict, or by a person's recorded override.
 
-use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{LeaseLiveness, ShownToken, Token};
 use crate::domain::parts::Ended;
-use crate::domain::path_lock::LockMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
+use crate::ops::held_paths::Touching;
 use crate::ops::refusal::Refusal;
-use crate::ops::{fit, lease, lock, mutant};
+use crate::ops::{fit, lease, mutant};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -66,7 +65,7 @@ impl<'a> Ending<'a> {
 }
 
 /// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like
-/// the work of a run.
+/// the work of a run; under an override only whether others hold it.
 pub fn done(
     store: &mut dyn Store,
     cx: &Cx,
@@ -92,17 +91,17 @@ pub fn done(
         };
         fit::require_parts(tx, &task, ended, DONE)?;
         if let Some(changed) = changed {
-            refuse_locked(tx, cx, id, ("the work", changed))?;
-            ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
+            touching(id, changed).or_refuse(tx, cx)?;
         }
-        ask::or_refuse(
-            tx,
-            cx,
-            changed.map_or_else(
-                || Question::on_task(action, &task),
-                |c| about(action, &task, c),
-            ),
-        )?;
+        // An override stands in the place of a verdict, and policy has a question of its own for it.
+        let question = match changed.filter(|_| ended == Ended::Proven) {
+            Some(changed) => {
+                ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
+                about(action, &task, changed)
+            }
+            None => Question::on_task(action, &task),
+        };
+        ask::or_refuse(tx, cx, question)?;
         for piece in evidence {
             cx.record(
                 tx,
@@ -133,35 +132,14 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question
 }
 
-/// Refuses a change of paths that others hold: hooks can be skipped, so locks are looked at again
-/// here. `what` is what changes them.
-pub fn refuse_locked(
-    tx: &mut dyn Tx,
-    cx: &Cx,
-    id: &TaskId,
-    (what, changed): (&str, &Changed),
-) -> Result<(), OpError> {
-    let paths: Vec<String> = changed
-        .paths
-        .iter()
-        .map(|path| String::from_utf8_lossy(path).into_owned())
-        .collect();
-    let mut own = lock::opened_by(tx, cx, &changed.own)?;
-    own.push(id.subject());
-    let blocked = lock::check(tx, cx, &paths, &own)?;
-    match blocked
-        .iter()
-        .find(|one| one.lock.mode == LockMode::Exclusive)
-    {
-        Some(one) => {
-            let (path, holder) = (text::one_line(&one.path), &one.lease.holder);
-            let why = format!(
-                "{what} changes {path}, which is locked by {holder} ({})",
-                one.lock.subject
-            );
-            Err(Refusal::Conflict(why).into())
-        }
-        None => Ok(()),
+/// The question whether somebody else holds what the work changes.
+fn touching<'a>(task: &'a TaskId, changed: &'a Changed) -> Touching<'a> {
+    Touching {
+        what: "the work",
+        command: DONE,
+        task,
+        paths: &changed.paths,
+        kept: &changed.own,
     }
 }
 

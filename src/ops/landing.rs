@@ -1,6 +1,13 @@
 //! Landing one accept, or undoing of one, at a time: who comes second waits, and begins again on what
 //! the target is then. What one that was killed has left is put away first.
+//!
+//! Locks are in the store and the branch is in Git, and no transaction spans both. So the store is
+//! held, without writing, from the last question about locks until the branch has moved: who wants a
+//! lock meanwhile waits, and gets it over paths that have changed already. A process that is killed
+//! in between leaves a branch that has moved or not; the intent, which was recorded before, says how
+//! to go on in either case (ADR 0040).
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -22,7 +29,7 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::recovery::liveness::{liveness, this_process};
 use crate::ops::world::World;
 use crate::process::identity::ProcessLiveness;
-use crate::store::Store;
+use crate::store::{Lasting, Store, Transaction, Tx};
 
 /// Tries of one accept whose target moves each time.
 const TRIES: usize = 5;
@@ -133,15 +140,26 @@ fn was_overtaken(error: &OpError) -> bool {
     matches!(**source, MergeError::Ref(RefError::Conflict { .. }))
 }
 
+/// A prepared merge on its way into its branch.
+pub(crate) struct PreparedLanding<'a> {
+    /// The merge.
+    pub plan: &'a MergePlan,
+    /// The line in the reflog.
+    pub log: &'a str,
+    /// Asked while the store is held, in the moment before the first file changes: nobody can take a
+    /// lock between this question and the move of the branch.
+    pub may_land: &'a dyn Fn(&mut dyn Tx) -> Result<(), OpError>,
+}
+
 /// Lands a prepared merge while nobody else lands.
 pub(crate) fn land(
     world: &World,
     store: &mut dyn Store,
     on: (&Repo, &ShadowRepo),
-    what: (&MergePlan, &str),
+    landing: &PreparedLanding<'_>,
 ) -> Result<Result<LandedMerge, MergeError>, OpError> {
     let alone = alone(world)?;
-    land_alone(world, store, on, what, &alone)
+    land_alone(world, store, on, landing, &alone)
 }
 
 /// Lands a prepared merge under the lock of landings.
@@ -149,9 +167,10 @@ pub(crate) fn land_alone(
     world: &World,
     store: &mut dyn Store,
     (repo, shadow): (&Repo, &ShadowRepo),
-    (plan, log): (&MergePlan, &str),
+    landing: &PreparedLanding<'_>,
     alone: &LandingLock,
 ) -> Result<Result<LandedMerge, MergeError>, OpError> {
+    let plan = landing.plan;
     let killed = alone.killed()?;
     alone.sets_out(&plan.target)?;
     let runs = store.read(|tx| tx.all_runs())?;
@@ -160,6 +179,18 @@ pub(crate) fn land_alone(
         .flat_map(|run| run.accepting.into_iter().chain(run.undoing));
     let intended: Vec<String> = begun.map(|landing| landing.commit).collect();
     let name = serde_json::to_string(&this_process()?).bug("a process cannot be named")?;
+    let (store, opposed) = (RefCell::new(store), RefCell::new(None));
+    let unopposed = |go: merge::Move<'_>| {
+        let mut store = store.borrow_mut();
+        match hold(&mut **store, landing) {
+            // Whoever wants to write waits from here until the branch has moved. Nothing is written.
+            Ok(_held) => go(),
+            Err(why) => {
+                opposed.replace(Some(why));
+                Err(MergeError::Refused)
+            }
+        }
+    };
     let lander = Lander {
         name: &name,
         has_ended: &has_ended,
@@ -169,11 +200,25 @@ pub(crate) fn land_alone(
             // A crash by an error is nothing that could be told apart from Git's own.
             let _planted = failpoint::hit(step);
         },
+        unopposed: &unopposed,
     };
     let pools = world.places.pools();
-    let landed = merge::land(repo, shadow, &pools, plan, (log, &lander));
+    let landed = merge::land(repo, shadow, &pools, plan, (landing.log, &lander));
     alone.is_through()?;
-    Ok(landed)
+    match opposed.take() {
+        Some(why) => Err(why),
+        None => Ok(landed),
+    }
+}
+
+/// Holds the store, where the landing may go on.
+fn hold<'a>(
+    store: &'a mut dyn Store,
+    landing: &PreparedLanding<'_>,
+) -> Result<Box<dyn Transaction + 'a>, OpError> {
+    let mut held = store.begin_write(Lasting::WithTheNext)?;
+    (landing.may_land)(held.tx())?;
+    Ok(held)
 }
 
 /// Looks, while no other accept lands, for what would keep a prepared merge from landing.

@@ -186,6 +186,17 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
     })
 }
 
+/// The change in the worktree where the caller stands, against the start of the work; nothing where
+/// there is no worktree. Runs nothing of the repository.
+pub fn change_here(world: &World, since_ms: Option<i64>) -> Result<Option<Changed>, OpError> {
+    let Some(top) = &world.location.top else {
+        return Ok(None);
+    };
+    let repo = world.repo()?;
+    let (tree, commit) = snapshot(world, &repo, top)?;
+    changed(world, &repo, (&tree, commit.as_ref()), since_ms).map(Some)
+}
+
 /// Measures the change of the tree against the start of the work.
 fn changed(
     world: &World,

@@ -13,6 +13,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
+use crate::ops::holders::{HeldPaths, after_held, holds_in_words};
 use crate::process::sandbox::NoSandbox;
 
 /// The ways to a sandbox, or to doing without.
@@ -179,6 +180,16 @@ pub enum Refusal {
         /// For how much longer, in milliseconds.
         left_ms: i64,
     },
+    /// A change touches what somebody else holds exclusively.
+    #[error("{what} changes {}", holds_in_words(held))]
+    PathsHeld {
+        /// The thing that changes the paths.
+        what: String,
+        /// Who holds them.
+        held: Vec<HeldPaths>,
+        /// The command by which it is tried again.
+        again: String,
+    },
     /// The lease was made under another clock.
     #[error(
         "{0} is leased under another time namespace of this machine; the clocks cannot be compared"
@@ -342,6 +353,7 @@ impl Refusal {
             Refusal::Locked { subject, .. } => {
                 format!("`ai lock list` shows who holds what; `ai task show {subject}` what for")
             }
+            Refusal::PathsHeld { held, again, .. } => after_held(held, again),
             Refusal::LeaseLost { subject, .. } => {
                 format!(
                     "stop working on it; `ai why {subject}` says who has it, `ai task claim {subject}` asks for it again"

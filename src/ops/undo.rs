@@ -25,7 +25,8 @@ use crate::ops::accepted_run::accepted;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::finish::{Changed, refuse_locked};
+use crate::ops::held_paths::{Touching, paths_of};
+use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::review::{FileChange, file_changes};
@@ -173,8 +174,10 @@ impl<'a> Case<'a> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         // Before the checks, which may take minutes, and again with what they have proven.
         let question = self.question(&plan, &changed)?;
+        let changed = paths_of(&changed);
+        let touching = self.touching(&changed);
         commit(store, &cx, |tx, cx| {
-            self.refuse_locked(tx, cx, &changed)?;
+            touching.or_refuse(tx, cx)?;
             ask::look_ahead(tx, cx, &question)
         })?;
         landing::look_ahead(self.world, (self.repo, self.shadow), &plan)?
@@ -189,7 +192,7 @@ impl<'a> Case<'a> {
         let undoing = self.undoing(&plan, &cx);
         commit(store, &cx, |tx, cx| {
             accepted(tx, self.order.typed)?;
-            self.refuse_locked(tx, cx, &changed)?;
+            touching.or_refuse(tx, cx)?;
             ask::or_refuse(tx, cx, question)?;
             self.intend(tx, cx, &evidence, &undoing)
         })?;
@@ -197,7 +200,15 @@ impl<'a> Case<'a> {
         unsigned::say(self.world, self.repo, &undoing.commit);
         let log = format!("{} {}", merge::UNDO_LOG, self.run.id);
         let on = (self.repo, self.shadow);
-        let landed = landing::land_alone(self.world, store, on, (&plan, &log), &alone)?;
+        let landing = PreparedLanding {
+            plan: &plan,
+            log: &log,
+            may_land: &|tx| {
+                let cx = cx.at(tx.now()?);
+                touching.or_refuse(tx, &cx)
+            },
+        };
+        let landed = landing::land_alone(self.world, store, on, &landing, &alone)?;
         let updated = landed.map_err(|error| self.not_landed(error))?.updated;
         failpoint::hit("undo-merged")?;
         let undone = self.complete(store, &undoing, updated)?;
@@ -361,20 +372,15 @@ impl<'a> Case<'a> {
         Ok(question)
     }
 
-    /// Refuses a change of paths that somebody else holds.
-    fn refuse_locked(
-        &self,
-        tx: &mut dyn Tx,
-        cx: &Cx,
-        changed: &[ChangedPath],
-    ) -> Result<(), OpError> {
-        let paths = changed.iter().map(|one| one.path.as_bytes().to_vec());
-        let changed = Changed {
-            paths: paths.collect(),
-            lines: 0,
-            own: self.order.own.to_vec(),
-        };
-        refuse_locked(tx, cx, &self.task.id, ("taking it back", &changed))
+    /// The question whether somebody else holds these paths.
+    fn touching<'b>(&'b self, paths: &'b [Vec<u8>]) -> Touching<'b> {
+        Touching {
+            what: "taking it back",
+            command: UNDO,
+            task: &self.task.id,
+            paths,
+            kept: self.order.own,
+        }
     }
 
     /// Records what is going to be done together with what proves it.

@@ -31,6 +31,7 @@ mod docs;
 mod doctor;
 mod ecosystems;
 mod exit_codes;
+mod held_paths;
 mod in_place;
 mod init;
 mod leases;

@@ -234,8 +234,11 @@ fn what_somebody_else_has_locked_is_not_done() {
     ----- stderr -----
     check unit: test -f work.txt
     check unit: passed
-    error: the work changes work.txt, which is locked by human:ben ([LOCK])
+    error: the work changes work.txt, locked exclusively by human:ben ([LOCK], `work.txt`) for another [LEFT]
+      next: wait, or ask human:ben to give it back (`ai lock release [LOCK]`); then `ai task done [TASK]`
     ");
+    let by_word = ["task", "done", &id, "--override", "seen by hand"];
+    assert_eq!(sandbox.ai(&by_word).code, Some(4));
     assert_eq!(sandbox.status(&id), "claimed");
     let lock = lock.stdout.split_whitespace().next().unwrap().to_owned();
     assert_eq!(

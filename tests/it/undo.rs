@@ -321,7 +321,8 @@ fn files_of_a_person_and_paths_that_are_locked_are_left_alone() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: taking it back changes README.md, which is locked by human:bob ([LOCK])
+    error: taking it back changes README.md, locked exclusively by human:bob ([LOCK], `README.md`) for another [LEFT]
+      next: wait, or ask human:bob to give it back (`ai lock release [LOCK]`); then `ai undo [TASK]`
     ");
 }
 

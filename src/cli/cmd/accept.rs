@@ -3,13 +3,14 @@
 use clap::Args;
 
 use crate::app::error::AppError;
-use crate::app::exit;
+use crate::app::{exit, token};
 use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::backup;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
+use crate::ops::accept::{self, AcceptOrder};
 use crate::ops::refusal::Refusal;
-use crate::ops::{accept, reject};
+use crate::ops::reject;
 use crate::store::Access;
 
 const TO_ACCEPT: Wanted = Wanted {
@@ -47,9 +48,15 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
     {
         return Err(Refusal::no_reason(&format!("ai accept {id}")).into());
     }
+    let kept = token::at_hand(&context.workspace)?;
     let world = context.world()?;
     let store = context.store(Access::Write)?;
-    let accepted = accept::accept(&world, store, id, args.overridden.as_deref())?;
+    let order = AcceptOrder {
+        typed: id,
+        overridden: args.overridden.as_deref(),
+        kept: &kept,
+    };
+    let accepted = accept::accept(&world, store, &order)?;
     backup::roll_if_due(context);
     let target = accepted
         .target

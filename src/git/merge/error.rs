@@ -81,6 +81,9 @@ pub enum MergeError {
         /// The obstacle.
         what: String,
     },
+    /// Whoever was asked in the last moment has refused; what they said is known to the caller.
+    #[error("it was refused in the moment in which it was to land")]
+    Refused,
     /// The branch is not where it was.
     #[error(transparent)]
     Ref(#[from] RefError),

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
-use crate::git::merge::KilledLanding;
+use crate::git::merge::{KilledLanding, MergeError};
 
 /// The first line of such a lock; Git's begin with the signature of an index, or are empty.
 const MARK: &str = "ai accept";
@@ -32,7 +32,15 @@ pub struct Lander<'a> {
     pub killed: Option<&'a KilledLanding>,
     /// Hears of each step that was done, for crashes on purpose.
     pub reached: &'a dyn Fn(&'static str),
+    /// Makes the move, its argument, while nobody can object to it any more; where somebody does, it
+    /// makes none and says [`MergeError::Refused`].
+    pub unopposed: &'a Unopposed<'a>,
 }
+
+/// Makes a move, or refuses to.
+pub type Unopposed<'a> = dyn Fn(Move<'_>) -> Result<(), MergeError> + 'a;
+/// The last steps of a landing, by which files and branch change.
+pub type Move<'a> = Box<dyn FnOnce() -> Result<(), MergeError> + 'a>;
 
 /// What the lock of an index says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +191,7 @@ mod tests {
             intended: &[],
             killed: None,
             reached: &|_| {},
+            unopposed: &|go| go(),
         }
     }
 

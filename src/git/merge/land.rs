@@ -45,12 +45,9 @@ pub fn land(
     let checkouts = checkout::of_branch(repo, pools, &plan.target)?;
     match checkouts.as_slice() {
         [] => {
-            repo.swap_ref(
-                &plan.target,
-                Some(&plan.new),
-                &expected(plan.old.as_ref()),
-                log,
-            )?;
+            let old = expected(plan.old.as_ref());
+            let swap = || Ok(repo.swap_ref(&plan.target, Some(&plan.new), &old, log)?);
+            (lander.unopposed)(Box::new(swap))?;
             Ok(LandedMerge {
                 commit: plan.new.clone(),
                 updated: None,
@@ -176,18 +173,20 @@ fn with_checkout(
     }
     update.refuse_obstacles(repo, &changed)?;
     let locked = repo.lock_ref(&plan.target, &plan.new, &expected(plan.old.as_ref()), log)?;
-    update.apply(&changed)?;
-    (lander.reached)("accept-files");
-    if let Err(error) = lock.publish() {
-        return Err(update.undo(GitError::from(error).into()));
-    }
-    (lander.reached)("accept-index");
-    locked.commit().map_err(|error| {
-        let why = update.undo(error);
-        // The index as it was; a failure shows as changes that are staged.
-        let _published = lock.publish();
-        why
-    })
+    (lander.unopposed)(Box::new(|| {
+        update.apply(&changed)?;
+        (lander.reached)("accept-files");
+        if let Err(error) = lock.publish() {
+            return Err(update.undo(GitError::from(error).into()));
+        }
+        (lander.reached)("accept-index");
+        locked.commit().map_err(|error| {
+            let why = update.undo(error);
+            // The index as it was; a failure shows as changes that are staged.
+            let _published = lock.publish();
+            why
+        })
+    }))
 }
 
 /// Files and index of a checkout going from one commit to another.

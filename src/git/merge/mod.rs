@@ -7,7 +7,8 @@
 //! last step leaves the old commit with the new state staged, which a repeated [`land()`]
 //! completes; files that differ from the old commit are never overwritten, and untracked or ignored
 //! ones never replaced. Locks that a killed one has left are told by what stands in them, or
-//! by when they were made, and taken away by the next.
+//! by when they were made, and taken away by the next. From the first file to the reference it all
+//! happens within [`Lander::unopposed`], so that the caller can hold whatever must not change meanwhile.
 
 mod checkout;
 mod contained;
@@ -21,7 +22,7 @@ mod reverse;
 
 pub use contained::{Containment, containment};
 pub use error::MergeError;
-pub use index_lock::{IndexHolder, Lander, index_holder};
+pub use index_lock::{IndexHolder, Lander, Move, index_holder};
 pub use land::{LandedMerge, land, look_ahead};
 pub use prepare::{ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare};
 pub use ref_lock::KilledLanding;

@@ -126,6 +126,7 @@ mod tests {
             intended: &["c0ffee".to_owned()],
             killed: killed.as_ref(),
             reached: &|_| {},
+            unopposed: &|go| go(),
         };
         clear_left(dir.path(), "refs/heads/main", &lander).unwrap();
         let names = locks.iter().map(|(name, _)| (*name).to_owned());

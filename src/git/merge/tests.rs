@@ -20,6 +20,7 @@ const NOBODY: Lander<'static> = Lander {
     intended: &[],
     killed: None,
     reached: &|_| {},
+    unopposed: &|go| go(),
 };
 
 /// A branch with one commit on top of the base, and the means to land it.
@@ -393,6 +394,7 @@ fn what_a_killed_lander_has_left_is_put_away() {
         intended: &intended,
         killed: None,
         reached: &|_| {},
+        unopposed: &|go| go(),
     };
     let pool = work.run.pool().dir().to_owned();
     let (repo, shadow) = (&work.run.repo, &work.run.shadow);

@@ -196,6 +196,7 @@ impl CommandCx<'_> {
             policy,
             actor,
             started: &started,
+            kept: &[],
             files,
             cancel,
         };

@@ -1,8 +1,7 @@
 //! The nouns of a run: what its steps are given, and what they hand on to each other.
 //!
 //! This file lies below all steps and imports none of them, so that a step can be read without the
-//! one that comes before it. Deliberately absent: every decision, and every effect but the record of
-//! a step.
+//! one that comes before it. Deliberately absent: decisions, and effects but the record of a step.
 
 use std::path::PathBuf;
 
@@ -16,7 +15,7 @@ use crate::domain::budget::BudgetLevel;
 use crate::domain::check::{CheckResult, CheckSpec};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
-use crate::domain::lease::Token;
+use crate::domain::lease::{ShownToken, Token};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::routing::Relief;
@@ -64,6 +63,8 @@ pub(crate) struct RunCx<'a> {
     pub(crate) actor: Actor,
     /// The run, its task and the proof of its lease.
     pub(crate) started: &'a Started,
+    /// The tokens that the actor has at hand.
+    pub(crate) kept: &'a [ShownToken],
     /// The files of the run.
     pub(crate) files: RunDir,
     /// Stops the run.
@@ -476,16 +477,13 @@ impl RunCx<'_> {
         step: RunStep,
         sealed: Option<&Sealed>,
     ) -> Result<(), OpError> {
-        self.world
-            .glimpse(Glimpse::Step(&self.started.run.id, step));
-        let cx = self.cx()?;
+        let (cx, run) = (self.cx()?, &self.started.run.id);
+        self.world.glimpse(Glimpse::Step(run, step));
         let event = Event::RunStep {
-            run: self.started.run.id.clone(),
+            run: run.clone(),
             step,
             tree: sealed.map(|sealed| sealed.tree.to_string()),
-            commit: sealed
-                .and_then(|sealed| sealed.commit.as_ref())
-                .map(ToString::to_string),
+            commit: sealed.and_then(|sealed| Some(sealed.commit.as_ref()?.to_string())),
         };
         let lasting = if step.lasts_at_once() {
             Lasting::AtOnce

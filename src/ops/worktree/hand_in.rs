@@ -9,7 +9,7 @@ use crate::domain::action::Action;
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::check::CheckStatus;
 use crate::domain::event::Event;
-use crate::domain::lease::{Lease, Token};
+use crate::domain::lease::{Lease, ShownToken, Token};
 use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
@@ -20,6 +20,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Right};
+use crate::ops::held_paths::paths_of;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::drive;
@@ -44,11 +45,12 @@ const PLACE: &str = "done";
 /// The connector of a run that `ai` did not start.
 const CONNECTOR: &str = "adopted";
 
-/// Judges the work of an adopted worktree under its lease, and puts it up for review.
+/// Judges the work of an adopted worktree under its lease, and puts it up for review. `kept` are
+/// the tokens at hand.
 pub fn hand_in(
     world: &World,
     store: &mut dyn Store,
-    token: &Token,
+    (token, kept): (&Token, &[ShownToken]),
     adoption: &Adoption,
 ) -> Result<RunReport, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
@@ -87,6 +89,7 @@ pub fn hand_in(
         policy: &policy,
         actor: world.actor.clone(),
         started: &started,
+        kept,
         files,
         cancel,
     };
@@ -208,20 +211,11 @@ impl HandIn<'_> {
             return Err(Refusal::NotProven(text).into());
         }
         let cx = live.cx()?;
-        let held = verdict::locked_by_others(live, store, &cx, &taken.changed)?;
-        if let Some(first) = held.into_iter().next() {
-            return Err(Refusal::Conflict(format!(
-                "the work changes what somebody else holds: {first}"
-            ))
-            .into());
-        }
-        let (policy, mut record) = verdict::policy_verdict(
-            &cx,
-            &live.started.task,
-            &live.started.run,
-            &taken.changed,
-            ChangeFacts::default(),
-        );
+        let paths = paths_of(&taken.changed);
+        store.read(|tx| verdict::touching(live, &paths).or_refuse(tx, &cx))?;
+        let (task, run) = (&live.started.task, &live.started.run);
+        let question = verdict::question(task, run, &taken.changed, ChangeFacts::default());
+        let (policy, mut record) = verdict::policy_verdict(&cx, &question);
         redact_record(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {
             return Ok(());

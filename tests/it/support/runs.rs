@@ -311,6 +311,16 @@ impl Background {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Waits until it has stopped, by a signal or at a step that was asked for.
+    #[track_caller]
+    pub fn until_stopped(&self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        poll::until("the command has stopped", PATIENCE, || {
+            let text = std::fs::read_to_string(&stat).unwrap();
+            text.rsplit(") ").next().unwrap().starts_with('T')
+        });
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(mut self) -> Outcome {

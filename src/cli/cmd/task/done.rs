@@ -2,17 +2,20 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::token::{self, TokenAsk};
 use crate::base::text::multi_line;
 use crate::cli::context::{Context, Outcome};
+use crate::domain::ids::TaskId;
 use crate::domain::lease::Token;
 use crate::domain::task::Proof;
+use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Changed, Ending, Right};
 use crate::ops::refusal::Refusal;
 use crate::ops::worktree::{self, Adoption};
-use crate::ops::{cx, prove, tokens};
+use crate::ops::{cx, held_paths, prove, tokens};
 use crate::store::{Access, Store};
 
 #[derive(Args)]
@@ -35,7 +38,8 @@ fn hand_in(
     adoption: &Adoption,
     context: &mut Context,
 ) -> Outcome {
-    let report = worktree::hand_in(&context.world()?, store, token, adoption)?;
+    let kept = token::at_hand(&context.workspace)?;
+    let report = worktree::hand_in(&context.world()?, store, (token, &kept), adoption)?;
     tokens::forget(&adoption.git_dir, token)?;
     for warning in &report.warnings {
         context.ui.warn(warning);
@@ -54,6 +58,28 @@ fn hand_in(
         "hint: `ai review {id}`, then `ai accept {id}` or `ai reject {id}`"
     ));
     Ok(exit::OK)
+}
+
+/// The work that is ended under an override, where it was claimed here and somebody else holds
+/// paths: nothing else is asked about it.
+fn overridden_change(
+    store: &mut dyn Store,
+    cx: &Cx,
+    task: &TaskId,
+    token: Option<&Token>,
+    context: &Context,
+) -> Result<Option<Changed>, AppError> {
+    let own = token::at_hand(&context.workspace)?;
+    let (others_hold, lease) = store.read(|tx| -> Result<_, OpError> {
+        let others_hold = held_paths::any_of_others(tx, cx, task, &own)?;
+        Ok((others_hold, tx.lease(&task.subject())?))
+    })?;
+    if token.is_none() || !others_hold {
+        return Ok(None);
+    }
+    let since_ms = lease.map(|lease| lease.granted_ms);
+    let changed = prove::change_here(&context.world()?, since_ms)?;
+    Ok(changed.map(|changed| Changed { own, ..changed }))
 }
 
 pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
@@ -83,7 +109,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
                 by: cx.actor.clone(),
             },
             Vec::new(),
-            None,
+            overridden_change(store, &cx, &id, token.as_ref(), context)?,
         ),
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;

@@ -19,7 +19,6 @@ use crate::ops::run::step::leak::ChangeFacts;
 use crate::base::text::{one_line, path_bytes};
 use crate::domain::budget::RunUsage;
 use crate::domain::event::{Event, FollowUp};
-use crate::domain::path_lock::LockMode;
 use crate::domain::run::{Run, RunEnd, RunStep};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
 use crate::git::Oid;
@@ -28,13 +27,15 @@ use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
 use crate::ops::cx::{self, Cx, Rules, commit};
 use crate::ops::error::OpError;
+use crate::ops::held_paths::{Touching, paths_of};
+use crate::ops::lock::Blocked;
 use crate::ops::refusal::{self, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
 use crate::ops::run::choose::Registered;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
-use crate::ops::{failpoint, lease, lock, patterns};
+use crate::ops::{failpoint, lease, patterns};
 use crate::store::Store;
 
 /// So many refused tool calls are named.
@@ -247,7 +248,8 @@ fn judge_all(
         &found.changed,
         found.stats,
     )?;
-    let (mut policy, mut decision) = policy_verdict(cx, task, run, &found.changed, size);
+    let question = question(task, run, &found.changed, size);
+    let (mut policy, mut decision) = policy_verdict(cx, &question);
     redact_record(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
         policy = policy.approved();
@@ -305,22 +307,28 @@ fn judge_all(
     })
 }
 
-/// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks
-/// are looked at again here.
-pub(crate) fn locked_by_others(
+/// The question whether somebody else holds what the work changes: hooks can be skipped, so it is
+/// asked again here.
+pub(crate) fn touching<'a>(live: &'a RunCx<'_>, paths: &'a [Vec<u8>]) -> Touching<'a> {
+    Touching {
+        what: "the work",
+        command: "ai task done",
+        task: &live.started.task.id,
+        paths,
+        kept: live.kept,
+    }
+}
+
+/// Paths that the work changes although somebody else holds them.
+fn locked_by_others(
     live: &RunCx<'_>,
     store: &mut dyn Store,
     cx: &Cx,
     changed: &[ChangedPath],
 ) -> Result<Vec<String>, OpError> {
-    let paths: Vec<String> = changed
-        .iter()
-        .map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned())
-        .collect();
-    let own = [live.started.task.id.subject()];
-    let blocked = store.read(|tx| lock::check(tx, cx, &paths, &own))?;
-    let exclusive = |b: &&lock::Blocked| b.lock.mode == LockMode::Exclusive;
-    let text = |b: &lock::Blocked| {
+    let paths = paths_of(changed);
+    let blocked = store.read(|tx| touching(live, &paths).held_by_others(tx, cx))?;
+    let text = |b: &Blocked| {
         format!(
             "{} is locked by {} ({})",
             one_line(&b.path),
@@ -328,7 +336,7 @@ pub(crate) fn locked_by_others(
             b.lock.subject
         )
     };
-    Ok(blocked.iter().filter(exclusive).map(text).collect())
+    Ok(blocked.iter().map(text).collect())
 }
 
 /// Lists remarks for a reviewer that forbid nothing.
@@ -457,14 +465,8 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     }
 }
 
-/// Asks the policy about the [changed paths](ChangedPath), with its record.
-pub fn policy_verdict(
-    cx: &Cx,
-    task: &Task,
-    run: &Run,
-    changed: &[ChangedPath],
-    size: ChangeFacts,
-) -> (PolicyVerdict, DecisionRecord) {
+/// The question to the policy about the [changed paths](ChangedPath) of a run.
+pub fn question(task: &Task, run: &Run, changed: &[ChangedPath], size: ChangeFacts) -> Question {
     let mut question = Question::on_task(Action::RunFinish, task);
     question.resource.run = Some(run.id.to_string());
     question.resource.patterns.clear();
@@ -472,6 +474,11 @@ pub fn policy_verdict(
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(size.lines);
     question.facts.credentials_added = size.credentials_added;
-    let record = ask::answer(cx, &question);
+    question
+}
+
+/// The policy's answer to a question about the work of a run, with its record.
+pub fn policy_verdict(cx: &Cx, question: &Question) -> (PolicyVerdict, DecisionRecord) {
+    let record = ask::answer(cx, question);
     (PolicyVerdict::of(record.effect), record)
 }

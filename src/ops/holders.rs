@@ -1,0 +1,63 @@
+//! The words about locks of others that a change meets: which paths, by whom, for how long, and the
+//! way on.
+
+use crate::base::text;
+use crate::ops::refusal::seconds;
+
+/// So many locks, and paths beneath each, are named.
+const SHOWN_HELD: usize = 3;
+
+/// A lock of somebody with the paths of a change that it covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPaths {
+    /// The holder.
+    pub holder: String,
+    /// The holder's task or lock.
+    pub subject: String,
+    /// The pattern that is held.
+    pub pattern: String,
+    /// The paths, safe to show.
+    pub paths: Vec<String>,
+    /// For how much longer, in milliseconds.
+    pub left_ms: i64,
+}
+
+/// The locks, as they follow on what changes the paths.
+pub(super) fn holds_in_words(held: &[HeldPaths]) -> String {
+    let hold = |one: &HeldPaths| {
+        format!(
+            "{}, locked exclusively by {} ({}, `{}`) for another {}",
+            some_of(&one.paths, ", "),
+            one.holder,
+            one.subject,
+            text::one_line(&one.pattern),
+            seconds(one.left_ms)
+        )
+    };
+    some_of(&held.iter().map(hold).collect::<Vec<_>>(), "; ")
+}
+
+/// The first few, and how many more there are.
+fn some_of(all: &[String], between: &str) -> String {
+    let shown = all[..all.len().min(SHOWN_HELD)].join(between);
+    match all.len().saturating_sub(SHOWN_HELD) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The way on where somebody holds what a change touches.
+pub(super) fn after_held(held: &[HeldPaths], again: &str) -> String {
+    let first = held.first();
+    match first.filter(|one| one.subject.starts_with("l-")) {
+        // Taken by hand: there is no task to wait for.
+        Some(one) => format!(
+            "wait, or ask {} to give it back (`ai lock release {}`); then `{again}`",
+            one.holder, one.subject
+        ),
+        None => format!(
+            "`ai why {}` shows the work that holds it; when that has ended, `{again}`",
+            first.map_or("TASK", |one| one.subject.as_str())
+        ),
+    }
+}
