@@ -1,7 +1,7 @@
 //! From the bytes of a configuration file to a configuration, or to all of its problems at once.
 
 use crate::base::fs;
-use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlProblems};
+use crate::base::yaml::{self, MappingFields, TreeStanding, YamlNode, YamlProblems};
 use crate::config::check_section::checks;
 use crate::config::checked_text::check_regex;
 use crate::config::error::ConfigError;
@@ -19,7 +19,11 @@ pub const FILE: &str = ".ai/config.yaml";
 /// Reads the configuration of the repository at `root`; no file means the defaults.
 pub fn load(root: &Path, trees: &Trees) -> Result<Config, ConfigError> {
     match fs::read_capped(&root.join(FILE), yaml::MAX_BYTES) {
-        Ok(bytes) => config_of(trees.tree(&bytes), FILE).map_err(ConfigError::Content),
+        Ok(bytes) => trees
+            .read(FILE, &bytes, |root, standing| {
+                config_of(root, standing, FILE)
+            })
+            .map_err(ConfigError::Content),
         Err(error) if error.is_not_found() => Ok(Config::default()),
         Err(error) => Err(error.into()),
     }
@@ -28,14 +32,17 @@ pub fn load(root: &Path, trees: &Trees) -> Result<Config, ConfigError> {
 /// Reads a configuration from bytes; `file` is its name in messages.
 #[cfg(test)]
 pub fn parse(bytes: &[u8], file: &str) -> Result<Config, YamlProblems> {
-    config_of(yaml::parse(bytes), file)
+    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]))?;
+    config_of(&root, TreeStanding::New, file)
 }
 
-fn config_of(root: Result<YamlNode, YamlProblem>, file: &str) -> Result<Config, YamlProblems> {
-    let root = root.map_err(|problem| YamlProblems::new(file, vec![problem]))?;
-    let mut reader = ConfigReader::default();
+fn config_of(root: &YamlNode, standing: TreeStanding, file: &str) -> Result<Config, YamlProblems> {
+    let mut reader = ConfigReader {
+        standing,
+        ..ConfigReader::default()
+    };
     let mut config = Config::default();
-    read_file(&mut reader, &root, &mut config);
+    read_file(&mut reader, root, &mut config);
     if !reader.problems.is_empty() {
         return Err(YamlProblems::new(file, reader.problems));
     }

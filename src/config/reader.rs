@@ -1,7 +1,9 @@
 //! The reading of a configuration file: fields with the places where they stand, and all problems at
 //! once.
 
-use crate::base::yaml::{self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlValue};
+use crate::base::yaml::{
+    self, MappingFields, SourcePlace, TreeStanding, YamlNode, YamlProblem, YamlValue,
+};
 use crate::config::checked_text::is_plain_name;
 use crate::config::model::CommandLine;
 use crate::config::origin::Origins;
@@ -13,6 +15,8 @@ pub(super) struct ConfigReader {
     pub(super) problems: Vec<YamlProblem>,
     /// The places of the values so far.
     pub(super) origins: Origins,
+    /// The standing of the file.
+    pub(super) standing: TreeStanding,
 }
 
 /// One section of the file: takes fields, remembers where they stand.
@@ -101,7 +105,11 @@ impl ConfigReader {
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Vec<String> {
         let texts = yaml::texts_of(node, what, &mut self.problems);
-        for (text, place) in &texts {
+        let unchecked = match self.standing {
+            TreeStanding::New => texts.as_slice(),
+            TreeStanding::Proven => &[],
+        };
+        for (text, place) in unchecked {
             if let Err(why) = check(text) {
                 self.problem(*place, why);
             }

@@ -2,15 +2,18 @@
 //!
 //! Every command reads the configuration, most read the policy, and both change once a week:
 //! parsing them again cost a short command a tenth of its time. So the tree of a file is kept under
-//! the SHA-256 of its bytes (ADR 0017). What was kept answers for exactly these bytes and this
-//! version of `ai`; anything else is parsed, and a tree that cannot be kept is no problem.
+//! the SHA-256 of its bytes (ADR 0017). What was kept answers for exactly these bytes as this file
+//! and this version of `ai`; anything else is parsed, and a tree that cannot be kept is no problem.
+//!
+//! Only a file without a problem is kept, so that what is found needs no second check: patterns are
+//! not read, nor examples tried, unless somebody asks about them (ADR 0039).
 //!
 //! It lies beside the records of trust, outside of every repository and of what agents may write in
 //! a sandbox: whoever writes there could as well trust what they like.
 
 use std::path::{Path, PathBuf};
 
-use crate::base::yaml::{self, YamlNode, YamlProblem};
+use crate::base::yaml::{self, TreeStanding, YamlNode, YamlProblems};
 use crate::base::{env, fs, hash};
 
 /// Smaller files are parsed as fast as the kept tree is found.
@@ -37,19 +40,26 @@ impl Trees {
         Trees { dir: None }
     }
 
-    /// The tree of a file with these bytes.
-    pub fn tree(&self, bytes: &[u8]) -> Result<YamlNode, YamlProblem> {
+    /// Reads a file with these bytes by its tree; `file` is its name in messages.
+    pub fn read<T>(
+        &self,
+        file: &str,
+        bytes: &[u8],
+        read: impl FnOnce(&YamlNode, TreeStanding) -> Result<T, YamlProblems>,
+    ) -> Result<T, YamlProblems> {
+        let parse = || yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]));
         let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else {
-            return yaml::parse(bytes);
+            return read(&parse()?, TreeStanding::New);
         };
-        let head = head_of(bytes);
+        let head = head_of(file, bytes);
         let path = dir.join(&head[..32]);
         if let Some(tree) = find(&path, &head) {
-            return Ok(tree);
+            return read(&tree, TreeStanding::Proven);
         }
-        let tree = yaml::parse(bytes)?;
+        let tree = parse()?;
+        let made = read(&tree, TreeStanding::New)?;
         keep(dir, &path, &head, &tree);
-        Ok(tree)
+        Ok(made)
     }
 }
 
@@ -58,11 +68,11 @@ pub fn dir() -> Option<PathBuf> {
     Some(env::user_config_dir()?.join("trees"))
 }
 
-/// Returns the first line of a kept tree, which is also its name: the bytes that it stands for, and
-/// who parsed them.
-fn head_of(bytes: &[u8]) -> String {
+/// Returns the first line of a kept tree, which is also its name: the bytes that it stands for, who
+/// found them in order, and as which file.
+fn head_of(file: &str, bytes: &[u8]) -> String {
     format!(
-        "{} ai {}\n",
+        "{} ai {} {file}\n",
         hash::sha256_hex(bytes),
         env!("CARGO_PKG_VERSION")
     )
@@ -89,6 +99,19 @@ mod tests {
         format!("version: 1\n# {}\nn: {n}\n", "x".repeat(WORTH_KEEPING)).into_bytes()
     }
 
+    /// The tree that is read, and its standing.
+    fn read(trees: &Trees, bytes: &[u8]) -> Result<(YamlNode, TreeStanding), YamlProblems> {
+        trees.read("f", bytes, |tree, standing| Ok((tree.clone(), standing)))
+    }
+
+    fn new(bytes: &[u8]) -> (YamlNode, TreeStanding) {
+        (yaml::parse(bytes).unwrap(), TreeStanding::New)
+    }
+
+    fn proven(bytes: &[u8]) -> (YamlNode, TreeStanding) {
+        (yaml::parse(bytes).unwrap(), TreeStanding::Proven)
+    }
+
     fn trees() -> (tempfile::TempDir, Trees, PathBuf) {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("ai/trees");
@@ -104,53 +127,63 @@ mod tests {
     #[test]
     fn a_file_is_parsed_once_and_a_changed_one_again() {
         let (_home, trees, dir) = trees();
-        let first = trees.tree(&file(1)).unwrap();
-        assert_eq!(first, yaml::parse(&file(1)).unwrap());
+        assert_eq!(read(&trees, &file(1)).unwrap(), new(&file(1)));
         let kept = fs::list_dir(&dir).unwrap();
         assert_eq!(kept.len(), 1);
         // What is kept answers, not the parser: another tree under the same name comes back.
-        let other = yaml::parse(b"planted: 1\n").unwrap();
-        let bytes = [head_of(&file(1)).as_bytes(), &yaml::pack(&other)].concat();
+        let other = b"planted: 1\n";
+        let tree = yaml::pack(&yaml::parse(other).unwrap());
+        let bytes = [head_of("f", &file(1)).as_bytes(), &tree].concat();
         std::fs::write(&kept[0], bytes).unwrap();
-        assert_eq!(trees.tree(&file(1)).unwrap(), other);
-        assert_eq!(
-            trees.tree(&file(2)).unwrap(),
-            yaml::parse(&file(2)).unwrap()
-        );
+        assert_eq!(read(&trees, &file(1)).unwrap(), proven(other));
+        assert_eq!(read(&trees, &file(2)).unwrap(), new(&file(2)));
     }
 
     #[test]
     fn what_is_not_the_tree_of_these_bytes_is_parsed_and_replaced() {
         let (_home, trees, dir) = trees();
-        let right = trees.tree(&file(1)).unwrap();
+        read(&trees, &file(1)).unwrap();
         let path = &fs::list_dir(&dir).unwrap()[0];
         let whole = std::fs::read(path).unwrap();
-        let other = [
-            head_of(&file(2)).as_bytes(),
-            &yaml::pack(&yaml::parse(&file(2)).unwrap()),
-        ]
-        .concat();
-        for wrong in [&whole[..whole.len() - 1], b"", b"no tree at all", &other] {
+        let planted = |head: String, of: &[u8]| {
+            let tree = yaml::pack(&yaml::parse(of).unwrap());
+            [head.as_bytes(), &tree].concat()
+        };
+        let other = planted(head_of("f", &file(2)), &file(2));
+        let as_other_file = planted(head_of("g", &file(1)), &file(1));
+        for wrong in [
+            &whole[..whole.len() - 1],
+            b"",
+            b"no tree at all",
+            &other,
+            &as_other_file,
+        ] {
             std::fs::write(path, wrong).unwrap();
-            assert_eq!(trees.tree(&file(1)).unwrap(), right);
+            assert_eq!(read(&trees, &file(1)).unwrap(), new(&file(1)));
             assert_eq!(std::fs::read(path).unwrap(), whole);
         }
     }
 
     #[test]
-    fn small_files_and_wrong_ones_are_not_kept() {
+    fn small_files_and_those_with_problems_are_not_kept() {
         let (_home, trees, dir) = trees();
-        trees.tree(b"version: 1\n").unwrap();
-        trees
-            .tree(&[&file(1)[..], b"\tx: [\n"].concat())
-            .unwrap_err();
+        read(&trees, b"version: 1\n").unwrap();
+        read(&trees, &[&file(1)[..], b"\tx: [\n"].concat()).unwrap_err();
+        let disliked = || YamlProblems::whole("f", "n may not be 1");
+        for _ in 0..2 {
+            let outcome = trees.read("f", &file(1), |_, standing| {
+                assert_eq!(standing, TreeStanding::New);
+                Err::<(), _>(disliked())
+            });
+            assert_eq!(outcome.unwrap_err(), disliked());
+        }
         assert!(!dir.exists());
     }
 
     #[test]
     fn the_directory_does_not_grow_without_bound() {
         let (_home, trees, dir) = trees();
-        (0..MOST + 3).for_each(|n| drop(trees.tree(&file(n)).unwrap()));
+        (0..MOST + 3).for_each(|n| drop(read(&trees, &file(n)).unwrap()));
         assert_eq!(fs::list_dir(&dir).unwrap().len(), 3);
     }
 
@@ -162,9 +195,6 @@ mod tests {
         let trees = Trees {
             dir: Some(in_the_way.join("trees")),
         };
-        assert_eq!(
-            trees.tree(&file(1)).unwrap(),
-            yaml::parse(&file(1)).unwrap()
-        );
+        assert_eq!(read(&trees, &file(1)).unwrap(), new(&file(1)));
     }
 }

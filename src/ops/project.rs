@@ -43,7 +43,11 @@ pub fn config(root: &Path, trees: &Trees) -> Result<Config, OpError> {
 /// denies.
 pub fn policy(root: &Path, trees: &Trees) -> PolicyState {
     match fs::read_capped(&root.join(policy::FILE), POLICY_CAP) {
-        Ok(bytes) => PolicyState::from_tree(trees.tree(&bytes), &bytes, policy::FILE),
+        Ok(bytes) => trees
+            .read(policy::FILE, &bytes, |root, standing| {
+                PolicyState::from_tree(root, standing, &bytes, policy::FILE)
+            })
+            .unwrap_or_else(|problems| PolicyState::from_problems(problems, &bytes)),
         Err(error) if error.is_not_found() => PolicyState::Absent,
         Err(error) => PolicyState::from_read_error(&error.to_string(), policy::FILE),
     }

@@ -34,7 +34,7 @@ fn build() -> Result<Vec<PolicyRule>, BadPatterns> {
                 Action::RunFinish,
                 Action::TaskAccept,
             ]),
-            paths: Some(PathGlobs::new([".ai/"])?),
+            paths: Some(PathGlobs::checked([".ai/"])),
             actors: Some(NameGlobs::new(["agent:*"])?),
             effect: Effect::RequireApproval,
             reason:

@@ -2,6 +2,7 @@
 //! anything through.
 
 use super::*;
+use crate::base::yaml::{self, TreeStanding};
 use crate::domain::actor::Actor;
 use crate::domain::decision::Resource;
 use crate::domain::path_pattern::CaseMode;
@@ -9,6 +10,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::facts::Facts;
 use crate::policy::load::FILE;
+use crate::policy::packs::PACKS;
 use crate::policy::show::show;
 use proptest::prelude::*;
 
@@ -55,6 +57,37 @@ fn ask(state: &PolicyState, action: Action, by: &str, resource: &Resource) -> De
             facts: &facts,
         },
     )
+}
+
+#[test]
+fn a_file_that_was_proven_before_answers_as_a_new_one() {
+    for pack in PACKS {
+        let new = state(pack.text);
+        let tree = yaml::parse(pack.text.as_bytes()).unwrap();
+        let proven =
+            PolicyState::from_tree(&tree, TreeStanding::Proven, pack.text.as_bytes(), FILE)
+                .unwrap();
+        let resources = [
+            Resource::default(),
+            on_paths(&[".github/workflows/ci.yml", "src/a.rs"]),
+            on_paths(&["docs/.env", ".ai/policy.yaml"]),
+            on_paths(&["sub/AGENTS.md", "Cargo.toml"]),
+            on_patterns(&["**/*.pem", "src/"]),
+            on_patterns(&[".ai/**", "@auth"]),
+        ];
+        for &action in Action::ALL {
+            for by in ["agent:codex", "human:ann"] {
+                for resource in &resources {
+                    assert_eq!(
+                        ask(&proven, action, by, resource),
+                        ask(&new, action, by, resource),
+                        "{} {action} {by} {resource:?}",
+                        pack.name
+                    );
+                }
+            }
+        }
+    }
 }
 
 fn effect(state: &PolicyState, action: Action, by: &str, paths: &[&str]) -> Effect {

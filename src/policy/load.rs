@@ -1,7 +1,7 @@
 //! From the bytes of a policy file to a policy, or to all of its problems at once.
 
 use crate::base::yaml::{
-    self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlProblems, YamlValue,
+    self, MappingFields, SourcePlace, TreeStanding, YamlNode, YamlProblem, YamlProblems, YamlValue,
 };
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
@@ -31,18 +31,19 @@ const EFFECTS: [(&str, Effect); 4] = [
 /// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file
 /// unusable.
 pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, YamlProblems> {
-    from_tree(yaml::parse(bytes), bytes, file)
+    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]))?;
+    from_tree(&root, TreeStanding::New, bytes, file)
 }
 
-/// Makes a policy of the tree of a file with these bytes, or of why there is no tree.
+/// Makes a policy of the tree of a file with these bytes.
 fn from_tree(
-    tree: Result<YamlNode, YamlProblem>,
+    root: &YamlNode,
+    standing: TreeStanding,
     bytes: &[u8],
     file: &str,
 ) -> Result<Policy, YamlProblems> {
-    let root = tree.map_err(|problem| YamlProblems::new(file, vec![problem]))?;
     let mut problems = Vec::new();
-    let policy = policy_of(&root, hash::sha256_hex(bytes), &mut problems);
+    let policy = policy_of(root, standing, hash::sha256_hex(bytes), &mut problems);
     match policy {
         Some(policy) if problems.is_empty() => Ok(policy),
         _ => Err(YamlProblems::new(file, problems)),
@@ -54,20 +55,32 @@ impl PolicyState {
     /// in messages.
     pub fn from_bytes(bytes: Option<&[u8]>, file: &str) -> Self {
         match bytes {
-            Some(bytes) => Self::from_tree(yaml::parse(bytes), bytes, file),
+            Some(bytes) => parse(bytes, file).map_or_else(
+                |problems| Self::from_problems(problems, bytes),
+                |policy| Self::Loaded(Box::new(policy)),
+            ),
             None => Self::Absent,
         }
     }
 
-    /// The state of a file with these bytes, whose tree, or why it has none, is known already.
-    pub fn from_tree(tree: Result<YamlNode, YamlProblem>, bytes: &[u8], file: &str) -> Self {
-        match from_tree(tree, bytes, file) {
-            Ok(policy) => Self::Loaded(Box::new(policy)),
-            Err(problems) => Self::Unreadable(Box::new(Unreadable {
-                problems,
-                digest: Some(hash::sha256_hex(bytes)),
-            })),
-        }
+    /// The state of a file with these bytes, whose tree is known already.
+    pub fn from_tree(
+        root: &YamlNode,
+        standing: TreeStanding,
+        bytes: &[u8],
+        file: &str,
+    ) -> Result<Self, YamlProblems> {
+        Ok(Self::Loaded(Box::new(from_tree(
+            root, standing, bytes, file,
+        )?)))
+    }
+
+    /// The state of a file with these bytes, in which there are problems.
+    pub fn from_problems(problems: YamlProblems, bytes: &[u8]) -> Self {
+        Self::Unreadable(Box::new(Unreadable {
+            problems,
+            digest: Some(hash::sha256_hex(bytes)),
+        }))
     }
 
     /// The state where the file could not even be read; `why` is the error.
@@ -87,7 +100,12 @@ pub fn validate(bytes: &[u8], file: &str) -> Vec<YamlProblem> {
         .unwrap_or_default()
 }
 
-fn policy_of(root: &YamlNode, digest: String, problems: &mut Vec<YamlProblem>) -> Option<Policy> {
+fn policy_of(
+    root: &YamlNode,
+    standing: TreeStanding,
+    digest: String,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<Policy> {
     let mut fields = MappingFields::of(root, "the policy", problems)?;
     check_version(&mut fields, problems);
     let default = fields
@@ -102,7 +120,7 @@ fn policy_of(root: &YamlNode, digest: String, problems: &mut Vec<YamlProblem>) -
     }
     let rules = fields
         .take("rules")
-        .map(|node| rules_of(node, problems))
+        .map(|node| rules_of(node, standing, problems))
         .unwrap_or_default();
     let limits = fields
         .take("limits")
@@ -136,10 +154,14 @@ fn check_version(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>
     }
 }
 
-fn rules_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<PolicyRule> {
+fn rules_of(
+    node: &YamlNode,
+    standing: TreeStanding,
+    problems: &mut Vec<YamlProblem>,
+) -> Vec<PolicyRule> {
     let mut rules: Vec<PolicyRule> = Vec::new();
     for item in yaml::list_of(node, "`rules`", problems) {
-        let Some(rule) = rule_of(item, problems) else {
+        let Some(rule) = rule_of(item, standing, problems) else {
             continue;
         };
         match rules.iter().find(|known| known.id == rule.id) {
@@ -156,7 +178,11 @@ fn rules_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<PolicyRule>
     rules
 }
 
-fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<PolicyRule> {
+fn rule_of(
+    node: &YamlNode,
+    standing: TreeStanding,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<PolicyRule> {
     let before = problems.len();
     let mut fields = MappingFields::of(node, "a rule", problems)?;
     let id = fields
@@ -166,8 +192,9 @@ fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<PolicyRul
         .need("on", problems)
         .map(|node| actions_of(node, problems))
         .unwrap_or_default();
-    let paths = globs_of(&mut fields, "paths", problems, |texts| {
-        PathGlobs::new(texts.iter().copied())
+    let paths = globs_of(&mut fields, "paths", problems, |texts| match standing {
+        TreeStanding::New => PathGlobs::new(texts.iter().copied()),
+        TreeStanding::Proven => Ok(PathGlobs::checked(texts.iter().copied())),
     });
     let actors = names_of(&mut fields, "actors", problems);
     let labels = names_of(&mut fields, "labels", problems);
@@ -217,8 +244,11 @@ fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<PolicyRul
         replaceable: Replaceable::No,
         place: node.place,
     };
-    // Examples of a rule that is itself in disorder would only repeat its problems.
-    if let (Some(examples), true) = (examples, problems.len() == before) {
+    // Examples of a rule that is itself in disorder would only repeat its problems, and those of a
+    // proven file have behaved before.
+    if let (Some(examples), TreeStanding::New) = (examples, standing)
+        && problems.len() == before
+    {
         examples::check(&rule, examples, problems);
     }
     Some(rule)

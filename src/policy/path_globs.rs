@@ -13,7 +13,10 @@ use std::sync::OnceLock;
 /// The [path patterns](PathPattern) of one rule.
 #[derive(Debug, Clone)]
 pub struct PathGlobs {
-    patterns: Vec<RulePattern>,
+    /// As they are written; empty where they are read already.
+    written: Vec<String>,
+    /// None where one of them cannot be read.
+    patterns: OnceLock<Option<Vec<RulePattern>>>,
 }
 
 /// One [path pattern](PathPattern), read once for each way in which names can be compared.
@@ -27,13 +30,30 @@ impl PathGlobs {
     /// Checks patterns; the error names all bad ones.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
         Ok(Self {
-            patterns: read_all(patterns, RulePattern::read)?,
+            written: Vec::new(),
+            patterns: OnceLock::from(Some(read_all(patterns, RulePattern::read)?)),
         })
+    }
+
+    /// Takes patterns that were checked before; they are read when a question is about paths, which
+    /// few are. Should one be bad after all, the rule answers as strictly as it can.
+    pub fn checked<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            written: patterns.into_iter().map(str::to_owned).collect(),
+            patterns: OnceLock::new(),
+        }
+    }
+
+    /// The patterns, read; none where one of them cannot be.
+    fn patterns(&self) -> Option<&[RulePattern]> {
+        let read = || read_all(self.written.iter().map(String::as_str), RulePattern::read).ok();
+        self.patterns.get_or_init(read).as_deref()
     }
 
     /// The patterns as normalised text.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().map(|p| p.sensitive.as_str())
+        let patterns = self.patterns().unwrap_or_default();
+        patterns.iter().map(|p| p.sensitive.as_str())
     }
 
     /// The answer to whether some pattern matches the path; `None` where one of them cannot be read
@@ -41,7 +61,7 @@ impl PathGlobs {
     pub fn matches(&self, path: &RepoPath, case: CaseMode) -> Option<bool> {
         let path = SpelledPath::new(path.as_bytes(), case);
         let mut answer = Some(false);
-        for pattern in &self.patterns {
+        for pattern in self.patterns()? {
             match pattern.in_mode(case) {
                 Some(pattern) if pattern.is_match_as_spelled(&path) => return Some(true),
                 Some(_) => {}
@@ -55,10 +75,13 @@ impl PathGlobs {
     /// in the mode in which it was read. A pattern that could not be read might meet anything: the
     /// stricter answer is the safe one.
     pub(super) fn meet(&self, asked: &AskedPattern) -> bool {
-        let Some(asked) = &asked.pattern else {
-            return !self.patterns.is_empty();
+        let Some(patterns) = self.patterns() else {
+            return true;
         };
-        self.patterns
+        let Some(asked) = &asked.pattern else {
+            return !patterns.is_empty();
+        };
+        patterns
             .iter()
             .any(|pattern| match pattern.in_mode(asked.case_mode()) {
                 Some(pattern) => overlap(pattern, asked).is_some(),
@@ -69,13 +92,12 @@ impl PathGlobs {
     /// True where every path that the asked-for pattern can match is certainly matched by one of
     /// these.
     pub(super) fn certainly_cover(&self, asked: &AskedPattern) -> bool {
+        let patterns = self.patterns().unwrap_or_default();
         match &asked.pattern {
-            None => self
-                .patterns
+            None => patterns
                 .iter()
                 .any(|pattern| pattern.sensitive.covers_everything()),
-            Some(asked) => self
-                .patterns
+            Some(asked) => patterns
                 .iter()
                 .filter_map(|pattern| pattern.in_mode(asked.case_mode()))
                 .any(|pattern| pattern.certainly_covers(asked)),

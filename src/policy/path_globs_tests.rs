@@ -20,6 +20,26 @@ fn asked(pattern: &str) -> AskedPattern {
     AskedPattern::read(pattern, CaseMode::Sensitive)
 }
 
+#[test]
+fn a_bad_pattern_that_passed_for_a_checked_one_answers_as_strictly_as_it_can() {
+    for (patterns, bad) in [(["src/", "docs/*"], false), (["src/", "/docs"], true)] {
+        let globs = PathGlobs::checked(patterns);
+        assert_eq!(PathGlobs::new(patterns).is_err(), bad);
+        let answer = |path: &str| globs.matches(&path.into(), CaseMode::Sensitive);
+        let answers = [answer("src/a"), answer("tests/a")];
+        assert_eq!(
+            answers,
+            if bad {
+                [None, None]
+            } else {
+                [Some(true), Some(false)]
+            }
+        );
+        assert_eq!(globs.meet(&asked("tests/")), bad);
+        assert_eq!(globs.certainly_cover(&asked("src/a")), !bad);
+    }
+}
+
 /// The answers of versions before the one path language, one a line: `accepts` with the normalised
 /// text, `refuses`, `match` with a path and the answers without and with folded case, `asked` with a
 /// pattern, whether they meet without and with folded case, and whether the rule covers it.

@@ -16,6 +16,16 @@ pub struct YamlNode {
     pub value: YamlValue,
 }
 
+/// The knowledge that the reader of a tree begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TreeStanding {
+    /// Nothing: everything in it is checked.
+    #[default]
+    New,
+    /// This version of `ai` has read the same bytes as the same file before, and found no problem.
+    Proven,
+}
+
 /// The value of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum YamlValue {
