@@ -82,16 +82,19 @@ ifeq ($(DENY),yes)
 	$(CARGO) deny --offline check bans licenses sources
 endif
 
+# SQLite as its crate builds it, without the flags of .cargo/config.toml.
+FLOOR := LIBSQLITE3_FLAGS= $(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor
+
 bench: ## Measure the release binary against its physical floor (BENCH_FLAGS=--quick for a first look)
 	$(CARGO) build --locked --release
-	$(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor
+	$(FLOOR)
 	python3 benches/run.py --ai target/release/ai --floor target/floor/release $(BENCH_FLAGS)
 
 bench-routing: ## Measure the choice among 1,000 agents after 10,000 runs
 	$(CARGO) test --locked --release $(FEATURES) --lib routing_finds_the_one -- --nocapture
 
 bench-check: ## Test the benchmark driver against a fake `ai`
-	$(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor
+	$(FLOOR)
 	python3 benches/test_run.py
 
 demo: ## Build and run the demonstration in target/demo

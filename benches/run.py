@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-AGENTS = 8
+CROWDS = (8, 32)
 
 
 def installed(program, directory):
@@ -262,24 +262,24 @@ def claim(b, name):
     return [b.ai, "task", "claim", "--next", "--as", name, "--json"]
 
 
-def contention(b):
-    """Eight loops of claims at once against eight loops of floor writes; then: was any task handed out twice?"""
-    name = f"{AGENTS} parallel claimers"
-    each, rounds = (10, 3) if b.quick else (40, 5)
-    path = b.repository("contention")
-    b.fill(path, AGENTS * each * (rounds + 1) + 50)
+def contention(b, crowd):
+    """Loops of claims at once against as many loops of floor writes; then: was any task handed out twice?"""
+    name = f"{crowd} parallel claimers"
+    each, rounds = (80 // crowd, 3) if b.quick else (320 // crowd, 5)
+    path = b.repository(f"contention{crowd}")
+    b.fill(path, crowd * each * (rounds + 1) + 50)
     db, _ = b.floor_store(path, 1)
     a, f, claimed = [], [], []
     for turn in range(rounds + 1):
-        agents = [claim(b, f"p{agent}") for agent in range(AGENTS)]
+        agents = [claim(b, f"p{agent}") for agent in range(crowd)]
         rate, outs = parallel(b, path, agents, each)
         claimed += [task_id(line) for out in outs for line in json_values(out)]
-        floor_rate, _ = parallel(b, path, [b.floor("floor-write", db)] * AGENTS, each)
+        floor_rate, _ = parallel(b, path, [b.floor("floor-write", db)] * crowd, each)
         if turn > 0:
             a.append(rate)
             f.append(floor_rate)
     twice = len(claimed) - len(set(claimed))
-    if twice or len(claimed) != AGENTS * each * (rounds + 1):
+    if twice or len(claimed) != crowd * each * (rounds + 1):
         b.wrong.append(f"{name}: {len(claimed)} claims, {twice} of them handed out twice")
     b.record(name, a, f, unit="per s", better="more")
 
@@ -381,7 +381,8 @@ def measure(b):
     b.group("version", version)
     for size in b.sizes:
         b.group(f"store@{size}", by_size, size)
-    b.group("contention", contention)
+    for crowd in CROWDS:
+        b.group(f"contention@{crowd}", contention, crowd)
     b.group("locks", held_locks)
     b.group("fsyncs", flushes)
     b.group("run", runs)
@@ -470,7 +471,7 @@ def arguments(argv):
     parser.add_argument("--sizes", type=lambda s: [int(n) for n in s.split(",")], help="store sizes, as 100,10000")
     parser.add_argument("--samples", type=int, help="measured pairs for each cell")
     parser.add_argument("--cell-seconds", type=float, help="stop a cell after this many seconds")
-    parser.add_argument("--only", help="a regular expression over version, store@N, contention, locks, fsyncs, run")
+    parser.add_argument("--only", help="a regular expression over version, store@N, contention@N, locks, fsyncs, run")
     parser.add_argument("--dir", help="where to make the throw-away stores (the disk decides much of the result)")
     parser.add_argument("--out", default="target/bench", help="where result.json and table.md go")
     return parser.parse_args(argv)

@@ -53,7 +53,8 @@ class Driver(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         measured = {row["cell"]: row for row in result["rows"]}
         for cell in ["ai --version", "bulk create @50", "show @50", "status @50", "ready @50", "list @50", "create @50",
-                     "claim @50", "8 parallel claimers", "claim with 2000 locks held (floor: none held)",
+                     "claim @50", "8 parallel claimers", "32 parallel claimers",
+                     "claim with 2000 locks held (floor: none held)",
                      "ai run, 1,000 files (floor: git checkout, agent, commit)"]:
             self.assertIn(cell, measured)
             self.assertGreater(measured[cell]["ratio"], 0)
