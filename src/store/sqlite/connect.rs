@@ -68,7 +68,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.busy_handler(Some(wait_a_little))?;
     checkpoint::install(&mut conn)?;
-    touch(&conn)?;
+    application_id(&conn)?;
     Ok(conn)
 }
 
@@ -91,7 +91,7 @@ pub(super) fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
     )?;
     harden(&conn)?;
-    touch(&conn)?;
+    application_id(&conn)?;
     Ok(conn)
 }
 
@@ -102,11 +102,11 @@ fn harden(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The first access makes SQLite look at the file, the WAL and the shared memory. This one needs no
-/// look at the schema.
-fn touch(conn: &Connection) -> rusqlite::Result<()> {
-    conn.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0))
-        .map(drop)
+/// Says what made the file. The first access makes SQLite look at the file, the WAL and the shared
+/// memory; this one needs no look at the schema.
+pub(super) fn application_id(conn: &Connection) -> rusqlite::Result<i32> {
+    conn.prepare_cached("PRAGMA application_id")?
+        .query_row([], |row| row.get(0))
 }
 
 pub(super) fn is_read_only(error: &rusqlite::Error) -> bool {

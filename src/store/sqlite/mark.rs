@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use crate::base::fs;
 use crate::domain::high_water::{self, HighWater, LogAtHand, Setback};
@@ -25,14 +25,14 @@ pub(super) struct Mark {
 impl Mark {
     /// The mark of this store; refuses a store that does not reach it.
     pub(super) fn reached(conn: &Connection, path: &Path, file: &Path) -> Result<Mark, StoreError> {
-        match setback(conn, path, file)? {
-            Some(setback) => Err(StoreError::SetBack {
+        match compare(conn, path, file)? {
+            (_, Some(setback)) => Err(StoreError::SetBack {
                 path: path.to_owned(),
                 setback,
             }),
-            None => Ok(Mark {
+            (store, None) => Ok(Mark {
                 file: file.to_owned(),
-                store: id(conn).map_err(|e| failed(path, e))?,
+                store,
             }),
         }
     }
@@ -55,17 +55,29 @@ pub(super) fn setback(
     path: &Path,
     file: &Path,
 ) -> Result<Option<Setback>, StoreError> {
+    Ok(compare(conn, path, file)?.1)
+}
+
+/// The id of the store, and how far it is behind its mark.
+fn compare(
+    conn: &Connection,
+    path: &Path,
+    file: &Path,
+) -> Result<(String, Option<Setback>), StoreError> {
     let mut mark = read(file);
     loop {
-        let Some(marked) = &mark else {
-            return Ok(None);
+        let marked_seq = mark.as_ref().map_or(0, |marked| marked.seq);
+        let log = at_hand(conn, marked_seq).map_err(|e| failed(path, e))?;
+        let found = mark
+            .as_ref()
+            .and_then(|marked| high_water::setback(marked, &log));
+        let Some(found) = found else {
+            return Ok((log.store, None));
         };
-        let log = at_hand(conn, marked.seq).map_err(|e| failed(path, e))?;
-        let found = high_water::setback(marked, &log);
         // Whoever puts a backup in place moves the mark, too, and may be doing it now.
         let again = read(file);
-        if found.is_none() || again == mark {
-            return Ok(found);
+        if again == mark {
+            return Ok((log.store, Some(found)));
         }
         mark = again;
     }
@@ -75,24 +87,15 @@ fn read(file: &Path) -> Option<HighWater> {
     HighWater::parse(&fs::read_text_if_there(file, CAP).ok()??)
 }
 
-fn id(conn: &Connection) -> rusqlite::Result<String> {
-    let found = conn
-        .query_row("SELECT value FROM meta WHERE key = 'store'", [], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    Ok(found.unwrap_or_default())
-}
-
 fn at_hand(conn: &Connection, marked: u64) -> rusqlite::Result<LogAtHand> {
-    let sql = "SELECT coalesce((SELECT seq FROM event ORDER BY seq DESC LIMIT 1), 0), \
+    let sql = "SELECT coalesce((SELECT value FROM meta WHERE key = 'store'), ''), \
+               coalesce((SELECT seq FROM event ORDER BY seq DESC LIMIT 1), 0), \
                (SELECT hash FROM event WHERE seq = ?1)";
-    let store = id(conn)?;
     conn.query_row(sql, [marked], |row| {
         Ok(LogAtHand {
-            store,
-            last: row.get(0)?,
-            hash_at_mark: row.get(1)?,
+            store: row.get(0)?,
+            last: row.get(1)?,
+            hash_at_mark: row.get(2)?,
         })
     })
 }

@@ -12,9 +12,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::base::{clock, hash};
+use crate::base::clock;
 use crate::store::StoreError;
-use crate::store::sqlite::connect::{APPLICATION_ID, failed};
+use crate::store::sqlite::connect::{APPLICATION_ID, application_id, failed};
 
 /// A store format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,9 @@ impl std::fmt::Display for SchemaVersion {
 pub(super) struct Migration {
     pub(super) name: &'static str,
     pub(super) sql: &'static str,
+    /// SHA-256 of the text, as each store that was made by it has it: known beforehand, since every
+    /// command compares it.
+    pub(super) checksum: &'static str,
     /// The format that the file has afterwards.
     pub(super) version: SchemaVersion,
 }
@@ -58,21 +61,25 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "20261120180000_initial",
         sql: include_str!("migrations/20261120180000_initial.sql"),
+        checksum: "37e4408057e29154cfc9b72687d2baf9ceb9084075031f3b015469da88bff8c7",
         version: SchemaVersion { major: 1, minor: 0 },
     },
     Migration {
         name: "20261120213000_use",
         sql: include_str!("migrations/20261120213000_use.sql"),
+        checksum: "b4e88f55e7aec3dde2087bf27879338ee273b2f07d2dfd272a60029f3c8872bc",
         version: SchemaVersion { major: 1, minor: 1 },
     },
     Migration {
         name: "20261121003000_lean",
         sql: include_str!("migrations/20261121003000_lean.sql"),
+        checksum: "4a6b9d5f45cca1a2da8e4f20578fe0ce31649fd4d53aebb60a3c326822456535",
         version: SchemaVersion { major: 1, minor: 2 },
     },
     Migration {
         name: "20261129051000_bounded",
         sql: include_str!("migrations/20261129051000_bounded.sql"),
+        checksum: "083dd1ba462dac8e6b97d075516dbd50d415c73e370c1eec82ddf6792c98555b",
         version: SchemaVersion { major: 1, minor: 3 },
     },
 ];
@@ -110,9 +117,7 @@ pub(super) fn check(
     path: &Path,
     known: &[Migration],
 ) -> Result<Found, StoreError> {
-    let application: i32 = conn
-        .query_row("PRAGMA application_id", [], |row| row.get(0))
-        .map_err(|e| failed(path, e))?;
+    let application = application_id(conn).map_err(|e| failed(path, e))?;
     if application != APPLICATION_ID {
         let why = format!("its application id is {application:#x}, not {APPLICATION_ID:#x}");
         return Err(StoreError::Foreign {
@@ -241,7 +246,7 @@ fn refuse_other_steps(
     let differs = |m: &&Migration| {
         applied
             .get(m.name)
-            .is_some_and(|checksum| *checksum != checksum_of(m))
+            .is_some_and(|checksum| checksum != m.checksum)
     };
     match known.iter().find(differs) {
         Some(migration) => Err(StoreError::Migration {
@@ -253,15 +258,11 @@ fn refuse_other_steps(
     }
 }
 
-fn checksum_of(migration: &Migration) -> String {
-    hash::sha256_hex(migration.sql.as_bytes())
-}
-
 fn apply(tx: &rusqlite::Transaction<'_>, migration: &Migration) -> rusqlite::Result<()> {
     tx.execute_batch(migration.sql)?;
     tx.execute(
         "INSERT INTO schema_migration VALUES (?1, ?2, ?3)",
-        (migration.name, checksum_of(migration), clock::wall_ms()),
+        (migration.name, migration.checksum, clock::wall_ms()),
     )?;
     let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     tx.pragma_update(

@@ -1,6 +1,7 @@
 use std::sync::Barrier;
 
 use super::*;
+use crate::base::hash;
 use crate::store::sqlite::{SqliteStore, backups};
 use crate::store::{Access, Tx};
 
@@ -11,6 +12,7 @@ fn step(name: &'static str, sql: &'static str, major: i32, minor: i32) -> Migrat
     Migration {
         name,
         sql,
+        checksum: hash::sha256_hex(sql.as_bytes()).leak(),
         version: SchemaVersion { major, minor },
     }
 }
@@ -33,6 +35,18 @@ fn has_table(store: &SqliteStore, name: &str) -> bool {
         .query_row(sql, [name], |row| row.get::<_, i64>(0))
         .unwrap()
         == 1
+}
+
+#[test]
+fn checksums_are_those_of_the_steps() {
+    for step in MIGRATIONS {
+        assert_eq!(
+            step.checksum,
+            hash::sha256_hex(step.sql.as_bytes()),
+            "{}",
+            step.name
+        );
+    }
 }
 
 #[test]
@@ -177,7 +191,7 @@ fn steps_of_two_branches_with_one_number_are_both_applied() {
 fn a_step_that_differs_from_ours_is_named() {
     let (_dir, path) = new_store();
     let mut other = with(&[]);
-    other[0].sql = "CREATE TABLE other (x)";
+    other[0] = step(MIGRATIONS[0].name, "CREATE TABLE other (x)", 1, 0);
     let refused = SqliteStore::open_with(&path, Access::Read, &other)
         .err()
         .unwrap();

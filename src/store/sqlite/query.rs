@@ -277,6 +277,7 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn forget_creation(&mut self) -> Result<(), StoreError> {
+        self.set_appended(None);
         self.execute("DELETE FROM event", [])
     }
 

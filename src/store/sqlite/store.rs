@@ -1,10 +1,13 @@
 //! The open store: opening, and the beginning and end of transactions.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::base::fs;
 use crate::domain::high_water::Setback;
+use crate::store::sqlite::checkpoint::{self, Aftercare};
 use crate::store::sqlite::connect::{
     connect, connect_immutable, draw_up, failed, is_read_only, place,
 };
@@ -22,7 +25,9 @@ pub struct SqliteStore {
     identity: Identity,
     stale: bool,
     /// How lastingly the connection commits now.
-    lasting: Lasting,
+    lasting: Cell<Lasting>,
+    /// Set once the name of the log in its directory is known to last.
+    log_is_named: Cell<bool>,
     mark: Option<Mark>,
     /// The note that damage goes to, where the store is the one of a repository.
     note: Option<DamageNote>,
@@ -123,13 +128,15 @@ impl SqliteStore {
             identity,
             stale,
             // What SQLite does unless it is told otherwise.
-            lasting: Lasting::AtOnce,
+            lasting: Cell::new(Lasting::AtOnce),
+            log_is_named: Cell::new(false),
             mark: None,
             note: None,
         };
         match migrate::check(&store.conn, path, known)? {
             migrate::Found::Current => {}
             migrate::Found::Older(_) if access == Access::Write => {
+                store.name_log()?;
                 migrate::upgrade(&mut store.conn, path, known)?
             }
             migrate::Found::Older(found) => migrate::refuse_unread(found, known)?,
@@ -172,8 +179,8 @@ impl SqliteStore {
 
     /// Says how lastingly the transactions from now on commit. In WAL mode, `NORMAL` is whole commits
     /// that are flushed with the next `FULL` one, or with a checkpoint.
-    fn set_lasting(&mut self, lasting: Lasting) -> Result<(), StoreError> {
-        if self.lasting == lasting {
+    fn set_lasting(&self, lasting: Lasting) -> Result<(), StoreError> {
+        if self.lasting.get() == lasting {
             return Ok(());
         }
         let word = match lasting {
@@ -183,8 +190,30 @@ impl SqliteStore {
         self.conn
             .pragma_update(None, "synchronous", word)
             .map_err(|error| failed(&self.path, error))?;
-        self.lasting = lasting;
+        self.lasting.set(lasting);
         Ok(())
+    }
+
+    /// Makes the name of the log last through a power cut before anything is written to it. Where a
+    /// log has content, whoever wrote the first of it has seen to that; SQLite is built to leave it
+    /// to us, since it would do so for every command (ADR 0038).
+    fn name_log(&self) -> Result<(), StoreError> {
+        if !self.log_is_named.get() && !files::has_log(&self.path)? {
+            // As SQLite does: a file system that cannot flush a directory has other ways to keep
+            // its names, or none.
+            let _ = fs::sync_dir_of(&self.path);
+        }
+        self.log_is_named.set(true);
+        Ok(())
+    }
+
+    /// Keeps the log short after a commit.
+    fn look_after_log(&self) {
+        if checkpoint::after_commit(&self.conn) == Aftercare::BeginAnew
+            && self.set_lasting(Lasting::WithTheNext).is_ok()
+        {
+            checkpoint::begin_anew(&self.conn);
+        }
     }
 
     /// Refuses a file that is not the one that was opened: what is written there is seen by nobody.
@@ -209,6 +238,7 @@ impl Store for SqliteStore {
         if let Some(note) = &self.note {
             note.refuse()?;
         }
+        self.name_log()?;
         Ok(Box::new(begun))
     }
 
@@ -252,13 +282,10 @@ impl Transaction for Begun<'_> {
 
     fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let store = self.store;
-        let head = match &store.mark {
-            // What is not flushed yet may be gone after a power cut, and the mark with it or not.
-            Some(mark) if self.rows.has_appended() && store.lasting == Lasting::AtOnce => {
-                Some((mark, self.rows.chain_head()?))
-            }
-            _ => None,
-        };
+        // What is not flushed yet may be gone after a power cut, and the mark with it or not.
+        let mark = store.mark.as_ref();
+        let mark = mark.filter(|_| store.lasting.get() == Lasting::AtOnce);
+        let head = mark.zip(self.rows.appended());
         self.transaction
             .commit()
             .map_err(|error| failed(&store.path, error))?;
@@ -268,6 +295,7 @@ impl Transaction for Begun<'_> {
         if let Some((mark, head)) = head {
             mark.advance(head);
         }
+        store.look_after_log();
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! One transaction: the log, leases and locks. Lists and streams are in `query`.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -18,7 +18,8 @@ use crate::store::{StoreError, StoredEvent};
 pub(super) struct SqliteTx<'a> {
     pub(super) conn: &'a Connection,
     path: &'a Path,
-    appended: Cell<bool>,
+    /// Position and hash of the newest record, where this transaction has added one.
+    appended: RefCell<Option<(u64, String)>>,
     /// The note that damage goes to which is met here.
     note: Option<&'a DamageNote>,
 }
@@ -28,7 +29,7 @@ impl<'a> SqliteTx<'a> {
         SqliteTx {
             conn,
             path,
-            appended: Cell::new(false),
+            appended: RefCell::new(None),
             note,
         }
     }
@@ -51,11 +52,8 @@ impl<'a> SqliteTx<'a> {
         actor: &Actor,
         event: &Event,
     ) -> Result<u64, StoreError> {
-        let (last, prev) = if self.has_appended() {
-            self.chain_head()?
-        } else {
-            self.proven_head()?
-        };
+        let appended = self.appended.borrow().clone();
+        let (last, prev) = appended.map_or_else(|| self.proven_head(), Ok)?;
         let stored = StoredEvent::after(last, prev, (at_ms, actor, event))?;
         self.insert_event(&stored, event.subject())?;
         fold::apply(self, at_ms, event)?;
@@ -67,7 +65,6 @@ impl<'a> SqliteTx<'a> {
         event: &StoredEvent,
         subject: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.appended.set(true);
         self.execute(
             "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
@@ -80,7 +77,13 @@ impl<'a> SqliteTx<'a> {
                 event.prev,
                 event.hash
             ],
-        )
+        )?;
+        self.set_appended(Some((event.seq, event.hash.clone())));
+        Ok(())
+    }
+
+    pub(super) fn set_appended(&self, head: Option<(u64, String)>) {
+        *self.appended.borrow_mut() = head;
     }
 
     /// Position and hash of the newest record, after a look that it is the one that was written:
@@ -105,9 +108,9 @@ impl<'a> SqliteTx<'a> {
         }
     }
 
-    /// Returns true once a record was added in this transaction.
-    pub(super) fn has_appended(&self) -> bool {
-        self.appended.get()
+    /// Position and hash of the record that was added last in this transaction.
+    pub(super) fn appended(&self) -> Option<(u64, String)> {
+        self.appended.borrow().clone()
     }
 
     /// Position and hash of the newest record.
