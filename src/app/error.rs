@@ -221,7 +221,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::NoSandbox(_)
         | Refusal::NotFound { .. }
         | Refusal::Ambiguous { .. }
-        | Refusal::NothingReady { locked: 0 } => ErrorClass::NotFound,
+        | Refusal::NothingReady { locked: 0, .. } => ErrorClass::NotFound,
         Refusal::Invalid(_)
         | Refusal::Unclear { .. }
         | Refusal::Pattern(_)
@@ -239,6 +239,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         Refusal::Taken { .. }
         | Refusal::Locked { .. }
         | Refusal::PathsHeld { .. }
+        | Refusal::UnmetDemand { .. }
         | Refusal::OtherClock(_)
         | Refusal::WrongState { .. }
         | Refusal::NeedsRecovery(_)

@@ -10,6 +10,7 @@ use crate::connector::error::ConnectorError;
 use crate::domain::agent::Name;
 use crate::domain::agent_change::ChangeError;
 use crate::domain::decision::DecisionRecord;
+use crate::domain::eligibility::UnmetDemand;
 use crate::domain::high_water::Setback;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
@@ -21,8 +22,8 @@ use crate::git::snapshot::SnapshotError;
 use crate::git::{GitError, Oid};
 use crate::ops::credential_fault::{CredentialError, CredentialFault};
 use crate::ops::error::{Bug as _, Doing as _, Kept as _};
-use crate::ops::holders::HeldPaths;
 use crate::ops::refusal::Thing;
+use crate::ops::refusal_words::HeldPaths;
 use crate::process::sandbox::NoSandbox;
 use crate::process::supervise::SuperviseError;
 use crate::store::testing::decision;
@@ -77,6 +78,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Taken { .. } => "Taken",
     Refusal::Locked { .. } => "Locked",
     Refusal::PathsHeld { .. } => "PathsHeld",
+    Refusal::UnmetDemand { .. } => "UnmetDemand",
     Refusal::OtherClock(_) => "OtherClock",
     Refusal::LeaseLost { .. } => "LeaseLost",
     Refusal::OtherHolder { .. } => "OtherHolder",
@@ -344,6 +346,20 @@ fn every_refusal_has_its_class_and_its_next_command() {
             .collect(),
         again: "ai accept t-9".into(),
     };
+    let unfit = |why| Refusal::UnmetDemand {
+        task: TaskId("t-1".into()),
+        actor: "agent:claude".into(),
+        why,
+    };
+    let nothing_ready = |locked, unfit| Refusal::NothingReady {
+        locked,
+        unfit: (0..unfit)
+            .map(|n| {
+                let lacks = UnmetDemand::Lacks(vec!["rust".into()]);
+                (TaskId(format!("t-{n}")), lacks)
+            })
+            .collect(),
+    };
     let lost = |why| Refusal::LeaseLost {
         subject: "t-1".into(),
         why,
@@ -409,8 +425,12 @@ fn every_refusal_has_its_class_and_its_next_command() {
             what: "t-1".into(),
             wait_ms: 1_500,
         },
-        Refusal::NothingReady { locked: 0 },
-        Refusal::NothingReady { locked: 2 },
+        nothing_ready(0, 0),
+        nothing_ready(2, 0),
+        nothing_ready(0, 1),
+        nothing_ready(2, 5),
+        unfit(UnmetDemand::Named("codex".into())),
+        unfit(UnmetDemand::Disabled),
         Refusal::Cycle(vec!["t-1".into(), "t-2".into(), "t-1".into()]),
         Refusal::Denied(record()),
         Refusal::NeedsApproval(record()),

@@ -162,8 +162,8 @@ impl Workspace {
     /// The same for an operation that changes nothing: the policy is read when it is asked, if it
     /// is.
     pub fn cx_for_reading(&self) -> Result<Cx, AppError> {
-        let rules = Rules::of(self.config()?, self.place()?)?;
         let root = self.root()?.to_owned();
+        let rules = Rules::of(self.config()?, self.place()?)?.with_agents_of(&root);
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
         let scrub = self.scrub()?.clone();
         Ok(Cx {

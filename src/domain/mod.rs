@@ -13,6 +13,7 @@ pub mod check;
 pub mod claiming;
 pub mod cycle;
 pub mod decision;
+pub mod eligibility;
 pub mod error_class;
 pub mod event;
 mod event_subject;

@@ -11,6 +11,7 @@ use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
+use crate::ops::fitness::{AgentRoster, Fitness};
 use crate::ops::refusal::Refusal;
 use crate::ops::{fit, gates, mutant, patterns};
 use crate::store::{Store, Tx};
@@ -39,13 +40,15 @@ pub enum Which {
 
 /// Claims a task for `ttl_ms` in one transaction.
 pub fn run(store: &mut dyn Store, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+    let roster = AgentRoster::read(cx)?;
     if mutant::reads_then_claims() {
-        let (task, locks) = store.read(|tx| pick(tx, cx, which))?;
+        let (task, locks) = store.read(|tx| pick(tx, cx, which, Door::Open(&roster)))?;
         return commit(store, cx, |tx, cx| grant(tx, cx, task, locks, ttl_ms));
     }
     commit(store, cx, |tx, cx| {
         let lapsed = take_all_lapsed(tx, cx, which)?;
-        match take(tx, cx, which, ttl_ms) {
+        let taken = take(tx, cx, (which, Door::Open(&roster)), ttl_ms);
+        match taken {
             // What has lapsed has lapsed, whether or not this claim gets anything. Otherwise a task
             // that lapsed too often would never be seen as parked: the very claim that parks it is
             // refused.
@@ -65,8 +68,38 @@ pub fn run(store: &mut dyn Store, cx: &Cx, which: &Which, ttl_ms: i64) -> Result
 /// Claims a task for `ttl_ms`. A refusal undoes the lapses that were found on the way, unless the
 /// caller commits them.
 pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+    let roster = AgentRoster::read(cx)?;
     take_all_lapsed(tx, cx, which)?;
-    take(tx, cx, which, ttl_ms)
+    take(tx, cx, (which, Door::Open(&roster)), ttl_ms)
+}
+
+/// The same for a run, whose agent the router or a person has chosen.
+pub fn claim_for_run(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    which: &Which,
+    ttl_ms: i64,
+) -> Result<Claimed, OpError> {
+    take_all_lapsed(tx, cx, which)?;
+    take(tx, cx, (which, Door::Decided), ttl_ms)
+}
+
+/// The way by which somebody comes to a task.
+#[derive(Clone, Copy)]
+enum Door<'a> {
+    /// Whoever acts takes it, where it does not ask for somebody else.
+    Open(&'a AgentRoster),
+    /// Who gets it is decided.
+    Decided,
+}
+
+impl<'a> Door<'a> {
+    fn fitness(self, tx: &mut dyn Tx, cx: &'a Cx) -> Result<Option<Fitness<'a>>, OpError> {
+        match self {
+            Door::Open(roster) => Fitness::of(tx, cx, roster).map(Some),
+            Door::Decided => Ok(None),
+        }
+    }
 }
 
 /// Takes away what has lapsed, as an act of its own, before an operation that claims and may be
@@ -99,8 +132,13 @@ fn take_all_lapsed(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<Lapsed, Op
     Ok(found)
 }
 
-fn take(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
-    let (task, locks) = pick(tx, cx, which)?;
+fn take(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    (which, door): (&Which, Door<'_>),
+    ttl_ms: i64,
+) -> Result<Claimed, OpError> {
+    let (task, locks) = pick(tx, cx, which, door)?;
     grant(tx, cx, task, locks, ttl_ms)
 }
 
@@ -124,13 +162,21 @@ fn reclaimable(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<Vec<TaskId>, O
 }
 
 /// The task to claim, with the locks that it takes.
-fn pick(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<(Task, Vec<HeldLock>), OpError> {
+fn pick(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    which: &Which,
+    door: Door<'_>,
+) -> Result<(Task, Vec<HeldLock>), OpError> {
     let Which::Task(typed) = which else {
-        return pick_next(tx, cx);
+        return pick_next(tx, cx, door);
     };
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
     claimable(tx, cx, &task)?;
+    if let Some(fitness) = door.fitness(tx, cx)? {
+        fitness.or_refuse(&task)?;
+    }
     let locks = patterns::locks_for(cx, &id.subject(), &task.paths)?;
     patterns::refuse_conflicts(tx, cx, &locks)?;
     Ok((task, locks))
@@ -138,17 +184,28 @@ fn pick(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<(Task, Vec<HeldLock>)
 
 /// The task that a claim of the next one would take now.
 pub fn next(tx: &mut dyn Tx, cx: &Cx) -> Result<Task, OpError> {
-    pick_next(tx, cx).map(|(task, _)| task)
+    let roster = AgentRoster::read(cx)?;
+    pick_next(tx, cx, Door::Open(&roster)).map(|(task, _)| task)
+}
+
+/// The task for which a run would be started now, whoever will do it.
+pub fn next_for_run(tx: &mut dyn Tx, cx: &Cx) -> Result<Task, OpError> {
+    pick_next(tx, cx, Door::Decided).map(|(task, _)| task)
 }
 
 /// Tries the ready tasks in order, more of them with every round: nearly always the first one is
 /// free. One that this actor cannot have, whatever the reason, does not keep the others from it.
-fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError> {
-    let (mut seen, mut locked, mut refused) = (0, 0, None);
+fn pick_next(tx: &mut dyn Tx, cx: &Cx, door: Door<'_>) -> Result<(Task, Vec<HeldLock>), OpError> {
+    let fitness = door.fitness(tx, cx)?;
+    let (mut seen, mut locked, mut refused, mut unfit) = (0, 0, None, Vec::new());
     for limit in [1, 64, 4_096, usize::MAX] {
         let ready = tx.ready(&cx.now, limit)?;
         let found = ready.len();
         for task in ready.into_iter().skip(seen) {
+            if let Some(why) = fitness.as_ref().and_then(|fitness| fitness.unmet(&task)) {
+                unfit.push((task.id, why));
+                continue;
+            }
             match obtainable(tx, cx, &task) {
                 Ok(Some(locks)) => return Ok((task, locks)),
                 Ok(None) => locked += 1,
@@ -163,7 +220,7 @@ fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError>
     }
     Err(refused
         .filter(|_| locked == 0)
-        .unwrap_or_else(|| Refusal::NothingReady { locked }.into()))
+        .unwrap_or_else(|| Refusal::NothingReady { locked, unfit }.into()))
 }
 
 /// The locks that a claim of this task would take; nothing where somebody holds one of them.

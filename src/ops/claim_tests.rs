@@ -146,7 +146,7 @@ fn next_passes_over_what_it_cannot_have() {
     );
     assert!(matches!(
         why(claim(&mut world, &Which::Next)),
-        Refusal::NothingReady { locked: 1 }
+        Refusal::NothingReady { locked: 1, .. }
     ));
     assert!(matches!(
         why(claim(&mut world, &one(&behind))),

@@ -2,7 +2,7 @@
 //! clock and no file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use crate::base::id;
@@ -78,6 +78,12 @@ pub struct Rules {
     pub max_attempts: u32,
     /// Lapses in a row before a task waits for a person.
     pub max_lapses: u32,
+    /// The checkout whose `.ai/agents` says what agents are able to; nothing where nobody has said.
+    pub home: Option<PathBuf>,
+    /// Capabilities for which types of tasks and labels ask.
+    pub capabilities: BTreeMap<String, Vec<String>>,
+    /// Agents that stand in for an agent, beside those that its file names.
+    pub fallback: BTreeMap<String, Vec<String>>,
 }
 
 impl Rules {
@@ -101,7 +107,18 @@ impl Rules {
             harmless: HarmlessSet::new(&harmless, case),
             max_attempts: config.defaults.max_attempts,
             max_lapses: config.defaults.max_lapses,
+            home: None,
+            capabilities: config.router.capabilities.clone(),
+            fallback: config.router.fallback.clone(),
         })
+    }
+
+    /// The same rules, with the agents of the checkout at `home`.
+    pub fn with_agents_of(self, home: &Path) -> Rules {
+        Rules {
+            home: Some(home.to_owned()),
+            ..self
+        }
     }
 }
 

@@ -13,9 +13,9 @@ use crate::domain::path_lock::LockMode;
 use crate::git::diff::ChangedPath;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
-use crate::ops::holders::HeldPaths;
 use crate::ops::lock::{self, Blocked};
 use crate::ops::refusal::Refusal;
+use crate::ops::refusal_words::HeldPaths;
 use crate::store::Tx;
 
 /// A change that is about to go through a door.

@@ -2,16 +2,19 @@
 //! presents the token.
 
 use crate::domain::action::Action;
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::eligibility::UnmetDemand;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{self, Lease, OTHER_HOLDER, ShownToken, Stale, Token};
+use crate::domain::task::Task;
 use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::claim::{Claimed, new_lease};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::fit;
+use crate::ops::fitness::{AgentRoster, Fitness};
 use crate::ops::mutant;
 use crate::ops::refusal::Refusal;
 use crate::store::{Store, Tx};
@@ -165,7 +168,11 @@ pub fn handoff(
         actor: to,
         ..cx.clone()
     };
-    let warnings = ask::or_refuse(tx, &receiver, Question::on_task(Action::TaskClaim, &task))?;
+    let mut warnings = ask::or_refuse(tx, &receiver, Question::on_task(Action::TaskClaim, &task))?;
+    let roster = AgentRoster::read(&receiver)?;
+    if let Some(why) = Fitness::of(tx, &receiver, &roster)?.unmet(&task) {
+        warnings.push(by_a_persons_word(cx, &receiver.actor, &task, why)?);
+    }
     let (lease, token) = new_lease(
         &receiver,
         token.subject.clone(),
@@ -185,6 +192,28 @@ pub fn handoff(
         token,
         warnings,
     })
+}
+
+/// The warning about a receiver for whom the task does not ask: a person may name anybody, an agent
+/// hands over to nobody who could not have claimed.
+fn by_a_persons_word(
+    cx: &Cx,
+    receiver: &Actor,
+    task: &Task,
+    why: UnmetDemand,
+) -> Result<String, OpError> {
+    if cx.actor.kind == ActorKind::Human {
+        return Ok(format!(
+            "{} was named all the same: {why}",
+            receiver.label()
+        ));
+    }
+    Err(Refusal::UnmetDemand {
+        task: task.id.clone(),
+        actor: receiver.label(),
+        why,
+    }
+    .into())
 }
 
 /// Gives a task up as failed.

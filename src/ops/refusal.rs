@@ -10,10 +10,11 @@ use crate::connector::error::ConnectorError;
 use crate::domain::agent::BadName;
 use crate::domain::agent_change::ChangeError;
 use crate::domain::decision::DecisionRecord;
+use crate::domain::eligibility::UnmetDemand;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
-use crate::ops::holders::{HeldPaths, after_held, holds_in_words};
+use crate::ops::refusal_words::{HeldPaths, after_held, after_unmet, holds_in_words, passed_over};
 use crate::process::sandbox::NoSandbox;
 
 /// The ways to a sandbox, or to doing without.
@@ -185,7 +186,7 @@ pub enum Refusal {
     PathsHeld {
         /// The thing that changes the paths.
         what: String,
-        /// Who holds them.
+        /// The locks.
         held: Vec<HeldPaths>,
         /// The command by which it is tried again.
         again: String,
@@ -243,11 +244,23 @@ pub enum Refusal {
         /// How long, in milliseconds.
         wait_ms: i64,
     },
+    /// The task asks for another agent.
+    #[error("{actor} cannot have {task}: {why}")]
+    UnmetDemand {
+        /// The task.
+        task: TaskId,
+        /// The one who wanted it.
+        actor: String,
+        /// The demand.
+        why: UnmetDemand,
+    },
     /// Nothing can be claimed.
-    #[error("no task is ready to be claimed{}", if *.locked == 0 { String::new() } else { format!(" ({} ready, but their paths are locked)", .locked) })]
+    #[error("no task is ready to be claimed{}", passed_over(*locked, unfit))]
     NothingReady {
         /// Ready tasks whose paths are locked.
         locked: usize,
+        /// Ready tasks that ask for another agent than who acts, with what they ask for.
+        unfit: Vec<(TaskId, UnmetDemand)>,
     },
     /// The dependency would close a circle.
     #[error("this would make a cycle: {}", way(.0))]
@@ -375,6 +388,10 @@ impl Refusal {
             Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
             Refusal::TooEarly { what, .. } => {
                 format!("wait, or drop the pause: `ai task edit {what} --not-before now`")
+            }
+            Refusal::UnmetDemand { task, actor, why } => after_unmet(task, actor, why),
+            Refusal::NothingReady { unfit, .. } if !unfit.is_empty() => {
+                "`ai route explain TASK` says who can have such a task".into()
             }
             Refusal::NothingReady { .. } => {
                 "`ai task list --status blocked` and `ai why TASK` say what the others wait for"

@@ -1,7 +1,7 @@
 //! Choosing an agent for a task: gathers what is known about every agent, and asks the router.
 //! Looking changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::config::Config;
 use crate::connector::registry::ConnectorRegistry;
@@ -10,6 +10,7 @@ use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
 use crate::domain::budget::{self, BudgetScope};
 use crate::domain::decision::Effect;
+use crate::domain::eligibility::{TaskDemands, is_demand};
 use crate::domain::history::{AgentLast, AgentSum, attempts_by_agent};
 use crate::domain::run::{Routed, Run};
 use crate::domain::task::Task;
@@ -57,9 +58,7 @@ pub fn trace(
 fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> RouteRequest {
     let defaults = &field.config.defaults;
     let router = &field.config.router;
-    let needs = needs(field.config, task);
-    let on = marked(task, "on:");
-    let plain = |label: &&String| !label.starts_with("needs:") && !label.starts_with("on:");
+    let plain = |label: &&String| !is_demand(label);
     // Where a refusal still stands, nobody but the fallbacks of the refused agent may go on.
     let refused = runs
         .last()
@@ -73,31 +72,12 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
     );
     RouteRequest {
         labels: task.labels.iter().filter(plain).cloned().collect(),
-        needs,
-        on,
+        demands: TaskDemands::of(task, &router.capabilities),
         pin,
         prefer: router.prefer.clone(),
         weights: router.weights,
         now_ms: cx.now.wall_ms,
     }
-}
-
-fn marked(task: &Task, prefix: &str) -> BTreeSet<String> {
-    task.labels
-        .iter()
-        .filter_map(|label| label.strip_prefix(prefix))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The capabilities that an agent must have for a task.
-pub(in crate::ops) fn needs(config: &Config, task: &Task) -> BTreeSet<String> {
-    let mut needs = marked(task, "needs:");
-    let capabilities = &config.router.capabilities;
-    for word in std::iter::once(&task.kind).chain(&task.labels) {
-        needs.extend(capabilities.get(word).into_iter().flatten().cloned());
-    }
-    needs
 }
 
 fn candidates(
@@ -154,7 +134,7 @@ impl AgentRecords {
             unusable: unusable(field.connectors, agent),
             labels: agent.labels.clone(),
             capabilities: agent.capabilities.clone(),
-            fallback: fallbacks(field.config, agent),
+            fallback: fallbacks(&field.config.router.fallback, agent),
             denied,
             quota_until_ms: last.and_then(|last| last.quota_until_ms),
             login_until_ms: last.and_then(|last| last.login_until_ms),
@@ -180,16 +160,11 @@ fn history(sum: &AgentSum) -> History {
 }
 
 /// Lists the agents that stand in for an agent: what its file says, then what the configuration
-/// adds.
-pub fn fallbacks(config: &Config, agent: &Agent) -> Vec<String> {
+/// adds (`router.fallback`).
+pub fn fallbacks(configured: &BTreeMap<String, Vec<String>>, agent: &Agent) -> Vec<String> {
     let mut names: Vec<String> = agent.fallback.iter().map(ToString::to_string).collect();
-    let more = config
-        .router
-        .fallback
-        .get(agent.name.as_str())
-        .into_iter()
-        .flatten();
-    for name in more {
+    let more = configured.get(agent.name.as_str());
+    for name in more.into_iter().flatten() {
         if !names.contains(name) {
             names.push(name.clone());
         }

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::agent::Agent;
+use crate::domain::eligibility::TaskDemands;
 use crate::domain::run::RoutedBy;
 use crate::domain::task::{Task, TaskState};
 use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, READY, gate};
-use crate::ops::route::{self, Wish};
+use crate::ops::route::Wish;
 use crate::ops::run::choose::Registered;
 use crate::ops::world::World;
 use crate::router::{Considered, RouteGate, Trace};
@@ -47,7 +48,7 @@ pub fn add(
         task,
         agents: registered.agents(),
         unready: registered.unready(),
-        needs: route::needs(&world.config, task),
+        needs: TaskDemands::of(task, &world.config.router.capabilities).capabilities,
     };
     if let Some(nobody) = nobody.gate(&trace) {
         gates.retain(|gate| gate.gate != READY);

@@ -122,7 +122,9 @@ impl World {
             now: (self.clock)(),
             actor,
             policy: policy.clone().into(),
-            rules: Rules::of(&self.config, &self.location)?.into(),
+            rules: Rules::of(&self.config, &self.location)?
+                .with_agents_of(&self.root)
+                .into(),
             scrub: self.scrub.clone(),
         })
     }

@@ -1,6 +1,7 @@
 //! The decision: gates, then score, then a stable order.
 
 use crate::base::text::counted;
+use crate::domain::eligibility::{UnmetDemand, stand_ins};
 use crate::domain::run::RoutedBy;
 use crate::router::model::{
     Candidate, Considered, Lost, Pin, RouteGate, RouteRequest, RouteStanding, Score, Trace,
@@ -40,25 +41,11 @@ impl<'a> KnownAgents<'a> {
         self.0.get(name).copied()
     }
 
-    /// An agent and all that may stand in for it, nearest first, each once.
+    /// An agent and all that may stand in for it, nearest first.
     fn chain(&self, first: &str) -> Vec<String> {
-        let mut chain = vec![first.to_owned()];
-        let mut seen = BTreeSet::from([first.to_owned()]);
-        let mut at = 0;
-        while let Some(name) = chain.get(at) {
-            let next = self
-                .get(name)
-                .map(|c| c.fallback.as_slice())
-                .unwrap_or_default();
-            let new: Vec<String> = next
-                .iter()
-                .filter(|name| seen.insert((*name).clone()))
-                .cloned()
-                .collect();
-            chain.extend(new);
-            at += 1;
-        }
-        chain
+        stand_ins(first, |name| {
+            self.get(name).map_or(&[], |c| c.fallback.as_slice())
+        })
     }
 
     /// Lists the agents that could take over from `chosen`: room is a matter of the moment and does
@@ -91,20 +78,12 @@ fn turned_away(ask: &RouteRequest, c: &Candidate) -> Option<Lost> {
     if let Some(why) = &c.unusable {
         return lost(RouteGate::Usable, why.clone());
     }
-    let missing = |wanted: &BTreeSet<String>, has: &BTreeSet<String>| {
-        wanted
-            .difference(has)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let unable = missing(&ask.needs, &c.capabilities);
-    if !unable.is_empty() {
-        return lost(RouteGate::Capability, format!("lacks {unable}"));
-    }
-    let unmarked = missing(&ask.on, &c.labels);
-    if !unmarked.is_empty() {
-        return lost(RouteGate::Label, format!("does not bear {unmarked}"));
+    if let Some(unfit) = ask.demands.unmet_by_words(&c.capabilities, &c.labels) {
+        let gate = match unfit {
+            UnmetDemand::Unmarked(_) => RouteGate::Label,
+            _ => RouteGate::Capability,
+        };
+        return lost(gate, unfit.to_string());
     }
     if let Some(why) = &c.denied {
         return lost(RouteGate::Policy, why.clone());

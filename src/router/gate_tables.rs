@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::rules::rules;
+use crate::domain::eligibility::TaskDemands;
 use crate::domain::routing::Weights;
 use crate::router::*;
 
@@ -10,11 +11,18 @@ fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+fn demands(capabilities: BTreeSet<String>, labels: BTreeSet<String>) -> TaskDemands {
+    TaskDemands {
+        named: None,
+        capabilities,
+        labels,
+    }
+}
+
 fn ask(pin: Pin) -> RouteRequest {
     RouteRequest {
         labels: set(&[]),
-        needs: set(&["rust"]),
-        on: set(&["fast"]),
+        demands: demands(set(&["rust"]), set(&["fast"])),
         pin,
         prefer: Vec::new(),
         weights: Weights::default(),

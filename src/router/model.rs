@@ -1,5 +1,6 @@
 //! What the router is asked, and what it answers.
 
+use crate::domain::eligibility::TaskDemands;
 use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
 use crate::domain::time::WallMs;
@@ -68,10 +69,8 @@ impl Pin {
 pub struct RouteRequest {
     /// The task's labels, for those that agents share with it.
     pub labels: BTreeSet<String>,
-    /// Capabilities that the agent must have.
-    pub needs: BTreeSet<String>,
-    /// Labels that the agent must bear.
-    pub on: BTreeSet<String>,
+    /// Capabilities and labels that the agent must have; whom the task names is in the pin.
+    pub demands: TaskDemands,
     /// The named agent.
     pub pin: Pin,
     /// Agents that the project prefers, most wanted first.

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::eligibility::TaskDemands;
 use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
 use crate::router::model::{Considered, RouteStanding};
@@ -20,11 +21,18 @@ fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+fn demands(capabilities: BTreeSet<String>, labels: BTreeSet<String>) -> TaskDemands {
+    TaskDemands {
+        named: None,
+        capabilities,
+        labels,
+    }
+}
+
 fn ask(pin: Pin) -> RouteRequest {
     RouteRequest {
         labels: set(&[]),
-        needs: set(&[]),
-        on: set(&[]),
+        demands: demands(set(&[]), set(&[])),
         pin,
         prefer: Vec::new(),
         weights: Weights::default(),
@@ -71,8 +79,7 @@ fn each_gate_turns_away_with_its_reason_and_in_order() {
     add("room", |c| c.load = 1);
     add("winner", |c| c.quota_until_ms = Some(1_000_000));
     let wanted = RouteRequest {
-        needs: set(&["rust"]),
-        on: set(&["fast"]),
+        demands: demands(set(&["rust"]), set(&["fast"])),
         ..ask(Pin::Nobody)
     };
     let trace = route(&wanted, &all);
@@ -246,7 +253,7 @@ proptest! {
         let mut all = all;
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all.dedup_by(|a, b| a.name == b.name);
-        let asked = RouteRequest { needs: needs.clone(), ..ask(pin.clone()) };
+        let asked = RouteRequest { demands: demands(needs.clone(), set(&[])), ..ask(pin.clone()) };
         let trace = route(&asked, &all);
         let mut turned = all.clone();
         turned.rotate_left(if all.is_empty() { 0 } else { turn % all.len() });

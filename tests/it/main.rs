@@ -30,6 +30,7 @@ mod demo;
 mod docs;
 mod doctor;
 mod ecosystems;
+mod eligible;
 mod exit_codes;
 mod held_paths;
 mod in_place;

@@ -303,7 +303,7 @@ fn facts(
         words.iter().cloned().collect::<Vec<_>>().join(", ")
     };
     let fallback = match config {
-        Some(config) => route::fallbacks(config, agent).join(", then "),
+        Some(config) => route::fallbacks(&config.router.fallback, agent).join(", then "),
         None => list(&agent.fallback),
     };
     let of_connector = manifest

@@ -133,7 +133,11 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     };
     let summary = batch::all(&world, store, &order, &mut each)?;
     if summary.lines.is_empty() && !summary.interrupted {
-        return Err(Refusal::NothingReady { locked: 0 }.into());
+        return Err(Refusal::NothingReady {
+            locked: 0,
+            unfit: Vec::new(),
+        }
+        .into());
     }
     if !json {
         table(&summary, context);

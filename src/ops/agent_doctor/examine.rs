@@ -286,7 +286,7 @@ impl<'a> Ward<'a> {
                 "its provider wants to be asked again in {}; nothing is given to it until then",
                 seconds(left)
             );
-            let next = if route::fallbacks(&self.world.config, agent).is_empty() {
+            let next = if route::fallbacks(&self.world.config.router.fallback, agent).is_empty() {
                 format!(
                     "wait, or `ai agent register {0} --connector {1} --replace --fallback NAME`",
                     agent.name, agent.connector
@@ -332,7 +332,7 @@ impl<'a> Ward<'a> {
     }
 
     fn fallback(&self, agent: &Agent) -> Finding {
-        let names = route::fallbacks(&self.world.config, agent);
+        let names = route::fallbacks(&self.world.config.router.fallback, agent);
         let state =
             |name: &String| match self.agents.iter().find(|other| other.name.as_str() == name) {
                 None => Some(format!("`{}`, and no agent has that name", one_line(name))),

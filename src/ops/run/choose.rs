@@ -112,7 +112,7 @@ fn find(store: &mut dyn Store, cx: &Cx, which: &Which) -> Result<Task, OpError> 
         }),
         Which::Next => {
             claim::record_lapses(store, cx, which)?;
-            store.read(|tx| claim::next(tx, cx))
+            store.read(|tx| claim::next_for_run(tx, cx))
         }
     }
 }

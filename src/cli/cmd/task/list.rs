@@ -13,9 +13,12 @@ use crate::base::text::one_line;
 use crate::cli::answer::TaskLease;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
+use crate::domain::actor::ActorKind;
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
+use crate::ops::error::OpError;
+use crate::ops::fitness::{AgentRoster, Fitness};
 use crate::ops::refusal::seconds;
 use crate::ops::{claim, cx};
 use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort, Tx};
@@ -232,8 +235,13 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
 pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     let now_ms = now().wall_ms;
     let wanted = if args.all { None } else { Some(args.limit) };
-    // One more than is shown tells whether there are more.
-    let limit = wanted.map(|n| n.saturating_add(1));
+    let cx = context.workspace.cx_for_reading()?;
+    let roster = AgentRoster::read(&cx)?;
+    // One more than is shown tells whether there are more. Of those that an agent sees, the store
+    // cannot tell how many there are.
+    let limit = wanted
+        .filter(|_| cx.actor.kind != ActorKind::Agent)
+        .map(|n| n.saturating_add(1));
     let filter = TaskFilter {
         ready_at: Some(now_ms),
         sort: TaskSort::Priority,
@@ -242,11 +250,16 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     };
     let store = context.store(Access::Read)?;
     let nobody = Held::nobody(now());
-    let mut seen = 0;
+    let (mut seen, mut passed_over) = (0, 0);
     let mut listing = Listing::new(&COLUMNS);
     let is_json = context.ui.json();
-    store.read(|tx| {
-        let mut count = |show: &mut dyn FnMut() -> Flow| {
+    store.read(|tx| -> Result<(), OpError> {
+        let fitness = Fitness::of(tx, &cx, &roster)?;
+        let mut count = |json: &str, show: &mut dyn FnMut() -> Flow| {
+            if fitness.passes_over(json) {
+                passed_over += 1;
+                return Ok(Flow::More);
+            }
             seen += 1;
             Ok(match wanted {
                 Some(wanted) if seen > wanted => Flow::Stop,
@@ -255,15 +268,24 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
         };
         if is_json {
             tx.list_json(&filter, &mut |id, json| {
-                count(&mut || show_json((id, json), &nobody, context))
-            })
+                count(json, &mut || show_json((id, json), &nobody, context))
+            })?;
         } else {
             tx.list(&filter, &mut |line| {
-                count(&mut || show_line(&line, (&nobody, &mut listing), context))
-            })
+                count(line.json, &mut || {
+                    show_line(&line, (&nobody, &mut listing), context)
+                })
+            })?;
         }
+        Ok(())
     })?;
-    if seen == 0 {
+    if passed_over > 0 && wanted.is_none_or(|wanted| seen <= wanted) {
+        context.ui.say(&format!(
+            "{} for others than {}; `ai route explain TASK` says who can have one",
+            counted_ready(passed_over),
+            cx.actor.label()
+        ));
+    } else if seen == 0 {
         context
             .ui
             .say("no task is ready; `ai status` shows what there is, `ai why TASK` what holds one");
@@ -274,6 +296,13 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
             .say("more are ready; `ai task ready --all` shows all of them");
     }
     Ok(exit::OK)
+}
+
+fn counted_ready(n: u64) -> String {
+    match n {
+        1 => "1 ready task is".to_owned(),
+        n => format!("{n} ready tasks are"),
+    }
 }
 
 pub(super) fn next(_args: &NextArgs, context: &mut Context) -> Outcome {

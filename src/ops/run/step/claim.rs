@@ -63,7 +63,7 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
     commit(store, cx, |tx, cx| {
         // A task that somebody holds is told of before the agent's own limit: waiting for the agent
         // would not help.
-        let claimed = claim::claim(tx, cx, which, ttl_ms)?;
+        let claimed = claim::claim_for_run(tx, cx, which, ttl_ms)?;
         refuse_full(tx, cx, agent)?;
         let budget = budget::admit(tx, cx, config, &claimed.task, agent)?;
         let mut question = Question::on_task(Action::RunStart, &claimed.task);

@@ -1,7 +1,9 @@
-//! The words about locks of others that a change meets: which paths, by whom, for how long, and the
-//! way on.
+//! The words of refusals that take more than a line: locks of others that a change meets, and tasks
+//! that ask for somebody else.
 
 use crate::base::text;
+use crate::domain::eligibility::UnmetDemand;
+use crate::domain::ids::TaskId;
 use crate::ops::refusal::seconds;
 
 /// So many locks, and paths beneath each, are named.
@@ -59,5 +61,50 @@ pub(super) fn after_held(held: &[HeldPaths], again: &str) -> String {
             "`ai why {}` shows the work that holds it; when that has ended, `{again}`",
             first.map_or("TASK", |one| one.subject.as_str())
         ),
+    }
+}
+
+/// The way on where a task asks for somebody else.
+pub(super) fn after_unmet(task: &TaskId, actor: &str, why: &UnmetDemand) -> String {
+    let other = match why {
+        UnmetDemand::Named(_) => format!(
+            "`ai task edit {task} --agent {}` gives this one to it",
+            actor.trim_start_matches("agent:")
+        ),
+        _ => format!("`ai route explain {task}` says who can have this one"),
+    };
+    format!("`ai task claim --next` takes one that it can have; {other}")
+}
+
+/// So many tasks that were passed over are named.
+const SHOWN_UNFIT: usize = 3;
+
+/// Ready tasks that were passed over, and why.
+pub(super) fn passed_over(locked: usize, unfit: &[(TaskId, UnmetDemand)]) -> String {
+    let mut told = Vec::new();
+    if locked > 0 {
+        told.push(format!("{locked} ready, but their paths are locked"));
+    }
+    if !unfit.is_empty() {
+        let some: Vec<String> = unfit
+            .iter()
+            .take(SHOWN_UNFIT)
+            .map(|(task, why)| format!("{task}: {why}"))
+            .collect();
+        let more = if unfit.len() > SHOWN_UNFIT {
+            "; …"
+        } else {
+            ""
+        };
+        told.push(format!(
+            "{} ready, but for others: {}{more}",
+            unfit.len(),
+            some.join("; ")
+        ));
+    }
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", told.join("; "))
     }
 }

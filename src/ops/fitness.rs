@@ -1,0 +1,150 @@
+//! Whether who acts may have a task, as far as the task asks for somebody: the door of every claim
+//! that nobody else has decided. The decision is `domain::eligibility`, which the router asks too.
+//!
+//! A run is decided by the router, or by the person who names its agent; people may have any task.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::agent::Agent;
+use crate::domain::eligibility::{AgentTraits, StandIn, TaskDemands, UnmetDemand, stand_ins};
+use crate::domain::task::Task;
+use crate::ops::agents;
+use crate::ops::cx::Cx;
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
+use crate::ops::route;
+use crate::store::Tx;
+
+/// The agents' files, read for one claim.
+#[derive(Default)]
+pub struct AgentRoster {
+    agents: BTreeMap<String, Agent>,
+    /// Reasons why files cannot be used, by their names.
+    broken: BTreeMap<String, String>,
+}
+
+impl AgentRoster {
+    /// Reads them, where an agent acts: better before the store is held. Nobody else is asked what
+    /// stands there.
+    pub fn read(cx: &Cx) -> Result<AgentRoster, OpError> {
+        let Some(root) = cx.rules.home.as_ref().filter(|_| is_agent(&cx.actor)) else {
+            return Ok(AgentRoster::default());
+        };
+        let files = agents::list(root)?;
+        let agents = files.agents.into_iter();
+        let broken = files.broken.iter().filter_map(|error| {
+            let name = error.path()?.file_stem()?.to_str()?;
+            Some((name.to_owned(), error.to_string()))
+        });
+        Ok(AgentRoster {
+            agents: agents
+                .map(|agent| (agent.name.to_string(), agent))
+                .collect(),
+            broken: broken.collect(),
+        })
+    }
+
+    fn traits(&self, name: &str) -> AgentTraits {
+        match (self.agents.get(name), self.broken.get(name)) {
+            (Some(agent), _) if !agent.enabled => AgentTraits::Disabled,
+            (Some(agent), _) => AgentTraits::Registered {
+                capabilities: agent.capabilities.clone(),
+                labels: agent.labels.clone(),
+            },
+            (None, Some(why)) => AgentTraits::Unreadable(why.clone()),
+            (None, None) => AgentTraits::Unregistered,
+        }
+    }
+}
+
+/// Somebody who wants a task.
+pub struct Fitness<'a> {
+    cx: &'a Cx,
+    roster: &'a AgentRoster,
+    /// Agents that their providers refuse for now.
+    refused: BTreeSet<String>,
+}
+
+impl<'a> Fitness<'a> {
+    /// The one who acts, with what is known of the agents now.
+    pub fn of(
+        tx: &mut dyn Tx,
+        cx: &'a Cx,
+        roster: &'a AgentRoster,
+    ) -> Result<Fitness<'a>, OpError> {
+        let mut refused = BTreeSet::new();
+        if is_agent(&cx.actor) {
+            let now_ms = cx.now.wall_ms;
+            let until = |until: Option<i64>| until.is_some_and(|until| until > now_ms);
+            let all = tx.agents_last()?.into_iter();
+            let all = all.filter(|last| until(last.quota_until_ms) || until(last.login_until_ms));
+            refused.extend(all.map(|last| last.agent));
+        }
+        Ok(Fitness {
+            cx,
+            roster,
+            refused,
+        })
+    }
+
+    /// The first demand of the task that the actor does not meet.
+    pub fn unmet(&self, task: &Task) -> Option<UnmetDemand> {
+        if !is_agent(&self.cx.actor) {
+            return None;
+        }
+        let demands = TaskDemands::of(task, &self.cx.rules.capabilities);
+        let who = self.cx.actor.name.as_str();
+        demands.unmet_by(who, &self.roster.traits(who), self.stand_in(&demands, who))
+    }
+
+    /// True where a task, as it is stored, asks for somebody else.
+    pub fn passes_over(&self, json: &str) -> bool {
+        is_agent(&self.cx.actor)
+            && serde_json::from_str(json).is_ok_and(|task: Task| self.unmet(&task).is_some())
+    }
+
+    /// Refuses a task that asks for somebody else.
+    pub fn or_refuse(&self, task: &Task) -> Result<(), OpError> {
+        match self.unmet(task) {
+            None => Ok(()),
+            Some(why) => Err(Refusal::UnmetDemand {
+                task: task.id.clone(),
+                actor: self.cx.actor.label(),
+                why,
+            }
+            .into()),
+        }
+    }
+
+    /// The standing of the actor towards the agent that the task names.
+    fn stand_in(&self, demands: &TaskDemands, who: &str) -> StandIn {
+        let Some(named) = demands.named.as_deref() else {
+            return StandIn::Nobody;
+        };
+        let traits = self.roster.traits(named);
+        let is_refused = self.refused.contains(named)
+            && matches!(traits, AgentTraits::Registered { .. })
+            && demands.unmet_by(named, &traits, StandIn::Nobody).is_none();
+        if is_refused && self.chain(named).iter().skip(1).any(|name| name == who) {
+            StandIn::WhileRefused
+        } else {
+            StandIn::Nobody
+        }
+    }
+
+    fn chain(&self, first: &str) -> Vec<String> {
+        let agents = self.roster.agents.iter();
+        let next: BTreeMap<&str, Vec<String>> = agents
+            .map(|(name, agent)| {
+                let names = route::fallbacks(&self.cx.rules.fallback, agent);
+                (name.as_str(), names)
+            })
+            .collect();
+        stand_ins(first, |name| next.get(name).map_or(&[], Vec::as_slice))
+    }
+}
+
+fn is_agent(actor: &Actor) -> bool {
+    actor.kind == ActorKind::Agent
+}
