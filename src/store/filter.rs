@@ -25,7 +25,8 @@ pub struct TaskFilter {
     pub ready_at: Option<WallMs>,
     /// Order.
     pub sort: TaskSort,
-    /// At most so many.
+    /// At most so many, however large the number; without one, whoever asks means to read them all,
+    /// and the store reads them in whatever way is cheapest to the end.
     pub limit: Option<u64>,
 }
 

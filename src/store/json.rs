@@ -24,3 +24,10 @@ pub(super) fn encode<T: Serialize>(table: &str, object: &T) -> Result<String, St
         source: source.into(),
     })
 }
+
+/// The id in a stored task, which begins with it.
+pub fn id_of(task: &str) -> Option<&str> {
+    task.strip_prefix("{\"id\":\"")?
+        .split_once('"')
+        .map(|(id, _)| id)
+}

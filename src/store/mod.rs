@@ -22,6 +22,7 @@ mod tx;
 
 pub use error::StoreError;
 pub use filter::{EventFilter, StoredEvent, TaskFilter, TaskLine, TaskSort};
+pub use json::id_of;
 pub use now::local_now;
 pub use place::{Access, StorePlace};
 pub use replayed::ReplayedTables;

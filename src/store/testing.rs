@@ -14,7 +14,7 @@ use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::{LeaseInstant, Now};
-use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, Tx};
+use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, Tx, id_of};
 
 thread_local! {
     static TURNED: RefCell<Option<Now>> = const { RefCell::new(None) };
@@ -182,8 +182,11 @@ pub(crate) fn listed(tx: &mut dyn Tx, filter: &TaskFilter) -> Result<Vec<String>
         Ok(Flow::More)
     })?;
     let mut short = Vec::new();
-    tx.list_json(filter, &mut |id, json| {
-        short.push((id.to_owned(), json.to_owned()));
+    tx.list_json(filter, &mut |lines| {
+        short.extend(lines.split('\n').map(|json| {
+            let id = id_of(json).map(str::to_owned);
+            (id.unwrap(), json.to_owned())
+        }));
         Ok(Flow::More)
     })?;
     assert_eq!(short, whole, "the same tasks by fewer columns");

@@ -1,7 +1,7 @@
 //! What operations ask of a transaction: indexed look-ups and streams.
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Params, Statement, params, params_from_iter};
+use rusqlite::{OptionalExtension, Params, Row, Statement, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use crate::domain::actor::Actor;
@@ -17,7 +17,6 @@ use crate::domain::path_pattern::PrefixQuery;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::domain::time::{Now, WallMs};
-use crate::store::filter::TaskSort;
 use crate::store::json::decode;
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{
@@ -25,11 +24,11 @@ use crate::store::{
 };
 
 /// The largest SQLite integer stands for "no limit".
-const UNLIMITED: i64 = i64::MAX;
+pub(super) const UNLIMITED: i64 = i64::MAX;
 
 /// The queued tasks whose time has come. Left alone, the planner takes all queued ones from
 /// `task_status` and sorts them.
-const READY: &str = "SELECT id, data FROM task INDEXED BY task_ready \
+pub(super) const READY: &str = "SELECT id, data FROM task INDEXED BY task_ready \
                      WHERE status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?1) \
                      ORDER BY priority, ord LIMIT ?2";
 
@@ -93,40 +92,15 @@ impl Tx for SqliteTx<'_> {
         filter: &TaskFilter,
         each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
-        let (sql, params) = list_query(filter, "id, status, priority, title, data");
-        let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement
-            .query(params_from_iter(params))
-            .map_err(|e| self.failed(e))?;
-        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| {
-                row.get_ref(n)
-                    .and_then(|v| Ok(v.as_str()?))
-                    .map_err(|e| self.failed(e))
-            };
-            let priority = row.get(2).map_err(|e| self.failed(e))?;
-            let line = TaskLine {
-                id: text(0)?,
-                status: text(1)?,
-                priority,
-                title: text(3)?,
-                json: text(4)?,
-            };
-            if each(line)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.each_line(filter, each)
     }
 
     fn list_json(
         &mut self,
         filter: &TaskFilter,
-        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
+        each: &mut dyn FnMut(&str) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
-        let (sql, params) = list_query(filter, "id, data");
-        let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
-        self.each_pair(&mut statement, params_from_iter(params), each)
+        self.each_json(filter, each)
     }
 
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
@@ -265,15 +239,9 @@ impl Tx for SqliteTx<'_> {
     ) -> Result<(), StoreError> {
         let (sql, params) = events_query(filter);
         let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement
-            .query(params_from_iter(params))
-            .map_err(|e| self.failed(e))?;
-        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            if each(event_row(row).map_err(|e| self.failed(e))?)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.each_row(&mut statement, params_from_iter(params), &mut |row| {
+            each(event_row(row).map_err(|e| self.failed(e))?)
+        })
     }
 
     fn forget_creation(&mut self) -> Result<(), StoreError> {
@@ -305,6 +273,29 @@ impl Tx for SqliteTx<'_> {
 }
 
 impl SqliteTx<'_> {
+    /// Gives every row of a statement.
+    pub(super) fn each_row(
+        &self,
+        statement: &mut Statement<'_>,
+        params: impl Params,
+        each: &mut dyn FnMut(&Row<'_>) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            if each(row)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A column that holds text.
+    pub(super) fn text<'r>(&self, row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
+        row.get_ref(column)
+            .and_then(|value| Ok(value.as_str()?))
+            .map_err(|e| self.failed(e))
+    }
+
     /// Gives the first two columns of every row, which are texts.
     fn pairs(
         &self,
@@ -312,27 +303,9 @@ impl SqliteTx<'_> {
         each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
         let mut statement = self.conn.prepare_cached(sql).map_err(|e| self.failed(e))?;
-        self.each_pair(&mut statement, [], each)
-    }
-
-    fn each_pair(
-        &self,
-        statement: &mut Statement<'_>,
-        params: impl Params,
-        each: &mut dyn FnMut(&str, &str) -> Result<Flow, StoreError>,
-    ) -> Result<(), StoreError> {
-        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
-        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| {
-                row.get_ref(n)
-                    .and_then(|v| Ok(v.as_str()?))
-                    .map_err(|e| self.failed(e))
-            };
-            if each(text(0)?, text(1)?)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.each_row(&mut statement, [], &mut |row| {
+            each(self.text(row, 0)?, self.text(row, 1)?)
+        })
     }
 
     fn stream<T: DeserializeOwned>(
@@ -343,18 +316,9 @@ impl SqliteTx<'_> {
         each: &mut dyn FnMut(T) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
         let mut statement = self.conn.prepare_cached(sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
-        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| {
-                row.get_ref(n)
-                    .and_then(|v| Ok(v.as_str()?))
-                    .map_err(|e| self.failed(e))
-            };
-            if each(decode(table, text(0)?, text(1)?)?)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.each_row(&mut statement, params, &mut |row| {
+            each(decode(table, self.text(row, 0)?, self.text(row, 1)?)?)
+        })
     }
 
     fn collect<T: DeserializeOwned>(
@@ -381,71 +345,15 @@ impl SqliteTx<'_> {
             "SELECT k.subject, k.data, l.data FROM path_lock k JOIN lease l ON l.subject = k.subject WHERE {condition}"
         );
         let mut statement = self.conn.prepare_cached(&sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
-        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| {
-                row.get_ref(n)
-                    .and_then(|v| Ok(v.as_str()?))
-                    .map_err(|e| self.failed(e))
-            };
+        self.each_row(&mut statement, params, &mut |row| {
+            let subject = self.text(row, 0)?;
             found.push((
-                decode("path_lock", text(0)?, text(1)?)?,
-                decode("lease", text(0)?, text(2)?)?,
+                decode("path_lock", subject, self.text(row, 1)?)?,
+                decode("lease", subject, self.text(row, 2)?)?,
             ));
-        }
-        Ok(())
+            Ok(Flow::More)
+        })
     }
-}
-
-fn list_query(filter: &TaskFilter, columns: &str) -> (String, Vec<Value>) {
-    let mut wheres: Vec<String> = Vec::new();
-    let mut params: Vec<Value> = Vec::new();
-    let mut any_of = |column: &str, values: &[String], params: &mut Vec<Value>| {
-        if !values.is_empty() {
-            let marks = vec!["?"; values.len()].join(", ");
-            wheres.push(format!("{column} IN ({marks})"));
-            params.extend(values.iter().cloned().map(Value::Text));
-        }
-    };
-    any_of("status", &filter.statuses, &mut params);
-    any_of("data ->> 'type'", &filter.kinds, &mut params);
-    any_of("parent", filter.parent.as_slice(), &mut params);
-    any_of("data ->> 'agent'", filter.agent.as_slice(), &mut params);
-    for label in &filter.labels {
-        wheres.push("EXISTS (SELECT 1 FROM json_each(data, '$.labels') WHERE value = ?)".into());
-        params.push(Value::Text(label.clone()));
-    }
-    if let Some(now_ms) = filter.ready_at {
-        // Written out as in `task_ready`, the partial index that answers it in order.
-        wheres.push("status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?)".into());
-        params.push(Value::Integer(now_ms));
-    }
-    if let Some(text) = &filter.text {
-        wheres.push("(instr(lower(title), lower(?)) OR instr(lower(coalesce(data ->> 'body', '')), lower(?)))".into());
-        params.extend([Value::Text(text.clone()), Value::Text(text.clone())]);
-    }
-    let wheres = if wheres.is_empty() {
-        "1".into()
-    } else {
-        wheres.join(" AND ")
-    };
-    let order = match filter.sort {
-        TaskSort::Created => "ord",
-        TaskSort::Newest => "ord DESC",
-        TaskSort::Priority => "priority, ord",
-        TaskSort::Updated => "data ->> 'updated_ms' DESC, ord",
-    };
-    // No count of rows where nobody asked for one.
-    let limit = match filter.limit {
-        Some(n) => format!("LIMIT {}", i64::try_from(n).unwrap_or(UNLIMITED)),
-        None => String::new(),
-    };
-    let by = match (filter.ready_at, filter.sort) {
-        (Some(_), TaskSort::Priority) => "INDEXED BY task_ready",
-        _ => "",
-    };
-    let sql = format!("SELECT {columns} FROM task {by} WHERE {wheres} ORDER BY {order} {limit}");
-    (sql, params)
 }
 
 fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
@@ -481,33 +389,4 @@ pub(super) fn event_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent
         prev: row.get(5)?,
         hash: row.get(6)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::sqlite::SqliteStore;
-
-    #[test]
-    fn ready_tasks_come_out_of_their_index_in_order() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::create(&dir.path().join("ai.db"), "s").unwrap();
-        let listed = TaskFilter {
-            ready_at: Some(0),
-            sort: TaskSort::Priority,
-            ..TaskFilter::default()
-        };
-        for sql in [READY.to_owned(), list_query(&listed, "id, data").0] {
-            let mut plan = store
-                .connection()
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
-            let params = vec![Value::Null; plan.parameter_count()];
-            let steps = plan
-                .query_map(params_from_iter(params), |row| row.get(3))
-                .unwrap();
-            let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
-            assert_eq!(steps, ["SCAN task USING INDEX task_ready"], "{sql}");
-        }
-    }
 }

@@ -21,7 +21,7 @@ use crate::ops::error::OpError;
 use crate::ops::fitness::{AgentRoster, Fitness};
 use crate::ops::refusal::seconds;
 use crate::ops::{claim, cx};
-use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort, Tx};
+use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort, Tx, id_of};
 
 #[derive(Args)]
 pub(in crate::cli) struct TaskListArgs {
@@ -109,9 +109,9 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
             .map(|id| id.0);
         let held = Held::read(tx, &filter, now)?;
         if context.ui.json() {
-            tx.list_json(&filter, &mut |id, json| {
+            tx.list_json(&filter, &mut |lines| {
                 seen = true;
-                Ok(show_json((id, json), &held, context))
+                Ok(show_json(lines, &held, context))
             })?;
             return Ok(());
         }
@@ -169,19 +169,23 @@ impl Held {
 
     /// The task object with its lease as its last field. The object is what stands in the store, so
     /// that a long list is not taken apart and put together again.
-    fn json(&self, id: &str, json: &str) -> Option<String> {
-        let lease = TaskLease::of(self.leases.get(id)?, &self.now);
+    fn json(&self, json: &str) -> Option<String> {
+        let lease = TaskLease::of(self.leases.get(id_of(json)?)?, &self.now);
         let lease = serde_json::to_string(&lease).ok()?;
         Some(format!("{},\"lease\":{lease}}}", json.strip_suffix('}')?))
     }
 }
 
-/// Shows a task as it is stored, with its lease.
-fn show_json((id, json): (&str, &str), held: &Held, context: &mut Context) -> Flow {
-    go_on(match held.json(id, json) {
+/// Shows tasks as they are stored, each with its lease; where nobody holds any, as they come.
+fn show_json(lines: &str, held: &Held, context: &mut Context) -> Flow {
+    if held.leases.is_empty() {
+        return go_on(context.ui.line(lines));
+    }
+    let mut tasks = lines.split('\n');
+    go_on(tasks.all(|json| match held.json(json) {
         Some(with_lease) => context.ui.line(&with_lease),
         None => context.ui.line(json),
-    })
+    }))
 }
 
 /// The columns of tasks.
@@ -237,11 +241,16 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     let wanted = if args.all { None } else { Some(args.limit) };
     let cx = context.workspace.cx_for_reading()?;
     let roster = AgentRoster::read(&cx)?;
+    let is_agent = cx.actor.kind == ActorKind::Agent;
     // One more than is shown tells whether there are more. Of those that an agent sees, the store
-    // cannot tell how many there are.
-    let limit = wanted
-        .filter(|_| cx.actor.kind != ActorKind::Agent)
-        .map(|n| n.saturating_add(1));
+    // cannot tell how many there are, only that they are few.
+    let limit = wanted.map(|n| {
+        if is_agent {
+            u64::MAX
+        } else {
+            n.saturating_add(1)
+        }
+    });
     let filter = TaskFilter {
         ready_at: Some(now_ms),
         sort: TaskSort::Priority,
@@ -267,8 +276,16 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
             })
         };
         if is_json {
-            tx.list_json(&filter, &mut |id, json| {
-                count(json, &mut || show_json((id, json), &nobody, context))
+            tx.list_json(&filter, &mut |lines| {
+                if !is_agent {
+                    return count(lines, &mut || show_json(lines, &nobody, context));
+                }
+                for json in lines.split('\n') {
+                    if count(json, &mut || show_json(json, &nobody, context))? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+                Ok(Flow::More)
             })?;
         } else {
             tx.list(&filter, &mut |line| {
