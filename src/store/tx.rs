@@ -82,7 +82,7 @@ pub trait Tx: Tables<Error = StoreError> {
         each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError>;
     /// The same tasks as stored JSON, for who shows nothing else of them: each further column costs a
-    /// fifth of the reading of a row. `each` gets one object, or several at once where no limit is
+    /// sixth of the reading of a row. `each` gets one object, or several at once where no limit is
     /// asked for, one a line without the end of the last. An object begins with the id, which
     /// [`id_of`] finds.
     ///

@@ -27,14 +27,14 @@ const ROOM: Room = Room {
 };
 
 /// A number of lines, each with its end.
-enum Batch {
+enum LineBatch {
     Here(String),
     There(TextPlace),
 }
 
 #[derive(Default)]
 struct Pile {
-    full: Vec<Batch>,
+    full: Vec<LineBatch>,
     growing: String,
 }
 
@@ -77,12 +77,13 @@ impl Piles {
         }
         if let Some(left) = self.room.memory.checked_sub(size) {
             self.room.memory = left;
-            pile.full.push(Batch::Here(mem::take(&mut pile.growing)));
+            pile.full
+                .push(LineBatch::Here(mem::take(&mut pile.growing)));
             return;
         }
         match self.heap.add(&pile.growing) {
             Ok(place) => {
-                pile.full.push(Batch::There(place));
+                pile.full.push(LineBatch::There(place));
                 pile.growing.clear();
             }
             Err(_) => {
@@ -104,11 +105,11 @@ impl Piles {
         each: &mut dyn FnMut(&str) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
         for pile in self.by_priority.into_values() {
-            let growing = Batch::Here(pile.growing);
+            let growing = LineBatch::Here(pile.growing);
             for batch in pile.full.into_iter().chain([growing]) {
                 let lines = match &batch {
-                    Batch::Here(lines) => lines,
-                    Batch::There(place) => self.heap.get(*place)?,
+                    LineBatch::Here(lines) => lines,
+                    LineBatch::There(place) => self.heap.get(*place)?,
                 };
                 match lines.strip_suffix('\n').map(&mut *each).transpose()? {
                     Some(Flow::Stop) => return Ok(()),
