@@ -19,6 +19,7 @@ mod config;
 mod connector;
 mod domain;
 mod git;
+pub mod hatch;
 mod notify;
 mod ops;
 mod policy;

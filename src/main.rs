@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ai::cli::main()
+    ai::cli::main(ai::hatch::open)
 }

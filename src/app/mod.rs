@@ -8,5 +8,6 @@ pub mod error;
 pub mod exit;
 #[cfg(test)]
 mod front_end_tests;
+pub mod in_run;
 pub mod token;
 pub mod workspace;

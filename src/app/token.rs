@@ -1,10 +1,12 @@
 //! The lease token under which a command acts: the flag's, the environment's, or the one that this
 //! worktree keeps for whoever acts.
 //!
-//! A token counts for the session that got it. One that lies in the worktree is nobody else's,
-//! whoever works there too; one that is given by hand is refused to everybody who says who they are
-//! and is not its holder. Only a bearer who names nobody is taken for the holder: a script that was
-//! handed a token need not know for whom it was made.
+//! A token counts for the session that got it, for everybody who says who they are: one that lies in
+//! the worktree is nobody else's, whoever works there too, and one that is given by hand is refused.
+//! Who says no name is taken for the bearer of a token that they give by hand, since a script need
+//! not know for whom it was made; and of those that lie there they may act under a person's, whom
+//! they may be by another name, never under an agent's. What is locked for whom is asked more
+//! strictly: for that only the very holder counts.
 
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
@@ -59,7 +61,7 @@ pub fn find(
     let kept = tokens::find(&workspace.place()?.git_dir, ask.subject)?;
     let others = lease.filter(|lease| {
         kept.is_some_and(|kept| kept.token.epoch == lease.epoch)
-            && !lease.answers_to(&actor, TokenReach::Holder)
+            && !lease.answers_to(&actor, reach_of_kept(workspace))
     });
     let subject = ask.subject.to_string();
     Err(match others {
@@ -97,7 +99,7 @@ pub fn look(
         return Ok(None);
     };
     let (actor, lease) = (workspace.actor()?, lease_of(store, ask.subject)?);
-    let shown = kept.shown_by(&actor, lease.as_ref());
+    let shown = kept.shown_by(&actor, reach_of_kept(workspace), lease.as_ref());
     Ok(shown.map(|shown| shown.token))
 }
 
@@ -117,13 +119,22 @@ pub fn at_hand(workspace: &Workspace) -> Result<Vec<ShownToken>, AppError> {
     let actor = workspace.actor()?;
     let kept = tokens::kept(&workspace.place()?.git_dir)?.into_iter();
     let mut all: Vec<ShownToken> = kept
-        .filter_map(|kept| KeptToken::shown_by(kept, &actor, None))
+        .filter_map(|kept| KeptToken::shown_by(kept, &actor, TokenReach::Holder, None))
         .collect();
     if let Some(token) = env::text(env::AI_LEASE).and_then(|text| Token::parse(&text).ok()) {
         let reach = reach_by_hand(workspace);
         all.push(ShownToken { token, reach });
     }
     Ok(all)
+}
+
+/// The reach of a token that lies in the worktree, for an act on its subject.
+fn reach_of_kept(workspace: &Workspace) -> TokenReach {
+    if workspace.says_who_acts() {
+        TokenReach::Holder
+    } else {
+        TokenReach::Person
+    }
 }
 
 /// The reach of a token that is given by hand.

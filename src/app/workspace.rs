@@ -195,6 +195,7 @@ impl Workspace {
             env: env::all(),
             scrub: self.scrub()?.clone(),
             progress,
+            hatch: None,
             watcher: None,
         })
     }

@@ -13,6 +13,8 @@ pub const AI_LEASE: &str = "AI_LEASE";
 pub const AI_ACTOR: &str = "AI_ACTOR";
 /// The run in which this process lives; set by `ai` for everything that it starts.
 pub const AI_RUN: &str = "AI_RUN";
+/// The socket of the run whose agent has started this process; set by `ai run` for its agent.
+pub const AI_SOCKET: &str = "AI_SOCKET";
 
 /// The sandbox of agents and checks on this machine; outranks the configuration, and `--no-sandbox`
 /// outranks it.
@@ -24,7 +26,7 @@ pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 19] = [
+pub const ALL: [(&str, &str); 20] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -36,6 +38,10 @@ pub const ALL: [(&str, &str); 19] = [
     (
         AI_RUN,
         "The run in which this process lives; set by `ai` for everything that it starts.",
+    ),
+    (
+        AI_SOCKET,
+        "The socket at which the supervisor of a run answers its agent; set by `ai run`. Where it is set, commands go there, and not to the store.",
     ),
     (
         AI_SANDBOX,

@@ -16,6 +16,7 @@ pub mod path;
 #[cfg(test)]
 pub(crate) mod rules;
 pub mod seed;
+pub mod socket;
 pub mod suggest;
 pub mod text;
 pub mod yaml;

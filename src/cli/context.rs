@@ -8,6 +8,7 @@ use crate::base::text;
 use crate::cli::live::LiveLine;
 use crate::cli::look;
 use crate::cli::ui::{Talk, Ui};
+use crate::ops::hatch::HatchMaker;
 use crate::ops::world::World;
 use crate::store::{Access, Store};
 
@@ -19,6 +20,7 @@ pub(super) struct Context {
     pub(super) ui: Ui,
     pub(super) workspace: Workspace,
     talk: Talk,
+    hatch: HatchMaker,
     /// Builds the tree of all commands, for what describes it.
     pub(super) tree: fn() -> clap::Command,
 }
@@ -28,12 +30,14 @@ impl Context {
         ui: Ui,
         talk: Talk,
         workspace: Workspace,
+        hatch: HatchMaker,
         tree: fn() -> clap::Command,
     ) -> Context {
         Context {
             ui,
             workspace,
             talk,
+            hatch,
             tree,
         }
     }
@@ -58,12 +62,14 @@ impl Context {
     /// The world around a run, which tells its progress on stderr.
     pub(super) fn world(&self) -> Result<World, AppError> {
         let talkative = self.is_talkative();
-        self.workspace.world(Box::new(move |text| {
+        let mut world = self.workspace.world(Box::new(move |text| {
             if talkative {
                 // Nobody is left to tell when stderr is closed.
                 let _ = writeln!(std::io::stderr(), "{}", text::multi_line(text));
             }
-        }))
+        }))?;
+        world.hatch = Some(self.hatch);
+        Ok(world)
     }
 
     /// The same, with a line that shows the run at work where a person looks at a terminal.
@@ -75,6 +81,7 @@ impl Context {
         let line = LiveLine::start(width);
         let (said, shown) = (line.handle(), line.handle());
         let mut world = self.workspace.world(Box::new(move |text| said.say(text)))?;
+        world.hatch = Some(self.hatch);
         world.watcher = Some(Box::new(move |glimpse| shown.show(glimpse)));
         Ok((world, Some(line)))
     }

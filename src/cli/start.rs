@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::app::error::AppError;
-use crate::app::exit;
 use crate::app::workspace::Workspace;
+use crate::app::{exit, in_run};
 use crate::base::{env, heap};
 use crate::cli::args::Cli;
 use crate::cli::context::Context;
@@ -17,10 +17,12 @@ use crate::cli::mistake::mistake;
 use crate::cli::ui::{Format, Talk, Ui};
 use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
+use crate::ops::hatch::HatchMaker;
 use crate::process::guard::{self, KeeperWord};
 
-/// Runs one command and returns its exit code. The only place that decides it.
-pub fn main() -> ExitCode {
+/// Runs one command and returns its exit code. The only place that decides it. A run that it starts
+/// has its agent ask at what `hatch` opens.
+pub fn main(hatch: HatchMaker) -> ExitCode {
     let args = env::args();
     let first = args.get(1).and_then(|arg| arg.to_str());
     if let Some(word) = first.and_then(KeeperWord::parse) {
@@ -37,10 +39,10 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     heap::prepare();
-    ExitCode::from(run(asked_for_help(args)))
+    ExitCode::from(run(asked_for_help(args), hatch))
 }
 
-fn run(args: Vec<OsString>) -> u8 {
+fn run(args: Vec<OsString>, hatch: HatchMaker) -> u8 {
     let wants_json = args.iter().any(|arg| arg == "--json");
     let cli = match branch::parse(&args).map_or_else(|| parse_all(&args), Ok) {
         Ok(cli) => cli,
@@ -63,8 +65,13 @@ fn run(args: Vec<OsString>) -> u8 {
     };
     let workspace = Workspace::new(cli.global.directory, cli.global.actor);
     let ui = Ui::new(format, talk, detail).coloured(cli.global.color);
-    let mut context = Context::new(ui, talk, workspace, Cli::command);
-    let code = match cmd::dispatch(cli.command, &mut context) {
+    let mut context = Context::new(ui, talk, workspace, hatch, Cli::command);
+    // For the agent of a run the store is out of sight, and its supervisor answers.
+    let done = match in_run::socket() {
+        Some(socket) => cmd::ask_the_run(cli.command, &socket, &mut context),
+        None => cmd::dispatch(cli.command, &mut context),
+    };
+    let code = match done {
         Ok(code) => code,
         Err(error) => {
             context.ui.error(&error);

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::hash;
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::ids::Subject;
 use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
 
@@ -67,7 +67,7 @@ impl Lease {
     /// True where a token of the lease speaks for `actor`. Two who share a checkout share its
     /// files, not their leases.
     pub fn answers_to(&self, actor: &Actor, reach: TokenReach) -> bool {
-        reach == TokenReach::Bearer || actor.goes_on_for(&self.holder)
+        reach.lets(actor, &self.holder)
     }
 
     /// True where what the lease locks is locked for `actor`: it binds, its subject is none of the
@@ -161,8 +161,24 @@ pub enum TokenReach {
     /// It counts for the session that got it: the token was found where others work too, or is
     /// shown by somebody who says who they are.
     Holder,
+    /// It counts for its holder, and where that is a person, for one who gives no name: they may
+    /// have claimed by another name than they go by now. Never is an agent's theirs.
+    Person,
     /// It counts for whoever shows it: it was handed over by hand, and its bearer names nobody.
     Bearer,
+}
+
+impl TokenReach {
+    /// True where `actor` may show a token that `holder` got.
+    fn lets(self, actor: &Actor, holder: &Actor) -> bool {
+        let is_person = |actor: &Actor| actor.kind == ActorKind::Human;
+        let stands_in = match self {
+            TokenReach::Holder => false,
+            TokenReach::Person => is_person(actor) && is_person(holder),
+            TokenReach::Bearer => true,
+        };
+        stands_in || actor.goes_on_for(holder)
+    }
 }
 
 /// A token as it is shown.
@@ -202,16 +218,21 @@ pub struct KeptToken {
 impl KeptToken {
     /// The token as `actor` may show it; nothing where it is somebody else's. What was kept without
     /// a name is judged by the lease alone, which always has one.
-    pub fn shown_by(self, actor: &Actor, lease: Option<&Lease>) -> Option<ShownToken> {
+    pub fn shown_by(
+        self,
+        actor: &Actor,
+        reach: TokenReach,
+        lease: Option<&Lease>,
+    ) -> Option<ShownToken> {
         if self
             .holder
-            .is_some_and(|holder| !actor.goes_on_for(&holder))
+            .is_some_and(|holder| !reach.lets(actor, &holder))
         {
             return None;
         }
         let shown = ShownToken {
             token: self.token,
-            reach: TokenReach::Holder,
+            reach,
         };
         shown.foreign_to(actor, lease).is_none().then_some(shown)
     }

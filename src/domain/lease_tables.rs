@@ -151,7 +151,8 @@ fn found(text: &str, holder: Option<&str>, actor: &Actor) -> bool {
         token: token(text),
         holder: whose(holder),
     };
-    kept.shown_by(actor, Some(&lease())).is_some()
+    kept.shown_by(actor, TokenReach::Holder, Some(&lease()))
+        .is_some()
 }
 
 /// The same while nobody holds the subject.
@@ -160,7 +161,7 @@ fn found_afterwards(holder: Option<&str>, actor: &Actor) -> bool {
         token: token("t-1.3.abc"),
         holder: whose(holder),
     };
-    kept.shown_by(actor, None).is_some()
+    kept.shown_by(actor, TokenReach::Holder, None).is_some()
 }
 
 fn codex(incarnation: &str) -> Actor {
@@ -208,7 +209,8 @@ rules! {
 }
 
 /// Every session of every name against every lease and every way of showing a token: the lease
-/// opens for the session that got it, and for a bearer without a name.
+/// opens for the session that got it, for a bearer without a name, and a person's for a person
+/// without one.
 #[test]
 fn a_lease_opens_for_its_own_session_alone() {
     let names = [
@@ -219,38 +221,35 @@ fn a_lease_opens_for_its_own_session_alone() {
         "agent:codex#s2",
         "human:ann@x.org",
     ];
-    for holder in names {
+    let is_person = |name: &str| name.starts_with("human:");
+    for (holder, name) in names
+        .iter()
+        .flat_map(|a| names.iter().map(move |b| (*a, *b)))
+    {
         let lease = Lease {
             holder: holder.parse().unwrap(),
             ..lease()
         };
-        for name in names {
-            let actor: Actor = name.parse().unwrap();
-            for reach in [TokenReach::Holder, TokenReach::Bearer] {
-                let is_open = name == holder || reach == TokenReach::Bearer;
-                let token = shown("t-1.3.abc", reach);
-                assert_eq!(
-                    token.opens(&actor, &lease),
-                    is_open,
-                    "{holder}, {name}, {reach:?}"
-                );
-                assert_eq!(
-                    token.foreign_to(&actor, Some(&lease)).is_none(),
-                    is_open,
-                    "{holder}, {name}, {reach:?}"
-                );
-            }
+        let actor: Actor = name.parse().unwrap();
+        for reach in [TokenReach::Holder, TokenReach::Person, TokenReach::Bearer] {
+            let lets = |holder: &str| match reach {
+                TokenReach::Holder => name == holder,
+                TokenReach::Person => name == holder || is_person(name) && is_person(holder),
+                TokenReach::Bearer => true,
+            };
+            let told = format!("{holder}, {name}, {reach:?}");
+            let token = shown("t-1.3.abc", reach);
+            assert_eq!(token.opens(&actor, &lease), lets(holder), "{told}");
+            let foreign = token.foreign_to(&actor, Some(&lease));
+            assert_eq!(foreign.is_none(), lets(holder), "{told}");
             for kept in names.iter().map(Some).chain([None]) {
-                let is_found = name == holder && kept.is_none_or(|kept| *kept == name);
+                let is_found = lets(holder) && kept.is_none_or(|kept| lets(kept));
                 let kept = KeptToken {
-                    token: token("t-1.3.abc"),
+                    token: token.token.clone(),
                     holder: kept.map(|kept| kept.parse().unwrap()),
                 };
-                assert_eq!(
-                    kept.clone().shown_by(&actor, Some(&lease)).is_some(),
-                    is_found,
-                    "{holder}, {name}, {kept:?}"
-                );
+                let found = kept.clone().shown_by(&actor, reach, Some(&lease));
+                assert_eq!(found.is_some(), is_found, "{told}, {kept:?}");
             }
         }
     }

@@ -190,8 +190,9 @@ pub fn epoch_in(typed: &str) -> Option<u64> {
     is_number.then(|| epoch.parse().ok()).flatten()
 }
 
-/// The task that an id or a unique prefix names; `t-` may be left out. A run names its task.
-pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
+/// The beginning of the id of the task that somebody typed, or of the task of a run; nothing where no
+/// id begins so.
+pub fn typed_prefix(typed: &str) -> Option<String> {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let text = typed.trim().to_ascii_lowercase();
     let text = match (epoch_in(&text), text.rsplit_once('.')) {
@@ -205,13 +206,18 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     };
     // The bare `t-` would name a task by itself where there is only one: an empty variable in a
     // script must not.
-    if prefix == "t-" || !prefix.chars().all(known) {
+    (prefix != "t-" && prefix.chars().all(known)).then_some(prefix)
+}
+
+/// The task that an id or a unique prefix names; `t-` may be left out. A run names its task.
+pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
+    let Some(prefix) = typed_prefix(typed) else {
         return Err(Refusal::NotFound {
             what: Thing::Task,
             id: text::one_line(typed),
         }
         .into());
-    }
+    };
     let found = tx.tasks_with_prefix(&prefix, 6)?;
     match found.as_slice() {
         [] => Err(Refusal::NotFound {

@@ -1,7 +1,9 @@
 //! Gates: what stands between a task and its next step, as far as the store alone can tell. What
 //! needs a look at processes is in [`crate::ops::why`].
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::text;
 use crate::domain::fold::dependency_trouble;
@@ -11,12 +13,12 @@ use crate::ops::error::OpError;
 use crate::store::Tx;
 
 /// One thing that stands between a task and its next step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gate {
     /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`,
     /// `login`, `backoff`, `budget`, `not_before`, `agent`, `review`, `failed`, `cancelled`, `done`
     /// or `ready`.
-    pub gate: &'static str,
+    pub gate: Cow<'static, str>,
     /// One sentence.
     pub text: String,
     /// The task, lock or run behind it.
@@ -38,7 +40,7 @@ pub(crate) fn gate(
     next: Option<String>,
 ) -> Gate {
     Gate {
-        gate,
+        gate: gate.into(),
         text,
         by,
         next,

@@ -30,6 +30,7 @@ pub mod finish;
 mod fit;
 pub mod fitness;
 pub mod gates;
+pub mod hatch;
 pub mod health;
 pub mod held_paths;
 pub mod hindrance;

@@ -40,6 +40,12 @@ pub fn keep(git_dir: &Path, token: &Token, holder: &Actor) -> Result<(), FsError
     add(git_dir, &lines(&[kept]))
 }
 
+/// Makes the directory of the tokens, which is made with the first one otherwise: what is not there
+/// cannot be hidden from anybody.
+pub fn make_dir(git_dir: &Path) -> Result<(), FsError> {
+    fs::create_dir_all(&git_dir.join(DIR))
+}
+
 /// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the
 /// end of a lease and this call, somebody in the same worktree may have claimed the subject anew.
 pub fn forget(git_dir: &Path, token: &Token) -> Result<(), FsError> {

@@ -69,7 +69,7 @@ rules! {
     a_login_is_told_with_its_run:
         refused_at(&task(None), Some(&run("auth", "environment", Some(NOW + 1_000))), NOW)
             .map(|gate| gate.gate)
-        => Some("login");
+        => Some("login".into());
     a_provider_that_is_down_is_told_with_its_run:
         refused_at(&task(None), Some(&run("provider", "retry_uncounted", Some(NOW + 30_000))), NOW)
         => Some(told(

@@ -15,6 +15,7 @@ use crate::git::worktree::{DiskLocks, PoolLimits};
 use crate::git::{CommitIdentity, Git, Repo, RepoLocation, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::error::OpError;
+use crate::ops::hatch::HatchMaker;
 use crate::ops::places::Places;
 use crate::ops::project;
 use crate::ops::scrub::Scrub;
@@ -63,6 +64,8 @@ pub struct World {
     pub probed: OnceLock<SandboxProbe>,
     /// Told what goes on.
     pub progress: Box<Progress>,
+    /// Opens the socket by which a run's agent asks; nobody where no run is to have one.
+    pub hatch: Option<HatchMaker>,
     /// Shown what a run does at this moment; nobody where no terminal is looked at.
     pub watcher: Option<Box<Watcher>>,
 }

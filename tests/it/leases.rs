@@ -368,12 +368,10 @@ fn a_token_in_a_shared_checkout_is_its_holders_alone() {
     ];
     let before = kinds(&sandbox, id);
     for verb in verbs {
-        // Neither another person nor one who gives no name.
         snapshot!(
             "kept_for_another",
             sandbox.ai(&[verb, &["--as", "dave"]].concat())
         );
-        assert_eq!(sandbox.ai(verb).code, Some(7), "{verb:?}");
     }
     for done in [
         &["task", "done", id][..],
@@ -390,6 +388,28 @@ fn a_token_in_a_shared_checkout_is_its_holders_alone() {
     sandbox.ai_ok(&["lock", "check", "src/a", "--as", "carol"]);
     sandbox.ai_ok(&["task", "heartbeat", id, "--as", "carol"]);
     sandbox.ai_ok(&["task", "release", id, "--as", "carol"]);
+}
+
+#[test]
+fn who_gives_no_name_acts_for_a_person_of_the_checkout_and_for_no_agent() {
+    let (sandbox, hers, _) = shared_checkout();
+    let of_agent = sandbox.task("Its", &["--path", "lib/"]);
+    claim(&sandbox, &of_agent, "codex", LONG);
+    let before = kinds(&sandbox, &of_agent);
+    for verb in ["heartbeat", "release", "fail"] {
+        assert_eq!(
+            sandbox.ai(&["task", verb, &of_agent]).code,
+            Some(7),
+            "{verb}"
+        );
+    }
+    assert_eq!(sandbox.ai(&["task", "done", &of_agent]).code, Some(4));
+    assert_eq!(kinds(&sandbox, &of_agent), before);
+    // Neither is locked for them any less.
+    for path in ["src/a", "lib/a"] {
+        assert_eq!(sandbox.ai(&["lock", "check", path]).code, Some(4), "{path}");
+    }
+    sandbox.ai_ok(&["task", "release", &hers]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod eligible;
 mod exit_codes;
 mod held_paths;
 mod in_place;
+mod in_run;
 mod init;
 mod leases;
 mod locks;

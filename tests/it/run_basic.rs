@@ -31,8 +31,8 @@ fn a_good_run_waits_for_a_review_with_all_its_evidence() {
     ours.sort_unstable();
     snapshot!(ours.join("\n"), @"
     AI_ACTOR=agent:fake#[SESSION]
-    AI_LEASE=[TOKEN]
     AI_RUN=[RUN]
+    AI_SOCKET=[PATH]/repo/.git/ai/runs/[RUN]/socket
     AI_TASK=[TASK]
     ");
     let is_kept_away =

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::runs::{CONFIG, GOOD};
+use crate::support::runs::{CONFIG, GOOD, PATIENCE, open_gate};
 use crate::support::scene::{Agent, Scene};
-use crate::support::{Outcome, Sandbox, mask_also, run, text_once};
+use crate::support::{Outcome, Sandbox, mask_also, poll, run, text_once};
 
 /// The layers to try; says which are left out, so that nobody takes silence for a test. The doctor
 /// tries a sandbox as a run does, and takes a tenth of the time.
@@ -202,6 +202,40 @@ fn the_store_tokens_and_worktrees_of_others_are_out_of_an_agents_sight() {
             settings
             "),
         }
+    }
+}
+
+/// What is claimed, and where, after the sandbox was made.
+#[test]
+fn tokens_that_come_while_an_agent_works_are_out_of_its_sight_too() {
+    for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+        let scene = Sandbox::with_script("true");
+        let others = [scene.task("Here", &[]), scene.task("Elsewhere", &[])];
+        let id = scene.task("Try it", &[]);
+        let late = PRY.replace(
+            "cat >/dev/null;",
+            "cat >/dev/null; mkfifo gate; read x < gate; rm gate;",
+        );
+        scene.set_script("fake", &late);
+        let running = scene.start_with(&["run", &id], &[("AI_SANDBOX", layer)]);
+        let gate = || scene.slot("w1/gate");
+        poll::until("the agent waits", PATIENCE, || gate().exists());
+        scene.git(&["worktree", "add", "-q", "../theirs"]);
+        let theirs = scene.base().join("theirs");
+        for (dir, id) in [scene.root(), theirs].iter().zip(&others) {
+            let claimed = scene.ai_in(dir, &["task", "claim", id]);
+            assert_eq!(claimed.code, Some(0), "{claimed}");
+        }
+        for file in [
+            ".git/ai-lease/tokens",
+            ".git/worktrees/theirs/ai-lease/tokens",
+        ] {
+            assert!(scene.root().join(file).is_file(), "{file}");
+        }
+        open_gate(&gate());
+        running.wait();
+        let out = scene.file_at(&format!("ai/{id}/1"), "out.txt");
+        snapshot!(out, @"settings");
     }
 }
 

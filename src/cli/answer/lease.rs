@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::app::in_run::LeaseTold;
 use crate::cli::time::time;
 use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
@@ -167,7 +168,7 @@ impl Granted {
 }
 
 impl LeaseAnswer {
-    pub(in crate::cli) fn new(lease: &Lease) -> LeaseAnswer {
+    pub(in crate::cli) fn new(lease: &LeaseTold) -> LeaseAnswer {
         LeaseAnswer {
             lease: Renewed {
                 subject: lease.subject.clone(),

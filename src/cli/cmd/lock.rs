@@ -1,8 +1,11 @@
 //! `ai lock acquire|list|release|check`
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use crate::app::exit;
+use crate::app::in_run::{self, AgentAnswer, AgentAsk, LockTold};
 use crate::app::token;
 use crate::app::workspace::now;
 use crate::base::text::one_line;
@@ -186,31 +189,47 @@ fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
         let own = lock::opened_by(tx, &cx, &shown)?;
         lock::check(tx, &cx, &args.paths, &own)
     })?;
+    let told: Vec<LockTold> = blocked.iter().map(LockTold::from).collect();
+    Ok(show_locked(&told, context))
+}
+
+/// The same inside of a run, where its supervisor answers.
+pub(super) fn ask_the_run(command: &LockCommand, socket: &Path, context: &mut Context) -> Outcome {
+    let LockCommand::Check(args) = command else {
+        return Err(in_run::not_available());
+    };
+    let paths = args.paths.clone();
+    let AgentAnswer::Locked(told) = in_run::ask(socket, AgentAsk::LockCheck { paths })? else {
+        return Err(in_run::other_answer());
+    };
+    Ok(show_locked(&told, context))
+}
+
+fn show_locked(blocked: &[LockTold], context: &mut Context) -> u8 {
     let at = now();
-    for one in &blocked {
+    for one in blocked {
         if context.ui.json() {
-            let (lock, lease) = (&one.lock, &one.lease);
             context.ui.object(&LockedPath {
                 path: &one.path,
-                locked_by: &lock.subject,
-                pattern: &lock.pattern,
-                mode: lock.mode,
-                holder: &lease.holder,
-                expires_ms: lease.expires_ms,
+                locked_by: &one.locked_by,
+                pattern: &one.pattern,
+                mode: one.mode,
+                holder: &one.holder,
+                expires_ms: one.expires_ms,
             });
         } else {
-            let left = seconds(one.lease.expires_ms - at.wall_ms);
-            let (path, pattern) = (one_line(&one.path), one_line(&one.lock.pattern));
-            let how = mode_word(one.lock.mode);
+            let left = seconds(one.expires_ms - at.wall_ms);
+            let (path, pattern) = (one_line(&one.path), one_line(&one.pattern));
+            let how = mode_word(one.mode);
             context.ui.line(&format!(
                 "{path}  locked {how} by {} ({}, `{pattern}`) for {left}",
-                one.lease.holder, one.lock.subject
+                one.holder, one.locked_by
             ));
         }
     }
-    Ok(if blocked.is_empty() {
+    if blocked.is_empty() {
         exit::OK
     } else {
         exit::CONFLICT
-    })
+    }
 }

@@ -34,8 +34,11 @@ mod waiting;
 mod why;
 mod worktree;
 
+use std::path::Path;
+
 use clap::Subcommand;
 
+use crate::app::in_run;
 use crate::cli::context::{Context, Outcome};
 
 /// Everything that `ai` can do.
@@ -169,5 +172,19 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),
+    }
+}
+
+/// Runs a command of the agent of a run, at whose `socket` its supervisor answers. What describes `ai`
+/// itself needs no answer.
+pub(super) fn ask_the_run(command: Command, socket: &Path, context: &mut Context) -> Outcome {
+    match command {
+        Command::Task(command) => task::ask_the_run(&command, socket, context),
+        Command::Lock(command) => lock::ask_the_run(&command, socket, context),
+        Command::Why(args) => why::ask_the_run(&args, socket, context),
+        Command::Schema(args) => schema::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
+        _ => Err(in_run::not_available()),
     }
 }

@@ -1,12 +1,17 @@
 //! `ai why`
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::app::exit;
+use crate::app::in_run::{self, AgentAnswer, AgentAsk};
 use crate::base::text::{flowing, one_line};
 use crate::cli::answer::WhyAnswer;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::task::Task;
+use crate::ops::gates::Gate;
 use crate::ops::{why, why_agent};
 use crate::store::Access;
 
@@ -37,13 +42,28 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
             .ui
             .warn(&format!("the agents could not be looked at: {error}"));
     }
+    show(&task, &gates, context);
+    Ok(exit::OK)
+}
+
+/// The same inside of a run, where its supervisor answers.
+pub(super) fn ask_the_run(args: &WhyArgs, socket: &Path, context: &mut Context) -> Outcome {
+    let task = args.id.clone();
+    let AgentAnswer::Gates(told) = in_run::ask(socket, AgentAsk::Why { task })? else {
+        return Err(in_run::other_answer());
+    };
+    show(&told.task, &told.gates, context);
+    Ok(exit::OK)
+}
+
+fn show(task: &Task, gates: &[Gate], context: &mut Context) {
     if context.ui.json() {
         context.ui.object(&WhyAnswer {
             task: &task.id,
             status: task.state.name(),
-            gates: &gates,
+            gates,
         });
-        return Ok(exit::OK);
+        return;
     }
     context.ui.line(&format!(
         "{}  {}  {}",
@@ -55,9 +75,8 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
         context
             .ui
             .line(&format!("  {:<10} {}", gate.gate, flowing(&gate.text)));
-        if let Some(next) = gate.next {
+        if let Some(next) = &gate.next {
             context.ui.line(&format!("  {:<10} {next}", "next"));
         }
     }
-    Ok(exit::OK)
 }

@@ -16,8 +16,6 @@ use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::budget::RunUsage;
 use crate::domain::budget::{BudgetLevel, BudgetScope, Unit};
-use crate::domain::ids::Subject;
-use crate::domain::lease::Token;
 use crate::domain::sandbox::{Isolation, Network};
 use crate::domain::verdict::Lifecycle;
 use crate::git::worktree::Slot;
@@ -123,7 +121,6 @@ impl Place {
         };
         let label = self.label();
         let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).bug(NO_ACTOR)?;
-        let token = Token::new(Subject(label.clone()), 0, id::random_text(26));
         let order = AgentLaunch {
             crew: &AssignedAgent {
                 agent,
@@ -141,8 +138,9 @@ impl Place {
             network: Network::On,
             files: &self.files(),
             home: &self.dir.join("run/home"),
-            token: &token,
+            task: &label,
             actor: &actor,
+            socket: None,
             limits: &policy::PolicyLimits::default(),
             budget: &[BudgetLevel {
                 scope: BudgetScope::Run,

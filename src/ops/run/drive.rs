@@ -15,7 +15,6 @@ use crate::domain::routing::Relief;
 use crate::domain::run::{Run, RunStep};
 use crate::domain::sandbox::Isolation;
 use crate::domain::verdict::Lifecycle;
-use crate::git::worktree::Slot;
 use crate::git::{Oid, Repo};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
@@ -38,7 +37,7 @@ use crate::ops::run::step::{
 };
 use crate::ops::signals::Signals;
 use crate::ops::world::World;
-use crate::ops::{agents, credentials, failpoint, tokens, trust};
+use crate::ops::{agents, credentials, failpoint, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::router::Trace;
@@ -365,9 +364,6 @@ fn findings(
     live.step(store, RunStep::Worktree)?;
     let (slot, shadow) = worktree::prepare(live.world, live.repo, &live.started.run)?;
     let in_place = live.started.run.is_in_place();
-    if !in_place {
-        keep_token(live, &slot)?;
-    }
     failpoint::hit("worktree")?;
     worktree::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
     let session = session::session(&live.started.run);
@@ -409,11 +405,6 @@ fn findings(
         stats,
         checked,
     })
-}
-
-/// Commands inside the worktree find the lease there and need no flag.
-fn keep_token(live: &RunCx<'_>, slot: &Slot) -> Result<(), OpError> {
-    tokens::keep(&slot.admin, &live.started.token, &live.actor).map_err(OpError::from)
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base

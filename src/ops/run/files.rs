@@ -117,6 +117,11 @@ impl RunDir {
         self.0.join("tmp")
     }
 
+    /// The socket at which the supervisor answers the agent.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.0.join("socket")
+    }
+
     /// A file that is made when the agent is started, for the time of the file system's own clock.
     pub(crate) fn start_mark(&self) -> PathBuf {
         self.0.join("started")

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::text::one_line;
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
+use crate::domain::lease::TokenReach;
 use crate::git::repo;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook};
@@ -225,7 +226,8 @@ pub fn adopt(
         // One that was granted in this very worktree, to whoever asks now.
         let kept = tokens::find(&look.found.admin, &id.subject())?;
         let granted = tx.lease(&id.subject())?;
-        let own = kept.and_then(|kept| kept.shown_by(&cx.actor, granted.as_ref()));
+        let own =
+            kept.and_then(|kept| kept.shown_by(&cx.actor, TokenReach::Holder, granted.as_ref()));
         let claimed = match own.map(|shown| {
             lease::fenced(tx, cx, &shown.token, "adopt").map(|lease| (shown.token, lease))
         }) {

@@ -248,6 +248,18 @@ impl Sandbox {
         path
     }
 
+    /// Puts `ai` where an agent within any sandbox finds it, and returns its path.
+    pub fn ai_in_sight(&self) -> PathBuf {
+        let (program, place) = (
+            env!("CARGO_BIN_EXE_ai"),
+            self.root().join(".git/ai-program"),
+        );
+        if std::fs::hard_link(program, &place).is_err() {
+            std::fs::copy(program, &place).unwrap();
+        }
+        place
+    }
+
     /// Runs `ai` with the programs in `bin/` of the sandbox before what is installed on this
     /// machine.
     pub fn ai_with_bin(&self, args: &[&str]) -> Outcome {

@@ -1,10 +1,13 @@
 //! `ai task heartbeat`, `checkpoint`, `release`, `handoff` and `fail`: what a holder does, each
 //! under its token.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::in_run::{self, AgentAnswer, AgentAsk, LeaseTold};
 use crate::app::token::{self, TokenAsk};
 use crate::app::workspace::parse_actor;
 use crate::cli::answer::LeaseAnswer;
@@ -12,7 +15,7 @@ use crate::cli::cmd::task::claim::{show, ttl};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::ids::TaskId;
-use crate::domain::lease::{Lease, Token};
+use crate::domain::lease::Token;
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
 use crate::ops::lease;
@@ -99,7 +102,49 @@ impl HeldTaskArgs {
     }
 }
 
-fn show_lease(lease: &Lease, context: &mut Context) {
+/// Inside of a run its supervisor shows the run's own lease, and nobody else's counts.
+fn refuse_by_hand(flag: Option<&str>, name: &str) -> Result<(), AppError> {
+    match flag {
+        Some(_) => Err(AppError::usage(format!(
+            "inside of a run {name} cannot be given: its supervisor holds the lease"
+        ))),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn heartbeat_in_run(
+    args: &HeartbeatArgs,
+    socket: &Path,
+    context: &mut Context,
+) -> Outcome {
+    refuse_by_hand(args.held.lease.as_deref(), "--lease")?;
+    refuse_by_hand(args.ttl.as_deref(), "--ttl")?;
+    let task = args.held.id.clone();
+    renewed(in_run::ask(socket, AgentAsk::Heartbeat { task })?, context)
+}
+
+pub(super) fn checkpoint_in_run(
+    args: &CheckpointArgs,
+    socket: &Path,
+    context: &mut Context,
+) -> Outcome {
+    refuse_by_hand(args.held.lease.as_deref(), "--lease")?;
+    let ask = AgentAsk::Checkpoint {
+        task: args.held.id.clone(),
+        next_step: args.next_step.clone(),
+    };
+    renewed(in_run::ask(socket, ask)?, context)
+}
+
+fn renewed(answer: AgentAnswer, context: &mut Context) -> Outcome {
+    let AgentAnswer::Lease(lease) = answer else {
+        return Err(in_run::other_answer());
+    };
+    show_lease(&lease, context);
+    Ok(exit::OK)
+}
+
+fn show_lease(lease: &LeaseTold, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(&LeaseAnswer::new(lease));
     } else {
@@ -122,7 +167,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
     let lease = commit(store, &cx, |tx, cx| {
         lease::heartbeat(tx, cx, &token, ttl_ms)
     })?;
-    show_lease(&lease, context);
+    show_lease(&LeaseTold::of(&lease, &cx.now), context);
     Ok(exit::OK)
 }
 
@@ -132,7 +177,7 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
     let lease = commit(store, &cx, |tx, cx| {
         lease::checkpoint(tx, cx, &token, args.next_step.clone())
     })?;
-    show_lease(&lease, context);
+    show_lease(&LeaseTold::of(&lease, &cx.now), context);
     Ok(exit::OK)
 }
 

@@ -12,10 +12,13 @@ mod list;
 mod show;
 mod source;
 
+use std::path::Path;
+
 pub(super) use claim::ttl;
 use clap::Subcommand;
 pub(super) use dep::DepTreeNode;
 
+use crate::app::in_run;
 use crate::cli::context::{Context, Outcome};
 
 /// Create, claim, show and change tasks
@@ -99,5 +102,19 @@ pub(in crate::cli) fn run(command: TaskCommand, context: &mut Context) -> Outcom
         TaskCommand::Cancel(args) => hold::cancel(&args, context),
         TaskCommand::Retry(args) => hold::retry(&args, context),
         TaskCommand::Reopen(args) => hold::reopen(&args, context),
+    }
+}
+
+/// The same inside of a run, where its supervisor answers.
+pub(in crate::cli) fn ask_the_run(
+    command: &TaskCommand,
+    socket: &Path,
+    context: &mut Context,
+) -> Outcome {
+    match command {
+        TaskCommand::Show(args) => show::ask_the_run(args, socket, context),
+        TaskCommand::Heartbeat(args) => lease::heartbeat_in_run(args, socket, context),
+        TaskCommand::Checkpoint(args) => lease::checkpoint_in_run(args, socket, context),
+        _ => Err(in_run::not_available()),
     }
 }

@@ -1,8 +1,11 @@
 //! `ai task show`
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::app::exit;
+use crate::app::in_run::{self, AgentAnswer, AgentAsk};
 use crate::app::workspace::now;
 use crate::base::text::{flowing, multi_line, one_line};
 use crate::cli::answer::{TaskAnswer, TaskLease};
@@ -41,12 +44,32 @@ pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
         let deps = tx.deps(&task.id)?;
         Ok((task, gates, deps))
     })?;
-    let deps: Vec<&str> = deps.iter().map(TaskId::as_str).collect();
     context.ui.print(&text(&task, &gates, &deps));
     Ok(exit::OK)
 }
 
-fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
+/// The same inside of a run, where its supervisor answers.
+pub(super) fn ask_the_run(args: &TaskShowArgs, socket: &Path, context: &mut Context) -> Outcome {
+    let task = args.id.clone();
+    let AgentAnswer::Task(told) = in_run::ask(socket, AgentAsk::Show { task })? else {
+        return Err(in_run::other_answer());
+    };
+    if context.ui.json() {
+        let lease = told.lease.as_ref().map(|lease| TaskLease {
+            holder: &lease.holder,
+            epoch: lease.epoch,
+            expires_ms: lease.expires_ms,
+            live: lease.live,
+        });
+        let task = &told.task;
+        context.ui.object(&TaskAnswer { task, lease });
+    } else {
+        context.ui.print(&text(&told.task, &told.gates, &told.deps));
+    }
+    Ok(exit::OK)
+}
+
+fn text(task: &Task, gates: &[Gate], deps: &[TaskId]) -> String {
     let mut out = format!("{}  {}\n", task.id, one_line(&task.title));
     let mut row = |name: &str, value: String| {
         if !value.is_empty() {
@@ -55,7 +78,7 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
     };
     row("status", task.status_text().to_owned());
     for gate in gates {
-        row(gate.gate, flowing(&gate.text));
+        row(&gate.gate, flowing(&gate.text));
     }
     row("type", task.kind.clone());
     row("priority", task.priority.to_string());
@@ -73,6 +96,7 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
         .map(|p| format!("{} ({})", one_line(&p.pattern), mode_word(p.mode)));
     row("paths", paths.collect::<Vec<_>>().join(", "));
     row("checks", task.checks.join(", "));
+    let deps: Vec<&str> = deps.iter().map(TaskId::as_str).collect();
     row("needs", deps.join(", "));
     row(
         "parent",

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::env::AI_SOCKET;
 use crate::base::text::listed;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
@@ -15,7 +16,6 @@ use crate::connector::manifest::Manifest;
 use crate::domain::actor::Actor;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::budget::{BudgetLevel, Unit};
-use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Resumed;
 use crate::domain::sandbox::{Isolation, Network, SandboxUsed};
@@ -69,10 +69,12 @@ pub(crate) struct AgentLaunch<'a> {
     pub(crate) files: &'a RunDir,
     /// The place of a home of its own, should it get one.
     pub(crate) home: &'a Path,
-    /// The lease, so that the agent's own `ai` commands act under it.
-    pub(crate) token: &'a Token,
-    /// The session that holds it: a token counts for nobody else.
+    /// The task, by its name in the environment.
+    pub(crate) task: &'a str,
+    /// The session that holds the lease.
     pub(crate) actor: &'a Actor,
+    /// The socket at which the agent's own `ai` commands ask; none where nobody answers.
+    pub(crate) socket: Option<&'a Path>,
     /// The limits of the policy under which it runs.
     pub(crate) limits: &'a policy::PolicyLimits,
     /// Ceilings on what it uses.
@@ -319,14 +321,14 @@ impl<'a> AgentLaunch<'a> {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         let own = [
-            ("AI_TASK", self.token.subject.to_string()),
-            ("AI_LEASE", self.token.reveal()),
+            ("AI_TASK", self.task.to_owned()),
             ("AI_ACTOR", self.actor.to_string()),
             // A question asked by Git would hang the night: it fails instead.
             ("GIT_TERMINAL_PROMPT", "0".to_owned()),
             ("GIT_EDITOR", "true".to_owned()),
         ];
         set.extend(own.map(|(name, value)| (name.into(), value.into())));
+        set.extend(self.socket.map(|path| (AI_SOCKET.into(), path.into())));
         let ids = agent.credentials.iter().chain(&self.manifest().credentials);
         let ids = ids.map(Name::as_str);
         set.extend(credentials::variables(&world.root, ids, &world.env)?);

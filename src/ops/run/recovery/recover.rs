@@ -2,8 +2,8 @@
 //! identity, never guessed from silence; what is left of the run is ended, its work is put on a
 //! rescue ref, and only then does the task go back.
 
-use crate::base::file_lock;
 use crate::base::text::{listed, one_line};
+use crate::base::{file_lock, fs};
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
@@ -179,6 +179,7 @@ fn recover(
         );
         return Err(Refusal::Environment(text).into());
     }
+    fs::remove_file(&RunDir::of(world, &run.id).socket())?;
     session::rescue_home(world, &run)?;
     let kept = if run.step >= RunStep::Worktree {
         salvage::keep(world, repo, &run)

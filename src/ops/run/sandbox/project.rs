@@ -8,6 +8,9 @@ use crate::ops::error::OpError;
 use crate::ops::tokens;
 use crate::ops::world::World;
 
+/// Below the git common directory: the git directories of linked worktrees.
+const WORKTREES: &str = "worktrees";
+
 /// Every checkout of the project, and the git directory that they share.
 pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
     let location = &world.location;
@@ -32,16 +35,18 @@ pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
 /// in git directories.
 pub fn of_others(world: &World, mode: SandboxMode) -> Result<Vec<PathBuf>, OpError> {
     let common_dir = &world.location.common_dir;
-    let (mut trees, mut parts) = (Vec::new(), vec![world.state()]);
-    parts.push(common_dir.join(tokens::DIR));
-    for (admin, root) in registered(common_dir)? {
-        parts.push(admin.join(tokens::DIR));
+    let mut trees = Vec::new();
+    for (_, root) in registered(common_dir)? {
         if root != world.root {
             trees.push(root);
         }
     }
     if mode.hides_parts() {
-        trees.append(&mut parts);
+        tokens::make_dir(common_dir)?;
+        // All worktrees, also those that are made while it works: tokens lie in their git directories.
+        let parts = [tokens::DIR, WORKTREES].map(|name| common_dir.join(name));
+        trees.push(world.state());
+        trees.extend(parts);
     }
     Ok(trees)
 }

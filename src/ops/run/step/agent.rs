@@ -1,5 +1,8 @@
 //! The step of the agent: it is asked, and what it left is taken.
 
+use std::any::Any;
+use std::path::PathBuf;
+
 use crate::base::fs;
 use crate::connector::launch::SessionChoice;
 use crate::domain::event::Event;
@@ -11,9 +14,11 @@ use crate::git::worktree::{Slot, SlotInfo};
 use crate::ops::cx::commit;
 use crate::ops::error::{Doing as _, OpError};
 use crate::ops::failpoint;
+use crate::ops::hatch::HatchOrder;
 use crate::ops::run::agent::gate::PolicyGate;
 use crate::ops::run::agent::launch::{AgentLaunch, AgentPlace, AssignedAgent, launch};
 use crate::ops::run::agent::session;
+use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{AgentEnd, RunCx, Worked};
 use crate::ops::run::recovery::salvage;
 use crate::ops::run::sandbox::layer;
@@ -142,6 +147,8 @@ fn ask(
         .path
         .canonicalize()
         .doing("find the worktree of the run")?;
+    // Open for as long as the agent works: it is closed when this returns.
+    let hatch = open_hatch(live)?;
     let mut gate = PolicyGate {
         live,
         store,
@@ -155,8 +162,9 @@ fn ask(
         network,
         files: &live.files,
         home: &session::home_place(world, &run.worktree),
-        token: &live.started.token,
+        task: run.task.as_str(),
         actor: &live.actor,
+        socket: hatch.as_ref().map(|hatch| hatch.socket.as_path()),
         limits: &live.policy.limits(),
         budget: &live.started.budget,
         resumed: run.resumed.as_ref(),
@@ -180,4 +188,46 @@ fn ask(
     }
     end.stream.parked = gate.parked;
     Ok(end)
+}
+
+/// A hatch that is open.
+struct AgentHatch {
+    socket: PathBuf,
+    _closes: Box<dyn Any>,
+}
+
+/// Opens the socket at which the agent asks. Where none can be made, it works as agents did before
+/// there was one, and this is told.
+fn open_hatch(live: &RunCx<'_>) -> Result<Option<AgentHatch>, OpError> {
+    let (world, run) = (live.world, &live.started.run);
+    let Some(open) = world.hatch else {
+        return Ok(None);
+    };
+    let dir = live
+        .files
+        .path()
+        .canonicalize()
+        .doing("find the files of the run")?;
+    let socket = RunDir::at(dir).socket();
+    let opened = open(HatchOrder {
+        socket: socket.clone(),
+        store: world.store_place(),
+        cx: live.cx()?,
+        clock: world.clock,
+        task: run.task.clone(),
+        token: live.started.token.clone(),
+        config: world.config.clone(),
+    });
+    match opened {
+        Ok(closes) => Ok(Some(AgentHatch {
+            socket,
+            _closes: closes,
+        })),
+        Err(error) => {
+            world.say(&format!(
+                "warning: the agent cannot ask `ai` about its task: {error}"
+            ));
+            Ok(None)
+        }
+    }
 }

@@ -1,0 +1,192 @@
+//! Answers one request: the words of the caller into the operations of the command line, and what
+//! comes of them into words.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::app::error::AppError;
+use crate::app::in_run::{
+    self, AgentAnswer, AgentAsk, AgentRequest, GatesTold, LeaseTold, LockTold, RefusalTold, Reply,
+    ReplyOutcome, TaskTold, VERSION,
+};
+use crate::base::text::one_line;
+use crate::domain::error_class::ErrorClass;
+use crate::domain::lease::Lease;
+use crate::ops::cx::{Cx, commit, typed_prefix};
+use crate::ops::error::OpError;
+use crate::ops::hatch::HatchOrder;
+use crate::ops::{lease, lock, why};
+use crate::store::{Access, Store, Tx};
+
+/// Writes that one run may ask for. Each grows the log or flushes the disk, and a run that means
+/// well needs a few dozen.
+const WRITES: u32 = 1_000;
+
+/// The one who answers for a run.
+pub(super) struct Clerk {
+    order: HatchOrder,
+    written: AtomicU32,
+    closed: AtomicBool,
+}
+
+/// The part of a request that every version has.
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: Value,
+}
+
+impl Clerk {
+    pub(super) fn new(order: HatchOrder) -> Clerk {
+        Clerk {
+            order,
+            written: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Answers nobody any more: the agent has ended.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// The reply to a request as it came; nothing for a caller who never finished one.
+    pub(super) fn reply(&self, request: io::Result<Vec<u8>>) -> Option<Vec<u8>> {
+        let asked = match request {
+            Ok(line) if line.is_empty() => return None,
+            Ok(line) => read(&line),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(in_run::too_long()),
+            Err(_) => return None,
+        };
+        if self.closed.load(Ordering::SeqCst) {
+            return None;
+        }
+        let outcome = match asked.and_then(|ask| self.answer(ask)) {
+            Ok(answer) => ReplyOutcome::Answer(answer),
+            Err(error) => ReplyOutcome::Error(RefusalTold::from(&error)),
+        };
+        let reply = Reply {
+            version: VERSION,
+            outcome,
+        };
+        serde_json::to_vec(&reply).ok()
+    }
+
+    fn answer(&self, ask: AgentAsk) -> Result<AgentAnswer, AppError> {
+        match ask {
+            AgentAsk::Show { task } => {
+                self.own(&task)?;
+                self.show()
+            }
+            AgentAsk::Why { task } => {
+                task.map_or(Ok(()), |task| self.own(&task))?;
+                self.why()
+            }
+            AgentAsk::Heartbeat { task } => {
+                self.own(&task)?;
+                self.renew(|tx, cx| lease::heartbeat(tx, cx, &self.order.token, None))
+            }
+            AgentAsk::Checkpoint { task, next_step } => {
+                self.own(&task)?;
+                self.renew(|tx, cx| lease::checkpoint(tx, cx, &self.order.token, next_step))
+            }
+            AgentAsk::LockCheck { paths } => self.lock_check(&paths),
+        }
+    }
+
+    /// Refuses every task but the run's own. Other tasks are not looked for, so that nobody learns
+    /// which ones there are.
+    fn own(&self, typed: &str) -> Result<(), AppError> {
+        let own = &self.order.task;
+        let prefix = typed_prefix(typed);
+        if prefix.is_some_and(|prefix| own.as_str().starts_with(&prefix)) {
+            return Ok(());
+        }
+        let message = format!(
+            "inside of a run only its own task can be asked about: {own}, not `{}`",
+            one_line(typed)
+        );
+        Err(AppError::new(ErrorClass::Denied, message))
+    }
+
+    fn store(&self, access: Access) -> Result<Box<dyn Store>, OpError> {
+        Ok(self.order.store.open(access)?)
+    }
+
+    /// The surroundings of an operation, now.
+    fn cx(&self) -> Cx {
+        self.order.cx.at((self.order.clock)())
+    }
+
+    fn show(&self) -> Result<AgentAnswer, AppError> {
+        let (cx, id) = (self.cx(), &self.order.task);
+        let told = self.store(Access::Read)?.read(|tx| -> Result<_, OpError> {
+            let (task, gates) = why::why(tx, &cx, &self.order.config, id.as_str())?;
+            let lease = tx.lease(&id.subject())?;
+            let deps = tx.deps(&task.id)?;
+            Ok(TaskTold {
+                task,
+                lease: lease.map(|lease| LeaseTold::of(&lease, &cx.now)),
+                gates,
+                deps,
+            })
+        })?;
+        Ok(AgentAnswer::Task(Box::new(told)))
+    }
+
+    fn why(&self) -> Result<AgentAnswer, AppError> {
+        let (cx, id) = (self.cx(), &self.order.task);
+        let (task, gates) = self
+            .store(Access::Read)?
+            .read(|tx| why::why(tx, &cx, &self.order.config, id.as_str()))?;
+        Ok(AgentAnswer::Gates(Box::new(GatesTold { task, gates })))
+    }
+
+    fn renew(
+        &self,
+        write: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Lease, OpError>,
+    ) -> Result<AgentAnswer, AppError> {
+        if self.written.fetch_add(1, Ordering::SeqCst) >= WRITES {
+            let message =
+                format!("this run has written {WRITES} times, which is the most that one may");
+            return Err(AppError::new(ErrorClass::Denied, message));
+        }
+        let cx = self.cx();
+        let lease = commit(&mut *self.store(Access::Write)?, &cx, write)?;
+        Ok(AgentAnswer::Lease(LeaseTold::of(&lease, &cx.now)))
+    }
+
+    fn lock_check(&self, paths: &[String]) -> Result<AgentAnswer, AppError> {
+        let (cx, own) = (self.cx(), [self.order.token.subject.clone()]);
+        let blocked = self
+            .store(Access::Read)?
+            .read(|tx| lock::check(tx, &cx, paths, &own))?;
+        Ok(AgentAnswer::Locked(
+            blocked.iter().map(LockTold::from).collect(),
+        ))
+    }
+}
+
+/// Reads a request. Its version is looked at before its words, which another version may not have.
+fn read(line: &[u8]) -> Result<AgentAsk, AppError> {
+    let unreadable = |why: serde_json::Error| {
+        AppError::usage(format!(
+            "inside of a run a request is one line of JSON: {why}"
+        ))
+    };
+    let AnyVersion { version } = serde_json::from_slice(line).map_err(unreadable)?;
+    if version != Value::from(VERSION) {
+        let version = one_line(&version.to_string());
+        return Err(AppError::usage(format!(
+            "the supervisor of this run speaks version {VERSION} of the protocol, not {version}"
+        )));
+    }
+    let request: AgentRequest = serde_json::from_slice(line).map_err(unreadable)?;
+    Ok(request.ask)
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

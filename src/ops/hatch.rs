@@ -1,0 +1,36 @@
+//! The hatch of a run: a socket by which its agent, for whom the store is out of sight, asks the
+//! supervisor about its own task. It is a front end, so what opens one is handed in with the
+//! [`World`](crate::ops::world::World); a run knows only what it has to give it.
+
+use std::any::Any;
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::domain::ids::TaskId;
+use crate::domain::lease::Token;
+use crate::domain::time::Now;
+use crate::ops::cx::Cx;
+use crate::ops::error::OpError;
+use crate::store::StorePlace;
+
+/// Everything by which a hatch answers.
+pub struct HatchOrder {
+    /// The place of the socket.
+    pub socket: PathBuf,
+    /// Where the store is kept: the hatch has connections of its own.
+    pub store: StorePlace,
+    /// The surroundings of its operations, in the name of the run's session and under the policy of
+    /// its base; the time is read anew for each.
+    pub cx: Cx,
+    /// Reads both clocks.
+    pub clock: fn() -> Now,
+    /// The run's task.
+    pub task: TaskId,
+    /// The run's lease, which the agent never sees.
+    pub token: Token,
+    /// The project's configuration.
+    pub config: Config,
+}
+
+/// Opens a hatch. It answers until the value that is returned is dropped, which removes the socket.
+pub type HatchMaker = fn(HatchOrder) -> Result<Box<dyn Any>, OpError>;
