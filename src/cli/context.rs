@@ -8,6 +8,7 @@ use crate::base::text;
 use crate::cli::live::LiveLine;
 use crate::cli::look;
 use crate::cli::ui::{Talk, Ui};
+use crate::ops::cx::Cx;
 use crate::ops::hatch::HatchMaker;
 use crate::ops::world::World;
 use crate::store::{Access, Store};
@@ -57,6 +58,11 @@ impl Context {
                 .warn("the disk is read-only; the newest changes may be missing");
         }
         Ok(Box::leak(store))
+    }
+
+    /// The surroundings of the one operation of a short command, which are not taken apart either.
+    pub(super) fn cx(&self) -> Result<&'static Cx, AppError> {
+        Ok(Box::leak(Box::new(self.workspace.cx()?)))
     }
 
     /// The world around a run, which tells its progress on stderr.

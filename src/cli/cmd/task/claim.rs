@@ -29,9 +29,9 @@ pub(in crate::cli) struct ClaimArgs {
 pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
     let ttl_ms = ttl(args.ttl.as_deref(), context)?;
     let which = args.id.clone().map_or(Which::Next, Which::Task);
-    let cx = context.workspace.cx()?;
+    let cx = context.cx()?;
     let store = context.store(Access::Write)?;
-    let claimed = claim::run(store, &cx, &which, ttl_ms)?;
+    let claimed = claim::run(store, cx, &which, ttl_ms)?;
     token::keep(&context.workspace, &claimed.lease, &claimed.token)?;
     show(&claimed, context);
     Ok(exit::OK)

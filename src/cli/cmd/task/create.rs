@@ -89,9 +89,9 @@ fn one(args: CreateArgs, context: &mut Context) -> Outcome {
     let mut named = NamedThings::default();
     named.note(&new);
     named.warn_unknown(context)?;
-    let cx = context.workspace.cx()?;
+    let cx = context.cx()?;
     let store = context.store(Access::Write)?;
-    let task = commit(store, &cx, |tx, cx| create::create(tx, cx, &new))?;
+    let task = commit(store, cx, |tx, cx| create::create(tx, cx, &new))?;
     if context.ui.json() {
         context.ui.object(&task);
     } else if !context.ui.is_terminal() {
