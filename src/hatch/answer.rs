@@ -177,7 +177,7 @@ fn read(line: &[u8]) -> Result<AgentAsk, AppError> {
         ))
     };
     let AnyVersion { version } = serde_json::from_slice(line).map_err(unreadable)?;
-    if version != Value::from(VERSION) {
+    if version != VERSION {
         let version = one_line(&version.to_string());
         return Err(AppError::usage(format!(
             "the supervisor of this run speaks version {VERSION} of the protocol, not {version}"
