@@ -227,10 +227,13 @@ impl Case<'_> {
             }),
             ..accepting
         };
-        commit(store, &cx, |tx, cx| {
+        let warnings = commit(store, &cx, |tx, cx| {
             touching.or_refuse(tx, cx)?;
             self.intend(tx, cx, &accepting, (&evidence, work))
         })?;
+        for warning in warnings {
+            self.world.say(&format!("warning: {warning}"));
+        }
         failpoint::hit("accept-intent")?;
         let updated = match &landing {
             Landing::Move(plan) => {
@@ -271,17 +274,19 @@ impl Case<'_> {
     }
 
     /// Asks about the work and about taking it over, and records what is going to be done together
-    /// with what proves it: whoever completes this later needs no second proof.
+    /// with what proves it: whoever completes this later needs no second proof. Returns the
+    /// warnings of the policy.
     fn intend(
         &self,
         tx: &mut dyn Tx,
         cx: &Cx,
         accepting: &Accepting,
         (evidence, work): (&[Evidence], &ReviewedWork),
-    ) -> Result<(), OpError> {
+    ) -> Result<Vec<String>, OpError> {
         let (task, _) = fit::in_review(tx, self.task.id.as_str())?;
         fit::require_parts(tx, &task, Ended::by(self.order.overridden), ACCEPT)?;
         let of_work = work.ask(tx, cx)?;
+        let mut warnings = ask::warning(&of_work);
         let action = if self.order.overridden.is_some() {
             Action::TaskOverride
         } else {
@@ -304,7 +309,7 @@ impl Case<'_> {
                 },
             )?;
         } else {
-            ask::or_refuse(tx, cx, question)?;
+            warnings.extend(ask::or_refuse(tx, cx, question)?);
         }
         for piece in evidence {
             cx.record(
@@ -320,7 +325,8 @@ impl Case<'_> {
                 run: self.run.id.clone(),
                 accepting: accepting.clone(),
             },
-        )
+        )?;
+        Ok(warnings)
     }
 
     /// Finds the change that would land.

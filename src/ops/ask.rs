@@ -49,10 +49,16 @@ impl Question {
 /// Asks, records the answer in this transaction where it lets the action through, and returns what
 /// it warns of. Otherwise refuses, with the answer as the one thing that is recorded.
 pub fn or_refuse(tx: &mut dyn Tx, cx: &Cx, question: Question) -> Result<Vec<String>, OpError> {
-    let record = require(tx, cx, &question)?;
-    let warning = (record.effect == Effect::Warn)
-        .then(|| format!("{} (rule `{}`)", record.reason, record.rule));
-    Ok(warning.into_iter().collect())
+    Ok(warning(&require(tx, cx, &question)?))
+}
+
+/// The warning of an answer that is one.
+pub fn warning(record: &DecisionRecord) -> Vec<String> {
+    let text = || format!("{} (rule `{}`)", record.reason, record.rule);
+    (record.effect == Effect::Warn)
+        .then(text)
+        .into_iter()
+        .collect()
 }
 
 /// The same, with the record of the answer.

@@ -14,7 +14,7 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::Touching;
 use crate::ops::refusal::Refusal;
-use crate::ops::{fit, lease, mutant};
+use crate::ops::{fit, lease, mutant, patterns};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -65,13 +65,14 @@ impl<'a> Ending<'a> {
 }
 
 /// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like
-/// the work of a run; under an override only whether others hold it.
+/// the work of a run; under an override only whether others hold it. Returns the warnings of the
+/// policy, too.
 pub fn done(
     store: &mut dyn Store,
     cx: &Cx,
     id: &TaskId,
     ending: Ending<'_>,
-) -> Result<Task, OpError> {
+) -> Result<(Task, Vec<String>), OpError> {
     let Ending {
         right,
         proof,
@@ -79,7 +80,7 @@ pub fn done(
         changed,
     } = ending;
     if mutant::splits_done() {
-        return done_in_two(store, cx, id, right, proof);
+        return Ok((done_in_two(store, cx, id, right, proof)?, Vec::new()));
     }
     commit(store, cx, |tx, cx| {
         entitled(tx, cx, id, right)?;
@@ -94,14 +95,18 @@ pub fn done(
             touching(id, changed).or_refuse(tx, cx)?;
         }
         // An override stands in the place of a verdict, and policy has a question of its own for it.
+        let mut warnings = Vec::new();
         let question = match changed.filter(|_| ended == Ended::Proven) {
             Some(changed) => {
-                ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
+                let mut work = about(Action::RunFinish, &task, changed);
+                let paths = changed.paths.iter().map(Vec::as_slice);
+                work.facts.outside_paths = patterns::outside(&cx.rules, &task.paths, paths);
+                warnings.extend(ask::or_refuse(tx, cx, work)?);
                 about(action, &task, changed)
             }
             None => Question::on_task(action, &task),
         };
-        ask::or_refuse(tx, cx, question)?;
+        warnings.extend(ask::or_refuse(tx, cx, question)?);
         for piece in evidence {
             cx.record(
                 tx,
@@ -117,7 +122,7 @@ pub fn done(
                 proof,
             },
         )?;
-        cx::load(tx, id)
+        Ok((cx::load(tx, id)?, warnings))
     })
 }
 

@@ -7,6 +7,7 @@ use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::path_lock::{self, LockMode};
 use crate::domain::path_pattern::{self, PathPattern, prefix_candidates};
+use crate::domain::repo_path::RepoPath;
 use crate::domain::task::LockRequest;
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::error::OpError;
@@ -37,6 +38,28 @@ pub fn locks_for(
         }
     }
     Ok(locks)
+}
+
+/// The paths of a change that none of a task's own patterns covers; nothing where these cannot be
+/// read. A task that names no paths may change all of them, and what is harmless is nobody's.
+pub fn outside<'a>(
+    rules: &Rules,
+    requests: &[LockRequest],
+    changed: impl Iterator<Item = &'a [u8]>,
+) -> Option<Vec<RepoPath>> {
+    let mut own = Vec::new();
+    for request in requests {
+        for pattern in expand(rules, &request.pattern).ok()? {
+            own.push(through_links(rules, pattern.clone()).ok()?);
+            // The link itself can be changed, too.
+            own.push(pattern);
+        }
+    }
+    let is_outside = |path: &&[u8]| {
+        !rules.harmless.is_harmless(path) && !own.iter().any(|pattern| pattern.is_match(path))
+    };
+    let outside = changed.filter(|path| !own.is_empty() && is_outside(path));
+    Some(outside.map(|path| RepoPath::new(path.to_owned())).collect())
 }
 
 /// The pattern with the directories that are symbolic links into this repository followed: one

@@ -47,8 +47,9 @@ impl ReviewedWork {
             shadow.stats(&base, tree)?,
         );
         let size = ChangeFacts::measure(repo, world.redactor(), &changed, stats)?;
+        let cx = world.cx(&world.checkout_policy())?;
         Ok(ReviewedWork {
-            question: verdict::question(task, run, &changed, size),
+            question: verdict::question(&cx, (task, run), &changed, size),
             changed,
             stats,
             agent: Actor::new(ActorKind::Agent, run.agent.as_str()).kept("the agent of the run")?,

@@ -11,6 +11,7 @@ use crate::domain::decision::{Decision, Effect, MatchedRule, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::builtin;
 use crate::policy::model::{PolicyState, Unreadable};
+use crate::policy::outside;
 use crate::policy::rule::{PolicyRule, RuleAnswer};
 use std::cmp::Reverse;
 
@@ -60,6 +61,7 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
         matched.push(default_answer(state));
     }
     matched.extend(builtin::credentials_in_change(request.facts));
+    matched.extend(outside::answer(state, request.action, request.facts));
     if let Some(policy) = state.loaded() {
         matched.extend(policy.limits.exceeded(request.action, request.facts));
     }

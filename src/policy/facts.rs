@@ -3,6 +3,7 @@
 
 use crate::base::hash;
 use crate::domain::path_pattern::CaseMode;
+use crate::domain::repo_path::RepoPath;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -24,6 +25,9 @@ pub struct Facts {
     /// The credentials whose value a changed file holds that did not hold it before, by their names.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub credentials_added: BTreeSet<String>,
+    /// Changed paths that none of the task's own patterns covers; empty for a task that names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_paths: Option<Vec<RepoPath>>,
 }
 
 impl Facts {
@@ -65,6 +69,10 @@ mod tests {
             },
             Facts {
                 credentials_added: BTreeSet::from(["work".to_owned()]),
+                ..base.clone()
+            },
+            Facts {
+                outside_paths: Some(vec!["a".into()]),
                 ..base.clone()
             },
         ];

@@ -13,6 +13,7 @@ use crate::policy::examples;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::model::{Policy, PolicyState, Unreadable};
 use crate::policy::name_globs::NameGlobs;
+use crate::policy::outside::OUTSIDE_KEY;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
 use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
@@ -126,6 +127,9 @@ fn policy_of(
         .take("limits")
         .map(|node| limits_of(node, problems))
         .unwrap_or_default();
+    let outside_paths = fields
+        .take(OUTSIDE_KEY)
+        .and_then(|node| yaml::one_of(node, "`outside_paths`", &EFFECTS, problems));
     fields.refuse(
         "extends",
         "`extends` needs a newer version of ai; copy the rules into this file",
@@ -136,6 +140,7 @@ fn policy_of(
         rules,
         default: default?,
         limits,
+        outside_paths,
         digest,
     })
 }

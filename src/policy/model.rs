@@ -15,6 +15,8 @@ pub struct Policy {
     pub(super) default: Effect,
     /// The limits.
     pub(super) limits: PolicyLimits,
+    /// The effect of a change beyond the paths of its task, where the file says it.
+    pub(super) outside_paths: Option<Effect>,
     /// SHA-256 of the bytes of the file.
     pub(super) digest: String,
 }

@@ -19,6 +19,8 @@ pub struct Shown {
     pub default: Effect,
     /// Limits in force.
     pub limits: PolicyLimits,
+    /// The effect of a change beyond the paths of its task.
+    pub outside_paths: Effect,
     /// Rules in force by layer and id; none where the policy cannot be read.
     pub rules: Vec<ShownRule>,
     /// Problems of a policy that cannot be read.
@@ -86,6 +88,10 @@ pub fn show(state: &PolicyState) -> Shown {
         digest: state.digest().to_owned(),
         default,
         limits: state.limits(),
+        outside_paths: match state {
+            PolicyState::Unreadable(_) => Effect::Deny,
+            _ => state.outside_paths().1,
+        },
         rules,
         problems,
     }

@@ -42,6 +42,7 @@ mod logs;
 mod needs_you;
 mod nobody;
 mod notify;
+mod outside;
 mod person_done;
 mod places;
 mod places_python;

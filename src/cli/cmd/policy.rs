@@ -169,10 +169,11 @@ fn show(context: &mut Context) -> Outcome {
 
 fn rules_text(shown: &policy::Shown) -> String {
     let mut out = format!(
-        "policy {} ({}), default {}\n",
+        "policy {} ({}), default {}, outside_paths {}\n",
         shown.state,
         &shown.digest[..shown.digest.len().min(12)],
-        shown.default
+        shown.default,
+        shown.outside_paths
     );
     for rule in &shown.rules {
         let on = rule.on.join(" ");

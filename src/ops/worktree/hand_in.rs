@@ -214,7 +214,8 @@ impl HandIn<'_> {
         let paths = paths_of(&taken.changed);
         store.read(|tx| verdict::touching(live, &paths).or_refuse(tx, &cx))?;
         let (task, run) = (&live.started.task, &live.started.run);
-        let question = verdict::question(task, run, &taken.changed, ChangeFacts::default());
+        let facts = ChangeFacts::default();
+        let question = verdict::question(&cx, (task, run), &taken.changed, facts);
         let (policy, mut record) = verdict::policy_verdict(&cx, &question);
         redact_record(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {

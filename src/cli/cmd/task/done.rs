@@ -132,9 +132,12 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
         evidence: &evidence,
         changed: changed.as_ref(),
     };
-    let task = finish::done(store, &cx, &id, ending)?;
+    let (task, warnings) = finish::done(store, &cx, &id, ending)?;
     if let Some(token) = &token {
         token::forget(&context.workspace, token)?;
+    }
+    for warning in &warnings {
+        context.ui.warn(warning);
     }
     if context.ui.json() {
         context.ui.object(&task);

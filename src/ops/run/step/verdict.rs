@@ -25,7 +25,7 @@ use crate::git::Oid;
 use crate::git::diff::ChangedPath;
 use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
-use crate::ops::cx::{self, Cx, Rules, commit};
+use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::{Touching, paths_of};
 use crate::ops::lock::Blocked;
@@ -36,8 +36,11 @@ use crate::ops::run::choose::Registered;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
 use crate::ops::{failpoint, lease, patterns};
+use crate::policy::OUTSIDE_RULE;
 use crate::store::Store;
 
+/// So many paths outside of those of the task are named.
+const SHOWN_OUTSIDE: usize = 10;
 /// So many refused tool calls are named.
 const SHOWN_DENIALS: usize = 5;
 
@@ -248,13 +251,14 @@ fn judge_all(
         &found.changed,
         found.stats,
     )?;
-    let question = question(task, run, &found.changed, size);
+    let question = question(cx, (task, run), &found.changed, size);
     let (mut policy, mut decision) = policy_verdict(cx, &question);
     redact_record(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
         policy = policy.approved();
     }
     let mut warnings = look_closer(live, found);
+    warnings.extend(outside_in_words(&question, &decision));
     let held = locked_by_others(live, store, cx, &found.changed)?;
     warnings.extend(held.iter().cloned());
     let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
@@ -342,11 +346,6 @@ fn locked_by_others(
 /// Lists remarks for a reviewer that forbid nothing.
 fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
     let mut warnings = found.remarks.clone();
-    let outside = outside_paths(live, found);
-    if !outside.is_empty() {
-        let shown: Vec<String> = outside.iter().take(10).cloned().collect();
-        warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
-    }
     if let (Some(from), Some(why)) = (&live.started.run.resumed, found.resume_refused()) {
         warnings.push(format!(
             "session {} of run {} was not continued: {why}",
@@ -409,26 +408,6 @@ fn refused_tools(denials: &[Denial]) -> Option<String> {
     })
 }
 
-fn outside_paths(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
-    let Ok(rules) = Rules::of(&live.world.config, &live.world.location) else {
-        return Vec::new();
-    };
-    let paths = &live.started.task.paths;
-    let patterns: Vec<_> = paths
-        .iter()
-        .filter_map(|p| patterns::expand(&rules, &p.pattern).ok())
-        .flatten()
-        .collect();
-    if patterns.is_empty() {
-        return Vec::new();
-    }
-    let outside = found.changed.iter().filter(|c| {
-        let path = c.path.as_bytes();
-        !rules.harmless.is_harmless(path) && !patterns.iter().any(|pattern| pattern.is_match(path))
-    });
-    outside.map(|c| path_bytes(c.path.as_bytes())).collect()
-}
-
 /// Judges whether the work still fits onto the target as it stands now.
 fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     let (Some(target), Some(commit)) = (&live.started.run.target, &found.sealed.commit) else {
@@ -466,7 +445,12 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
 }
 
 /// The question to the policy about the [changed paths](ChangedPath) of a run.
-pub fn question(task: &Task, run: &Run, changed: &[ChangedPath], size: ChangeFacts) -> Question {
+pub fn question(
+    cx: &Cx,
+    (task, run): (&Task, &Run),
+    changed: &[ChangedPath],
+    size: ChangeFacts,
+) -> Question {
     let mut question = Question::on_task(Action::RunFinish, task);
     question.resource.run = Some(run.id.to_string());
     question.resource.patterns.clear();
@@ -474,7 +458,21 @@ pub fn question(task: &Task, run: &Run, changed: &[ChangedPath], size: ChangeFac
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(size.lines);
     question.facts.credentials_added = size.credentials_added;
+    let paths = changed.iter().map(|one| one.path.as_bytes());
+    question.facts.outside_paths = patterns::outside(&cx.rules, &task.paths, paths);
     question
+}
+
+/// The remark on paths beyond those of the task, where the policy does not simply allow them.
+fn outside_in_words(question: &Question, decision: &DecisionRecord) -> Option<String> {
+    let is_told = decision.matched.iter().any(|one| one.rule == OUTSIDE_RULE);
+    let outside = question.facts.outside_paths.iter().flatten();
+    let shown: Vec<String> = outside
+        .take(SHOWN_OUTSIDE)
+        .map(|path| path_bytes(path.as_bytes()))
+        .collect();
+    (is_told && !shown.is_empty())
+        .then(|| format!("outside the task's paths: {}", shown.join(", ")))
 }
 
 /// The policy's answer to a question about the work of a run, with its record.
