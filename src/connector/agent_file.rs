@@ -46,19 +46,6 @@ pub enum AgentFileError {
     },
 }
 
-impl AgentFileError {
-    /// The file, where the error is about one that is there.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            AgentFileError::Fs(error) => Some(&error.path),
-            AgentFileError::NotFound { .. } => None,
-            AgentFileError::Malformed { path, .. } | AgentFileError::Invalid { path, .. } => {
-                Some(path)
-            }
-        }
-    }
-}
-
 /// All agents of a project, with the files that could not be used.
 #[derive(Debug, Default)]
 pub struct AgentFiles {

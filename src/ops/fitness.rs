@@ -3,10 +3,13 @@
 //!
 //! A run is decided by the router, or by the person who names its agent; people may have any task.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
+use crate::connector::agent_file::{self, AgentFileError};
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::agent::Agent;
+use crate::domain::agent::{Agent, Name};
 use crate::domain::eligibility::{AgentTraits, StandIn, TaskDemands, UnmetDemand, stand_ins};
 use crate::domain::task::Task;
 use crate::ops::agents;
@@ -16,45 +19,55 @@ use crate::ops::refusal::Refusal;
 use crate::ops::route;
 use crate::store::Tx;
 
-/// The agents' files, read for one claim.
-#[derive(Default)]
+/// The agents' files, as far as a claim needs them: that of who acts, and the others only where a
+/// task names one of them.
 pub struct AgentRoster {
-    agents: BTreeMap<String, Agent>,
-    /// Reasons why files cannot be used, by their names.
-    broken: BTreeMap<String, String>,
+    home: Option<PathBuf>,
+    own: AgentTraits,
+    others: OnceCell<BTreeMap<String, Agent>>,
 }
 
 impl AgentRoster {
-    /// Reads them, where an agent acts: better before the store is held. Nobody else is asked what
-    /// stands there.
+    /// Reads the file of the agent that acts: better before the store is held. Nobody else is asked
+    /// what stands there.
     pub fn read(cx: &Cx) -> Result<AgentRoster, OpError> {
-        let Some(root) = cx.rules.home.as_ref().filter(|_| is_agent(&cx.actor)) else {
-            return Ok(AgentRoster::default());
+        let home = cx.rules.home.clone().filter(|_| is_agent(&cx.actor));
+        let own = match (&home, Name::new(cx.actor.name.as_str())) {
+            (Some(home), Ok(name)) => match agent_file::load(&agents::dir(home), &name) {
+                Ok(agent) => traits(&agent),
+                Err(AgentFileError::NotFound { .. }) => AgentTraits::Unregistered,
+                Err(error) => AgentTraits::Unreadable(error.to_string()),
+            },
+            _ => AgentTraits::Unregistered,
         };
-        let files = agents::list(root)?;
-        let agents = files.agents.into_iter();
-        let broken = files.broken.iter().filter_map(|error| {
-            let name = error.path()?.file_stem()?.to_str()?;
-            Some((name.to_owned(), error.to_string()))
-        });
         Ok(AgentRoster {
-            agents: agents
-                .map(|agent| (agent.name.to_string(), agent))
-                .collect(),
-            broken: broken.collect(),
+            home,
+            own,
+            others: OnceCell::new(),
         })
     }
 
-    fn traits(&self, name: &str) -> AgentTraits {
-        match (self.agents.get(name), self.broken.get(name)) {
-            (Some(agent), _) if !agent.enabled => AgentTraits::Disabled,
-            (Some(agent), _) => AgentTraits::Registered {
-                capabilities: agent.capabilities.clone(),
-                labels: agent.labels.clone(),
-            },
-            (None, Some(why)) => AgentTraits::Unreadable(why.clone()),
-            (None, None) => AgentTraits::Unregistered,
+    /// Every agent whose file can be used.
+    fn others(&self) -> &BTreeMap<String, Agent> {
+        self.others.get_or_init(|| {
+            let files = self.home.as_ref().and_then(|home| agents::list(home).ok());
+            let agents = files.map_or_else(Vec::new, |files| files.agents);
+            let agents = agents.into_iter();
+            agents
+                .map(|agent| (agent.name.to_string(), agent))
+                .collect()
+        })
+    }
+}
+
+fn traits(agent: &Agent) -> AgentTraits {
+    if agent.enabled {
+        AgentTraits::Registered {
+            capabilities: agent.capabilities.clone(),
+            labels: agent.labels.clone(),
         }
+    } else {
+        AgentTraits::Disabled
     }
 }
 
@@ -95,7 +108,7 @@ impl<'a> Fitness<'a> {
         }
         let demands = TaskDemands::of(task, &self.cx.rules.capabilities);
         let who = self.cx.actor.name.as_str();
-        demands.unmet_by(who, &self.roster.traits(who), self.stand_in(&demands, who))
+        demands.unmet_by(who, &self.roster.own, self.stand_in(&demands, who))
     }
 
     /// True where a task, as it is stored, asks for somebody else.
@@ -119,14 +132,15 @@ impl<'a> Fitness<'a> {
 
     /// The standing of the actor towards the agent that the task names.
     fn stand_in(&self, demands: &TaskDemands, who: &str) -> StandIn {
-        let Some(named) = demands.named.as_deref() else {
+        let named = demands.named.as_deref();
+        let Some(named) = named.filter(|named| self.refused.contains(*named)) else {
             return StandIn::Nobody;
         };
-        let traits = self.roster.traits(named);
-        let is_refused = self.refused.contains(named)
-            && matches!(traits, AgentTraits::Registered { .. })
-            && demands.unmet_by(named, &traits, StandIn::Nobody).is_none();
-        if is_refused && self.chain(named).iter().skip(1).any(|name| name == who) {
+        let is_fit = self.roster.others().get(named).is_some_and(|agent| {
+            let unmet = demands.unmet_by(named, &traits(agent), StandIn::Nobody);
+            unmet.is_none()
+        });
+        if is_fit && self.chain(named).iter().skip(1).any(|name| name == who) {
             StandIn::WhileRefused
         } else {
             StandIn::Nobody
@@ -134,7 +148,7 @@ impl<'a> Fitness<'a> {
     }
 
     fn chain(&self, first: &str) -> Vec<String> {
-        let agents = self.roster.agents.iter();
+        let agents = self.roster.others().iter();
         let next: BTreeMap<&str, Vec<String>> = agents
             .map(|(name, agent)| {
                 let names = route::fallbacks(&self.cx.rules.fallback, agent);
