@@ -1,9 +1,10 @@
 //! Errors as every front end gets them: what failed and why, the next command, the class.
 //!
-//! [`AppError`] is made of the errors of the layers below by `?`. Which error belongs to which
+//! [`AppError`] is made of the errors of the layers below by `?`. Which of them belongs to which
 //! class is decided here and nowhere else, by matches without a catch-all arm: a new kind of error
-//! does not compile until somebody has said what a caller can do about it. How an error is shown is
-//! the business of the front end.
+//! does not compile until somebody has said what a caller can do about it. What a front end or the
+//! workspace refuses by itself names its class where it does. How an error is shown is the business
+//! of the front end.
 
 use std::error::Error;
 
@@ -251,7 +252,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         }
         Refusal::TooEarly { .. } | Refusal::TryLater { .. } => ErrorClass::TryLater,
         Refusal::Interrupted(_) => ErrorClass::Interrupted,
-        Refusal::Denied(_) => ErrorClass::Denied,
+        Refusal::Denied(_) | Refusal::SaidNo { .. } => ErrorClass::Denied,
         Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => ErrorClass::ApprovalNeeded,
         Refusal::NotProven(_) => ErrorClass::NotProven,
         Refusal::Config(_) | Refusal::Environment(_) => ErrorClass::Failed,

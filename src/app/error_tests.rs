@@ -9,7 +9,7 @@ use crate::connector::agent_file::AgentFileError;
 use crate::connector::error::ConnectorError;
 use crate::domain::agent::Name;
 use crate::domain::agent_change::ChangeError;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::eligibility::UnmetDemand;
 use crate::domain::high_water::Setback;
 use crate::domain::ids::{RunId, TaskId};
@@ -90,6 +90,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Cycle(_) => "Cycle",
     Refusal::Denied(_) => "Denied",
     Refusal::NeedsApproval(_) => "NeedsApproval",
+    Refusal::SaidNo { .. } => "SaidNo",
     Refusal::Untrusted(_) => "Untrusted",
     Refusal::Unclear { .. } => "Unclear",
     Refusal::Config(_) => "Config",
@@ -434,6 +435,14 @@ fn every_refusal_has_its_class_and_its_next_command() {
         Refusal::Cycle(vec!["t-1".into(), "t-2".into(), "t-1".into()]),
         Refusal::Denied(record()),
         Refusal::NeedsApproval(record()),
+        Refusal::SaidNo {
+            record: record(),
+            word: Override {
+                by: "human:ann".parse().unwrap(),
+                reason: "not now".into(),
+                at_ms: 0,
+            },
+        },
         Refusal::Untrusted("`ai run`".into()),
         Refusal::Unclear {
             why: "two agents bear this name".into(),

@@ -51,8 +51,8 @@ const WORDS: [(&[&str], &str); 17] = [
         "`ai undo TASK` takes an accept back",
     ),
     (
-        &["approve", "allow"],
-        "`ai policy approve DECISION` says yes to a decision, `ai accept TASK` takes reviewed work",
+        &["allow"],
+        "`ai approve DECISION` says yes to a decision, `ai accept TASK` takes reviewed work",
     ),
     (
         &["next", "ready"],

@@ -6,6 +6,7 @@
 use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
+use crate::domain::approval::{ApprovalNeed, Reply};
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use serde::{Deserialize, Serialize};
@@ -163,6 +164,9 @@ pub struct MatchedRule {
     /// paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The yes that it takes; `None` for one person's, and for other effects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<ApprovalNeed>,
 }
 
 /// A human's word against a decision.
@@ -226,7 +230,10 @@ pub struct DecisionRecord {
     pub effect: Effect,
     /// The reason.
     pub reason: String,
-    /// A human's word against it.
+    /// Answers of people before the one that decided, oldest first, and every no.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Reply>,
+    /// A human's word against it: the yes that answered it.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
 }
@@ -275,6 +282,7 @@ impl Decision {
             rule: self.rule.clone(),
             effect: self.effect,
             reason: self.reason.clone(),
+            answers: Vec::new(),
             overridden: None,
         }
     }
@@ -311,6 +319,7 @@ mod tests {
             effect: Effect::Deny,
             reason: "CI is ours".into(),
             path: Some("ci/a.yml".into()),
+            needs: None,
         };
         let decision = Decision {
             effect: Effect::Deny,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::hash::sha256_hex;
 use crate::domain::actor::Actor;
+use crate::domain::approval::Reply;
 use crate::domain::budget::RunUsage;
 use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
@@ -297,6 +298,18 @@ pub enum Event {
         /// The yes.
         word: Override,
     },
+    /// A person answered a decision that waits: with a yes that is not the last one wanted, or with
+    /// a no.
+    #[serde(rename = "policy.answered")]
+    Answered {
+        /// The decision.
+        decision: String,
+        /// The task that it is about, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// The answer.
+        answer: Reply,
+    },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]
     Decided {
@@ -452,6 +465,7 @@ impl Event {
             Event::TaskUndone { .. } => "task.undone",
             Event::TaskDone { .. } => "task.done",
             Event::Approved { .. } => "policy.approved",
+            Event::Answered { .. } => "policy.answered",
             Event::Decided { .. } => "policy.decided",
         }
     }

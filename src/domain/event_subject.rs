@@ -36,6 +36,7 @@ impl Event {
             | Event::AcceptStarted { run, .. }
             | Event::UndoStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
+            Event::Answered { task, .. } => task.as_ref().map(|task| task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }
     }

@@ -6,6 +6,7 @@
 //! makes it one safe line.
 
 use crate::base::text::counted;
+use crate::domain::approval::Says;
 use crate::domain::check::CheckResult;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::{Event, FollowUp, HeldLock, TaskEdit};
@@ -76,6 +77,15 @@ pub fn told(event: &Event) -> String {
         Event::Approved { decision, word } => {
             let why = if word.reason.is_empty() { "" } else { ": " };
             format!("said yes to decision {decision}{why}{}", word.reason)
+        }
+        Event::Answered {
+            decision, answer, ..
+        } => {
+            let says = match answer.says {
+                Says::Yes => "yes",
+                Says::No => "no",
+            };
+            format!("said {says} to decision {decision}: {}", answer.word.reason)
         }
         Event::Decided { record } => decided(record),
     }

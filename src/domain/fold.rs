@@ -168,6 +168,15 @@ pub fn apply<T: Tables + ?Sized>(
         }
         Event::TaskDone { task, proof } => finish(tables, at_ms, task, proof.clone()),
         Event::Decided { record } => tables.put_decision(record),
+        Event::Answered {
+            decision, answer, ..
+        } => {
+            let Some(mut record) = tables.decision(decision)? else {
+                return Ok(());
+            };
+            record.answers.push(answer.clone());
+            tables.put_decision(&record)
+        }
         Event::Approved { decision, word } => {
             let Some(record) = tables.decision(decision)? else {
                 return Ok(());

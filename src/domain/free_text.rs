@@ -52,13 +52,14 @@ impl Event {
             } => in_landing(landing, visit),
             Event::TaskDone { proof, .. } => in_proof(proof, visit),
             Event::Approved { word, .. } => visit(&mut word.reason),
+            Event::Answered { answer, .. } => visit(&mut answer.word.reason),
             Event::Decided { record } => {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);
                 record.resource.tool.iter_mut().for_each(&mut *visit);
-                record
-                    .overridden
-                    .iter_mut()
+                let answers = record.answers.iter_mut().map(|answer| &mut answer.word);
+                answers
+                    .chain(record.overridden.iter_mut())
                     .for_each(|word| visit(&mut word.reason));
             }
             Event::StoreCreated { .. }

@@ -7,6 +7,7 @@ pub mod aftermath;
 pub mod agent;
 pub mod agent_change;
 pub mod agent_event;
+pub mod approval;
 pub mod backoff;
 pub mod budget;
 pub mod check;

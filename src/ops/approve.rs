@@ -1,17 +1,50 @@
-//! A person's yes to one decision, bound to the exact thing that was asked about.
+//! People's answers to decisions that wait for them: a yes, bound to the exact thing that was asked
+//! about, or a no, whose reason goes to whoever asked.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
 
 use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
+use crate::domain::approval::{self, ApprovalStanding, Missing, Reply, Says, needs_of};
 use crate::domain::decision::{DecisionRecord, Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
-use crate::domain::task::{BlockReason, Hold};
+use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
+use crate::domain::time::WallMs;
 use crate::ops::ask::{self, Question};
-use crate::ops::cx::Cx;
+use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
+use crate::ops::reject::SENT_BACK;
+use crate::ops::standing::standing;
+use crate::policy;
 use crate::store::Tx;
+
+/// Among how many questions those are looked for that wait.
+const LOOKED_AT: u64 = 500;
+
+/// A question that waits for a person.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct WaitingQuestion {
+    /// Its newest record.
+    pub decision: DecisionRecord,
+    /// The yes that is missing, by rule.
+    pub missing: Vec<Missing>,
+}
+
+/// The effect of an answer.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The record, with the answer.
+    pub record: DecisionRecord,
+    /// The standing of the question now.
+    pub standing: ApprovalStanding,
+    /// The task that goes on, or back, for it.
+    pub task: Option<Task>,
+}
 
 /// The decision that an id or a unique prefix names.
 pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
@@ -43,20 +76,63 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
     }
 }
 
-/// Gives the task back to the queue that was waiting for this very answer.
-fn release(tx: &mut dyn Tx, cx: &Cx, record: &DecisionRecord) -> Result<(), OpError> {
+/// The questions that wait for a person, newest first. What asked about a run whose work is not
+/// looked at any more, or about a task that has ended, waits no longer.
+pub fn waiting(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<WaitingQuestion>, OpError> {
+    let asks = tx.asks(None, Some(LOOKED_AT))?;
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for record in &asks {
+        if !seen.insert(record.subject_digest.as_str()) || !is_open(tx, record, now_ms)? {
+            continue;
+        }
+        let same = asks.iter().filter(|old| record.asks_again(old));
+        if let ApprovalStanding::Waits(missing) =
+            approval::standing(record, same, now_ms, policy::is_one_of)
+        {
+            found.push(WaitingQuestion {
+                decision: record.clone(),
+                missing,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// True where an answer would still change something.
+fn is_open(tx: &mut dyn Tx, record: &DecisionRecord, now_ms: WallMs) -> Result<bool, OpError> {
     let Some(task) = record.resource.task.clone().map(TaskId) else {
-        return Ok(());
+        return Ok(record.at_ms.saturating_add(approval::HOLDS_MS) > now_ms);
     };
-    let hold = tx.task(&task)?.and_then(|task| task.hold);
+    let Some(task) = tx.task(&task)? else {
+        return Ok(false);
+    };
+    if waits_for(&task, record) {
+        return Ok(true);
+    }
+    Ok(match (&task.state, record.action) {
+        (TaskState::Done { .. } | TaskState::Cancelled { .. }, _) => false,
+        (_, Action::RunFinish) => is_reviewed(&task, record),
+        // An agent asked within a run, which went on without it or has ended.
+        (_, Action::Edit | Action::ToolCall) => false,
+        _ => true,
+    })
+}
+
+/// True where the run that it is about waits for a review.
+fn is_reviewed(task: &Task, record: &DecisionRecord) -> bool {
+    match (&task.state, &record.resource.run) {
+        (TaskState::Review { run }, Some(asked)) => run.to_string() == *asked,
+        _ => false,
+    }
+}
+
+/// True where the task is held until this very question is answered.
+fn waits_for(task: &Task, record: &DecisionRecord) -> bool {
     let waits = |hold: &Hold| {
         hold.kind == BlockReason::Approval && decision_in(&hold.reason) == Some(&record.id)
     };
-    if hold.as_ref().is_some_and(waits) {
-        cx.record(tx, &Event::TaskUnheld { task })
-    } else {
-        Ok(())
-    }
+    task.hold.as_ref().is_some_and(waits)
 }
 
 /// The decision that a task waits for, by the reason of its hold.
@@ -70,14 +146,82 @@ pub fn decision_in(reason: &str) -> Option<&str> {
     )
 }
 
-/// Records a person's yes. The question must be one that waits for it.
-pub fn approve(
-    tx: &mut dyn Tx,
-    cx: &Cx,
-    typed: &str,
-    reason: &str,
-) -> Result<DecisionRecord, OpError> {
-    let record = find(tx, typed)?;
+/// Records a person's yes. The question must be one that waits for it, and the person one of whom it
+/// is wanted.
+pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<Answered, OpError> {
+    let record = answerable(tx, cx, typed)?;
+    if let Some(rule) = nobody_asks(cx, &record) {
+        return Err(Refusal::Conflict(rule).into());
+    }
+    let before = standing(tx, &record, cx.now.wall_ms)?;
+    let word = word(cx, reason);
+    let mut after = record.clone();
+    after.answers.push(Reply {
+        says: Says::Yes,
+        word: word.clone(),
+    });
+    let now = {
+        let mut same = tx.asks(record.resource.task.clone().map(TaskId).as_ref(), None)?;
+        same.retain(|old| record.asks_again(old) && old.id != record.id);
+        same.push(after.clone());
+        approval::standing(&record, &same, cx.now.wall_ms, policy::is_one_of)
+    };
+    // A second yes of one person adds nothing, and must not take the place of the first one's reason.
+    if before == ApprovalStanding::Approved || now == before {
+        let task = go_on(tx, cx, &record, &before)?;
+        return Ok(Answered {
+            record,
+            standing: before,
+            task,
+        });
+    }
+    // The yes that answers the question is told as it always was.
+    let event = if now == ApprovalStanding::Approved {
+        after = DecisionRecord {
+            overridden: Some(word.clone()),
+            ..record.clone()
+        };
+        Event::Approved {
+            decision: record.id.clone(),
+            word,
+        }
+    } else {
+        answered(&record, Says::Yes, word)
+    };
+    cx.record(tx, &event)?;
+    let task = go_on(tx, cx, &after, &now)?;
+    Ok(Answered {
+        record: after,
+        standing: now,
+        task,
+    })
+}
+
+/// Records a person's no. A task that waited for the answer, and work in review that it is about,
+/// go back to the queue with the reason as a note for the next attempt.
+pub fn deny(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<Answered, OpError> {
+    let record = answerable(tx, cx, typed)?;
+    let word = word(cx, reason);
+    cx.record(tx, &answered(&record, Says::No, word.clone()))?;
+    let mut after = record;
+    after.answers.push(Reply {
+        says: Says::No,
+        word: word.clone(),
+    });
+    let task = send_back(tx, cx, &after, reason)?;
+    Ok(Answered {
+        record: after,
+        standing: ApprovalStanding::SaidNo(word),
+        task,
+    })
+}
+
+/// The decision, where it is one that people answer and the actor is one of them.
+fn answerable(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
+    let record = match typed.strip_prefix("t-") {
+        Some(_) => of_task(tx, cx, typed)?,
+        None => find(tx, typed)?,
+    };
     if cx.actor.kind != ActorKind::Human {
         return Err(Refusal::Conflict(format!(
             "only a person can approve, and {} is none",
@@ -95,26 +239,125 @@ pub fn approve(
     let mut question = Question::about(Action::ApprovalGrant);
     question.resource.task = record.resource.task.clone();
     ask::or_refuse(tx, cx, question)?;
-    // A second yes adds nothing, and must not take the place of the first one's reason.
-    if record.overridden.is_some() {
-        release(tx, cx, &record)?;
-        return Ok(record);
+    Ok(record)
+}
+
+/// The one question about a task that waits.
+fn of_task(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let mut found = waiting(tx, cx.now.wall_ms)?;
+    found.retain(|one| one.decision.resource.task.as_deref() == Some(id.as_str()));
+    match found.len() {
+        1 => Ok(found.remove(0).decision),
+        0 => Err(Refusal::Conflict(format!("nothing about {id} waits for a yes")).into()),
+        _ => Err(Refusal::Ambiguous {
+            prefix: id.to_string(),
+            candidates: found
+                .into_iter()
+                .take(6)
+                .map(|one| one.decision.id)
+                .collect(),
+        }
+        .into()),
     }
-    let word = Override {
+}
+
+/// Why the actor's yes would count for no rule that asks.
+fn nobody_asks(cx: &Cx, record: &DecisionRecord) -> Option<String> {
+    let needs = needs_of(record);
+    let wanted = |by: &[String]| by.is_empty() || policy::is_one_of(&cx.actor, by);
+    if needs.iter().any(|(_, need)| wanted(&need.by)) {
+        return None;
+    }
+    let (rule, need) = needs.first()?;
+    Some(format!(
+        "the rule `{rule}` wants the yes of {}, and {} is not among them",
+        need.by.join(", "),
+        cx.actor
+    ))
+}
+
+fn word(cx: &Cx, reason: &str) -> Override {
+    Override {
         by: cx.actor.clone(),
         reason: reason.to_owned(),
         at_ms: cx.now.wall_ms,
+    }
+}
+
+fn answered(record: &DecisionRecord, says: Says, word: Override) -> Event {
+    Event::Answered {
+        decision: record.id.clone(),
+        task: record.resource.task.clone().map(TaskId),
+        answer: Reply { says, word },
+    }
+}
+
+/// Gives the task back to the queue that was waiting for this very answer, once it is a yes.
+fn go_on(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    record: &DecisionRecord,
+    standing: &ApprovalStanding,
+) -> Result<Option<Task>, OpError> {
+    let Some(task) = asked_about(tx, record)? else {
+        return Ok(None);
+    };
+    if *standing != ApprovalStanding::Approved || !waits_for(&task, record) {
+        return Ok(None);
+    }
+    cx.record(
+        tx,
+        &Event::TaskUnheld {
+            task: task.id.clone(),
+        },
+    )?;
+    Ok(tx.task(&task.id)?)
+}
+
+/// Sends the task back that was waiting for this very answer, or whose work in review it is about.
+fn send_back(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    record: &DecisionRecord,
+    reason: &str,
+) -> Result<Option<Task>, OpError> {
+    let Some(task) = asked_about(tx, record)? else {
+        return Ok(None);
+    };
+    let is_held = waits_for(&task, record);
+    if !is_held && !is_reviewed(&task, record) {
+        return Ok(None);
+    }
+    if is_held {
+        cx.record(
+            tx,
+            &Event::TaskUnheld {
+                task: task.id.clone(),
+            },
+        )?;
+    }
+    let note = Note {
+        at_ms: cx.now.wall_ms,
+        by: cx.actor.clone(),
+        text: format!(
+            "{SENT_BACK}no to {} ({}): {reason}",
+            record.action, record.reason
+        ),
     };
     cx.record(
         tx,
-        &Event::Approved {
-            decision: record.id.clone(),
-            word: word.clone(),
+        &Event::TaskRejected {
+            task: task.id.clone(),
+            note,
         },
     )?;
-    release(tx, cx, &record)?;
-    Ok(DecisionRecord {
-        overridden: Some(word),
-        ..record
-    })
+    Ok(tx.task(&task.id)?)
+}
+
+fn asked_about(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<Option<Task>, OpError> {
+    match record.resource.task.clone().map(TaskId) {
+        Some(task) => Ok(tx.task(&task)?),
+        None => Ok(None),
+    }
 }

@@ -3,14 +3,16 @@
 
 use crate::base::id;
 use crate::domain::action::Action;
+use crate::domain::approval::ApprovalStanding;
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
-use crate::domain::ids::TaskId;
 use crate::domain::task::Task;
+use crate::domain::time::WallMs;
 use crate::ops::create::NewTask;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
+use crate::ops::standing::standing;
 use crate::policy::{self, Facts, Request};
 use crate::store::Tx;
 
@@ -64,8 +66,8 @@ pub fn warning(record: &DecisionRecord) -> Vec<String> {
 /// The same, with the record of the answer.
 pub fn require(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<DecisionRecord, OpError> {
     let record = answer(cx, question);
-    if !record.effect.lets_through() && !approved(tx, &record)? {
-        return Err(refusal(Box::new(record)));
+    if !record.effect.lets_through() && !approved(tx, cx.now.wall_ms, &record)? {
+        return Err(refusal(tx, cx, Box::new(record))?);
     }
     cx.record(
         tx,
@@ -83,19 +85,31 @@ pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), O
         return Ok(());
     }
     let record = Box::new(answer(cx, question));
-    if approved(tx, &record)? {
+    if approved(tx, cx.now.wall_ms, &record)? {
         Ok(())
     } else {
-        Err(refusal(record))
+        Err(refusal(tx, cx, record)?)
     }
 }
 
-fn refusal(record: Box<DecisionRecord>) -> OpError {
-    let why = match record.effect {
-        Effect::RequireApproval => Refusal::NeedsApproval(record.clone()),
-        _ => Refusal::Denied(record.clone()),
-    };
-    OpError::recorded(why, vec![Event::Decided { record }])
+fn refusal(tx: &mut dyn Tx, cx: &Cx, record: Box<DecisionRecord>) -> Result<OpError, OpError> {
+    let why = refused(tx, cx.now.wall_ms, record.clone())?;
+    Ok(OpError::recorded(why, vec![Event::Decided { record }]))
+}
+
+/// The refusal of what a record does not let through.
+pub fn refused(
+    tx: &mut dyn Tx,
+    now_ms: WallMs,
+    record: Box<DecisionRecord>,
+) -> Result<Refusal, OpError> {
+    if record.effect != Effect::RequireApproval {
+        return Ok(Refusal::Denied(record));
+    }
+    Ok(match standing(tx, &record, now_ms)? {
+        ApprovalStanding::SaidNo(word) => Refusal::SaidNo { record, word },
+        ApprovalStanding::Approved | ApprovalStanding::Waits(_) => Refusal::NeedsApproval(record),
+    })
 }
 
 /// The answers about the new tasks of one file. A thousand entries that are allowed for the same
@@ -157,16 +171,10 @@ fn decide(cx: &Cx, question: &Question) -> Decision {
     policy::decide(cx.policy.state(), &request)
 }
 
-/// True where a person has said yes to exactly this: same action, actor and resource.
-pub fn approved(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<bool, OpError> {
-    if record.effect != Effect::RequireApproval {
-        return Ok(false);
-    }
-    let task = record.resource.task.clone().map(TaskId);
-    let before = tx.decisions(task.as_ref(), None)?;
-    Ok(before
-        .iter()
-        .any(|old| old.overridden.is_some() && record.asks_again(old)))
+/// True where everybody who has to has said yes to exactly this: same action, actor and resource.
+pub fn approved(tx: &mut dyn Tx, now_ms: WallMs, record: &DecisionRecord) -> Result<bool, OpError> {
+    Ok(record.effect == Effect::RequireApproval
+        && standing(tx, record, now_ms)? == ApprovalStanding::Approved)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ pub(crate) fn held(task: &Task) -> Gate {
         .map(str::to_owned);
     let next = match &decision {
         Some(decision) => {
-            format!("ai policy explain {decision}, then `ai policy approve {decision}`")
+            format!("ai policy explain {decision}, then `ai approve {decision}`")
         }
         None => format!("ai task unhold {}", task.id),
     };

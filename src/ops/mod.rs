@@ -56,6 +56,7 @@ pub mod route;
 pub mod run;
 pub mod scrub;
 pub mod signals;
+pub mod standing;
 pub mod testimony;
 pub mod tokens;
 pub mod trust;

@@ -10,11 +10,13 @@ use serde::Serialize;
 
 use crate::base::fs;
 use crate::base::text::{counted, one_line};
+use crate::domain::ids::TaskId;
 use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
+use crate::domain::time::WallMs;
 use crate::git::{Git, Repo, RepoLocation};
 use crate::ops::error::OpError;
-use crate::ops::{gates, trust};
+use crate::ops::{approve, gates, trust};
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
 /// Most of one kind that are told one by one.
@@ -49,7 +51,8 @@ pub enum NeedKind {
 pub struct Need {
     /// The kind.
     pub kind: NeedKind,
-    /// The task, the reference with the rescued work, or the directory that is not trusted.
+    /// The task or the decision, the reference with the rescued work, or the directory that is not
+    /// trusted.
     pub id: String,
     /// What it is, in a few words.
     pub what: String,
@@ -74,8 +77,9 @@ impl Need {
 }
 
 /// The tasks that wait for a person, the most pressing kind first.
-pub fn tasks(tx: &mut dyn Tx) -> Result<Vec<Need>, OpError> {
+pub fn tasks(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<Need>, OpError> {
     let mut needs = held(tx)?;
+    add_questions(tx, now_ms, &mut needs)?;
     each(tx, "review", |id, title| {
         let next = format!("ai review {id}");
         needs.push(Need::of_task(
@@ -96,6 +100,32 @@ pub fn tasks(tx: &mut dyn Tx) -> Result<Vec<Need>, OpError> {
     })?;
     needs.sort_by_key(|need| need.kind as u8);
     Ok(needs)
+}
+
+/// Questions that wait for a yes and hold no task by themselves: the start of a run, an accept, or a
+/// command of somebody who may not do it alone.
+fn add_questions(tx: &mut dyn Tx, now_ms: WallMs, needs: &mut Vec<Need>) -> Result<(), OpError> {
+    for question in approve::waiting(tx, now_ms)?.into_iter().take(SHOWN) {
+        let record = question.decision;
+        let is_told = |need: &Need| {
+            need.kind == NeedKind::Approval && Some(&need.id) == record.resource.task.as_ref()
+        };
+        if needs.iter().any(is_told) {
+            continue;
+        }
+        let task = match record.resource.task.clone().map(TaskId) {
+            Some(task) => tx.task(&task)?,
+            None => None,
+        };
+        needs.push(Need {
+            kind: NeedKind::Approval,
+            id: record.resource.task.unwrap_or_else(|| record.id.clone()),
+            what: format!("wants your yes to {}", record.action),
+            next: format!("ai approve {}", record.id),
+            title: task.map(|task| task.title),
+        });
+    }
+    Ok(())
 }
 
 fn each(tx: &mut dyn Tx, status: &str, mut add: impl FnMut(&str, &str)) -> Result<(), OpError> {
@@ -149,7 +179,7 @@ fn need_of_held(task: &Task) -> Option<Need> {
     let gate = gates::held(task);
     let decision = gate.by.filter(|_| kind == NeedKind::Approval);
     let next = match decision {
-        Some(decision) => format!("ai policy approve {decision}"),
+        Some(decision) => format!("ai approve {decision}"),
         None => gate.next.unwrap_or_else(|| format!("ai why {}", task.id)),
     };
     let names = (task.id.as_str(), task.title.as_str());

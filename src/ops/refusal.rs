@@ -9,7 +9,7 @@ use crate::connector::agent_file::AgentFileError;
 use crate::connector::error::ConnectorError;
 use crate::domain::agent::BadName;
 use crate::domain::agent_change::ChangeError;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::eligibility::UnmetDemand;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
@@ -271,6 +271,14 @@ pub enum Refusal {
     /// Policy wants a human's yes.
     #[error("policy wants a person's yes for {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
     NeedsApproval(Box<DecisionRecord>),
+    /// A person said no to what policy wants a yes for.
+    #[error("{} said no to {}: {} (decision {})", word.by, record.action, word.reason, record.id)]
+    SaidNo {
+        /// The question.
+        record: Box<DecisionRecord>,
+        /// Who said it, and why.
+        word: Override,
+    },
     /// Something from the repository would run, and its user has not said that it may.
     #[error(
         "{0} would run code that came with this repository, and this machine has not been told to trust it"
@@ -401,8 +409,12 @@ impl Refusal {
                 "`ai policy explain {}` shows the rules that matched",
                 record.id
             ),
+            Refusal::SaidNo { record, .. } => format!(
+                "do it another way; a person takes the no back with `ai approve {}`",
+                record.id
+            ),
             Refusal::NeedsApproval(record) => {
-                format!("a person says yes with `ai policy approve {}`", record.id)
+                format!("a person says yes with `ai approve {}`", record.id)
             }
             Refusal::WrongState { hint, .. }
             | Refusal::MergeConflict { hint, .. }

@@ -2,7 +2,7 @@
 //! anything else is done, and again in the transaction that records what is going to be done.
 
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
@@ -13,7 +13,6 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::refusal::Refusal;
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict;
 use crate::ops::scrub::redact_record;
@@ -61,17 +60,16 @@ impl ReviewedWork {
         let cx = world.cx_as(&world.checkout_policy(), self.agent.clone())?;
         let (verdict, mut record) = verdict::policy_verdict(&cx, &self.question);
         redact_record(&mut record, world.redactor());
-        if verdict == PolicyVerdict::Allow || store.read(|tx| ask::approved(tx, &record))? {
+        if verdict == PolicyVerdict::Allow
+            || store.read(|tx| ask::approved(tx, cx.now.wall_ms, &record))?
+        {
             return Ok(());
         }
         let record = Box::new(record);
         let events = vec![Event::Decided {
             record: record.clone(),
         }];
-        let why = match record.effect {
-            Effect::RequireApproval => Refusal::NeedsApproval(record),
-            _ => Refusal::Denied(record),
-        };
+        let why = store.read(|tx| ask::refused(tx, cx.now.wall_ms, record))?;
         commit(store, &cx, |_, _| Err(OpError::recorded(why, events)))
     }
 

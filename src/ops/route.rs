@@ -197,7 +197,7 @@ fn denied(
         return Ok(None);
     }
     let record = ask::answer(&cx, question);
-    if ask::approved(tx, &record)? {
+    if ask::approved(tx, cx.now.wall_ms, &record)? {
         return Ok(None);
     }
     let word = if record.effect == Effect::RequireApproval {

@@ -52,7 +52,7 @@ rules! {
             "approval",
             "waits for your yes to d-1234567890: edit a",
             Some("d-1234567890"),
-            "ai policy explain d-1234567890, then `ai policy approve d-1234567890`",
+            "ai policy explain d-1234567890, then `ai approve d-1234567890`",
         );
     a_hold_that_names_a_decision_is_a_hold:
         held(&task(Some((BlockReason::Hold, "see d-1234567890")))).by => None;

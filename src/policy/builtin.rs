@@ -79,6 +79,7 @@ pub(super) fn credentials_in_change(facts: &Facts) -> Option<MatchedRule> {
             names.join(", ")
         ),
         path: None,
+        needs: None,
     })
 }
 
@@ -98,6 +99,7 @@ fn blank() -> PolicyRule {
         kinds: None,
         tools: None,
         effect: Effect::Deny,
+        needs: None,
         reason: String::new(),
         replaceable: Replaceable::No,
         place: SourcePlace::default(),

@@ -80,6 +80,7 @@ fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
         effect: rule.effect,
         reason: rule.reason.clone(),
         path,
+        needs: rule.needs.clone(),
     })
 }
 
@@ -102,6 +103,7 @@ fn default_answer(state: &PolicyState) -> MatchedRule {
         effect,
         reason: reason.to_owned(),
         path: None,
+        needs: None,
     }
 }
 
@@ -180,6 +182,7 @@ fn own_rule(effect: Effect, reason: String) -> MatchedRule {
         effect,
         reason,
         path: None,
+        needs: None,
     }
 }
 

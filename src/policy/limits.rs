@@ -139,6 +139,7 @@ fn answer(id: LimitId, effect: Effect, reason: String) -> MatchedRule {
         effect,
         reason,
         path: None,
+        needs: None,
     }
 }
 

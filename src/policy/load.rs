@@ -5,6 +5,7 @@ use crate::base::yaml::{
 };
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
+use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::builtin;
@@ -221,6 +222,7 @@ fn rule_of(
     let effect = fields
         .need("effect", problems)
         .and_then(|node| yaml::one_of(node, "`effect`", &EFFECTS, problems));
+    let needs = needs_of(&mut fields, effect, problems);
     let reason = reason_of(&mut fields, effect, problems);
     let examples = fields.take("examples");
     fields.refuse(
@@ -245,6 +247,7 @@ fn rule_of(
         kinds,
         tools,
         effect: effect?,
+        needs,
         reason,
         replaceable: Replaceable::No,
         place: node.place,
@@ -330,6 +333,64 @@ fn action_pattern(
         }
     });
     None
+}
+
+/// Reads what a yes takes: how many people, who, and for how long it holds.
+fn needs_of(
+    fields: &mut MappingFields<'_>,
+    effect: Option<Effect>,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<ApprovalNeed> {
+    let mut places = Vec::new();
+    let mut taken = |key| {
+        let node = fields.take(key)?;
+        places.push((key, node.place));
+        Some(node)
+    };
+    let (people, by, holds) = (taken("approvals"), taken("approvers"), taken("expires"));
+    if effect.is_some_and(|effect| effect != Effect::RequireApproval) {
+        problems.extend(places.iter().map(|(key, place)| {
+            let text = format!("`{key}` says what a yes takes, and this rule wants none");
+            YamlProblem::new(*place, text).hint("write `effect: require_approval`")
+        }));
+        return None;
+    }
+    if places.is_empty() {
+        return None;
+    }
+    let usual = ApprovalNeed::default();
+    Some(ApprovalNeed {
+        people: people.map_or(Some(usual.people), |node| {
+            yaml::count_of(node, "`approvals`", 1, problems)
+        })?,
+        by: by.map_or_else(Vec::new, |node| approvers_of(node, problems)),
+        holds_ms: holds.map_or(Some(usual.holds_ms), |node| {
+            let holds = yaml::duration_of(node, "`expires`", problems)?;
+            i64::try_from(holds.as_millis()).ok()
+        })?,
+    })
+}
+
+/// Globs over people. One that no person can match would keep everybody waiting.
+fn approvers_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<String> {
+    refuse_empty(node, "`approvers`", problems);
+    let texts = yaml::texts_of(node, "`approvers`", problems);
+    for (text, place) in &texts {
+        if let Some((kind, _)) = text.split_once(':')
+            && !matches!(kind, "human" | "*")
+        {
+            let why = format!("`{text}` is no person, and only people approve");
+            problems.push(
+                YamlProblem::new(*place, why).hint("write `human:NAME`, or a glob over names"),
+            );
+        } else if let Err(bad) = NameGlobs::new([text.as_str()]) {
+            problems.extend(
+                bad.into_iter()
+                    .map(|(_, why)| YamlProblem::new(*place, why)),
+            );
+        }
+    }
+    texts.into_iter().map(|(text, _)| text).collect()
 }
 
 /// Reads the reason of a rule; only a rule that allows may be silent about it.

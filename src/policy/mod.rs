@@ -32,4 +32,5 @@ pub use model::PolicyState;
 pub use outside::OUTSIDE_RULE;
 pub use packs::{PACKS, Pack, pack};
 pub use path_globs::check_path_pattern;
+pub use rule::is_one_of;
 pub use show::{Shown, show};

@@ -58,6 +58,7 @@ pub(super) fn answer(state: &PolicyState, action: Action, facts: &Facts) -> Opti
         effect,
         reason,
         path: None,
+        needs: None,
     })
 }
 

@@ -4,6 +4,7 @@ use crate::base::text;
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
+use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::tool_kind::ToolKind;
@@ -34,6 +35,8 @@ pub struct PolicyRule {
     pub tools: Option<NameGlobs>,
     /// The effect.
     pub effect: Effect,
+    /// The yes that it takes, where the effect wants one and the rule says it.
+    pub needs: Option<ApprovalNeed>,
     /// The reason, for the person or agent who meets it.
     pub reason: String,
     /// The right of a later layer to replace it by a rule of the same id.
@@ -181,6 +184,12 @@ fn is_about(globs: &NameGlobs, actor: &Actor) -> bool {
     let by_login = actor.by_login();
     let mut names = std::iter::once(actor).chain(by_login.as_ref());
     names.any(|name| globs.matches_actor(&name.label()))
+}
+
+/// True where the actor is among those whom globs name, by either name that a person has. Globs that
+/// cannot be read name nobody.
+pub fn is_one_of(actor: &Actor, globs: &[String]) -> bool {
+    NameGlobs::new(globs.iter().map(String::as_str)).is_ok_and(|globs| is_about(&globs, actor))
 }
 
 /// A path on which nothing certain can be said counts as matched but not as answered for: it can

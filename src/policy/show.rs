@@ -1,6 +1,7 @@
 //! A policy in its normal form: what stands, rule by rule, with the layer each rule comes from.
 
 use crate::base::yaml::YamlProblem;
+use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::limits::PolicyLimits;
@@ -57,6 +58,9 @@ pub struct ShownRule {
     pub tools: Vec<String>,
     /// The effect.
     pub effect: Effect,
+    /// The yes that it takes; absent for one person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<ApprovalNeed>,
     /// The reason.
     pub reason: String,
     /// The line in its file; zero for built-in rules.
@@ -112,6 +116,7 @@ fn shown_rule(rule: &PolicyRule) -> ShownRule {
         kinds: rule.kinds.clone().unwrap_or_default(),
         tools: list(rule.tools.as_ref().map(|globs| globs.texts())),
         effect: rule.effect,
+        needs: rule.needs.clone(),
         reason: rule.reason.clone(),
         line: rule.place.line,
     }

@@ -129,6 +129,13 @@ pub trait Tx: Tables<Error = StoreError> {
         task: Option<&TaskId>,
         run: Option<&RunId>,
     ) -> Result<Vec<Evidence>, StoreError>;
+    /// [Decision records](DecisionRecord) that want a person's yes, answered or not, newest first; of
+    /// one task where one is named; at most `limit` where given.
+    fn asks(
+        &mut self,
+        task: Option<&TaskId>,
+        limit: Option<u64>,
+    ) -> Result<Vec<DecisionRecord>, StoreError>;
     /// [Decision records](DecisionRecord), oldest first; of one task where one is named; only the
     /// last `limit` where given.
     fn decisions(

@@ -296,10 +296,7 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
     let needs = scene.ai_json(&["status"])["needs_you"].take();
     assert_eq!(
         (&needs[0]["kind"], &needs[0]["next"]),
-        (
-            &json!("approval"),
-            &json!(format!("ai policy approve {decision}"))
-        )
+        (&json!("approval"), &json!(format!("ai approve {decision}")))
     );
     let mut explained = scene.ai(&["policy", "explain", &decision]);
     explained.stdout = explained

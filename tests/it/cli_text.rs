@@ -27,6 +27,9 @@ fn help_is_short_and_whole() {
       list         List the agents (short for `agent list`)
       label        Add or remove labels of an agent (short for `agent label`)
       policy       Check, show and explain the policy and its decisions
+      approvals    List the decisions that wait for a person's yes
+      approve      Say yes to a decision that waits
+      deny         Say no to a decision that waits; the work that asked goes back with the reason
       trust        Allow what this repository brings to run code on this machine
       lock         Lock paths by hand, list and check locks
       run          Run a task by an agent: worktree, agent, snapshot, checks, verdict
@@ -185,7 +188,7 @@ fn a_task_from_creation_to_its_end() {
     error: [TASK] is held by human:ann for another [LEFT]
       next: wait, take another (`ai task claim --next`), or see `ai why [TASK]`
     "#);
-    snapshot!(scene.ai(&["task", "release", id, "--next-step", "look at the lexer"]), @r#"
+    snapshot!(scene.ai(&["task", "release", id, "--as", "ann", "--next-step", "look at the lexer"]), @r#"
     exit: 0
     ----- stdout -----
     [TASK]  queued
@@ -206,7 +209,7 @@ fn a_task_from_creation_to_its_end() {
     snapshot!(scene.ai(&["log", "-n", "3"]), @"
     exit: 0
     ----- stdout -----
-    [TIME]  human:tester  [TASK]  given back: look at the lexer
+    [TIME]  human:ann     [TASK]  given back: look at the lexer
     [TIME]  human:tester  [TASK]  the policy allows task.cancel (rule default)
     [TIME]  human:tester  [TASK]  cancelled: not wanted any more
     ----- stderr -----

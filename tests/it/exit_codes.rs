@@ -207,7 +207,7 @@ fn approval_needed_8() {
     ----- stdout -----
     ----- stderr -----
     error: policy wants a person's yes for task.claim: for this test (rule `the-rule`, decision [DECISION])
-      next: a person says yes with `ai policy approve [DECISION]`
+      next: a person says yes with `ai approve [DECISION]`
     ");
     scene.write(
         ".ai/agents/new.yaml",

@@ -18,6 +18,7 @@ mod acp;
 mod adopt;
 mod agent_doctor;
 mod agents;
+mod approvals;
 mod archive;
 mod backup;
 mod base_failures;

@@ -47,7 +47,7 @@ fn what_policy_asks_about_waits_for_a_person() {
     ----- stdout -----
     ----- stderr -----
     error: policy wants a person's yes for run.finish: a dependency is code of strangers (package.json) (rule `dependencies-need-a-human`, decision [DECISION])
-      next: a person says yes with `ai policy approve [DECISION]`
+      next: a person says yes with `ai approve [DECISION]`
     ");
     let record = decision(&sandbox, &task, "require_approval");
     let id = record["id"].as_str().unwrap();
@@ -64,7 +64,7 @@ fn what_policy_asks_about_waits_for_a_person() {
     ----- stdout -----
     ----- stderr -----
     error: policy wants a person's yes for run.finish: a dependency is code of strangers (package.json) (rule `dependencies-need-a-human`, decision [DECISION])
-      next: a person says yes with `ai policy approve [DECISION]`
+      next: a person says yes with `ai approve [DECISION]`
     ");
     sandbox.ai_ok(&["policy", "approve", id, "--reason", "it is ours"]);
     sandbox.ai_ok(&["policy", "approve", id]);

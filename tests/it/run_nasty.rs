@@ -662,7 +662,7 @@ fn a_change_of_the_policy_needs_a_person() {
     ----- stdout -----
     ----- stderr -----
     error: policy wants a person's yes for run.finish: policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human says yes to their changes (.ai/policy.yaml) (rule `built-in.protect-ai`, decision [DECISION])
-      next: a person says yes with `ai policy approve [DECISION]`
+      next: a person says yes with `ai approve [DECISION]`
     ");
     let decision = sandbox
         .rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'")

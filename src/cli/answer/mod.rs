@@ -17,8 +17,8 @@ pub(super) use project::{
 };
 pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer};
 pub(super) use work::{
-    AcceptAnswer, AgentLine, AgentStats, AgentStatus, BudgetLine, CheckAnswer, CheckedLine,
-    EvidenceAnswer, EvidenceChecked, EvidenceExported, RecoverLine, ReviewAnswer, ReviewedFile,
-    RouteAnswer, RunAnswer, SaidLine, UndoAnswer, UndoPreviewed,
+    AcceptAnswer, AgentLine, AgentStats, AgentStatus, ApprovalAnswer, BudgetLine, CheckAnswer,
+    CheckedLine, EvidenceAnswer, EvidenceChecked, EvidenceExported, RecoverLine, ReviewAnswer,
+    ReviewedFile, RouteAnswer, RunAnswer, SaidLine, UndoAnswer, UndoPreviewed,
 };
 pub(super) use worktree::{WorktreeAdopted, WorktreeLook, WorktreeOpened};

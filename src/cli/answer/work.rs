@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::domain::agent::Agent;
 use crate::domain::agent_event::AgentEvent;
+use crate::domain::approval::Missing;
 use crate::domain::budget::{BudgetScope, Unit};
 use crate::domain::check::CheckResult;
 use crate::domain::decision::DecisionRecord;
@@ -114,6 +115,17 @@ pub(in crate::cli) struct RouteAnswer<'a> {
     pub(in crate::cli) kind: &'a str,
     /// The choice with its reasons.
     pub(in crate::cli) trace: &'a Trace,
+}
+
+/// The answer to `ai approve` and `ai deny`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ApprovalAnswer<'a> {
+    /// The decision, with the answers.
+    pub(in crate::cli) decision: &'a DecisionRecord,
+    /// `approved`, `denied`, or `waits` where more people have to say yes.
+    pub(in crate::cli) standing: &'static str,
+    /// The yes that is missing, by rule.
+    pub(in crate::cli) missing: &'a [Missing],
 }
 
 /// A line of `ai budget`.

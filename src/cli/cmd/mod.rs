@@ -5,6 +5,7 @@ mod agent;
 mod agent_detect;
 mod agent_doctor;
 mod agent_stats;
+mod approvals;
 mod backup;
 mod budget;
 mod check;
@@ -61,6 +62,12 @@ pub(super) enum Command {
     /// Check, show and explain the policy and its decisions
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// List the decisions that wait for a person's yes
+    Approvals(approvals::ApprovalsArgs),
+    /// Say yes to a decision that waits
+    Approve(approvals::ApproveArgs),
+    /// Say no to a decision that waits; the work that asked goes back with the reason
+    Deny(approvals::DenyArgs),
     /// Allow what this repository brings to run code on this machine
     Trust(trust::TrustArgs),
     /// Lock paths by hand, list and check locks
@@ -145,6 +152,9 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::List(args) => agent::list(&args, context),
         Command::Label(args) => agent::label(&args, context),
         Command::Policy(command) => policy::run(&command, context),
+        Command::Approvals(args) => approvals::list(&args, context),
+        Command::Approve(args) => approvals::approve(&args, context),
+        Command::Deny(args) => approvals::deny(&args, context),
         Command::Trust(args) => trust::run(&args, context),
         Command::Lock(command) => lock::run(&command, context),
         Command::Run(args) => run::run(&args, context),

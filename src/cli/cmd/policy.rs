@@ -9,10 +9,12 @@ use crate::app::exit;
 use crate::base::fs::read_named;
 use crate::base::text::{counted, flowing, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
+use crate::cli::cmd::approvals::{self, ApproveArgs};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing, Tone};
 use crate::cli::time::time;
 use crate::config::Trees;
+use crate::domain::approval::Says;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
@@ -33,7 +35,7 @@ pub(in crate::cli) enum PolicyCommand {
     Explain(DecisionArgs),
     /// List the decisions, newest last
     Log(PolicyLogArgs),
-    /// Say yes to a decision that waits for a person
+    /// Say yes to a decision that waits for a person (long for `approve`)
     Approve(ApproveArgs),
 }
 
@@ -50,20 +52,6 @@ pub(in crate::cli) struct ValidateArgs {
 pub(in crate::cli) struct DecisionArgs {
     /// The decision; any unique prefix of its id
     id: String,
-}
-
-#[derive(Args)]
-pub(in crate::cli) struct ApproveArgs {
-    /// The decision; any unique prefix of its id
-    id: String,
-    /// Why it is all right
-    #[arg(
-        long,
-        value_name = "TEXT",
-        allow_hyphen_values = true,
-        default_value = "approved"
-    )]
-    reason: String,
 }
 
 #[derive(Args)]
@@ -260,6 +248,17 @@ fn explained(record: &DecisionRecord) -> String {
             ),
         );
     }
+    for answer in &record.answers {
+        let says = match answer.says {
+            Says::Yes => "a yes",
+            Says::No => "a no",
+        };
+        let word = &answer.word;
+        row(
+            says,
+            format!("by {} at {}: {}", word.by, time(word.at_ms), word.reason),
+        );
+    }
     if let Some(word) = &record.overridden {
         row(
             "approved",
@@ -329,16 +328,13 @@ fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
 fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
-    let record = commit(store, &cx, |tx, cx| {
+    let done = commit(store, &cx, |tx, cx| {
         approve::approve(tx, cx, &args.id, &args.reason)
     })?;
     if context.ui.json() {
-        context.ui.object(&record);
+        context.ui.object(&done.record);
     } else {
-        context.ui.line(&format!(
-            "{}  approved: the same question is answered yes from now on",
-            record.id
-        ));
+        approvals::tell_of_yes(&done, context);
     }
     Ok(exit::OK)
 }

@@ -18,6 +18,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
 use crate::ops::agent_doctor::AgentFinding;
+use crate::ops::approve::WaitingQuestion;
 use crate::ops::create::NewTask;
 use crate::ops::detect::DetectedCli;
 use crate::ops::doctor::Finding;
@@ -74,6 +75,8 @@ const ALL: &[PublishedSchema] = &[
         "a line of `ai agent list`, and `ai agent show`",
     ),
     printed::<answer::AgentStats<'_>>("agent-stats", "a line of `ai agent stats`"),
+    printed::<WaitingQuestion>("approvals", "a line of `ai approvals`"),
+    printed::<answer::ApprovalAnswer<'_>>("approve", "`ai approve` and `ai deny`"),
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),
     printed::<answer::BudgetLine<'_>>("budget", "a line of `ai budget`"),
     printed::<answer::CheckAnswer<'_>>("check", "`ai check`"),

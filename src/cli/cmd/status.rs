@@ -194,7 +194,7 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
     Ok(Picture {
         tally: tx.tally()?,
         leases,
-        needs: needs_you::tasks(tx)?,
+        needs: needs_you::tasks(tx, now.wall_ms)?,
         healths: Healths::read(tx, now.wall_ms)?,
     })
 }

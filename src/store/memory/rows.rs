@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::actor::Actor;
 use crate::domain::budget::Spent;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::{CHAIN_START, Event, HeldLock};
 use crate::domain::evidence::Evidence;
 use crate::domain::fold::{self, Tables};
@@ -422,6 +422,23 @@ impl Tx for MemoryRows {
             .filter(|piece| run.is_none() || piece.run.as_ref() == run)
             .cloned()
             .collect())
+    }
+
+    fn asks(
+        &mut self,
+        task: Option<&TaskId>,
+        limit: Option<u64>,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        let wants = |record: &DecisionRecord| record.effect == Effect::RequireApproval;
+        let mut found = self.decisions(task, None)?;
+        found.retain(wants);
+        found.reverse();
+        found.truncate(
+            limit
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(usize::MAX),
+        );
+        Ok(found)
     }
 
     fn decisions(

@@ -77,9 +77,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: SchemaVersion { major: 1, minor: 2 },
     },
     Migration {
-        name: "20261129051000_bounded",
-        sql: include_str!("migrations/20261129051000_bounded.sql"),
-        checksum: "083dd1ba462dac8e6b97d075516dbd50d415c73e370c1eec82ddf6792c98555b",
+        name: "20261129051000_told",
+        sql: include_str!("migrations/20261129051000_told.sql"),
+        checksum: "9bb4aaa6105bb2ee91650bb4ea53502f10344b22d56b96c90ae54d18892a7b4f",
         version: SchemaVersion { major: 1, minor: 3 },
     },
 ];

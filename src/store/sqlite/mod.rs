@@ -10,6 +10,7 @@
 //! Nothing else in the process may open the database file: closing any descriptor of it drops the
 //! process's locks.
 
+mod asks;
 mod backup;
 mod checkpoint;
 mod connect;

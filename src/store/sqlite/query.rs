@@ -209,6 +209,14 @@ impl Tx for SqliteTx<'_> {
         Ok(all)
     }
 
+    fn asks(
+        &mut self,
+        task: Option<&TaskId>,
+        limit: Option<u64>,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.read_asks(task, limit)
+    }
+
     fn decisions(
         &mut self,
         task: Option<&TaskId>,
@@ -321,7 +329,7 @@ impl SqliteTx<'_> {
         })
     }
 
-    fn collect<T: DeserializeOwned>(
+    pub(super) fn collect<T: DeserializeOwned>(
         &self,
         table: &str,
         sql: &str,

@@ -57,6 +57,13 @@ token=$("$ai" task claim "$claimed" --ttl 30m --json | sed 's/.*"token":"\([^"]*
 "$ai" lock acquire 'notes/*' --shared --ttl 30m >/dev/null
 "$ai" task dep add "$waiting" "$part" >/dev/null
 : "$held"
+sed -i 's/^rules:$/rules:\n  - {id: costly, on: [run.start], labels: [costly], effect: require_approval, approvals: 2, reason: it costs money}/' .ai/policy.yaml
+git commit -qam 'a rule'
+costly=$(new 'Costly' --label costly)
+"$ai" run "$costly" --agent good >/dev/null 2>&1 && exit 1
+"$ai" approve "$costly" --as human:bob --reason 'it is cheap' >/dev/null
+"$ai" approve "$costly" --as human:cem --reason 'cheap enough' >/dev/null
+"$ai" deny "$("$ai" policy log "$costly" --json | sed -n 's/.*"id":"\(d-[a-z0-9]*\)".*require_approval.*/\1/p' | head -1)" --reason 'not this month' >/dev/null
 "$ai" log verify >/dev/null
 "$ai" backup --to "$out/ai.db" >/dev/null
 "$ai" export "$out/export.jsonl" >/dev/null

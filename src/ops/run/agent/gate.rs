@@ -105,7 +105,8 @@ impl PolicyGate<'_, '_> {
         let live = self.live;
         commit(self.store, &live.cx()?, |tx, cx| {
             lease::fenced(tx, cx, &live.started.token, "tool call")?;
-            let allowed = record.effect.lets_through() || ask::approved(tx, &record)?;
+            let allowed =
+                record.effect.lets_through() || ask::approved(tx, cx.now.wall_ms, &record)?;
             redact_record(&mut record, live.world.redactor());
             cx.record(
                 tx,

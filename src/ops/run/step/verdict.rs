@@ -254,7 +254,9 @@ fn judge_all(
     let question = question(cx, (task, run), &found.changed, size);
     let (mut policy, mut decision) = policy_verdict(cx, &question);
     redact_record(&mut decision, live.world.redactor());
-    if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
+    if policy == PolicyVerdict::NeedsApproval
+        && store.read(|tx| ask::approved(tx, cx.now.wall_ms, &decision))?
+    {
         policy = policy.approved();
     }
     let mut warnings = look_closer(live, found);

@@ -9,3 +9,6 @@ UPDATE agent_sum SET bounded =
     (SELECT coalesce(sum(bounded), 0) FROM run_use WHERE run_use.kind = agent_sum.kind AND run_use.agent = agent_sum.agent);
 UPDATE day_sum SET bounded =
     (SELECT coalesce(sum(bounded), 0) FROM run_use WHERE run_use.day = day_sum.day AND run_use.agent = day_sum.agent);
+
+-- Decisions that want a person's yes, of which few are ever open among many.
+CREATE INDEX decision_asks ON decision(n) WHERE json_extract(data, '$.effect') = 'require_approval';
