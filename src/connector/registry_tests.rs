@@ -619,6 +619,7 @@ fn of_an_agent(policy: &str, action: Action, path: &str, path_case: CaseMode) ->
         path_case,
         diff_lines: Some(1),
         diff_files: Some(1),
+        outside_paths: Some(Vec::new()),
         ..Facts::default()
     };
     let request = Request {

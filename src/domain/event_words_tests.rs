@@ -96,6 +96,8 @@ fn events() -> Vec<Value> {
         json!({"kind": "undo.started", "run": "t-1.2", "undoing": landing}),
         json!({"kind": "policy.approved", "decision": "d-1", "word": {"by": by, "reason": "", "at_ms": 1}}),
         json!({"kind": "policy.approved", "decision": "d-1", "word": {"by": by, "reason": "once", "at_ms": 1}}),
+        json!({"kind": "policy.answered", "decision": "d-1", "task": "t-1", "answer": {"says": "yes", "by": by, "reason": "read it", "at_ms": 1}}),
+        json!({"kind": "policy.answered", "decision": "d-1", "answer": {"says": "no", "by": by, "reason": "not now", "at_ms": 1}}),
         piece(
             "check",
             json!({
