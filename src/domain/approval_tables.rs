@@ -148,7 +148,11 @@ fn an_answer_holds_as_long_as_its_rule_says() {
         (None, yes(ann, i64::MAX), i64::MAX, "rule-0 misses 1"),
     ] {
         assert_eq!(
-            stands(&[needs.clone()], &[said.clone()], now_ms),
+            stands(
+                std::slice::from_ref(&needs),
+                std::slice::from_ref(&said),
+                now_ms
+            ),
             comes_to,
             "{needs:?} {said:?}"
         );
