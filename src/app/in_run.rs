@@ -1,8 +1,8 @@
 //! The questions of an agent inside of a run, and the way in which they are asked: one request and one answer a
 //! connection, each a line of JSON with the version of the protocol.
 //!
-//! The socket is the run's, so a request names no run and shows no token; the task is named all the
-//! same, so that nobody takes an answer about this one for one about another. Both sides are here:
+//! The socket is the run's, so a request names no run and shows no token of its lease, but a word that
+//! only the run's own agent was given; the task is named all the same, so that nobody takes an answer about this one for one about another. Both sides are here:
 //! the words, and the call by which a front end asks.
 
 use std::io;
@@ -28,6 +28,8 @@ use crate::ops::lock::Blocked;
 pub const VERSION: u32 = 1;
 /// Longest request, in bytes.
 pub const REQUEST_CAP: usize = 64 << 10;
+/// Most paths of one request.
+pub const MOST_PATHS: usize = 256;
 /// Longest answer that is read, in bytes.
 const ANSWER_CAP: usize = 32 << 20;
 /// An answer may take as long as a busy store lets a writer wait, and a little more.
@@ -39,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct AgentRequest {
     /// The version of the protocol.
     pub version: u32,
+    /// The word by which the supervisor knows its own agent: users and paths tell no run from another.
+    #[serde(default)]
+    pub key: String,
     /// The question.
     pub ask: AgentAsk,
 }
@@ -240,6 +245,7 @@ pub fn socket() -> Option<PathBuf> {
 pub fn ask(path: &Path, ask: AgentAsk) -> Result<AgentAnswer, AppError> {
     let request = AgentRequest {
         version: VERSION,
+        key: env::text(env::AI_SOCKET_KEY).unwrap_or_default(),
         ask,
     };
     let mut text = serde_json::to_vec(&request).map_err(|e| AppError::usage(e.to_string()))?;

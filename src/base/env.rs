@@ -15,6 +15,8 @@ pub const AI_ACTOR: &str = "AI_ACTOR";
 pub const AI_RUN: &str = "AI_RUN";
 /// The socket of the run whose agent has started this process; set by `ai run` for its agent.
 pub const AI_SOCKET: &str = "AI_SOCKET";
+/// The word by which the supervisor of a run knows its own agent at that socket.
+pub const AI_SOCKET_KEY: &str = "AI_SOCKET_KEY";
 
 /// The sandbox of agents and checks on this machine; outranks the configuration, and `--no-sandbox`
 /// outranks it.
@@ -26,7 +28,7 @@ pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 20] = [
+pub const ALL: [(&str, &str); 21] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -42,6 +44,10 @@ pub const ALL: [(&str, &str); 20] = [
     (
         AI_SOCKET,
         "The socket at which the supervisor of a run answers its agent; set by `ai run`. Where it is set, commands go there, and not to the store.",
+    ),
+    (
+        AI_SOCKET_KEY,
+        "The word by which the supervisor knows its own agent at that socket; set by `ai run`.",
     ),
     (
         AI_SANDBOX,

@@ -126,6 +126,28 @@ pub fn standing<'a>(
     }
 }
 
+/// True where the actor's own yes counts already and will for at least half of its time: another one
+/// would only add a second reason.
+pub fn has_fresh_yes<'a>(
+    asked: &DecisionRecord,
+    earlier: impl IntoIterator<Item = &'a DecisionRecord>,
+    actor: &Actor,
+    now_ms: WallMs,
+) -> bool {
+    let needs = needs_of(asked);
+    let shortest = needs.iter().map(|(_, need)| need.holds_ms).min();
+    let half = shortest.unwrap_or(HOLDS_MS) / 2;
+    let mut answers: Vec<Reply> = earlier.into_iter().flat_map(answers_of).collect();
+    answers.sort_by_key(|answer| answer.word.at_ms);
+    let since = answers.iter().rposition(|answer| answer.says == Says::No);
+    answers[since.map_or(0, |at| at + 1)..]
+        .iter()
+        .any(|answer| {
+            is_same_person(&answer.word.by, actor)
+                && answer.word.at_ms.saturating_add(half) > now_ms
+        })
+}
+
 /// The need of each rule that asks for a yes; one person's where it is a limit that asks.
 pub fn needs_of(asked: &DecisionRecord) -> Vec<(&str, ApprovalNeed)> {
     let asking = asked

@@ -198,3 +198,20 @@ fn a_person_counts_once_under_both_names() {
         assert_eq!(is_same_person(&other, &one), same, "{other:?} {one:?}");
     }
 }
+
+#[test]
+fn a_yes_is_said_anew_only_once_half_of_its_time_is_over() {
+    let (ann, bob) = ("human:ann", "human:bob");
+    for (answers, now_ms, is_fresh) in [
+        (vec![], 1, false),
+        (vec![yes(ann, 0)], DAY / 2 - 1, true),
+        (vec![yes(ann, 0)], DAY / 2, false),
+        (vec![yes(ann, 0), yes(ann, 9)], DAY / 2, true),
+        (vec![yes(bob, 0)], 1, false),
+        (vec![yes(ann, 0), no(bob, 1)], 2, false),
+    ] {
+        let record = asked(&[need(1, &[], DAY)], &answers);
+        let found = has_fresh_yes(&record, [&record], &actor(ann), now_ms);
+        assert_eq!(found, is_fresh, "{answers:?} {now_ms}");
+    }
+}

@@ -1,16 +1,18 @@
 //! Answers one request: the words of the caller into the operations of the command line, and what
 //! comes of them into words.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::app::error::AppError;
 use crate::app::in_run::{
-    self, AgentAnswer, AgentAsk, AgentRequest, GatesTold, LeaseTold, LockTold, RefusalTold, Reply,
-    ReplyOutcome, TaskTold, VERSION,
+    self, AgentAnswer, AgentAsk, AgentRequest, GatesTold, LeaseTold, LockTold, MOST_PATHS,
+    RefusalTold, Reply, ReplyOutcome, TaskTold, VERSION,
 };
 use crate::base::text::one_line;
 use crate::domain::error_class::ErrorClass;
@@ -18,12 +20,15 @@ use crate::domain::lease::Lease;
 use crate::ops::cx::{Cx, commit, typed_prefix};
 use crate::ops::error::OpError;
 use crate::ops::hatch::HatchOrder;
+use crate::ops::refusal::Refusal;
 use crate::ops::{lease, lock, why};
 use crate::store::{Access, Store, Tx};
 
 /// Writes that one run may ask for. Each grows the log or flushes the disk, and a run that means
 /// well needs a few dozen.
 const WRITES: u32 = 1_000;
+/// Time for looking through locks.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The one who answers for a run.
 pub(super) struct Clerk {
@@ -63,7 +68,7 @@ impl Clerk {
         if self.closed.load(Ordering::SeqCst) {
             return None;
         }
-        let outcome = match asked.and_then(|ask| self.answer(ask)) {
+        let outcome = match asked.and_then(|request| self.answer(request)) {
             Ok(answer) => ReplyOutcome::Answer(answer),
             Err(error) => ReplyOutcome::Error(RefusalTold::from(&error)),
         };
@@ -74,8 +79,12 @@ impl Clerk {
         serde_json::to_vec(&reply).ok()
     }
 
-    fn answer(&self, ask: AgentAsk) -> Result<AgentAnswer, AppError> {
-        match ask {
+    fn answer(&self, request: AgentRequest) -> Result<AgentAnswer, AppError> {
+        if request.key != self.order.key {
+            let message = "this socket answers the agent of its own run alone";
+            return Err(AppError::new(ErrorClass::Denied, message));
+        }
+        match request.ask {
             AgentAsk::Show { task } => {
                 self.own(&task)?;
                 self.show()
@@ -159,10 +168,27 @@ impl Clerk {
     }
 
     fn lock_check(&self, paths: &[String]) -> Result<AgentAnswer, AppError> {
+        let paths: BTreeSet<&String> = paths.iter().collect();
+        if paths.len() > MOST_PATHS {
+            let message =
+                format!("inside of a run at most {MOST_PATHS} paths are asked about at once");
+            return Err(AppError::usage(message));
+        }
         let (cx, own) = (self.cx(), [self.order.token.subject.clone()]);
-        let blocked = self
-            .store(Access::Read)?
-            .read(|tx| lock::check(tx, &cx, paths, &own))?;
+        let until = Instant::now() + PATIENCE;
+        let blocked = self.store(Access::Read)?.read(|tx| {
+            let mut blocked = Vec::new();
+            for path in paths {
+                // Each may be held against every lock that there is, and the run's end waits for nobody.
+                if self.closed.load(Ordering::SeqCst) || Instant::now() > until {
+                    let why = "there are too many locks to look through at once".to_owned();
+                    let hint = "ask about fewer paths".to_owned();
+                    return Err(OpError::from(Refusal::TryLater { why, hint }));
+                }
+                blocked.extend(lock::check(tx, &cx, std::slice::from_ref(path), &own)?);
+            }
+            Ok(blocked)
+        })?;
         Ok(AgentAnswer::Locked(
             blocked.iter().map(LockTold::from).collect(),
         ))
@@ -170,7 +196,7 @@ impl Clerk {
 }
 
 /// Reads a request. Its version is looked at before its words, which another version may not have.
-fn read(line: &[u8]) -> Result<AgentAsk, AppError> {
+fn read(line: &[u8]) -> Result<AgentRequest, AppError> {
     let unreadable = |why: serde_json::Error| {
         AppError::usage(format!(
             "inside of a run a request is one line of JSON: {why}"
@@ -183,8 +209,7 @@ fn read(line: &[u8]) -> Result<AgentAsk, AppError> {
             "the supervisor of this run speaks version {VERSION} of the protocol, not {version}"
         )));
     }
-    let request: AgentRequest = serde_json::from_slice(line).map_err(unreadable)?;
-    Ok(request.ask)
+    serde_json::from_slice(line).map_err(unreadable)
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ impl Project {
         let workspace = workspace(&self.repo.root, "agent:codex#s1");
         Clerk::new(HatchOrder {
             socket: self.repo.root.join("socket"),
+            key: String::new(),
             store: project::store_place(&workspace.state_dir().unwrap()),
             cx: workspace.cx().unwrap(),
             clock: now,
@@ -253,6 +254,43 @@ fn a_lost_lease_is_told_and_nothing_is_written_under_it() {
             "the lease on t-a is lost: it was granted anew; agent:codex#s1 holds it now"
         )
     );
+}
+
+#[test]
+fn the_agent_of_another_run_is_not_answered() {
+    let project = project();
+    let clerk = Clerk::new(HatchOrder {
+        key: "k".into(),
+        ..project.clerk().order
+    });
+    for (key, is_heard) in [(Some("k"), true), (Some("x"), false), (None, false)] {
+        for ask in [
+            json!({"show": {"task": "t-a"}}),
+            json!({"checkpoint": {"task": "t-a", "next_step": "do as I say"}}),
+            json!({"lock_check": {"paths": ["b/x"]}}),
+        ] {
+            let mut line = json!({"version": 1, "ask": ask});
+            if let Some(key) = key {
+                line["key"] = key.into();
+            }
+            let told = reply(&clerk, &line.to_string());
+            assert_eq!(told.get("answer").is_some(), is_heard, "{key:?} {told}");
+        }
+    }
+}
+
+#[test]
+fn a_request_about_very_many_paths_is_refused_and_one_path_is_looked_up_once() {
+    let project = project();
+    let clerk = project.clerk();
+    let paths: Vec<String> = (0..=MOST_PATHS).map(|n| format!("p{n}")).collect();
+    let told = ask(&clerk, json!({"lock_check": {"paths": paths}}));
+    assert_eq!(
+        refusal(&told).1,
+        "inside of a run at most 256 paths are asked about at once"
+    );
+    let told = ask(&clerk, json!({"lock_check": {"paths": vec!["b/x"; 9_000]}}));
+    assert_eq!(told["answer"]["locked"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::app::in_run::REQUEST_CAP;
-use crate::base::{fs, socket};
+use crate::base::{clock, fs, socket};
 use crate::hatch::answer::Clerk;
 use crate::ops::error::OpError;
 use crate::ops::hatch::HatchOrder;
@@ -21,6 +21,8 @@ use crate::ops::refusal::Refusal;
 const CALLERS: usize = 8;
 /// Time for a request to come, and for an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks whether the last callers are done.
+const STEP: Duration = Duration::from_millis(5);
 
 /// A hatch that is open; dropped, it is closed.
 struct OpenHatch {
@@ -38,18 +40,17 @@ struct Caller {
 /// Opens the hatch of a run.
 pub fn open(order: HatchOrder) -> Result<Box<dyn Any>, OpError> {
     let path = order.socket.clone();
+    let shown = path.clone();
     let failed = |error: std::io::Error| {
-        Refusal::Environment(format!(
-            "{} cannot be made: {error}",
-            order.socket.display()
-        ))
+        Refusal::Environment(format!("{} cannot be made: {error}", shown.display()))
     };
     // One that a supervisor of before has left, who was killed.
     fs::remove_file(&path)?;
     let listener = socket::listen(&path).map_err(failed)?;
     let (end, heard) = UnixStream::pair().map_err(failed)?;
     let clerk = Arc::new(Clerk::new(order));
-    let thread = std::thread::spawn(move || serve(&listener, &heard, &clerk));
+    let heard = std::thread::Builder::new().spawn(move || serve(&listener, &heard, &clerk));
+    let thread = heard.map_err(failed)?;
     Ok(Box::new(OpenHatch {
         socket: path,
         end: Some(end),
@@ -79,10 +80,15 @@ fn serve(listener: &UnixListener, end: &UnixStream, clerk: &Arc<Clerk>) {
         }
     }
     clerk.close();
-    for caller in callers {
+    for caller in &callers {
         // It may have ended by itself.
         let _hung_up = caller.line.shutdown(Shutdown::Both);
-        let _ended = caller.thread.join();
+    }
+    // Who waits for a busy store is left behind: what it asks for needs the run's lease, which is given
+    // back meanwhile.
+    let until = Instant::now() + PATIENCE;
+    while callers.iter().any(|caller| !caller.thread.is_finished()) && Instant::now() < until {
+        clock::pause(STEP);
     }
 }
 

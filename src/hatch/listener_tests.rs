@@ -18,6 +18,7 @@ fn order(repo: &TestRepo, socket: &Path) -> HatchOrder {
     let store: StorePlace = project::store_place(&workspace.state_dir().unwrap());
     HatchOrder {
         socket: socket.to_owned(),
+        key: String::new(),
         store,
         cx: workspace.cx().unwrap(),
         clock: now,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::config::AcceptMode;
 use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, Override};
+use crate::domain::decision::Override;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::lease::ShownToken;
@@ -28,7 +28,7 @@ use crate::ops::held_paths::{Touching, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::Refusal;
-use crate::ops::reviewed_work::ReviewedWork;
+use crate::ops::reviewed_work::{self, ReviewedWork};
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
@@ -243,7 +243,8 @@ impl Case<'_> {
                     log: &format!("{} {}", merge::ACCEPT_LOG, self.run.id),
                     may_land: &|tx| {
                         let cx = cx.at(tx.now()?);
-                        touching.or_refuse(tx, &cx)
+                        touching.or_refuse(tx, &cx)?;
+                        self.still_wanted(tx, &cx, &accepting, work)
                     },
                 };
                 let on = (&self.repo, &self.shadow);
@@ -283,34 +284,12 @@ impl Case<'_> {
         accepting: &Accepting,
         (evidence, work): (&[Evidence], &ReviewedWork),
     ) -> Result<Vec<String>, OpError> {
-        let (task, _) = fit::in_review(tx, self.task.id.as_str())?;
+        let task = self.in_review(tx)?;
         fit::require_parts(tx, &task, Ended::by(self.order.overridden), ACCEPT)?;
         let of_work = work.ask(tx, cx)?;
         let mut warnings = ask::warning(&of_work);
-        let action = if self.order.overridden.is_some() {
-            Action::TaskOverride
-        } else {
-            Action::TaskAccept
-        };
-        let mut question = Question::on_task(action, &task);
-        question.resource.run = Some(self.run.id.to_string());
-        question.resource.branch = Some(accepting.target.clone());
-        question.facts.diff_files = Some(work.stats.files);
-        question.facts.diff_lines = Some(work.stats.insertions + work.stats.deletions);
-        let record = ask::answer(cx, &question);
-        let is_the_same_rule =
-            (record.effect, &record.rule) == (Effect::RequireApproval, &of_work.rule);
-        if is_the_same_rule && of_work.effect == Effect::RequireApproval {
-            // A person has said yes to the same rule about the same work already.
-            cx.record(
-                tx,
-                &Event::Decided {
-                    record: Box::new(record),
-                },
-            )?;
-        } else {
-            warnings.extend(ask::or_refuse(tx, cx, question)?);
-        }
+        let question = self.question(&task, accepting, work);
+        warnings.extend(reviewed_work::ask_besides(tx, cx, &of_work, question)?);
         for piece in evidence {
             cx.record(
                 tx,
@@ -327,6 +306,35 @@ impl Case<'_> {
             },
         )?;
         Ok(warnings)
+    }
+
+    /// Refuses to move the branch where somebody has sent the work back meanwhile, or has taken a yes
+    /// back: an accept waits for other landings between its intent and its own.
+    fn still_wanted(
+        &self,
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        accepting: &Accepting,
+        work: &ReviewedWork,
+    ) -> Result<(), OpError> {
+        let task = self.in_review(tx)?;
+        let of_work = work.look_ahead(tx, cx)?;
+        let question = self.question(&task, accepting, work);
+        reviewed_work::look_besides(tx, cx, &of_work, &question)
+    }
+
+    /// The task, whose review is that of this run.
+    fn in_review(&self, tx: &mut dyn Tx) -> Result<Task, OpError> {
+        Ok(fit::in_review(tx, self.run.id.as_str())?.0)
+    }
+
+    /// The question whether the work may be taken over.
+    fn question(&self, task: &Task, accepting: &Accepting, work: &ReviewedWork) -> Question {
+        let action = match self.order.overridden {
+            Some(_) => Action::TaskOverride,
+            None => Action::TaskAccept,
+        };
+        work.taking_over(action, task, &self.run.id, &accepting.target)
     }
 
     /// Finds the change that would land.

@@ -1,13 +1,16 @@
-//! The run by whose work a task is done, for whoever takes that back. A task that a person ended has
+//! The run by whose work a task is done, for whoever takes that back, or whose work has landed without
+//! a word that it is done. A task that a person ended has
 //! none, and neither has one whose work was left on its own branch.
 
+use crate::domain::ids::TaskId;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::task_rules::{Misfit, TaskAct};
+use crate::git::{Git, Repo, RepoLocation};
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
-use crate::ops::{cx, fit};
-use crate::store::Tx;
+use crate::ops::{cx, fit, landing};
+use crate::store::{Store, Tx};
 
 /// The accepted run of a task, with the landing, or the reason why there is none.
 pub(super) fn accepted(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run, Accepting), OpError> {
@@ -59,4 +62,42 @@ pub(super) fn accepted(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run, Accep
         return no("its work was left on its own branch".to_owned(), reopen);
     }
     Ok((task, run, accepting))
+}
+
+/// Refuses to send work back that has landed already: its accept was cut off before it could say so,
+/// and the next one completes it.
+pub fn refuse_landed(
+    place: &RepoLocation,
+    store: &mut dyn Store,
+    task: &TaskId,
+) -> Result<(), OpError> {
+    let found = store.read(|tx| -> Result<_, OpError> {
+        let Some(task) = tx.task(task)? else {
+            return Ok(None);
+        };
+        let TaskState::Review { run } = &task.state else {
+            return Ok(None);
+        };
+        let accepting = tx.run(run)?.and_then(|run| run.accepting);
+        Ok(accepting.map(|accepting| (task, accepting)))
+    })?;
+    let Some((task, accepting)) = found else {
+        return Ok(());
+    };
+    let repo = Repo::open(place, Git::system()?)?;
+    if !landing::landed(&repo, &accepting)? {
+        return Ok(());
+    }
+    let why = "its work has landed, by an accept that was cut off before it could say so";
+    let next = format!(
+        "`ai accept {0}` completes it, `ai undo {0}` then takes it back",
+        task.id
+    );
+    Err(fit::refusal(
+        &task,
+        Misfit {
+            why: why.to_owned(),
+            next,
+        },
+    ))
 }

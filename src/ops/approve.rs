@@ -23,8 +23,9 @@ use crate::ops::standing::standing;
 use crate::policy;
 use crate::store::Tx;
 
-/// Among how many questions those are looked for that wait.
-const LOOKED_AT: u64 = 500;
+/// Most records and most questions among which those are looked for that wait.
+const LOOKED_AT: u64 = 5_000;
+const QUESTIONS: usize = 200;
 
 /// A question that waits for a person.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -79,21 +80,29 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
 /// The questions that wait for a person, newest first. What asked about a run whose work is not
 /// looked at any more, or about a task that has ended, waits no longer.
 pub fn waiting(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<WaitingQuestion>, OpError> {
-    let asks = tx.asks(None, Some(LOOKED_AT))?;
+    waiting_among(tx, now_ms, None)
+}
+
+fn waiting_among(
+    tx: &mut dyn Tx,
+    now_ms: WallMs,
+    task: Option<&TaskId>,
+) -> Result<Vec<WaitingQuestion>, OpError> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    for record in &asks {
-        if !seen.insert(record.subject_digest.as_str()) || !is_open(tx, record, now_ms)? {
+    for record in tx.asks(task, Some(LOOKED_AT))? {
+        // What is asked again and again is one question.
+        if !seen.insert(record.subject_digest.clone()) || !is_open(tx, &record, now_ms)? {
             continue;
         }
-        let same = asks.iter().filter(|old| record.asks_again(old));
-        if let ApprovalStanding::Waits(missing) =
-            approval::standing(record, same, now_ms, policy::is_one_of)
-        {
+        if let ApprovalStanding::Waits(missing) = standing(tx, &record, now_ms)? {
             found.push(WaitingQuestion {
-                decision: record.clone(),
+                decision: record,
                 missing,
             });
+        }
+        if found.len() == QUESTIONS {
+            break;
         }
     }
     Ok(found)
@@ -112,7 +121,12 @@ fn is_open(tx: &mut dyn Tx, record: &DecisionRecord, now_ms: WallMs) -> Result<b
     }
     Ok(match (&task.state, record.action) {
         (TaskState::Done { .. } | TaskState::Cancelled { .. }, _) => false,
-        (_, Action::RunFinish) => is_reviewed(&task, record),
+        (_, Action::RunFinish | Action::TaskAccept | Action::TaskOverride) => {
+            is_reviewed(&task, record)
+        }
+        (state, Action::TaskClaim | Action::RunStart) => {
+            matches!(state, TaskState::Queued | TaskState::Blocked { .. })
+        }
         // An agent asked within a run, which went on without it or has ended.
         (_, Action::Edit | Action::ToolCall) => false,
         _ => true,
@@ -132,7 +146,13 @@ fn waits_for(task: &Task, record: &DecisionRecord) -> bool {
     let waits = |hold: &Hold| {
         hold.kind == BlockReason::Approval && decision_in(&hold.reason) == Some(&record.id)
     };
-    task.hold.as_ref().is_some_and(waits)
+    let is_blocked = matches!(
+        task.state,
+        TaskState::Blocked {
+            blocked_by: BlockReason::Approval
+        }
+    );
+    is_blocked && task.hold.as_ref().is_some_and(waits)
 }
 
 /// The decision that a task waits for, by the reason of its hold.
@@ -150,24 +170,29 @@ pub fn decision_in(reason: &str) -> Option<&str> {
 /// is wanted.
 pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<Answered, OpError> {
     let record = answerable(tx, cx, typed)?;
-    if let Some(rule) = nobody_asks(cx, &record) {
-        return Err(Refusal::Conflict(rule).into());
-    }
-    let before = standing(tx, &record, cx.now.wall_ms)?;
     let word = word(cx, reason);
+    let mut same = tx.asks(record.resource.task.clone().map(TaskId).as_ref(), None)?;
+    same.retain(|old| record.asks_again(old));
+    // The rules that asked last say what it takes.
+    let asked = same.first().cloned().unwrap_or_else(|| record.clone());
+    let standing_of = |same: &[DecisionRecord]| {
+        approval::standing(&asked, same, cx.now.wall_ms, policy::is_one_of)
+    };
+    let before = standing_of(&same);
+    let is_fresh = approval::has_fresh_yes(&asked, &same, &cx.actor, cx.now.wall_ms);
     let mut after = record.clone();
     after.answers.push(Reply {
         says: Says::Yes,
         word: word.clone(),
     });
     let now = {
-        let mut same = tx.asks(record.resource.task.clone().map(TaskId).as_ref(), None)?;
-        same.retain(|old| record.asks_again(old) && old.id != record.id);
+        same.retain(|old| old.id != record.id);
         same.push(after.clone());
-        approval::standing(&record, &same, cx.now.wall_ms, policy::is_one_of)
+        standing_of(&same)
     };
-    // A second yes of one person adds nothing, and must not take the place of the first one's reason.
-    if before == ApprovalStanding::Approved || now == before {
+    // A second yes of one person adds nothing, and must not take the place of the first one's reason;
+    // one that will have lapsed soon is said anew.
+    if is_fresh || before == ApprovalStanding::Approved && now == before && !has_said(&record, cx) {
         let task = go_on(tx, cx, &record, &before)?;
         return Ok(Answered {
             record,
@@ -176,7 +201,7 @@ pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<An
         });
     }
     // The yes that answers the question is told as it always was.
-    let event = if now == ApprovalStanding::Approved {
+    let event = if now == ApprovalStanding::Approved && before != now {
         after = DecisionRecord {
             overridden: Some(word.clone()),
             ..record.clone()
@@ -218,10 +243,7 @@ pub fn deny(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<Answe
 
 /// The decision, where it is one that people answer and the actor is one of them.
 fn answerable(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
-    let record = match typed.strip_prefix("t-") {
-        Some(_) => of_task(tx, cx, typed)?,
-        None => find(tx, typed)?,
-    };
+    let record = named(tx, cx, typed)?;
     if cx.actor.kind != ActorKind::Human {
         return Err(Refusal::Conflict(format!(
             "only a person can approve, and {} is none",
@@ -236,33 +258,47 @@ fn answerable(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, O
         );
         return Err(Refusal::Conflict(text).into());
     }
+    if let Some(rule) = nobody_asks(cx, &record) {
+        return Err(Refusal::Conflict(rule).into());
+    }
     let mut question = Question::about(Action::ApprovalGrant);
     question.resource.task = record.resource.task.clone();
     ask::or_refuse(tx, cx, question)?;
     Ok(record)
 }
 
-/// The one question about a task that waits.
-fn of_task(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
-    let id = cx::resolve(tx, typed)?;
-    let mut found = waiting(tx, cx.now.wall_ms)?;
-    found.retain(|one| one.decision.resource.task.as_deref() == Some(id.as_str()));
-    match found.len() {
-        1 => Ok(found.remove(0).decision),
-        0 => Err(Refusal::Conflict(format!("nothing about {id} waits for a yes")).into()),
-        _ => Err(Refusal::Ambiguous {
-            prefix: id.to_string(),
-            candidates: found
-                .into_iter()
-                .take(6)
-                .map(|one| one.decision.id)
-                .collect(),
-        }
-        .into()),
+/// The decision that an id names, or the one question about a task that waits.
+pub fn named(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
+    match typed.strip_prefix("t-") {
+        Some(_) => of_task(tx, cx, typed),
+        None => find(tx, typed),
     }
 }
 
-/// Why the actor's yes would count for no rule that asks.
+/// True where the actor has said yes to this record before.
+fn has_said(record: &DecisionRecord, cx: &Cx) -> bool {
+    let said = record.answers.iter().map(|answer| &answer.word.by);
+    said.chain(record.overridden.iter().map(|word| &word.by))
+        .any(|by| approval::is_same_person(&cx.actor, by))
+}
+
+/// The one question about a task that waits.
+fn of_task(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let mut found = waiting_among(tx, cx.now.wall_ms, Some(&id))?;
+    match found.len() {
+        1 => Ok(found.remove(0).decision),
+        0 => Err(Refusal::Conflict(format!("nothing about {id} waits for a yes")).into()),
+        _ => {
+            let names: Vec<String> = found.into_iter().map(|one| one.decision.id).collect();
+            let why = format!("several questions about {id} wait: {}", names.join(", "));
+            let hint = "`ai approvals` says what each asks; answer one by its own id".to_owned();
+            Err(Refusal::Unclear { why, hint }.into())
+        }
+    }
+}
+
+/// The reason why the actor's word counts for no rule that asks; nothing where it does for one.
 fn nobody_asks(cx: &Cx, record: &DecisionRecord) -> Option<String> {
     let needs = needs_of(record);
     let wanted = |by: &[String]| by.is_empty() || policy::is_one_of(&cx.actor, by);
@@ -271,7 +307,7 @@ fn nobody_asks(cx: &Cx, record: &DecisionRecord) -> Option<String> {
     }
     let (rule, need) = needs.first()?;
     Some(format!(
-        "the rule `{rule}` wants the yes of {}, and {} is not among them",
+        "the rule `{rule}` wants the word of {}, and {} is not among them",
         need.by.join(", "),
         cx.actor
     ))
@@ -329,6 +365,7 @@ fn send_back(
     if !is_held && !is_reviewed(&task, record) {
         return Ok(None);
     }
+    ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
     if is_held {
         cx.record(
             tx,

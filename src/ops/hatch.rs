@@ -17,6 +17,9 @@ use crate::store::StorePlace;
 pub struct HatchOrder {
     /// The place of the socket.
     pub socket: PathBuf,
+    /// The word by which the run's own agent is known; another run of the same user can reach the
+    /// socket, too, where the sandbox does not hide it.
+    pub key: String,
     /// Where the store is kept: the hatch has connections of its own.
     pub store: StorePlace,
     /// The surroundings of its operations, in the name of the run's session and under the policy of

@@ -9,6 +9,7 @@ use crate::domain::ids::TaskId;
 use crate::domain::lease::{self, Lease, OTHER_HOLDER, ShownToken, Stale, Token};
 use crate::domain::task::Task;
 use crate::domain::task_rules::TaskAct;
+use crate::domain::time::WallMs;
 use crate::ops::ask::{self, Question};
 use crate::ops::claim::{Claimed, new_lease};
 use crate::ops::cx::{self, Cx, commit};
@@ -17,7 +18,7 @@ use crate::ops::fit;
 use crate::ops::fitness::{AgentRoster, Fitness};
 use crate::ops::mutant;
 use crate::ops::refusal::Refusal;
-use crate::store::{Store, Tx};
+use crate::store::{EventFilter, Flow, Store, Tx};
 
 /// The lease that `token` opens, or a refusal that is recorded and says who holds the subject now.
 pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Lease, OpError> {
@@ -28,6 +29,33 @@ pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Le
         Err(why) => return Err(lost(cx, lease.as_ref(), token, why, tried)),
     }
     lease.ok_or_else(|| lost(cx, None, token, Stale::NoLease, tried))
+}
+
+/// The time since which the holder of a lease has worked on its task, in milliseconds since 1970: the
+/// first grant to it since the task was created or opened again. Who gives a task back and claims it
+/// anew has not begun anew.
+pub fn worked_since(tx: &mut dyn Tx, lease: &Lease) -> Result<WallMs, OpError> {
+    let filter = EventFilter {
+        subject: Some(lease.subject.to_string()),
+        ..EventFilter::default()
+    };
+    let mut since: Option<WallMs> = None;
+    tx.events(&filter, &mut |stored| {
+        match stored.kind.as_str() {
+            "task.reopened" => since = None,
+            "lease.granted" => {
+                if let Ok(Event::LeaseGranted { lease: granted, .. }) =
+                    serde_json::from_str(&stored.body)
+                    && granted.holder.label() == lease.holder.label()
+                {
+                    since.get_or_insert(granted.granted_ms);
+                }
+            }
+            _ => {}
+        }
+        Ok(Flow::More)
+    })?;
+    Ok(since.unwrap_or(lease.granted_ms))
 }
 
 fn lost(cx: &Cx, lease: Option<&Lease>, token: &Token, why: Stale, tried: &str) -> OpError {

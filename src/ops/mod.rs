@@ -3,7 +3,7 @@
 //! [`cx::Cx`] or is handed to it.
 
 pub mod accept;
-mod accepted_run;
+pub mod accepted_run;
 pub mod agent_doctor;
 pub mod agent_log;
 pub mod agents;

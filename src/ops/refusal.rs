@@ -397,7 +397,7 @@ impl Refusal {
             Refusal::TooEarly { what, .. } => {
                 format!("wait, or drop the pause: `ai task edit {what} --not-before now`")
             }
-            Refusal::UnmetDemand { task, actor, why } => after_unmet(task, actor, why),
+            Refusal::UnmetDemand { task, why, .. } => after_unmet(task, why),
             Refusal::NothingReady { unfit, .. } if !unfit.is_empty() => {
                 "`ai route explain TASK` says who can have such a task".into()
             }

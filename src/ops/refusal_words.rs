@@ -65,15 +65,12 @@ pub(super) fn after_held(held: &[HeldPaths], again: &str) -> String {
 }
 
 /// The way on where a task asks for somebody else.
-pub(super) fn after_unmet(task: &TaskId, actor: &str, why: &UnmetDemand) -> String {
-    let other = match why {
-        UnmetDemand::Named(_) => format!(
-            "`ai task edit {task} --agent {}` gives this one to it",
-            actor.trim_start_matches("agent:")
-        ),
-        _ => format!("`ai route explain {task}` says who can have this one"),
-    };
-    format!("`ai task claim --next` takes one that it can have; {other}")
+pub(super) fn after_unmet(task: &TaskId, why: &UnmetDemand) -> String {
+    let other = format!("`ai route explain {task}` says who can have this one");
+    match why {
+        UnmetDemand::Disabled | UnmetDemand::Unreadable(_) => other,
+        _ => format!("`ai task claim --next` takes one that it can have; {other}"),
+    }
 }
 
 /// So many tasks that were passed over are named.

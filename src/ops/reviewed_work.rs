@@ -1,9 +1,12 @@
 //! The work of a run as policy is asked about it when it is accepted: measured once, asked before
 //! anything else is done, and again in the transaction that records what is going to be done.
 
+use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::decision::DecisionRecord;
+use crate::domain::approval;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
+use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::domain::verdict::PolicyVerdict;
@@ -55,6 +58,16 @@ impl ReviewedWork {
         })
     }
 
+    /// The question whether the work may be taken over into a target.
+    pub fn taking_over(&self, action: Action, task: &Task, run: &RunId, target: &str) -> Question {
+        let mut question = Question::on_task(action, task);
+        question.resource.run = Some(run.to_string());
+        question.resource.branch = Some(target.to_owned());
+        question.facts.diff_files = Some(self.stats.files);
+        question.facts.diff_lines = Some(self.stats.insertions + self.stats.deletions);
+        question
+    }
+
     /// Asks the policy as of now. A person's yes to exactly this counts.
     pub fn ask_early(&self, world: &World, store: &mut dyn Store) -> Result<(), OpError> {
         let cx = world.cx_as(&world.checkout_policy(), self.agent.clone())?;
@@ -73,6 +86,16 @@ impl ReviewedWork {
         commit(store, &cx, |_, _| Err(OpError::recorded(why, events)))
     }
 
+    /// Looks whether the answer still lets the work through, and records nothing.
+    pub fn look_ahead(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<DecisionRecord, OpError> {
+        let agent = Cx {
+            actor: self.agent.clone(),
+            ..cx.clone()
+        };
+        ask::look_ahead(tx, &agent, &self.question)?;
+        Ok(ask::answer(&agent, &self.question))
+    }
+
     /// Asks again within a transaction, and records the answer.
     pub fn ask(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<DecisionRecord, OpError> {
         let agent = Cx {
@@ -81,4 +104,46 @@ impl ReviewedWork {
         };
         ask::require(tx, &agent, &self.question)
     }
+}
+
+/// Asks about an accept beside the work that is accepted, of which the answer is known, and records
+/// the answer. Returns the warnings.
+pub(super) fn ask_besides(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    of_work: &DecisionRecord,
+    question: Question,
+) -> Result<Vec<String>, OpError> {
+    let record = ask::answer(cx, &question);
+    if !is_answered_with(&record, of_work) {
+        return ask::or_refuse(tx, cx, question);
+    }
+    // People have said yes to the same rules about the same work already.
+    let record = Box::new(record);
+    cx.record(tx, &Event::Decided { record })?;
+    Ok(Vec::new())
+}
+
+/// The same without a record.
+pub(super) fn look_besides(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    of_work: &DecisionRecord,
+    question: &Question,
+) -> Result<(), OpError> {
+    if is_answered_with(&ask::answer(cx, question), of_work) {
+        return Ok(());
+    }
+    ask::look_ahead(tx, cx, question)
+}
+
+/// True where every rule that wants a yes for the accept wanted the same of the work itself, which is
+/// let through: then nobody is asked twice.
+fn is_answered_with(accept: &DecisionRecord, work: &DecisionRecord) -> bool {
+    let asks = |record: &DecisionRecord| record.effect == Effect::RequireApproval;
+    asks(accept)
+        && asks(work)
+        && approval::needs_of(accept)
+            .iter()
+            .all(|need| approval::needs_of(work).contains(need))
 }

@@ -205,6 +205,7 @@ impl<'a> Case<'a> {
             log: &log,
             may_land: &|tx| {
                 let cx = cx.at(tx.now()?);
+                accepted(tx, self.order.typed)?;
                 touching.or_refuse(tx, &cx)
             },
         };

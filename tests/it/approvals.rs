@@ -171,3 +171,117 @@ fn what_a_yes_takes_is_checked_when_the_policy_is_read() {
     }
     snapshot!(told);
 }
+
+#[test]
+fn work_that_is_sent_back_while_its_accept_waits_does_not_land() {
+    for answer in ["deny", "reject"] {
+        let sandbox = scene("keys");
+        let task = sandbox.task("Keys", &[]);
+        sandbox.run(&task);
+        sandbox.ai(&["accept", &task]);
+        let id = waiting(&sandbox);
+        sandbox.ai_ok(&["approve", &id, "--as", "human:lea"]);
+        let tip = sandbox.git(&["rev-parse", "main"]);
+        let planted = [("AI_TEST_FAILPOINT", "accept-intent:stop")];
+        let accept = sandbox.start_with(&["accept", &task], &planted);
+        accept.until_stopped();
+        match answer {
+            "deny" => sandbox.ai_ok(&["deny", &id, "--as", "human:lea", "--reason", "no"]),
+            _ => sandbox.ai_ok(&["reject", &task, "--note", "no"]),
+        };
+        accept.signal("CONT");
+        let outcome = accept.wait();
+        assert_eq!(outcome.code, Some(4), "{answer}\n{outcome}");
+        assert_eq!(sandbox.git(&["rev-parse", "main"]), tip, "{answer}");
+        assert_eq!(sandbox.status(&task), "queued", "{answer}");
+    }
+}
+
+#[test]
+fn work_that_has_landed_is_not_sent_back_before_its_accept_was_completed() {
+    let sandbox = scene("keys");
+    let task = sandbox.task("Keys", &[]);
+    sandbox.run(&task);
+    sandbox.ai(&["accept", &task]);
+    let id = waiting(&sandbox);
+    sandbox.ai_ok(&["approve", &id, "--as", "human:lea"]);
+    let planted = [("AI_TEST_FAILPOINT", "accept-merged:kill")];
+    sandbox.start_with(&["accept", &task], &planted).wait();
+    let mut told = Transcript::default();
+    told.ai(
+        &sandbox,
+        &["deny", &id, "--as", "human:lea", "--reason", "no"],
+    );
+    told.ai(&sandbox, &["reject", &task, "--note", "no"]);
+    told.ai(&sandbox, &["accept", &task]);
+    snapshot!(told);
+}
+
+#[test]
+fn a_yes_to_the_work_is_none_to_a_stricter_rule_about_the_accept() {
+    let policy = "version: 1\ndefault: allow\nrules:\n  - {id: a-anyone, on: [run.finish, task.accept], effect: require_approval, reason: look}\n  \
+                  - {id: z-lead, on: [task.accept], effect: require_approval, approvers: ['human:lea'], reason: leads take over}\n";
+    let sandbox = Scene::new()
+        .policy(policy)
+        .agent(Agent::new("bot", "cat >/dev/null; echo work > work.txt"))
+        .build();
+    let task = sandbox.task("One", &[]);
+    sandbox.run(&task);
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["accept", &task]);
+    told.ai(&sandbox, &["approve", &task, "--as", "human:ann"]);
+    told.ai(&sandbox, &["accept", &task]);
+    told.ai(&sandbox, &["approve", &task, "--as", "human:ann"]);
+    told.ai(&sandbox, &["approve", &task, "--as", "human:lea"]);
+    told.ai(&sandbox, &["accept", &task]);
+    snapshot!(told);
+}
+
+#[test]
+fn a_no_is_for_those_whose_yes_would_count_and_may_send_work_back() {
+    let sandbox = scene("keys");
+    let task = sandbox.task("Keys", &[]);
+    sandbox.run(&task);
+    sandbox.ai(&["accept", &task]);
+    let id = waiting(&sandbox);
+    let mut told = Transcript::default();
+    told.ai(
+        &sandbox,
+        &["deny", &id, "--as", "human:mallory", "--reason", "no"],
+    );
+    let guarded = format!(
+        "{POLICY}  - {{id: no-reject, on: [task.reject], actors: ['human:lea'], effect: deny, reason: ask first}}\n"
+    );
+    sandbox.write(".ai/policy.yaml", guarded);
+    told.ai(
+        &sandbox,
+        &["deny", &id, "--as", "human:lea", "--reason", "no"],
+    );
+    snapshot!(told);
+    assert_eq!(sandbox.status(&task), "review");
+}
+
+#[test]
+fn who_asks_again_and_again_hides_no_other_question_and_what_has_ended_waits_no_more() {
+    let sandbox = scene("docs");
+    let (one, two) = (
+        sandbox.task("One", &["--label", "costly"]),
+        sandbox.task("Two", &["--label", "costly"]),
+    );
+    sandbox.run(&one);
+    for _ in 0..3 {
+        sandbox.run(&two);
+    }
+    let tasks = || -> Vec<String> {
+        let waiting = sandbox.ai_json_lines(&["approvals"]);
+        let task = |one: &serde_json::Value| {
+            one["decision"]["resource"]["task"]
+                .as_str()
+                .map(str::to_owned)
+        };
+        waiting.iter().filter_map(task).collect()
+    };
+    assert_eq!(tasks(), [two.clone(), one.clone()]);
+    sandbox.ai_ok(&["task", "cancel", &one]);
+    assert_eq!(tasks(), [two]);
+}

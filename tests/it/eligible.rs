@@ -110,7 +110,7 @@ fn a_refusal_names_the_demand_and_the_way_on() {
     ----- stdout -----
     ----- stderr -----
     error: agent:claude cannot have [TASK]: the task names codex
-      next: `ai task claim --next` takes one that it can have; `ai task edit [TASK] --agent claude` gives this one to it
+      next: `ai task claim --next` takes one that it can have; `ai route explain [TASK]` says who can have this one
     ");
     snapshot!(claim(&bug, "agent:claude"), @"
     exit: 4
@@ -131,7 +131,7 @@ fn a_refusal_names_the_demand_and_the_way_on() {
     ----- stdout -----
     ----- stderr -----
     error: agent:off cannot have [TASK]: it is disabled in its file
-      next: `ai task claim --next` takes one that it can have; `ai route explain [TASK]` says who can have this one
+      next: `ai route explain [TASK]` says who can have this one
     ");
     snapshot!(claim(&bug, "agent:nobody"), @"
     exit: 4
@@ -143,7 +143,7 @@ fn a_refusal_names_the_demand_and_the_way_on() {
     sandbox.write(".ai/agents/torn.yaml", "name: [");
     let torn = claim(&bug, "agent:torn").stderr;
     assert!(torn.starts_with("error: agent:torn cannot have"), "{torn}");
-    // Its hint is true.
+    // A person gives it to that agent.
     sandbox.ai_ok(&["task", "edit", &named, "--agent", "claude"]);
     sandbox.ai_ok(&["task", "claim", &named, "--as", "agent:claude"]);
 }

@@ -291,3 +291,33 @@ fn each_question_at_an_accept_leaves_its_record() {
     "task.accept" by "human:tester"
     "#);
 }
+
+#[test]
+fn who_gives_a_task_back_and_claims_it_anew_has_not_begun_anew() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\noutside_paths: deny\n",
+    );
+    sandbox.write(
+        ".ai/config.yaml",
+        "version: 1\nchecks: {unit: {run: 'true'}}\n",
+    );
+    sandbox.ai_ok(&["trust"]);
+    sandbox.git(&["add", "-A"]);
+    sandbox.git(&["commit", "-qm", "project"]);
+    let id = sandbox.task("One", &["--path", "near/"]);
+    sandbox.ai_ok(&["task", "claim", &id]);
+    sandbox.write("far.txt", "far\n");
+    sandbox.git(&["add", "-A"]);
+    // Commits are dated by the second: this one is after the claim for certain.
+    let mut commit = sandbox.command("git");
+    commit
+        .current_dir(sandbox.root())
+        .args(["commit", "-qm", "far"]);
+    run(commit.env("GIT_COMMITTER_DATE", "2100-01-01T00:00:00Z"));
+    assert_eq!(sandbox.ai(&["task", "done", &id]).code, Some(5));
+    sandbox.ai_ok(&["task", "release", &id]);
+    sandbox.ai_ok(&["task", "claim", &id]);
+    assert_eq!(sandbox.ai(&["task", "done", &id]).code, Some(5));
+}

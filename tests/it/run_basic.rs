@@ -33,6 +33,7 @@ fn a_good_run_waits_for_a_review_with_all_its_evidence() {
     AI_ACTOR=agent:fake#[SESSION]
     AI_RUN=[RUN]
     AI_SOCKET=[PATH]/repo/.git/ai/runs/[RUN]/socket
+    AI_SOCKET_KEY=[UID]
     AI_TASK=[TASK]
     ");
     let is_kept_away =

@@ -10,7 +10,7 @@ use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::accept::{self, AcceptOrder};
 use crate::ops::refusal::Refusal;
-use crate::ops::reject;
+use crate::ops::{accepted_run, cx, reject};
 use crate::store::Access;
 
 const TO_ACCEPT: Wanted = Wanted {
@@ -90,7 +90,10 @@ pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
         ));
     }
     let cx = context.workspace.cx()?;
+    let place = context.workspace.place()?.clone();
     let store = context.store(Access::Write)?;
+    let id = store.read(|tx| cx::resolve(tx, &args.id))?;
+    accepted_run::refuse_landed(&place, store, &id)?;
     let task = reject::reject(store, &cx, &args.id, &args.note)?;
     if context.ui.json() {
         context.ui.object(&task);

@@ -8,6 +8,8 @@ use crate::cli::answer::ApprovalAnswer;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing, Tone};
 use crate::domain::approval::{ApprovalStanding, Missing};
+use crate::domain::ids::TaskId;
+use crate::ops::accepted_run;
 use crate::ops::approve::{self, Answered, WaitingQuestion};
 use crate::ops::cx::commit;
 use crate::store::Access;
@@ -133,7 +135,12 @@ pub(super) fn tell_of_yes(done: &Answered, context: &mut Context) {
 /// Says no.
 pub(super) fn deny(args: &DenyArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
+    let place = context.workspace.place()?.clone();
     let store = context.store(Access::Write)?;
+    let asked = store.read(|tx| approve::named(tx, &cx, &args.id))?;
+    if let Some(task) = asked.resource.task.map(TaskId) {
+        accepted_run::refuse_landed(&place, store, &task)?;
+    }
     let done = commit(store, &cx, |tx, cx| {
         approve::deny(tx, cx, &args.id, &args.reason)
     })?;

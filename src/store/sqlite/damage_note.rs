@@ -10,8 +10,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::fs::{self, FileId};
 use crate::store::StoreError;
+use crate::store::sqlite::files;
 
 /// Name of the note, in the directory of the store.
 const NAME: &str = "store-damaged";
@@ -22,6 +23,8 @@ const CAP: u64 = 4096;
 pub(super) struct DamageNote {
     store: PathBuf,
     file: PathBuf,
+    /// The database file as it was opened.
+    opened: Option<FileId>,
 }
 
 impl DamageNote {
@@ -30,6 +33,7 @@ impl DamageNote {
         DamageNote {
             store: path.to_owned(),
             file: path.with_file_name(NAME),
+            opened: fs::stat(path).ok().flatten().map(|stat| stat.id),
         }
     }
 
@@ -38,7 +42,10 @@ impl DamageNote {
         let StoreError::Damaged { path, why } = error else {
             return;
         };
-        if *path != self.store || self.read().is_some() {
+        // Of a file that was put aside meanwhile nothing is said, and a lost log is found by whoever comes.
+        let is_there = fs::stat(path).is_ok_and(|stat| stat.map(|stat| stat.id) == self.opened);
+        let is_whole = files::refuse_lost_log(path).is_ok();
+        if *path != self.store || !is_there || !is_whole || self.read().is_some() {
             return;
         }
         if let Some(state) = self.state() {

@@ -10,13 +10,14 @@ use crate::cli::context::{Context, Outcome};
 use crate::domain::ids::TaskId;
 use crate::domain::lease::Token;
 use crate::domain::task::Proof;
+use crate::domain::time::WallMs;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Changed, Ending, Right};
 use crate::ops::refusal::Refusal;
 use crate::ops::worktree::{self, Adoption};
-use crate::ops::{cx, held_paths, prove, tokens};
-use crate::store::{Access, Store};
+use crate::ops::{cx, held_paths, lease, prove, tokens};
+use crate::store::{Access, Store, Tx};
 
 #[derive(Args)]
 pub(in crate::cli) struct DoneArgs {
@@ -70,16 +71,23 @@ fn overridden_change(
     context: &Context,
 ) -> Result<Option<Changed>, AppError> {
     let own = token::at_hand(&context.workspace)?;
-    let (others_hold, lease) = store.read(|tx| -> Result<_, OpError> {
+    let (others_hold, since_ms) = store.read(|tx| -> Result<_, OpError> {
         let others_hold = held_paths::any_of_others(tx, cx, task, &own)?;
-        Ok((others_hold, tx.lease(&task.subject())?))
+        Ok((others_hold, since(tx, task)?))
     })?;
     if token.is_none() || !others_hold {
         return Ok(None);
     }
-    let since_ms = lease.map(|lease| lease.granted_ms);
     let changed = prove::change_here(&context.world()?, since_ms)?;
     Ok(changed.map(|changed| Changed { own, ..changed }))
+}
+
+/// The time since which whoever holds the task has worked on it.
+fn since(tx: &mut dyn Tx, task: &TaskId) -> Result<Option<WallMs>, OpError> {
+    let lease = tx.lease(&task.subject())?;
+    lease
+        .map(|lease| lease::worked_since(tx, &lease))
+        .transpose()
 }
 
 pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
@@ -113,12 +121,8 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
         ),
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
-            let lease = store.read(|tx| tx.lease(&id.subject()))?;
-            let proven = prove::here(
-                &context.world()?,
-                &task,
-                lease.map(|lease| lease.granted_ms),
-            )?;
+            let since_ms = store.read(|tx| since(tx, &id))?;
+            let proven = prove::here(&context.world()?, &task, since_ms)?;
             let changed = Changed {
                 own: token::at_hand(&context.workspace)?,
                 ..proven.changed

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::env::AI_SOCKET;
+use crate::base::env::{AI_SOCKET, AI_SOCKET_KEY};
 use crate::base::text::listed;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
@@ -73,8 +73,9 @@ pub(crate) struct AgentLaunch<'a> {
     pub(crate) task: &'a str,
     /// The session that holds the lease.
     pub(crate) actor: &'a Actor,
-    /// The socket at which the agent's own `ai` commands ask; none where nobody answers.
-    pub(crate) socket: Option<&'a Path>,
+    /// The socket at which the agent's own `ai` commands ask, and the word by which it is known there;
+    /// none where nobody answers.
+    pub(crate) socket: Option<(&'a Path, &'a str)>,
     /// The limits of the policy under which it runs.
     pub(crate) limits: &'a policy::PolicyLimits,
     /// Ceilings on what it uses.
@@ -328,7 +329,10 @@ impl<'a> AgentLaunch<'a> {
             ("GIT_EDITOR", "true".to_owned()),
         ];
         set.extend(own.map(|(name, value)| (name.into(), value.into())));
-        set.extend(self.socket.map(|path| (AI_SOCKET.into(), path.into())));
+        if let Some((path, key)) = self.socket {
+            set.push((AI_SOCKET.into(), path.into()));
+            set.push((AI_SOCKET_KEY.into(), key.into()));
+        }
         let ids = agent.credentials.iter().chain(&self.manifest().credentials);
         let ids = ids.map(Name::as_str);
         set.extend(credentials::variables(&world.root, ids, &world.env)?);

@@ -179,7 +179,10 @@ fn recover(
         );
         return Err(Refusal::Environment(text).into());
     }
-    fs::remove_file(&RunDir::of(world, &run.id).socket())?;
+    if let Err(error) = fs::remove_file(&RunDir::of(world, &run.id).socket()) {
+        // An agent without a sandbox can put anything there; its work is saved all the same.
+        world.say(&format!("warning: {error}"));
+    }
     session::rescue_home(world, &run)?;
     let kept = if run.step >= RunStep::Worktree {
         salvage::keep(world, repo, &run)

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 
-use crate::base::fs;
+use crate::base::{fs, id};
 use crate::connector::launch::SessionChoice;
 use crate::domain::event::Event;
 use crate::domain::run::RunStep;
@@ -164,7 +164,9 @@ fn ask(
         home: &session::home_place(world, &run.worktree),
         task: run.task.as_str(),
         actor: &live.actor,
-        socket: hatch.as_ref().map(|hatch| hatch.socket.as_path()),
+        socket: hatch
+            .as_ref()
+            .map(|hatch| (hatch.socket.as_path(), hatch.key.as_str())),
         limits: &live.policy.limits(),
         budget: &live.started.budget,
         resumed: run.resumed.as_ref(),
@@ -193,6 +195,7 @@ fn ask(
 /// A hatch that is open.
 struct AgentHatch {
     socket: PathBuf,
+    key: String,
     _closes: Box<dyn Any>,
 }
 
@@ -209,8 +212,10 @@ fn open_hatch(live: &RunCx<'_>) -> Result<Option<AgentHatch>, OpError> {
         .canonicalize()
         .doing("find the files of the run")?;
     let socket = RunDir::at(dir).socket();
+    let key = id::random_text(26);
     let opened = open(HatchOrder {
         socket: socket.clone(),
+        key: key.clone(),
         store: world.store_place(),
         cx: live.cx()?,
         clock: world.clock,
@@ -221,6 +226,7 @@ fn open_hatch(live: &RunCx<'_>) -> Result<Option<AgentHatch>, OpError> {
     match opened {
         Ok(closes) => Ok(Some(AgentHatch {
             socket,
+            key,
             _closes: closes,
         })),
         Err(error) => {
