@@ -114,7 +114,7 @@ fn an_agent_never_sees_the_token_of_its_run() {
 }
 
 #[test]
-fn a_killed_supervisor_leaves_no_socket_after_its_recovery() {
+fn a_killed_supervisor_leaves_no_socket_and_no_lock_on_its_branch_after_its_recovery() {
     let (scene, _, own) = scene();
     scene.set_script("fake", "cat >/dev/null; touch \"$BASE/begun\"; sleep 600");
     let supervisor = scene.start(&["run", &own]);
@@ -124,9 +124,32 @@ fn a_killed_supervisor_leaves_no_socket_after_its_recovery() {
     supervisor.signal("KILL");
     supervisor.wait();
     assert!(socket.exists(), "a killed one cannot clear up");
+    // As one leaves it that is killed while it moves its branch.
+    let lock = scene
+        .root()
+        .join(format!(".git/refs/heads/ai/{own}/1.lock"));
+    std::fs::write(&lock, "").unwrap();
     scene.ai_ok(&["recover"]);
-    assert!(!socket.exists());
+    assert!(!socket.exists() && !lock.exists());
     assert_eq!(scene.status(&own), "queued");
+}
+
+/// What stands in the place of a socket is an agent's to choose, where it has no sandbox.
+#[test]
+fn a_directory_in_the_place_of_a_socket_keeps_no_run_from_its_recovery() {
+    let (scene, _, own) = scene();
+    scene.set_script(
+        "fake",
+        "cat >/dev/null; rm \"$AI_SOCKET\"; mkdir -p \"$AI_SOCKET/x\"; echo work > work.txt; touch \"$BASE/begun\"; sleep 600",
+    );
+    let supervisor = scene.start(&["run", &own]);
+    wait_for(&scene.base().join("begun"));
+    supervisor.signal("KILL");
+    supervisor.wait();
+    scene.ai_ok(&["recover"]);
+    assert_eq!(scene.status(&own), "queued");
+    let saved = format!("refs/ai/rescue/{own}/1");
+    assert_eq!(scene.git(&["show", &format!("{saved}:work.txt")]), "work");
 }
 
 /// Two runs at work: each answers for its own task.

@@ -179,9 +179,15 @@ fn recover(
         );
         return Err(Refusal::Environment(text).into());
     }
-    if let Err(error) = fs::remove_file(&RunDir::of(world, &run.id).socket()) {
-        // An agent without a sandbox can put anything there; its work is saved all the same.
-        world.say(&format!("warning: {error}"));
+    // The branch bears the epoch, so that nobody else writes it: a lock on it is of this run. An agent
+    // without a sandbox can put anything in the place of the socket; its work is saved all the same.
+    let lock = repo
+        .common_dir()
+        .join(format!("refs/heads/{}.lock", run.branch));
+    for leftover in [RunDir::of(world, &run.id).socket(), lock] {
+        if let Err(error) = fs::remove_file(&leftover) {
+            world.say(&format!("warning: {error}"));
+        }
     }
     session::rescue_home(world, &run)?;
     let kept = if run.step >= RunStep::Worktree {
