@@ -2,8 +2,9 @@
 //! that a task is done.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::base::hash;
+use crate::base::{clock, file_lock, hash};
 use crate::domain::check::CheckStatus;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{RunId, TaskId};
@@ -23,6 +24,10 @@ use crate::ops::signals::Signals;
 use crate::ops::trust;
 use crate::ops::world::World;
 use crate::process::supervise::CancelToken;
+
+/// Looks at a checkout whose index another process still writes, and the time between two.
+const LOOKS: u32 = 4;
+const BREATH: Duration = Duration::from_millis(50);
 
 /// A tree on trial.
 pub struct Trial<'a> {
@@ -257,25 +262,40 @@ pub(crate) fn snapshot(
     top: &Path,
 ) -> Result<(Oid, Option<Oid>), OpError> {
     let git_dir = &world.location.git_dir;
-    let shadow = ShadowRepo::open(repo, &person_dir(world, git_dir))?;
+    let dir = person_dir(world, git_dir);
+    let shadow = ShadowRepo::open(repo, &dir)?;
+    // Commands side by side in one worktree would each begin anew under the other's hands.
+    let _alone = file_lock::lock(&dir.with_extension("lock"))?;
     let head = repo.head_of(git_dir)?;
     let commit = Head::commit(&head).cloned();
     let base = match &commit {
         Some(commit) => repo.tree_of(commit)?,
         None => shadow.format().empty_tree(),
     };
-    shadow.adopt(top, &base, &base)?;
     let index = git_dir.join("index");
-    let snapshot = shadow.snapshot(&TreeLook {
-        root: top,
-        base: &base,
-        attributes: &base,
-        own: Some(OwnState {
-            index: &index,
-            head: commit.as_ref(),
-        }),
-        limits: SnapshotLimits::default(),
-    })?;
+    let look = || -> Result<_, OpError> {
+        shadow.adopt(top, &base, &base)?;
+        Ok(shadow.snapshot(&TreeLook {
+            root: top,
+            base: &base,
+            attributes: &base,
+            own: Some(OwnState {
+                index: &index,
+                head: commit.as_ref(),
+            }),
+            limits: SnapshotLimits::default(),
+        })?)
+    };
+    let mut found = look();
+    for _ in 1..LOOKS {
+        // A `git` that outlived its `ai`, which was killed, writes the same index for a moment more.
+        if found.is_ok() {
+            break;
+        }
+        clock::pause(BREATH);
+        found = look();
+    }
+    let snapshot = found?;
     for left in snapshot.left_behind() {
         world.say(&format!("warning: {left}"));
     }

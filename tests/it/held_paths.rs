@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::snapshot;
-use crate::support::runs::{Background, CONFIG, GOOD};
+use crate::support::runs::{Background, CONFIG, GOOD, PATIENCE};
 use crate::support::scene::refused;
 use crate::support::{Outcome, Sandbox, poll, run};
 
@@ -320,4 +320,32 @@ fn who_gives_a_task_back_and_claims_it_anew_has_not_begun_anew() {
     sandbox.ai_ok(&["task", "release", &id]);
     sandbox.ai_ok(&["task", "claim", &id]);
     assert_eq!(sandbox.ai(&["task", "done", &id]).code, Some(5));
+}
+
+/// One that is killed as it begins anew would leave the other nothing to look at.
+#[test]
+fn who_looks_at_a_checkout_waits_for_the_one_who_does() {
+    let sandbox = Sandbox::project();
+    lock(&sandbox, &["elsewhere/", "--as", "ben"]);
+    let [one, two] = ["One", "Two"].map(|title| sandbox.task(title, &["--path", title]));
+    for id in [&one, &two] {
+        sandbox.ai_ok(&["task", "claim", id]);
+    }
+    sandbox.ai_ok(&["task", "done", &one, "--override", "seen"]);
+    let slots = sandbox.root().join(".git/ai/slots");
+    let mut found = std::fs::read_dir(slots).unwrap().flatten();
+    let held = found.find_map(|slot| std::fs::File::open(slot.path().join("shadow.lock")).ok());
+    let held = held.unwrap();
+    held.lock().unwrap();
+    let mut command = sandbox.start(&["task", "done", &two, "--override", "seen"]);
+    let open = format!("/proc/{}/fd", command.pid());
+    poll::until("it stands at the lock", PATIENCE, || {
+        let files = std::fs::read_dir(&open).into_iter().flatten().flatten();
+        let mut names = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+        names.any(|name| name.ends_with("shadow.lock"))
+    });
+    assert!(!command.is_over());
+    drop(held);
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
 }
