@@ -258,8 +258,9 @@ fn answerable(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, O
         );
         return Err(Refusal::Conflict(text).into());
     }
-    if let Some(rule) = nobody_asks(cx, &record) {
-        return Err(Refusal::Conflict(rule).into());
+    if let Some(why) = nobody_asks(cx, &record) {
+        let hint = format!("ask one of them for `ai approve {}`", record.id);
+        return Err(Refusal::MergeConflict { why, hint }.into());
     }
     let mut question = Question::about(Action::ApprovalGrant);
     question.resource.task = record.resource.task.clone();
@@ -288,7 +289,11 @@ fn of_task(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpEr
     let mut found = waiting_among(tx, cx.now.wall_ms, Some(&id))?;
     match found.len() {
         1 => Ok(found.remove(0).decision),
-        0 => Err(Refusal::Conflict(format!("nothing about {id} waits for a yes")).into()),
+        0 => Err(Refusal::MergeConflict {
+            why: format!("nothing about {id} waits for a yes"),
+            hint: "`ai approvals` lists what waits; an answered decision goes by its own id".into(),
+        }
+        .into()),
         _ => {
             let names: Vec<String> = found.into_iter().map(|one| one.decision.id).collect();
             let why = format!("several questions about {id} wait: {}", names.join(", "));

@@ -48,13 +48,19 @@ fn waiting(sandbox: &Sandbox) -> String {
     waiting[0]["decision"]["id"].as_str().unwrap().to_owned()
 }
 
-#[test]
-fn two_people_say_yes_where_a_rule_wants_two() {
-    let sandbox = scene("deploy");
-    let task = sandbox.task("Deploy", &[]);
+/// That scene with a task whose accept was refused for want of a yes: the task, and the decision.
+fn asked(file: &str) -> (Sandbox, String, String) {
+    let sandbox = scene(file);
+    let task = sandbox.task("One", &[]);
     sandbox.run(&task);
     assert_eq!(sandbox.ai(&["accept", &task]).code, Some(8));
     let id = waiting(&sandbox);
+    (sandbox, task, id)
+}
+
+#[test]
+fn two_people_say_yes_where_a_rule_wants_two() {
+    let (sandbox, task, id) = asked("deploy");
     let mut told = Transcript::default();
     told.ai(&sandbox, &["approvals"]);
     told.ai(
@@ -90,11 +96,7 @@ fn two_people_say_yes_where_a_rule_wants_two() {
 
 #[test]
 fn only_those_whom_a_rule_names_can_say_yes() {
-    let sandbox = scene("keys");
-    let task = sandbox.task("Keys", &[]);
-    sandbox.run(&task);
-    sandbox.ai(&["accept", &task]);
-    let id = waiting(&sandbox);
+    let (sandbox, task, id) = asked("keys");
     let mut told = Transcript::default();
     for who in ["agent:bot", "human:ann", "human:lea"] {
         told.ai(&sandbox, &["approve", &id, "--as", who]);
@@ -110,11 +112,7 @@ fn only_those_whom_a_rule_names_can_say_yes() {
 
 #[test]
 fn a_no_sends_the_work_back_and_its_reason_reaches_the_next_attempt() {
-    let sandbox = scene("deploy");
-    let task = sandbox.task("Deploy", &[]);
-    sandbox.run(&task);
-    sandbox.ai(&["accept", &task]);
-    let id = waiting(&sandbox);
+    let (sandbox, task, id) = asked("deploy");
     let mut told = Transcript::default();
     told.ai(&sandbox, &["deny", &id, "--reason", "use the staging host"]);
     told.ai(&sandbox, &["approvals"]);
@@ -175,11 +173,7 @@ fn what_a_yes_takes_is_checked_when_the_policy_is_read() {
 #[test]
 fn work_that_is_sent_back_while_its_accept_waits_does_not_land() {
     for answer in ["deny", "reject"] {
-        let sandbox = scene("keys");
-        let task = sandbox.task("Keys", &[]);
-        sandbox.run(&task);
-        sandbox.ai(&["accept", &task]);
-        let id = waiting(&sandbox);
+        let (sandbox, task, id) = asked("keys");
         sandbox.ai_ok(&["approve", &id, "--as", "human:lea"]);
         let tip = sandbox.git(&["rev-parse", "main"]);
         let planted = [("AI_TEST_FAILPOINT", "accept-intent:stop")];
@@ -199,11 +193,7 @@ fn work_that_is_sent_back_while_its_accept_waits_does_not_land() {
 
 #[test]
 fn work_that_has_landed_is_not_sent_back_before_its_accept_was_completed() {
-    let sandbox = scene("keys");
-    let task = sandbox.task("Keys", &[]);
-    sandbox.run(&task);
-    sandbox.ai(&["accept", &task]);
-    let id = waiting(&sandbox);
+    let (sandbox, task, id) = asked("keys");
     sandbox.ai_ok(&["approve", &id, "--as", "human:lea"]);
     let planted = [("AI_TEST_FAILPOINT", "accept-merged:kill")];
     sandbox.start_with(&["accept", &task], &planted).wait();
@@ -239,11 +229,7 @@ fn a_yes_to_the_work_is_none_to_a_stricter_rule_about_the_accept() {
 
 #[test]
 fn a_no_is_for_those_whose_yes_would_count_and_may_send_work_back() {
-    let sandbox = scene("keys");
-    let task = sandbox.task("Keys", &[]);
-    sandbox.run(&task);
-    sandbox.ai(&["accept", &task]);
-    let id = waiting(&sandbox);
+    let (sandbox, task, id) = asked("keys");
     let mut told = Transcript::default();
     told.ai(
         &sandbox,
