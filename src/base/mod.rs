@@ -12,6 +12,7 @@ pub mod hash;
 pub mod heap;
 pub mod holders;
 pub mod id;
+pub mod onlooker;
 pub mod path;
 #[cfg(test)]
 pub(crate) mod rules;

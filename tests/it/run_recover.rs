@@ -63,6 +63,37 @@ fn ctrl_c_saves_the_work_and_counts_nothing() {
 }
 
 #[test]
+fn ctrl_c_does_not_wait_until_the_work_of_others_is_saved() {
+    let sandbox = Sandbox::with_script(GOOD);
+    let one = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&one).code, Some(0));
+    let many = sandbox.slot("w1/many");
+    std::fs::create_dir(&many).unwrap();
+    for n in 0..3_000 {
+        std::fs::write(many.join(n.to_string()), "by hand").unwrap();
+    }
+    let two = sandbox.task("Two", &[]);
+    let command = sandbox.start_with(&["run", &two], &[("AI_TEST_FAILPOINT", "claimed:stop")]);
+    command.until_stopped();
+    command.signal("INT");
+    command.signal("CONT");
+    // Perhaps it had begun to save.
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    snapshot!(outcome.stderr.lines().last().unwrap(), @"error: run [RUN]: stopped by a person");
+    sandbox.is_at_rest(&two);
+    assert_eq!(sandbox.status(&two), "queued");
+    assert_eq!(sandbox.refs("refs/ai/rescue/"), [""; 0]);
+    assert_eq!(std::fs::read_dir(&many).unwrap().count(), 3_000);
+    let outcome = sandbox.run(&two);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(
+        sandbox.file_at("refs/ai/rescue/slot/w1", "many/2999"),
+        "by hand"
+    );
+}
+
+#[test]
 fn a_second_ctrl_c_ends_ai_on_the_spot() {
     let sandbox = Sandbox::with_agent(
         &CONFIG.replace("grace: 1s", "grace: 5s"),

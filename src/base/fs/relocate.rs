@@ -9,24 +9,42 @@
 )]
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::error::{FsError, at};
 use crate::base::fs::{make_writable, remove_dir_all, remove_file, symlink};
+use crate::base::onlooker::Onlooker;
+use crate::base::text::path_bytes;
+
+/// Bytes that are copied in a moment.
+const MANY_BYTES: u64 = 100 << 20;
+/// As much is copied before somebody who waits is asked whether to go on.
+const CHUNK: u64 = 16 << 20;
 
 /// Moves a file, a link or a directory with everything in it; nothing may bear the new name yet.
-pub fn relocate(from: &Path, to: &Path) -> Result<(), FsError> {
+/// Where it goes to another disk, `onlooker` hears of it before that takes long, and may end it: then
+/// everything is where it was.
+pub fn relocate(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), FsError> {
     match fs::rename(from, to) {
-        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => move_by_copy(from, to),
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => move_by_copy(from, to, onlooker),
         other => at("move", from, other),
     }
 }
 
-fn move_by_copy(from: &Path, to: &Path) -> Result<(), FsError> {
+fn move_by_copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), FsError> {
     let draft = beside(to);
-    let placed = copy(from, &draft).and_then(|()| at("move", from, fs::rename(&draft, to)));
+    if let Some(onlooker) = onlooker
+        && let bytes @ MANY_BYTES.. = size_of(from)?
+    {
+        let (mib, from) = (bytes >> 20, path_bytes(from.as_os_str().as_encoded_bytes()));
+        onlooker.say(&format!(
+            "copying {mib} MiB of {from} to another disk, which may take a while"
+        ));
+    }
+    let placed =
+        copy(from, &draft, onlooker).and_then(|()| at("move", from, fs::rename(&draft, to)));
     if let Err(error) = placed {
         // Half a copy would be in the way of the next try.
         let _removed = remove(&draft);
@@ -51,33 +69,60 @@ fn beside(to: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), FsError> {
+fn size_of(path: &Path) -> Result<u64, FsError> {
+    let meta = at("look at", path, fs::symlink_metadata(path))?;
+    if !meta.is_dir() {
+        return Ok(meta.len());
+    }
+    let mut sum = 0;
+    for entry in at("list", path, fs::read_dir(path))? {
+        sum += size_of(&at("list", path, entry)?.path())?;
+    }
+    Ok(sum)
+}
+
+fn copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), FsError> {
     let meta = at("look at", from, fs::symlink_metadata(from))?;
     if meta.is_symlink() {
         return symlink(&at("read", from, fs::read_link(from))?, to);
     }
     if meta.is_file() {
-        return at("copy", from, fs::copy(from, to).map(drop));
+        at("copy", from, copy_file(from, to, onlooker))?;
+        return at("copy", to, fs::set_permissions(to, meta.permissions()));
     }
     if meta.is_dir() {
         at("make", to, fs::create_dir(to))?;
         for entry in at("list", from, fs::read_dir(from))? {
             let entry = at("list", from, entry)?;
-            copy(&entry.path(), &to.join(entry.file_name()))?;
+            copy(&entry.path(), &to.join(entry.file_name()), onlooker)?;
         }
         return at("copy", to, fs::set_permissions(to, meta.permissions()));
     }
     Ok(())
 }
 
+fn copy_file(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> io::Result<()> {
+    let (mut source, mut target) = (File::open(from)?, File::create_new(to)?);
+    loop {
+        onlooker.map_or(Ok(()), |onlooker| {
+            onlooker.check().map_err(io::Error::other)
+        })?;
+        if io::copy(&mut (&mut source).take(CHUNK), &mut target)? < CHUNK {
+            return Ok(());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::base::onlooker::Stopped;
 
     /// What the two ways of moving have in common.
-    fn moves(relocate: fn(&Path, &Path) -> Result<(), FsError>) {
+    fn moves(relocate: fn(&Path, &Path, Option<Onlooker<'_>>) -> Result<(), FsError>) {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::create_dir_all(from.join("deep/er")).unwrap();
@@ -85,7 +130,7 @@ mod tests {
         fs::set_permissions(from.join("deep/er/tool"), fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink("nowhere", from.join("link")).unwrap();
         fs::set_permissions(from.join("deep"), fs::Permissions::from_mode(0o555)).unwrap();
-        relocate(&from, &to).unwrap();
+        relocate(&from, &to, None).unwrap();
         assert!(!from.exists());
         assert_eq!(fs::read(to.join("deep/er/tool")).unwrap(), b"x");
         assert_eq!(
@@ -111,10 +156,10 @@ mod tests {
         fs::write(from.join("a"), "x").unwrap();
         // A directory with something in it cannot be replaced.
         fs::create_dir_all(to.join("full")).unwrap();
-        assert!(move_by_copy(&from, &to).is_err());
+        assert!(move_by_copy(&from, &to, None).is_err());
         assert!(!beside(&to).exists() && from.join("a").exists());
         fs::remove_dir_all(&to).unwrap();
-        move_by_copy(&from, &to).unwrap();
+        move_by_copy(&from, &to, None).unwrap();
         assert!(to.join("a").exists() && !from.exists());
     }
 
@@ -123,7 +168,37 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("no/such/to"));
         fs::write(&from, "x").unwrap();
-        assert!(move_by_copy(&from, &to).is_err());
+        assert!(move_by_copy(&from, &to, None).is_err());
         assert_eq!(fs::read(&from).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_long_copy_is_told_and_ends_when_nobody_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("small"), "x").unwrap();
+        // Nothing is on the disk of it.
+        File::create(from.join("large"))
+            .and_then(|file| file.set_len(MANY_BYTES))
+            .unwrap();
+        let (said, asked) = (RefCell::new(Vec::new()), Cell::new(0));
+        let hears = |text: &str| said.borrow_mut().push(text.to_owned());
+        let has_left = || asked.replace(asked.get() + 1) == 3;
+        let stopped = move_by_copy(&from, &to, Some(Onlooker::new(&hears, &has_left)));
+        let cause = stopped.unwrap_err().source;
+        assert!(cause.get_ref().is_some_and(|cause| cause.is::<Stopped>()));
+        let expected = format!(
+            "copying 100 MiB of {} to another disk, which may take a while",
+            from.display()
+        );
+        assert_eq!(*said.borrow(), [expected]);
+        assert_eq!(
+            (asked.get(), beside(&to).exists(), to.exists()),
+            (4, false, false)
+        );
+        move_by_copy(&from, &to, Some(Onlooker::patient(&hears))).unwrap();
+        assert_eq!(fs::metadata(to.join("large")).unwrap().len(), MANY_BYTES);
+        assert!(!from.exists() && fs::read(to.join("small")).unwrap() == b"x");
     }
 }

@@ -1,5 +1,6 @@
 //! The reasons for which there is no snapshot.
 
+use crate::base::onlooker::Stopped;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 
@@ -35,6 +36,9 @@ pub enum SnapshotError {
         /// The path, escaped.
         path: String,
     },
+    /// Whoever waited for it has left.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Git failed.
     #[error(transparent)]
     Git(#[from] GitError),

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::base::onlooker::Onlooker;
 use crate::git::diff::PathChange;
 use crate::git::repo::CommitIdentity;
 use crate::git::testing::{Run, TestRepo};
@@ -119,7 +120,7 @@ fn what_takes_long_is_told_before_it_is_done() {
     let run = Run::new();
     let said = std::cell::RefCell::new(Vec::new());
     let tell = |text: &str| said.borrow_mut().push(text.to_owned());
-    let pool = run.pool().telling(&tell);
+    let pool = run.pool().watched_by(Onlooker::patient(&tell));
     let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
     let save = RescueAs {
         reference: "refs/ai/rescue/t-1/1",
@@ -142,6 +143,43 @@ fn what_takes_long_is_told_before_it_is_done() {
         run.slot.path.display()
     );
     assert_eq!(*said.borrow(), [expected]);
+}
+
+#[test]
+fn a_rescue_that_nobody_waits_for_changes_nothing_and_is_whole_the_next_time() {
+    let run = Run::new();
+    for n in 0..1_001 {
+        run.write(format!("many/{n}"), "x");
+    }
+    let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
+    let save = RescueAs {
+        reference: "refs/ai/rescue/t-1/1",
+        message: "rescue",
+        who: &who,
+        when_ms: 0,
+        known: KnownRescue::UnderItsName,
+    };
+    // After the first of two batches.
+    let asked = std::cell::Cell::new(0);
+    let has_left = || asked.replace(asked.get() + 1) == 1;
+    let pool = run.pool().watched_by(Onlooker::new(&|_| (), &has_left));
+    let stopped = pool.rescue("one", Some(&run.base), &run.shadow, &save);
+    let stopped = stopped.unwrap_err().to_string();
+    assert_eq!(stopped, "stopped before it was done");
+    assert_eq!(run.test.git(&["for-each-ref", "refs/ai/"]), "");
+    let saved = run
+        .pool()
+        .rescue("one", Some(&run.base), &run.shadow, &save)
+        .unwrap();
+    assert!(saved.left_behind.is_empty() && saved.cleared.is_some());
+    let files = [
+        "ls-tree",
+        "-r",
+        "--name-only",
+        "refs/ai/rescue/t-1/1",
+        "many/",
+    ];
+    assert_eq!(run.test.git(&files).lines().count(), 1_001);
 }
 
 #[test]

@@ -3,21 +3,26 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::base::onlooker::Onlooker;
 use crate::domain::repo_path::RepoPath;
-use crate::git::cmd::NulFields;
+use crate::git::cmd::{GitOutput, NulFields};
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::SnapshotError;
 use crate::git::snapshot::candidates::SortedOut;
+
+/// As many files are stored before somebody who waits is asked whether to go on.
+const BATCH: usize = 1_000;
 
 /// Brings the index in line; nothing runs where nothing changed. `plain` are the paths that are
 /// hashed with the attributes of the tree itself.
 pub(super) fn record(
     shadow: &ShadowRepo,
-    root: &Path,
-    attributes: &Oid,
+    (root, attributes): (&Path, &Oid),
     (sorted, plain): (&SortedOut, &[RepoPath]),
-) -> Result<(), GitError> {
+    onlooker: Option<Onlooker<'_>>,
+) -> Result<(), SnapshotError> {
     let is_quiet = [&sorted.update, &sorted.drop, &sorted.left_out]
         .into_iter()
         .all(Vec::is_empty);
@@ -47,17 +52,31 @@ pub(super) fn record(
         "--replace",
         "--stdin",
     ];
-    if !sorted.update.is_empty() {
+    in_batches(&sorted.update, onlooker, |paths| {
         shadow
             .in_tree(root, attributes, args)?
-            .input(nul_list(&sorted.update))
-            .run()?;
-    }
-    if !plain.is_empty() {
+            .input(nul_list(paths))
+            .run()
+    })?;
+    in_batches(plain, onlooker, |paths| {
         shadow
             .in_tree_as_it_is(root, args)
-            .input(nul_list(plain))
-            .run()?;
+            .input(nul_list(paths))
+            .run()
+    })
+}
+
+/// Stores the files at once where nobody waits, else in batches, as long as somebody does. What is
+/// stored when it ends is found again by the next look.
+fn in_batches(
+    paths: &[RepoPath],
+    onlooker: Option<Onlooker<'_>>,
+    store: impl Fn(&[RepoPath]) -> Result<GitOutput, GitError>,
+) -> Result<(), SnapshotError> {
+    let size = onlooker.map_or(paths.len(), |_| BATCH);
+    for batch in paths.chunks(size.max(1)) {
+        onlooker.map_or(Ok(()), |onlooker| onlooker.check())?;
+        store(batch)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::base::onlooker::Onlooker;
 use crate::base::text::{counted, path_bytes};
 use crate::domain::repo_path::RepoPath;
 use crate::git::diff::ChangedPath;
@@ -64,14 +65,14 @@ const ATTEMPTS: usize = 3;
 impl ShadowRepo {
     /// Takes the state of a tree.
     pub fn snapshot(&self, look: &TreeLook<'_>) -> Result<Snapshot, SnapshotError> {
-        self.snapshot_telling(look, None)
+        self.snapshot_watched(look, None)
     }
 
-    /// Takes the state of a tree; `told` hears of it before that takes long.
-    pub fn snapshot_telling(
+    /// Takes the state of a tree; `onlooker` hears of it before that takes long, and may end it.
+    pub fn snapshot_watched(
         &self,
         look: &TreeLook<'_>,
-        told: Option<&dyn Fn(&str)>,
+        onlooker: Option<Onlooker<'_>>,
     ) -> Result<Snapshot, SnapshotError> {
         check_root(look.root)?;
         if !self.is_primed() {
@@ -81,7 +82,7 @@ impl ShadowRepo {
         if let Some(found) = self.snapshot_of_untouched(look)? {
             return Ok(found);
         }
-        let mut recorded = self.record_changes(look, told)?;
+        let mut recorded = self.record_changes(look, onlooker)?;
         let tree = self.index_tree(look.root, look.attributes)?;
         let changed = self.changed_paths(look.base, &tree)?;
         let believed = recorded.sorted.believed;
@@ -152,21 +153,24 @@ impl ShadowRepo {
     fn record_changes(
         &self,
         look: &TreeLook<'_>,
-        mut told: Option<&dyn Fn(&str)>,
+        onlooker: Option<Onlooker<'_>>,
     ) -> Result<Recorded, SnapshotError> {
         let mut attempt = 1;
+        let mut untold = onlooker;
         loop {
             let found = self.find_changes(look)?;
             let chosen = (&found.sorted, &found.filtered.plain[..]);
-            if let Some(told) = told.take()
+            if let Some(onlooker) = untold.take()
                 && let Some(text) = long_work(look.root, &found.sorted.update)
             {
-                told(&text);
+                onlooker.say(&text);
             }
-            match record::record(self, look.root, look.attributes, chosen) {
+            match record::record(self, (look.root, look.attributes), chosen, onlooker) {
                 Ok(()) => return Ok(found),
-                Err(GitError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(e) => return Err(e.into()),
+                Err(SnapshotError::Git(GitError::Failed { .. })) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                Err(e) => return Err(e),
             }
         }
     }

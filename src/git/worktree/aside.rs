@@ -5,6 +5,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs;
+use crate::base::onlooker::Onlooker;
 use crate::domain::repo_path::RepoPath;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::admin::MODULES;
@@ -27,16 +28,16 @@ impl WorktreePool<'_> {
         let mut moved = Vec::new();
         if !info.state.is_worktree() {
             let target = to.join(name);
-            fs::relocate(&info.path, &target)?;
+            fs::relocate(&info.path, &target, self.onlooker)?;
             moved.push((info.state.to_string(), target));
             return Ok(moved);
         }
         if let (Some(admin), true) = (&info.admin, left.contains(&TreeReport::SubmoduleStores)) {
             let target = to.join("submodules.git");
-            fs::relocate(&admin.join(MODULES), &target)?;
+            fs::relocate(&admin.join(MODULES), &target, self.onlooker)?;
             moved.push((TreeReport::SubmoduleStores.to_string(), target));
         }
-        moved.extend(move_out(&info.path, left, to)?);
+        moved.extend(move_out(&info.path, left, (to, self.onlooker))?);
         Ok(moved)
     }
 
@@ -48,10 +49,13 @@ impl WorktreePool<'_> {
         };
         fs::create_private_dir(to)?;
         if std::fs::symlink_metadata(&info.path).is_ok() {
-            fs::relocate(&info.path, &to.join(name))?;
+            fs::relocate(&info.path, &to.join(name), self.onlooker)?;
         }
         match &info.admin {
-            Some(admin) => Ok(fs::relocate(admin, &to.join(format!("{name}.git")))?),
+            Some(admin) => {
+                let target = to.join(format!("{name}.git"));
+                Ok(fs::relocate(admin, &target, self.onlooker)?)
+            }
             None => Ok(()),
         }
     }
@@ -63,15 +67,16 @@ pub fn move_aside(
     root: &Path,
     left: &[TreeReport],
     to: &Path,
+    onlooker: Onlooker<'_>,
 ) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
     fs::create_private_dir(to)?;
-    move_out(root, left, to)
+    move_out(root, left, (to, Some(onlooker)))
 }
 
 fn move_out(
     root: &Path,
     left: &[TreeReport],
-    to: &Path,
+    (to, onlooker): (&Path, Option<Onlooker<'_>>),
 ) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
     let mut moved = Vec::new();
     let beneath = left
@@ -86,7 +91,7 @@ fn move_out(
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::relocate(&from, &target)?;
+        fs::relocate(&from, &target, onlooker)?;
         moved.push((report.to_string(), target));
     }
     Ok(moved)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::fs;
+use crate::base::onlooker::Onlooker;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
@@ -59,8 +60,8 @@ pub struct WorktreePool<'r> {
     pub(super) limits: PoolLimits,
     /// The locks of the disk, where other repositories share it.
     pub(super) disk: Option<DiskLocks<'r>>,
-    /// Told where saving takes long.
-    pub(super) told: Option<&'r dyn Fn(&str)>,
+    /// Waits for what takes long.
+    pub(super) onlooker: Option<Onlooker<'r>>,
 }
 
 impl<'r> WorktreePool<'r> {
@@ -71,7 +72,7 @@ impl<'r> WorktreePool<'r> {
             dir: dir.into(),
             limits,
             disk: None,
-            told: None,
+            onlooker: None,
         }
     }
 
@@ -80,10 +81,10 @@ impl<'r> WorktreePool<'r> {
         Self { disk, ..self }
     }
 
-    /// The same pool, which tells somebody where saving takes long.
-    pub fn telling(self, told: &'r dyn Fn(&str)) -> Self {
+    /// The same pool with somebody who waits for what takes long: saving, and moving to another disk.
+    pub fn watched_by(self, onlooker: Onlooker<'r>) -> Self {
         Self {
-            told: Some(told),
+            onlooker: Some(onlooker),
             ..self
         }
     }

@@ -150,7 +150,7 @@ impl WorktreePool<'_> {
             own: index.as_deref().map(|index| OwnState { index, head }),
             limits: RESCUE_LIMITS,
         };
-        let look = shadow.snapshot_telling(&look, self.told)?;
+        let look = shadow.snapshot_watched(&look, self.onlooker)?;
         let mut left_behind: Vec<TreeReport> = look.left_behind().cloned().collect();
         if info.state == SlotState::OwnRepository {
             left_behind.push(TreeReport::OwnRepository);

@@ -15,6 +15,8 @@ use crate::domain::routing::Relief;
 use crate::domain::run::{Run, RunStep};
 use crate::domain::sandbox::Isolation;
 use crate::domain::verdict::Lifecycle;
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::Slot;
 use crate::git::{Oid, Repo};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
@@ -27,7 +29,7 @@ use crate::ops::run::agent::session;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
 use crate::ops::run::files::RunDir;
-use crate::ops::run::model::{CommandCx, Findings, Origin, RunCx, RunReport, Worked};
+use crate::ops::run::model::{CommandCx, Findings, KeptWork, Origin, RunCx, RunReport, Worked};
 use crate::ops::run::origin::{self, origin};
 use crate::ops::run::recovery::{ending, older, recover, salvage};
 use crate::ops::run::sandbox::layer;
@@ -253,15 +255,20 @@ impl Drive<'_> {
                 config: self.live.world.config.clone(),
             },
         });
-        let told = self.tell_route(trace);
-        let ended = told
-            .and_then(|()| findings(&self.live, &self.crew, store))
-            .and_then(|findings| verdict::finish(&self.live, store, findings));
+        let entered = self
+            .tell_route(trace)
+            .and_then(|()| enter(&self.live, store));
+        let ended = match entered {
+            Ok((slot, shadow)) => findings(&self.live, &self.crew, store, (&slot, &shadow))
+                .and_then(|findings| verdict::finish(&self.live, store, findings))
+                .map_err(|error| (error, Worktree::Entered)),
+            Err(error) => Err((error, Worktree::Outside)),
+        };
         drop(heart);
         match ended {
             Ok(report) if self.live.was_stopped() => Err(self.interrupted(&report.summary)),
             Ok(report) => Ok(report),
-            Err(error) => Err(self.give_up(store, error)),
+            Err((error, worktree)) => Err(self.give_up(store, error, worktree)),
         }
     }
 
@@ -287,12 +294,18 @@ impl Drive<'_> {
     }
 
     /// Ends a run that could not be seen through, and says why.
-    fn give_up(&self, store: &mut dyn Store, error: OpError) -> OpError {
+    fn give_up(&self, store: &mut dyn Store, error: OpError, worktree: Worktree) -> OpError {
         let run = &self.live.started.run;
         let cause = if self.live.was_stopped() {
             CutOffBy::Person
         } else {
             CutOffBy::Machine
+        };
+        let kept = match (cause, worktree) {
+            // What stands in the worktree is not this run's, and saved by the next one that wants it. Whoever
+            // stops a run does not want to wait for that.
+            (CutOffBy::Person, Worktree::Outside) if !run.is_in_place() => KeptWork::Nothing,
+            _ => salvage::keep(self.live.world, self.live.repo, run),
         };
         let reason = self.live.cancel.reason();
         let (said, why) = match &reason {
@@ -307,7 +320,6 @@ impl Drive<'_> {
                 self.live.world.redactor().redact_text(&error.to_string())
             ),
         };
-        let kept = salvage::keep(self.live.world, self.live.repo, run);
         let ended = self.live.cx().and_then(|cx| {
             commit(store, &cx, |tx, cx| {
                 self.settle(tx, cx)?;
@@ -355,33 +367,46 @@ impl Drive<'_> {
     }
 }
 
-/// Does everything that has to be done before a verdict.
+/// Whether a run has its worktree yet.
+#[derive(Clone, Copy)]
+enum Worktree {
+    /// It stands ready, and what is in it is the run's.
+    Entered,
+    /// What is in it is of others.
+    Outside,
+}
+
+fn enter(live: &RunCx<'_>, store: &mut dyn Store) -> Result<(Slot, ShadowRepo), OpError> {
+    live.step(store, RunStep::Worktree)?;
+    worktree::prepare(live)
+}
+
+/// Does everything that has to be done in the worktree before a verdict.
 fn findings(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
+    (slot, shadow): (&Slot, &ShadowRepo),
 ) -> Result<Findings, OpError> {
-    live.step(store, RunStep::Worktree)?;
-    let (slot, shadow) = worktree::prepare(live.world, live.repo, &live.started.run)?;
     let in_place = live.started.run.is_in_place();
     failpoint::hit("worktree")?;
-    worktree::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
+    worktree::bring_work(live.repo, &live.started.run, slot, shadow)?;
     let session = session::session(&live.started.run);
-    prompt::write(live, &slot, session, &crew.guides)?;
-    let taken_up = take_up::take_up(live, store, &shadow)?;
+    prompt::write(live, slot, session, &crew.guides)?;
+    let taken_up = take_up::take_up(live, store, shadow)?;
     // A checkout in which a person works is provisioned.
     if taken_up.is_none() && !in_place {
-        provision::provision(live, crew.agent, store, &slot)?;
+        provision::provision(live, crew.agent, store, slot)?;
     }
     failpoint::hit("prompt")?;
     let worked = match taken_up {
         Some(worked) => worked,
-        None => agent::work(live, crew, store, &slot, &shadow)?,
+        None => agent::work(live, crew, store, slot, shadow)?,
     };
     take_up::leave(live, &worked)?;
     live.step_sealed(store, &worked.sealed)?;
     failpoint::hit("sealed")?;
-    let (patch, stats) = snapshot::write_patch(live, &shadow, &worked.sealed)?;
+    let (patch, stats) = snapshot::write_patch(live, shadow, &worked.sealed)?;
     let checked = match worked.lifecycle {
         Lifecycle::Finished => checks::checks(live, &worked.sealed)?,
         _ => Vec::new(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::onlooker::Onlooker;
 use crate::base::{file_lock, fs};
 use crate::domain::ids::TaskId;
 use crate::domain::pruning::{self, Ages, Fate, IdleWorktree};
@@ -404,6 +405,7 @@ fn remove(
             Ok(fs::relocate(
                 &path,
                 &pruned::kept_dir(world, &path, now_ms),
+                Some(Onlooker::patient(&*world.progress)),
             )?)
         }
         (Kind::Pruned, None) => Ok(fs::remove_dir_all(&path)?),

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::onlooker::Onlooker;
 use crate::base::{file_lock, fs, id};
 use crate::domain::ids::RunId;
 use crate::domain::repo_path::RepoPath;
@@ -350,12 +351,13 @@ impl Entered<'_> {
         for round in 0.. {
             let (seen, left) = self.look(RESCUE_LIMITS)?;
             if !left.is_empty() {
+                let waits = Onlooker::patient(&*world.progress);
                 let to = world.state().join("kept").join(format!(
                     "{}-{}",
                     self.journal.run,
                     id::random_text(6)
                 ));
-                for (what, kept) in move_aside(root, &left, &to)? {
+                for (what, kept) in move_aside(root, &left, &to, waits)? {
                     world.say(&format!("checkout: {what}; kept as {}", kept.display()));
                 }
             } else if seen.tree == base {

@@ -1,6 +1,7 @@
 //! Saving the work of runs that were cut off: what stands in a slot goes on a rescue reference, where
 //! nothing can lose it. Nothing in the slot is changed.
 
+use crate::base::onlooker::Onlooker;
 use crate::domain::run::Run;
 use crate::git::quarantine::Quarantine;
 use crate::git::shadow::ShadowRepo;
@@ -51,7 +52,7 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
         world.places.pool_of(&run.worktree),
         PoolLimits::default(),
     )
-    .telling(&*world.progress);
+    .watched_by(Onlooker::patient(&*world.progress));
     let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree))?;
     // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
     // still are.
@@ -104,7 +105,7 @@ pub fn rescue_slot(
     last: Option<&Run>,
 ) -> Result<RescueResult, OpError> {
     let pool = WorktreePool::new(repo, world.places.pool_of(slot), PoolLimits::default())
-        .telling(&*world.progress);
+        .watched_by(Onlooker::patient(&*world.progress));
     rescue_in(world, repo, &pool, slot, last)
 }
 

@@ -6,6 +6,7 @@ use crate::ops::run::recovery::salvage::{SLOT_RESCUES, save};
 use std::path::{Path, PathBuf};
 
 use crate::base::id;
+use crate::base::onlooker::Onlooker;
 use crate::domain::run::Run;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::TreeReport;
@@ -15,6 +16,7 @@ use crate::git::worktree::{
 };
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::Refusal;
+use crate::ops::run::model::RunCx;
 use crate::ops::run::step::checkout;
 use crate::ops::world::World;
 
@@ -54,14 +56,17 @@ fn limits(world: &World) -> PoolLimits {
 }
 
 /// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be
-/// saved is moved out of the way, whole.
-pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, ShadowRepo), OpError> {
+/// saved is moved out of the way, whole. Where a person stops the run meanwhile, it stays where it is
+/// for the next one.
+pub fn prepare(live: &RunCx<'_>) -> Result<(Slot, ShadowRepo), OpError> {
+    let (world, repo, run) = (live.world, live.repo, &live.started.run);
     if run.is_in_place() {
         return checkout::prepare(world, repo);
     }
+    let has_left = || live.was_stopped();
     let pool = WorktreePool::new(repo, world.pool_dir(), limits(world))
         .sharing(world.disk_locks())
-        .telling(&*world.progress);
+        .watched_by(Onlooker::new(&*world.progress, &has_left));
     let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree))?;
     let making = Making {
         world,
