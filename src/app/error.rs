@@ -9,7 +9,9 @@
 use std::error::Error;
 
 use crate::base::fs::FsError;
+use crate::base::yaml::YamlProblems;
 use crate::domain::agent_change::ChangeError;
+use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::DiscoverError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
@@ -56,6 +58,14 @@ impl AppError {
         error
     }
 
+    /// The same error in other words.
+    pub fn saying(self, message: impl Into<String>) -> AppError {
+        AppError {
+            message: message.into(),
+            ..self
+        }
+    }
+
     /// A file that a person has named as input and that cannot be read; `undone` says what did not
     /// happen. One that is not there is not found, any other is bad input.
     pub fn unreadable_input(error: FsError, undone: &str) -> AppError {
@@ -81,6 +91,26 @@ impl AppError {
     /// The exit code of a command that ends with this error.
     pub fn code(&self) -> u8 {
         self.class.code()
+    }
+
+    /// The problems of a file on account of which the command did not do its work.
+    pub fn file_problems(&self) -> Option<&YamlProblems> {
+        let mut next = self.source();
+        while let Some(cause) = next {
+            if let Some(problems) = cause.downcast_ref() {
+                return Some(problems);
+            }
+            next = cause.source();
+        }
+        None
+    }
+
+    /// The answer of the policy by which the command was refused.
+    pub fn denied(&self) -> Option<&DecisionRecord> {
+        match self.source()?.downcast_ref::<OpError>()?.refusal()? {
+            Refusal::Denied(record) => Some(record),
+            _ => None,
+        }
     }
 
     /// The chain of causes below the message, from the nearest to the deepest. A cause that only

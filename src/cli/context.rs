@@ -5,12 +5,16 @@ use std::io::Write;
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::base::text;
+use crate::base::yaml::YamlProblems;
 use crate::cli::live::LiveLine;
 use crate::cli::look;
 use crate::cli::ui::{Talk, Ui};
+use crate::config::Trees;
 use crate::ops::cx::Cx;
 use crate::ops::hatch::HatchMaker;
+use crate::ops::project;
 use crate::ops::world::World;
+use crate::policy::{PolicyState, UNREADABLE_RULE};
 use crate::store::{Access, Store};
 
 /// The exit code of a command, or the error that ended it.
@@ -90,6 +94,27 @@ impl Context {
         world.hatch = Some(self.hatch);
         world.watcher = Some(Box::new(move |glimpse| shown.show(glimpse)));
         Ok((world, Some(line)))
+    }
+
+    /// Shows the error that ended the command, with the lines of the file that is to blame.
+    pub(super) fn tell_of_error(&mut self, error: &AppError) {
+        let policy = self.policy_to_blame(error);
+        let problems = policy.as_ref().or_else(|| error.file_problems());
+        self.ui.error_of_file(error, problems);
+    }
+
+    /// The problems of the policy, where it denied since it cannot be read. Records have them as one
+    /// line, so they are read again; a file that has changed since is not the one that denied.
+    fn policy_to_blame(&self, error: &AppError) -> Option<YamlProblems> {
+        let record = error
+            .denied()
+            .filter(|record| record.rule == UNREADABLE_RULE)?;
+        let state = project::policy(self.workspace.root().ok()?, &Trees::none());
+        let is_same = state.digest() == record.policy_digest;
+        match state {
+            PolicyState::Unreadable(unreadable) if is_same => Some(unreadable.problems),
+            _ => None,
+        }
     }
 
     /// Says which secrets were not stored, if any.

@@ -2,6 +2,7 @@
 
 use crate::app::error::AppError;
 use crate::base::text;
+use crate::base::yaml::YamlProblems;
 use crate::cli::answer::{ErrorAnswer, ErrorBody};
 
 /// The share of an error that is told.
@@ -15,8 +16,16 @@ pub enum Detail {
 
 /// The error as people read it: what failed and why, the causes where they are wanted, then the
 /// next command.
-pub(super) fn for_people(error: &AppError, detail: Detail) -> String {
-    let mut shown = format!("error: {}\n", text::multi_line(&error.message));
+///
+/// Where a file is to blame, `problems` says which of its lines, shown in so many cells.
+pub(super) fn for_people(
+    error: &AppError,
+    detail: Detail,
+    problems: Option<&YamlProblems>,
+    room: usize,
+) -> String {
+    let message = message_with_lines(&error.message, problems, room);
+    let mut shown = format!("error: {}\n", text::multi_line(&message));
     for cause in causes(error, detail) {
         shown.push_str(&format!("  caused by: {}\n", text::multi_line(&cause)));
     }
@@ -24,6 +33,22 @@ pub(super) fn for_people(error: &AppError, detail: Detail) -> String {
         shown.push_str(&format!("  next: {}\n", text::multi_line(hint)));
     }
     shown
+}
+
+/// The message with the lines of the file: each behind its problem, where the message tells of all
+/// of them, else the first.
+fn message_with_lines(message: &str, problems: Option<&YamlProblems>, room: usize) -> String {
+    let Some(problems) = problems else {
+        return message.to_owned();
+    };
+    match message.strip_suffix(&problems.to_string()) {
+        Some(before) => format!("{before}{}", problems.shown(room).join("\n")),
+        None => {
+            let lines = problems.first_line(room).into_iter();
+            let all: Vec<String> = std::iter::once(message.to_owned()).chain(lines).collect();
+            all.join("\n")
+        }
+    }
 }
 
 /// The error as programs read it: one line of JSON.

@@ -144,6 +144,8 @@ pub(super) struct Look {
     width: Option<usize>,
 }
 
+/// The room of a line of a file where no terminal reads.
+const UNREAD_WIDTH: usize = 160;
 /// A terminal that does not tell its width.
 const USUAL_WIDTH: usize = 80;
 
@@ -161,6 +163,12 @@ impl Look {
     /// The width of the terminal; absent where none reads.
     pub(super) fn width(self) -> Option<usize> {
         self.width
+    }
+
+    /// The cells that a line of a file may take. One that nobody reads at a terminal is long enough
+    /// for most, and does not fill a log.
+    pub(super) fn room(self) -> usize {
+        self.width.unwrap_or(UNREAD_WIDTH)
     }
 
     /// True where a person reads.
@@ -284,6 +292,14 @@ pub(super) fn width_of_talk() -> Option<usize> {
     let err = std::io::stderr();
     let is_able = err.is_terminal() && env::text("TERM").is_none_or(|term| term != "dumb");
     is_able.then(|| told_width(&err).unwrap_or(USUAL_WIDTH))
+}
+
+/// The cells that a line of a file may take on standard error.
+pub(super) fn room_of(err: &std::io::Stderr) -> usize {
+    let told = err
+        .is_terminal()
+        .then(|| told_width(err).unwrap_or(USUAL_WIDTH));
+    told.unwrap_or(UNREAD_WIDTH)
 }
 
 fn told_width(terminal: impl std::os::fd::AsFd) -> Option<usize> {

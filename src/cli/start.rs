@@ -74,7 +74,7 @@ fn run(args: Vec<OsString>, hatch: HatchMaker) -> u8 {
     let code = match done {
         Ok(code) => code,
         Err(error) => {
-            context.ui.error(&error);
+            context.tell_of_error(&error);
             error.code()
         }
     };

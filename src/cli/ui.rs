@@ -7,8 +7,9 @@ use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::app::error::AppError;
+use crate::base::yaml::YamlProblems;
 use crate::cli::error::{self, Detail};
-use crate::cli::look::{Cell, ColourWish, Listing, Look, Tone};
+use crate::cli::look::{self, Cell, ColourWish, Listing, Look, Tone};
 use crate::cli::time;
 
 /// The form of the data on stdout.
@@ -191,11 +192,16 @@ impl Ui {
 
     /// Shows the error that ended the command.
     pub fn error(&mut self, error: &AppError) {
+        self.error_of_file(error, error.file_problems());
+    }
+
+    /// Shows an error on account of problems of a file.
+    pub fn error_of_file(&mut self, error: &AppError, problems: Option<&YamlProblems>) {
         self.flush();
         let text = if self.json() {
             error::for_programs(error, self.detail)
         } else {
-            error::for_people(error, self.detail)
+            error::for_people(error, self.detail, problems, look::room_of(&self.err))
         };
         let _ = self.err.write_all(text.as_bytes());
     }
@@ -214,6 +220,11 @@ impl Ui {
     /// True where standard output is read by a person.
     pub fn is_terminal(&self) -> bool {
         self.look.is_terminal()
+    }
+
+    /// The cells that a line of a file may take among the data.
+    pub fn room(&self) -> usize {
+        self.look.room()
     }
 
     /// The width of the terminal on which a person reads the data; nothing where none does.

@@ -64,13 +64,14 @@ pub fn load(root: &Path) -> Result<Vec<Credential>, ConfigError> {
 
 /// Reads it from bytes.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Credential>, YamlProblems> {
-    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(FILE, vec![problem]))?;
+    let refused = |problems| YamlProblems::new(FILE, problems).within(bytes);
+    let root = yaml::parse(bytes).map_err(|problem| refused(vec![problem]))?;
     let mut problems = Vec::new();
     let found = file(&root, &mut problems);
     if problems.is_empty() {
         Ok(found)
     } else {
-        Err(YamlProblems::new(FILE, problems))
+        Err(refused(problems))
     }
 }
 

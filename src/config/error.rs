@@ -11,7 +11,7 @@ pub enum ConfigError {
     Read(#[from] FsError),
     /// The file was read and is not in order.
     #[error("{0}")]
-    Content(YamlProblems),
+    Content(#[source] YamlProblems),
 }
 
 impl ConfigError {

@@ -47,6 +47,16 @@ impl Trees {
         bytes: &[u8],
         read: impl FnOnce(&YamlNode, TreeStanding) -> Result<T, YamlProblems>,
     ) -> Result<T, YamlProblems> {
+        self.read_kept(file, bytes, read)
+            .map_err(|problems| problems.within(bytes))
+    }
+
+    fn read_kept<T>(
+        &self,
+        file: &str,
+        bytes: &[u8],
+        read: impl FnOnce(&YamlNode, TreeStanding) -> Result<T, YamlProblems>,
+    ) -> Result<T, YamlProblems> {
         let parse = || yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]));
         let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else {
             return read(&parse()?, TreeStanding::New);
@@ -175,7 +185,7 @@ mod tests {
                 assert_eq!(standing, TreeStanding::New);
                 Err::<(), _>(disliked())
             });
-            assert_eq!(outcome.unwrap_err(), disliked());
+            assert_eq!(outcome.unwrap_err(), disliked().within(&file(1)));
         }
         assert!(!dir.exists());
     }

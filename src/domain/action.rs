@@ -29,11 +29,11 @@ pub struct UnknownAction(pub String);
 
 /// Writes the enum, its list, its names and its natures from one table.
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $nature:ident;)*) => {
+    ($($(#[doc = $about:literal])* $variant:ident = $name:literal, $nature:ident;)*) => {
         /// An action that somebody asks to do.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        pub enum Action { $($(#[$doc])* $variant,)* }
+        pub enum Action { $($(#[doc = $about])* $variant,)* }
 
         impl Action {
             /// All actions, in the order of the reference.
@@ -42,6 +42,11 @@ macro_rules! actions {
             /// The stable name.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Says what the action does, for whoever writes a policy.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),*).trim(),)* }
             }
 
             /// Returns the action's nature.

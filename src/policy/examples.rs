@@ -25,11 +25,23 @@ struct Example {
     tool: Option<String>,
 }
 
+/// Most letters of patterns times letters of examples of one rule: what trying them may cost. The rules
+/// that ship stay below a tenth of it.
+const MOST_TRIED: usize = 1_000_000;
+
 /// Checks the examples of a rule; each one that does not behave is a problem.
 pub(super) fn check(rule: &PolicyRule, node: &YamlNode, problems: &mut Vec<YamlProblem>) {
     let Some(mut fields) = MappingFields::of(node, "`examples`", problems) else {
         return;
     };
+    if cost(rule, node) > MOST_TRIED {
+        let why = format!(
+            "the examples of the rule `{}` cost too much to try",
+            rule.id
+        );
+        problems.push(YamlProblem::new(node.place, why).hint("name fewer, or split the rule"));
+        return;
+    }
     let (must, must_not) = (fields.take("match"), fields.take("no_match"));
     fields.finish(problems);
     for (list, wanted) in [(must, true), (must_not, false)] {
@@ -50,6 +62,25 @@ pub(super) fn check(rule: &PolicyRule, node: &YamlNode, problems: &mut Vec<YamlP
                 );
             }
         }
+    }
+}
+
+/// The letters of the patterns of a rule times those of its examples: each step of trying them looks at
+/// one of both.
+fn cost(rule: &PolicyRule, examples: &YamlNode) -> usize {
+    let names = [&rule.actors, &rule.labels, &rule.types, &rule.tools];
+    let names = names.into_iter().flatten().flat_map(|globs| globs.texts());
+    let paths = rule.paths.iter().flat_map(|globs| globs.texts());
+    let patterns: usize = names.chain(paths).map(|text| text.len() + 1).sum();
+    patterns.saturating_mul(letters(examples))
+}
+
+fn letters(node: &YamlNode) -> usize {
+    match &node.value {
+        YamlValue::Null => 1,
+        YamlValue::Plain(text) | YamlValue::Quoted(text) => text.len() + 1,
+        YamlValue::List(items) => items.iter().map(letters).sum(),
+        YamlValue::Map(entries) => entries.iter().map(|(_, _, value)| letters(value)).sum(),
     }
 }
 

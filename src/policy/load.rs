@@ -5,7 +5,6 @@ use crate::base::yaml::{
 };
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
-use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::builtin;
@@ -14,13 +13,19 @@ use crate::policy::examples;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::model::{Policy, PolicyState, Unreadable};
 use crate::policy::name_globs::NameGlobs;
+use crate::policy::needs::needs_of;
 use crate::policy::outside::OUTSIDE_KEY;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
 use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Path of the project's policy, relative to the repository root.
 pub const FILE: &str = ".ai/policy.yaml";
+
+/// Most rules of a policy, all of its files together.
+pub(super) const MAX_RULES: usize = 5_000;
 
 /// The words for effects in files.
 const EFFECTS: [(&str, Effect); 4] = [
@@ -33,8 +38,9 @@ const EFFECTS: [(&str, Effect); 4] = [
 /// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file
 /// unusable.
 pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, YamlProblems> {
-    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]))?;
-    from_tree(&root, TreeStanding::New, bytes, file)
+    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]));
+    root.and_then(|root| from_tree(&root, TreeStanding::New, bytes, file))
+        .map_err(|problems| problems.within(bytes))
 }
 
 /// Makes a policy of the tree of a file with these bytes.
@@ -94,12 +100,9 @@ impl PolicyState {
     }
 }
 
-/// All problems of a policy file; none where it is in order.
-pub fn validate(bytes: &[u8], file: &str) -> Vec<YamlProblem> {
-    parse(bytes, file)
-        .err()
-        .map(|problems| problems.list)
-        .unwrap_or_default()
+/// All problems of a policy file; nothing where it is in order.
+pub fn validate(bytes: &[u8], file: &str) -> Option<YamlProblems> {
+    parse(bytes, file).err()
 }
 
 fn policy_of(
@@ -165,20 +168,31 @@ fn rules_of(
     standing: TreeStanding,
     problems: &mut Vec<YamlProblem>,
 ) -> Vec<PolicyRule> {
-    let mut rules: Vec<PolicyRule> = Vec::new();
-    for item in yaml::list_of(node, "`rules`", problems) {
+    let items = yaml::list_of(node, "`rules`", problems);
+    if let Some(first) = items.get(MAX_RULES) {
+        let why = format!("a policy has at most {MAX_RULES} rules");
+        problems.push(YamlProblem::new(first.place, why));
+        return Vec::new();
+    }
+    let mut rules = Vec::new();
+    let mut taken: HashMap<String, u64> = HashMap::new();
+    for item in items {
         let Some(rule) = rule_of(item, standing, problems) else {
             continue;
         };
-        match rules.iter().find(|known| known.id == rule.id) {
-            Some(known) => problems.push(YamlProblem::new(
+        match taken.entry(rule.id.clone()) {
+            Entry::Occupied(known) => problems.push(YamlProblem::new(
                 rule.place,
                 format!(
                     "the rule id `{}` is already taken at line {}",
-                    rule.id, known.place.line
+                    rule.id,
+                    known.get()
                 ),
             )),
-            None => rules.push(rule),
+            Entry::Vacant(free) => {
+                free.insert(rule.place.line);
+                rules.push(rule);
+            }
         }
     }
     rules
@@ -335,64 +349,6 @@ fn action_pattern(
     None
 }
 
-/// Reads what a yes takes: how many people, who, and for how long it holds.
-fn needs_of(
-    fields: &mut MappingFields<'_>,
-    effect: Option<Effect>,
-    problems: &mut Vec<YamlProblem>,
-) -> Option<ApprovalNeed> {
-    let mut places = Vec::new();
-    let mut taken = |key| {
-        let node = fields.take(key)?;
-        places.push((key, node.place));
-        Some(node)
-    };
-    let (people, by, holds) = (taken("approvals"), taken("approvers"), taken("expires"));
-    if effect.is_some_and(|effect| effect != Effect::RequireApproval) {
-        problems.extend(places.iter().map(|(key, place)| {
-            let text = format!("`{key}` says what a yes takes, and this rule wants none");
-            YamlProblem::new(*place, text).hint("write `effect: require_approval`")
-        }));
-        return None;
-    }
-    if places.is_empty() {
-        return None;
-    }
-    let usual = ApprovalNeed::default();
-    Some(ApprovalNeed {
-        people: people.map_or(Some(usual.people), |node| {
-            yaml::count_of(node, "`approvals`", 1, problems)
-        })?,
-        by: by.map_or_else(Vec::new, |node| approvers_of(node, problems)),
-        holds_ms: holds.map_or(Some(usual.holds_ms), |node| {
-            let holds = yaml::duration_of(node, "`expires`", problems)?;
-            i64::try_from(holds.as_millis()).ok()
-        })?,
-    })
-}
-
-/// Globs over people. One that no person can match would keep everybody waiting.
-fn approvers_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<String> {
-    refuse_empty(node, "`approvers`", problems);
-    let texts = yaml::texts_of(node, "`approvers`", problems);
-    for (text, place) in &texts {
-        if let Some((kind, _)) = text.split_once(':')
-            && !matches!(kind, "human" | "*")
-        {
-            let why = format!("`{text}` is no person, and only people approve");
-            problems.push(
-                YamlProblem::new(*place, why).hint("write `human:NAME`, or a glob over names"),
-            );
-        } else if let Err(bad) = NameGlobs::new([text.as_str()]) {
-            problems.extend(
-                bad.into_iter()
-                    .map(|(_, why)| YamlProblem::new(*place, why)),
-            );
-        }
-    }
-    texts.into_iter().map(|(text, _)| text).collect()
-}
-
 /// Reads the reason of a rule; only a rule that allows may be silent about it.
 fn reason_of(
     fields: &mut MappingFields<'_>,
@@ -461,7 +417,7 @@ fn globs_of<T>(
 }
 
 /// An empty list would match nothing, which nobody means.
-fn refuse_empty(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) {
+pub(super) fn refuse_empty(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) {
     if matches!(&node.value, YamlValue::List(items) if items.is_empty()) {
         problems.push(YamlProblem::new(
             node.place,

@@ -12,10 +12,14 @@ mod builtin;
 mod engine;
 mod examples;
 mod facts;
+mod file_schema;
+#[cfg(test)]
+mod hostile_tests;
 mod limits;
 mod load;
 mod model;
 mod name_globs;
+mod needs;
 mod outside;
 mod packs;
 mod path_globs;
@@ -24,8 +28,9 @@ mod rule;
 mod show;
 
 pub use asked::Request;
-pub use engine::{DEFAULT_RULE, decide};
+pub use engine::{DEFAULT_RULE, UNREADABLE_RULE, decide};
 pub use facts::Facts;
+pub use file_schema::PolicyFile;
 pub use limits::PolicyLimits;
 pub use load::{FILE, validate};
 pub use model::PolicyState;

@@ -27,6 +27,7 @@ fn effect(state: &PolicyState, facts: &Facts) -> Option<(Effect, &'static str)> 
 fn problems(lines: &str) -> Vec<String> {
     let text = format!("version: 1\ndefault: allow\n{lines}");
     let problems = validate(text.as_bytes(), "policy.yaml").into_iter();
+    let problems = problems.flat_map(|problems| problems.list);
     problems.map(|problem| problem.to_string()).collect()
 }
 

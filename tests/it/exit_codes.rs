@@ -56,6 +56,8 @@ fn failed_1() {
     ----- stdout -----
     ----- stderr -----
     error: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, budgets, accept, notify, redact
+        2 | nonsense: 1
+          | ^
       next: correct the file, or remove it to work with the defaults
     ");
 }
@@ -150,6 +152,8 @@ fn denied_5() {
     ----- stdout -----
     ----- stderr -----
     error: policy denies task.claim: the policy cannot be read, so this is not allowed; see `ai policy validate`: .ai/policy.yaml:1:8: not usable as YAML: unclosed bracket '[' (rule `policy.unreadable`, decision [DECISION])
+        1 | rules: [
+          |        ^
       next: `ai policy explain [DECISION]` shows the rules that matched
     ");
 }

@@ -213,6 +213,8 @@ fn a_pattern_of_the_configuration_that_cannot_be_meant_is_named() {
     ----- stdout -----
     ----- stderr -----
     error: .ai/config.yaml:3:12: the path pattern `../outside` has an empty name, `.` or `..` in it
+        3 |   shared: [../outside]
+          |            ^
       next: correct the file, or remove it to work with the defaults
     ");
 }

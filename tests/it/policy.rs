@@ -127,12 +127,16 @@ fn a_policy_that_cannot_be_read_denies_and_says_so() {
     ----- stdout -----
     ----- stderr -----
     error: policy denies task.create: the policy cannot be read, so this is not allowed; see `ai policy validate`: .ai/policy.yaml:2:10: `default` cannot be `alow`; did you mean `allow`? (rule `policy.unreadable`, decision [DECISION])
+        2 | default: alow
+          |          ^
       next: `ai policy explain [DECISION]` shows the rules that matched
     ");
     snapshot!(sandbox.ai(&["policy", "validate"]), @"
     exit: 1
     ----- stdout -----
     .ai/policy.yaml:2:10: `default` cannot be `alow`; did you mean `allow`?
+        2 | default: alow
+          |          ^
     ----- stderr -----
     error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
     ");
@@ -181,6 +185,8 @@ fn limits_are_measured_and_bind() {
     exit: 1
     ----- stdout -----
     .ai/policy.yaml:3:24: `max_attempts` must be a whole number of at least 1
+        3 | limits: {max_attempts: 0}
+          |                        ^
     ----- stderr -----
     error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
     ");

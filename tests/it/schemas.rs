@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::Sandbox;
 use crate::support::runs::GOOD;
+use crate::support::{Sandbox, markdown};
 
 /// The part of JSON Schema that our schemas use. An unknown keyword that could forbid something
 /// fails the test.
@@ -22,12 +22,18 @@ impl Checker<'_> {
             };
         };
         for (rule, wanted) in rules {
-            self.rule(rule, wanted, value, at)?;
+            self.rule((schema, rule), wanted, value, at)?;
         }
         Ok(())
     }
 
-    fn rule(&self, rule: &str, wanted: &Value, value: &Value, at: &str) -> Result<(), String> {
+    fn rule(
+        &self,
+        (schema, rule): (&Value, &str),
+        wanted: &Value,
+        value: &Value,
+        at: &str,
+    ) -> Result<(), String> {
         let fail = |why: String| Err(format!("{at}: {why}, not {value}"));
         let each = |all: &Value| -> Vec<Result<(), String>> {
             all.as_array()
@@ -37,8 +43,8 @@ impl Checker<'_> {
                 .collect()
         };
         match rule {
-            "$schema" | "$defs" | "title" | "description" | "format" | "minimum" | "maximum"
-            | "default" | "uniqueItems" => Ok(()),
+            "$schema" | "$defs" | "title" | "description" | "format" | "maximum" | "default"
+            | "uniqueItems" | "maxLength" => Ok(()),
             "$ref" => self.check(
                 self.root
                     .pointer(wanted.as_str().unwrap().trim_start_matches('#'))
@@ -74,7 +80,40 @@ impl Checker<'_> {
                     Some(value) => self.check(schema, value, &format!("{at}.{key}")),
                     None => Ok(()),
                 }),
+            "additionalProperties" if wanted == &json!(false) => {
+                let known = schema.get("properties").and_then(Value::as_object);
+                let fields = value.as_object().into_iter().flatten();
+                let mut strange =
+                    fields.filter(|(key, _)| known.is_none_or(|known| !known.contains_key(*key)));
+                strange
+                    .next()
+                    .map_or(Ok(()), |(key, _)| fail(format!("there is no field {key}")))
+            }
             "additionalProperties" | "unevaluatedProperties" => Ok(()),
+            "pattern" => match value.as_str() {
+                Some(text)
+                    if !regex::Regex::new(wanted.as_str().unwrap())
+                        .unwrap()
+                        .is_match(text) =>
+                {
+                    fail(format!("it must look like {wanted}"))
+                }
+                _ => Ok(()),
+            },
+            "minimum" if value.as_f64().is_some_and(|n| n < wanted.as_f64().unwrap()) => {
+                fail(format!("it must be at least {wanted}"))
+            }
+            "minimum" => Ok(()),
+            "minItems" | "minProperties" | "minLength" => {
+                let size = value.as_array().map(Vec::len);
+                let size = size.or_else(|| value.as_object().map(Map::len));
+                match size.or_else(|| value.as_str().map(str::len)) {
+                    Some(size) if (size as u64) < wanted.as_u64().unwrap() => {
+                        fail(format!("it needs {wanted}"))
+                    }
+                    _ => Ok(()),
+                }
+            }
             "items" => value
                 .as_array()
                 .into_iter()
@@ -320,4 +359,73 @@ fn the_checker_finds_what_is_wrong() {
         assert!(!check(bad.clone()), "{bad}");
     }
     assert!(!check(json!({ "a": 1, "c": 1, "d": 1 })), "both cases fit");
+}
+
+/// The policy files that pages show: whole ones, and lists of rules in a file around them.
+fn policies_of_pages() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for page in markdown::pages() {
+        for block in markdown::blocks(&markdown::page(&page)) {
+            let at = format!("{page}:{}", block.line);
+            if block.language() != "yaml" {
+                continue;
+            }
+            if block.text.starts_with("  - id: ") {
+                let around = "version: 1\ndefault: allow\nrules:\n";
+                found.push((at, format!("{around}{}", block.text)));
+            } else if block.text.starts_with("version: 1\ndefault: ") {
+                found.push((at, block.text.clone()));
+            }
+        }
+    }
+    found
+}
+
+/// What an editor says of a policy by the published schema, and what `ai` says of it.
+fn judged(scene: &Sandbox, schema: &Value, text: &str) -> (Result<(), String>, Option<i32>) {
+    let value: Value = serde_yaml::from_str(text).unwrap();
+    scene.write(".ai/policy.yaml", text);
+    let loaded = scene.ai(&["policy", "validate"]).code;
+    (
+        Checker { root: schema }.check(schema, &value, "policy"),
+        loaded,
+    )
+}
+
+#[test]
+fn editors_and_the_loader_agree_on_policy_files() {
+    let scene = Sandbox::project();
+    let schema = scene.ai_json(&["schema", "policy-file"]);
+    let packs = std::fs::read_dir(markdown::project().join("policies")).unwrap();
+    let packs = packs.map(|pack| {
+        let path = pack.unwrap().path();
+        (
+            path.display().to_string(),
+            std::fs::read_to_string(path).unwrap(),
+        )
+    });
+    let pages = policies_of_pages();
+    assert!(pages.len() >= 5, "only {} policies were found", pages.len());
+    for (name, text) in packs.chain(pages) {
+        assert_eq!(judged(&scene, &schema, &text), (Ok(()), Some(0)), "{name}");
+    }
+    let head = "version: 1\ndefault: allow\n";
+    for bad in [
+        "default: allow\n".to_owned(),
+        "version: 2\ndefault: allow\n".to_owned(),
+        format!("{head}rulez: []\n"),
+        format!("{head}limits: {{max_attempts: 0}}\n"),
+        format!("{head}limits: {{tries: 1}}\n"),
+        format!("{head}rules: [{{id: a, on: edit, effect: deny}}]\n"),
+        format!("{head}rules: [{{id: A b, on: edit, effect: allow}}]\n"),
+        format!("{head}rules: [{{id: a, on: edits, effect: allow}}]\n"),
+        format!("{head}rules: [{{id: a, on: [], effect: allow}}]\n"),
+        format!("{head}rules: [{{id: a, on: edit, effect: forbid, reason: x}}]\n"),
+        format!("{head}rules: [{{id: a, on: edit, paths: /etc, effect: allow}}]\n"),
+        format!("{head}rules: [{{id: a, on: edit, path: src, effect: allow}}]\n"),
+        format!("{head}rules: [{{id: a, on: edit, effect: allow, examples: {{match: [{{}}]}}}}]\n"),
+    ] {
+        let (editor, loaded) = judged(&scene, &schema, &bad);
+        assert_eq!((editor.is_err(), loaded), (true, Some(1)), "{bad}");
+    }
 }

@@ -10,6 +10,7 @@
 
 mod build;
 mod decode;
+mod excerpt;
 mod node;
 mod packed;
 mod problem;

@@ -1,7 +1,12 @@
 //! The problems of a file, each with its place.
 
 use crate::base::text;
+use crate::base::yaml::excerpt::excerpt;
 use std::fmt;
+use std::sync::Arc;
+
+/// So many problems of a file are shown with their lines.
+const EXCERPTS: usize = 20;
 
 /// A position in a file; lines and columns count from one, columns in characters. Line zero means
 /// the file as a whole.
@@ -71,6 +76,8 @@ pub struct YamlProblems {
     pub file: String,
     /// The problems in the order of the file; never empty.
     pub list: Vec<YamlProblem>,
+    /// The text of the file, where it is at hand.
+    source: Option<Arc<str>>,
 }
 
 impl YamlProblems {
@@ -81,7 +88,14 @@ impl YamlProblems {
         Self {
             file: file.to_owned(),
             list,
+            source: None,
         }
+    }
+
+    /// The same problems, with the bytes in which they were found: people see the lines.
+    pub fn within(mut self, bytes: &[u8]) -> Self {
+        self.source = Some(String::from_utf8_lossy(bytes).into());
+        self
     }
 
     /// A single problem of the file as a whole, such as that it cannot be read.
@@ -91,6 +105,30 @@ impl YamlProblems {
             vec![YamlProblem::new(SourcePlace::default(), message)],
         )
     }
+
+    /// All problems for people: a line each, and the line of the file below it with a caret at the
+    /// place, in so many cells.
+    pub fn shown(&self, room: usize) -> Vec<String> {
+        let with_line = |(at, problem): (usize, &YamlProblem)| {
+            let line = (at < EXCERPTS).then(|| self.excerpt(problem, room));
+            let line = line.flatten().into_iter().flatten();
+            std::iter::once(self.line(problem)).chain(line).collect()
+        };
+        let all = self.list.iter().enumerate();
+        all.flat_map::<Vec<String>, _>(with_line).collect()
+    }
+
+    /// The line of the first problem with a caret at the place, in so many cells.
+    pub fn first_line(&self, room: usize) -> Vec<String> {
+        let first = self.list.first();
+        let lines = first.and_then(|problem| self.excerpt(problem, room));
+        lines.into_iter().flatten().collect()
+    }
+
+    fn excerpt(&self, problem: &YamlProblem, room: usize) -> Option<[String; 2]> {
+        excerpt(self.source.as_deref()?, problem.place, room)
+    }
+
     /// The first problem and how many more there are, on one line.
     pub fn summary(&self) -> String {
         match self.list.as_slice() {

@@ -89,12 +89,13 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         AppError::new(ErrorClass::NotFound, e.to_string())
             .hint("`ai init --policy default` writes one")
     })?;
-    let problems = policy::validate(&bytes, &shown);
+    let found = policy::validate(&bytes, &shown);
+    let problems = found.as_ref().map_or(&[][..], |found| &found.list);
     if context.ui.json() {
         context.ui.object(&PolicyValidated {
             file: &shown,
             ok: problems.is_empty(),
-            problems: &problems,
+            problems,
         });
         return Ok(if problems.is_empty() {
             exit::OK
@@ -102,17 +103,9 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
             exit::FAILED
         });
     }
-    for problem in &problems {
-        let place = problem.place;
-        let hint = problem
-            .hint
-            .as_ref()
-            .map(|h| format!("; {h}"))
-            .unwrap_or_default();
-        context.ui.line(&format!(
-            "{shown}:{}:{}: {}{hint}",
-            place.line, place.column, problem.message
-        ));
+    let room = context.ui.room();
+    for line in found.iter().flat_map(|found| found.shown(room)) {
+        context.ui.line(&line);
     }
     match problems.len() {
         0 => {
@@ -139,18 +132,17 @@ fn show(context: &mut Context) -> Outcome {
     } else {
         context.ui.print(&rules_text(&shown));
     }
-    if let PolicyState::Unreadable(unreadable) = &state {
-        return Err(AppError::new(
-            ErrorClass::Denied,
-            format!(
-                "the policy cannot be read, so it denies: {}",
-                unreadable.problems
-            ),
-        )
-        .hint(format!(
-            "correct {}, then `ai policy validate`",
-            policy::FILE
-        )));
+    if let PolicyState::Unreadable(unreadable) = state {
+        let message = format!(
+            "the policy cannot be read, so it denies: {}",
+            unreadable.problems
+        );
+        return Err(AppError::of(ErrorClass::Denied, unreadable.problems)
+            .saying(message)
+            .hint(format!(
+                "correct {}, then `ai policy validate`",
+                policy::FILE
+            )));
     }
     Ok(exit::OK)
 }

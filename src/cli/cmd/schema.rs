@@ -110,6 +110,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::SaidLine<'_>>("logs", "a line of `ai logs`"),
     read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
     printed::<policy::Shown>("policy", "`ai policy show`"),
+    read::<policy::PolicyFile>("policy-file", "`.ai/policy.yaml`, for editors"),
     printed::<answer::PolicyValidated<'_>>("policy-validate", "`ai policy validate`"),
     printed::<answer::RecoverLine<'_>>("recover", "a line of `ai recover`"),
     printed::<answer::RestoreAnswer<'_>>("restore", "`ai restore`"),

@@ -1,0 +1,235 @@
+//! The shape of a policy file as JSON Schema, which editors complete and check by.
+//!
+//! Words come from the tables by which the [loader](super::load) reads them: actions and their groups,
+//! effects, kinds of tools, limits. Fields stand here once more, since each has its text for a
+//! reader; a test holds them against what the loader knows, in both directions.
+//!
+//! The loader knows more than a schema can say: that ids are unique, that examples behave, that a
+//! pattern can be read. So a file that an editor likes may still be refused, and none that is in
+//! order is disliked, but for scalars that YAML takes for numbers where text is wanted.
+
+use crate::domain::action::Action;
+use crate::domain::decision::Effect;
+use crate::domain::tool_kind::ToolKind;
+use crate::policy::limits::PolicyLimits;
+use crate::policy::pattern_list::MAX_PATTERN;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+/// The policy of a repository: what agents and people may do in it. The strictest rule that matches
+/// answers: deny, require_approval, warn, allow; the order of rules has no meaning.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = needs(&["version", "default"]))]
+#[expect(dead_code, reason = "only its shape is used")]
+pub struct PolicyFile {
+    /// The version of the format.
+    #[schemars(schema_with = "version")]
+    version: u32,
+    /// The answer where no rule matches.
+    default: Effect,
+    /// The answer to a change beyond the paths that its task names; `warn` where it is absent.
+    outside_paths: Effect,
+    /// The rules.
+    rules: Vec<RuleShape>,
+    /// Limits on attempts, time, size and parallel runs; each is at least 1.
+    #[schemars(schema_with = "limits")]
+    limits: PolicyLimits,
+}
+
+/// One rule: to whom and what it applies, and what it says.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Rule", transform = needs(&["id", "on", "effect"]), transform = reason_unless_it_allows)]
+#[expect(dead_code, reason = "only its shape is used")]
+struct RuleShape {
+    /// A name for messages and records.
+    #[schemars(regex(pattern = r"^[a-z0-9._-]{1,64}$"))]
+    id: String,
+    /// The actions: one such as `run.finish`, a group such as `task.*`, or `*`.
+    on: OneOrMore<ActionText>,
+    /// Globs over paths, from the root of the repository; one without a wildcard covers what is
+    /// beneath it, too. Without it the rule is about the action as a whole.
+    paths: OneOrMore<PathText>,
+    /// Globs over actors, as `agent:*` or `human:ann@example.com`.
+    actors: OneOrMore<NameText>,
+    /// Globs over the labels of the task.
+    labels: OneOrMore<NameText>,
+    /// Globs over the type of the task.
+    types: OneOrMore<NameText>,
+    /// Kinds of tools; only for `tool.call` and `edit`.
+    kinds: OneOrMore<ToolKind>,
+    /// Globs over the names of tools; only for `tool.call` and `edit`.
+    tools: OneOrMore<NameText>,
+    /// The answer where the rule matches.
+    effect: Effect,
+    /// The number of different people who have to say yes; one without it.
+    #[schemars(range(min = 1))]
+    approvals: u32,
+    /// Globs over the people whose yes counts; anybody's without it.
+    approvers: OneOrMore<PersonText>,
+    /// The time for which a yes or a no holds, as `12h` or `30d`; seven days without it.
+    #[schemars(
+        regex(pattern = r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$"),
+        length(min = 2)
+    )]
+    expires: String,
+    /// The reason, shown to whoever meets the rule; only one that allows may leave it out.
+    reason: String,
+    /// Examples that are tried whenever the file is read.
+    examples: ExamplesShape,
+}
+
+/// Questions that the rule must match, and that it must not match.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Examples", transform = needs(&[]))]
+#[expect(dead_code, reason = "only its shape is used")]
+struct ExamplesShape {
+    /// Examples that the rule must match.
+    r#match: Vec<ExampleShape>,
+    /// Examples that the rule must not match.
+    no_match: Vec<ExampleShape>,
+}
+
+/// A path for a rule about paths, an action for another; or what of a question is stated.
+#[derive(JsonSchema)]
+#[schemars(rename = "Example", untagged)]
+#[expect(dead_code, reason = "only its shape is used")]
+enum ExampleShape {
+    /// A path, or an action.
+    Text(String),
+    /// The parts of a question.
+    Parts(PartsShape),
+}
+
+/// The stated parts of a question; what is not stated matches.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "ExampleParts", transform = needs(&[]), extend("minProperties" = 1))]
+#[expect(dead_code, reason = "only its shape is used")]
+struct PartsShape {
+    /// The action.
+    action: OneAction,
+    /// The actor, as `agent:codex`.
+    actor: String,
+    /// The path.
+    path: String,
+    /// A label of the task.
+    label: String,
+    /// The type of the task.
+    r#type: String,
+    /// The kind of tool.
+    kind: ToolKind,
+    /// The name of the tool.
+    tool: String,
+}
+
+/// A list of at least one, or one alone.
+struct OneOrMore<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}List", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+/// Declares a type by the schema of what is written for it.
+macro_rules! written {
+    ($($name:ident as $title:literal = $schema:expr;)*) => {$(
+        struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                $title.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )*};
+}
+
+written! {
+    ActionText as "ActionPattern" = words(action_patterns());
+    OneAction as "Action" = words(Action::ALL.iter().map(|action| (action.as_str(), action.about())));
+    PathText as "PathPattern" = pattern(r"^(\./)?[^/~!@\\][^\\]*$");
+    NameText as "NamePattern" = pattern(r"^[^\[\]{}\\]*$");
+    PersonText as "PersonPattern" = pattern(r"^((human|\*):[^\[\]{}\\]*|[^:\[\]{}\\]*)$");
+}
+
+/// One of a few words, each with what it says.
+fn words<W: Into<Value>, A: Into<Value>>(words: impl Iterator<Item = (W, A)>) -> Schema {
+    let cases: Vec<Value> = words
+        .map(|(word, about)| json!({ "const": word.into(), "description": about.into() }))
+        .collect();
+    json_schema!({ "type": "string", "oneOf": cases })
+}
+
+fn pattern(regex: &str) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": MAX_PATTERN, "pattern": regex })
+}
+
+/// All that can stand below `on`: everything, the groups, and each action.
+fn action_patterns() -> impl Iterator<Item = (String, String)> {
+    let names = || Action::ALL.iter().map(|action| action.as_str());
+    let groups: BTreeSet<&str> = names()
+        .filter_map(|name| name.rsplit_once('.'))
+        .map(|(group, _)| group)
+        .collect();
+    let all = ("*".to_owned(), "Every action.".to_owned());
+    let groups = groups.into_iter().map(|group| {
+        let about = format!("Every action that begins with `{group}.`.");
+        (format!("{group}.*"), about)
+    });
+    let each = Action::ALL
+        .iter()
+        .map(|action| (action.as_str().to_owned(), action.about().to_owned()));
+    std::iter::once(all).chain(groups).chain(each)
+}
+
+fn version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": 1 })
+}
+
+/// The limits as they may be written: whole numbers of at least one, and no others.
+fn limits(_: &mut SchemaGenerator) -> Schema {
+    let mut schema = SchemaGenerator::default().into_root_schema_for::<PolicyLimits>();
+    for name in ["$schema", "title"] {
+        schema.remove(name);
+    }
+    schema.insert("additionalProperties".to_owned(), json!(false));
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (_, field) in fields.into_iter().flatten() {
+        if let Some(field) = field.as_object_mut() {
+            field.insert("type".to_owned(), json!("integer"));
+            field.insert("minimum".to_owned(), json!(1));
+        }
+    }
+    schema
+}
+
+/// Names the fields that must be there; all others may be absent.
+fn needs(fields: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    move |schema| {
+        schema.insert("required".to_owned(), json!(fields));
+    }
+}
+
+/// A rule says why, unless it allows.
+fn reason_unless_it_allows(schema: &mut Schema) {
+    let allows = json!({ "properties": { "effect": { "const": "allow" } } });
+    schema.insert(
+        "anyOf".to_owned(),
+        json!([allows, { "required": ["reason"] }]),
+    );
+}
+
+#[cfg(test)]
+#[path = "file_schema_tests.rs"]
+mod tests;
