@@ -58,6 +58,7 @@ const RULES: &[(&str, Rule)] = &[
     ("error-text", errors::errors_made_text),
     ("pure", layers::purity),
     ("yaml", layers::yaml_readers),
+    ("conditions", layers::condition_parser),
     ("embedded-store", layers::embedded_store),
     ("ambient", layers::ambient_homes),
     ("long-file", rules::long_files),

@@ -6,9 +6,10 @@ use crate::domain::action::Action;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::AgentEvent;
 use crate::domain::decision::{Effect, Resource};
+use crate::domain::facts::Facts;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
-use crate::policy::{Facts, PACKS, PolicyState, Request, decide};
+use crate::policy::{PACKS, PolicyState, Request, decide};
 use crate::process::child_command::StdinSource;
 
 /// The manifests that come with `ai`, in the order in which they are listed.

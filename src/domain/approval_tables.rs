@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::action::Action;
 use crate::domain::decision::{Decision, MatchedRule, PolicyLayer, Resource};
+use crate::domain::facts::Facts;
 
 const DAY: i64 = 86_400_000;
 
@@ -41,6 +42,7 @@ fn asked(needs: &[Option<ApprovalNeed>], answers: &[Reply]) -> DecisionRecord {
         effect: Effect::RequireApproval,
         reason: "ask".into(),
         path: None,
+        when: None,
         needs: needs.clone(),
     });
     let decision = Decision {
@@ -51,6 +53,7 @@ fn asked(needs: &[Option<ApprovalNeed>], answers: &[Reply]) -> DecisionRecord {
         matched: matched.collect(),
         policy_digest: "p".into(),
         facts_digest: "f".into(),
+        facts: Facts::default(),
     };
     let mut record = decision.record(
         "d-1".into(),

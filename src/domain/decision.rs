@@ -7,6 +7,7 @@ use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::approval::{ApprovalNeed, Reply};
+use crate::domain::facts::Facts;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,21 @@ pub struct MatchedRule {
     /// The yes that it takes; `None` for one person's, and for other effects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<ApprovalNeed>,
+    /// The condition of the rule, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<MetCondition>,
+}
+
+/// The condition of a rule that matched.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct MetCondition {
+    /// The condition as it is written, cut where it is long.
+    pub text: String,
+    /// The reason why it had no value, so that the rule denies; `None` where it was true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// A human's word against a decision.
@@ -197,6 +213,9 @@ pub struct Decision {
     pub policy_digest: String,
     /// The digest of the facts that were looked at.
     pub facts_digest: String,
+    /// The facts that were looked at.
+    #[serde(skip)]
+    pub facts: Facts,
 }
 
 /// A decision, as it is kept.
@@ -218,6 +237,10 @@ pub struct DecisionRecord {
     pub subject_digest: String,
     /// SHA-256 of the facts.
     pub facts_digest: String,
+    /// The facts; absent where none was known, and in records of before. At most [`KEPT_PATHS`] of a
+    /// list are kept, and then the digest is another one than theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
     /// SHA-256 of the policy file, or the name of the built-in policy.
     pub policy_digest: String,
     /// All rules that matched.
@@ -276,6 +299,7 @@ impl Decision {
             path_count: resource.paths.len() as u64,
             subject_digest: subject_digest(action, actor, resource),
             facts_digest: self.facts_digest.clone(),
+            facts: kept_facts(&self.facts),
             policy_digest: self.policy_digest.clone(),
             matched: self.matched.clone(),
             layer: self.layer,
@@ -286,6 +310,21 @@ impl Decision {
             overridden: None,
         }
     }
+}
+
+/// The facts as a record keeps them.
+fn kept_facts(facts: &Facts) -> Option<Facts> {
+    if *facts == Facts::default() {
+        return None;
+    }
+    let mut kept = facts.clone();
+    if let Some(paths) = &mut kept.outside_paths {
+        paths.truncate(KEPT_PATHS);
+    }
+    if let Some(kinds) = &mut kept.change_kinds {
+        kinds.truncate(KEPT_PATHS);
+    }
+    Some(kept)
 }
 
 /// SHA-256 of what was asked: action, actor without its session, and every part of the resource.
@@ -320,6 +359,7 @@ mod tests {
             reason: "CI is ours".into(),
             path: Some("ci/a.yml".into()),
             needs: None,
+            when: None,
         };
         let decision = Decision {
             effect: Effect::Deny,
@@ -329,6 +369,7 @@ mod tests {
             matched: vec![matched],
             policy_digest: "p".into(),
             facts_digest: "f".into(),
+            facts: Facts::default(),
         };
         let resource = Resource {
             paths: vec!["ci/a.yml".into(), RepoPath::new(vec![b'a', 0xff])],
@@ -383,6 +424,7 @@ mod tests {
             matched: vec![],
             policy_digest: String::new(),
             facts_digest: String::new(),
+            facts: Facts::default(),
         };
         let record = decision.record("d-2".into(), 0, Action::Edit, &actor(), &b);
         assert_eq!(
@@ -407,6 +449,7 @@ mod tests {
             matched: vec![],
             policy_digest: String::new(),
             facts_digest: String::new(),
+            facts: Facts::default(),
         };
         let asked = |actor: &Actor, path: &str| {
             let resource = Resource {

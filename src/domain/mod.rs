@@ -20,6 +20,7 @@ pub mod event;
 mod event_subject;
 pub mod event_words;
 pub mod evidence;
+pub mod facts;
 pub mod fold;
 pub mod free_text;
 pub mod guarded_path;

@@ -6,6 +6,7 @@ use crate::domain::action::Action;
 use crate::domain::approval::ApprovalStanding;
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
+use crate::domain::facts::Facts;
 use crate::domain::task::Task;
 use crate::domain::time::WallMs;
 use crate::ops::create::NewTask;
@@ -13,7 +14,7 @@ use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::standing::standing;
-use crate::policy::{self, Facts, Request};
+use crate::policy::{self, Request};
 use crate::store::Tx;
 
 /// A question to the policy.
@@ -44,6 +45,7 @@ impl Question {
         question.resource.labels = task.labels.iter().cloned().collect();
         question.resource.patterns = task.paths.iter().map(|p| p.pattern.clone()).collect();
         question.facts.attempts_used = Some(task.attempts);
+        question.facts.task_priority = Some(task.priority);
         question
     }
 }

@@ -21,6 +21,11 @@ use crate::ops::patterns;
 use crate::ops::refusal::Refusal;
 use crate::store::{StoreError, Tx};
 
+/// The type of a task that names none.
+const USUAL_TYPE: &str = "task";
+/// The priority of a task that names none.
+const USUAL_PRIORITY: u8 = 2;
+
 /// The content of a new task; also one entry of a file for `ai task create --from`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -258,8 +263,8 @@ fn build(cx: &Cx, batch: &Batch, new: &NewTask) -> Result<(Task, Vec<TaskId>), O
         state: TaskState::Queued,
         title: new.title.clone(),
         body: new.body.clone(),
-        kind: new.kind.clone().unwrap_or_else(|| "task".into()),
-        priority: new.priority.unwrap_or(2),
+        kind: new.kind.clone().unwrap_or_else(|| USUAL_TYPE.into()),
+        priority: new.priority.unwrap_or(USUAL_PRIORITY),
         labels: new.labels.iter().cloned().collect(),
         paths,
         checks: new.checks.clone(),
@@ -327,7 +332,9 @@ impl Question {
     /// May this task be created?
     pub(super) fn create(new: &NewTask) -> Question {
         let mut question = Question::about(Action::TaskCreate);
-        question.resource.task_type = new.kind.clone();
+        let kind = new.kind.as_deref().unwrap_or(USUAL_TYPE);
+        question.resource.task_type = Some(kind.to_owned());
+        question.facts.task_priority = Some(new.priority.unwrap_or(USUAL_PRIORITY));
         question.resource.labels = new.labels.clone();
         question.resource.patterns = new.paths.iter().chain(&new.shared).cloned().collect();
         question

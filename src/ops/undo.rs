@@ -370,6 +370,7 @@ impl<'a> Case<'a> {
         question.facts.diff_files = Some(changed.len() as u64);
         question.facts.diff_lines = Some(size.lines);
         question.facts.credentials_added = size.credentials_added;
+        question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());
         Ok(question)
     }
 

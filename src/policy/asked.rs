@@ -3,9 +3,10 @@
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::decision::Resource;
+use crate::domain::facts::Facts;
 use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::repo_path::RepoPath;
-use crate::policy::facts::Facts;
+use crate::policy::condition::StepBudget;
 use std::cell::OnceCell;
 
 /// One question to the policy.
@@ -26,6 +27,7 @@ pub struct Request<'a> {
 pub(super) struct AskedPaths<'a> {
     resource: &'a Resource,
     case: CaseMode,
+    steps: StepBudget,
     patterns: OnceCell<Vec<AskedPattern>>,
 }
 
@@ -44,8 +46,14 @@ impl<'a> AskedPaths<'a> {
         Self {
             resource,
             case,
+            steps: StepBudget::default(),
             patterns: OnceCell::new(),
         }
+    }
+
+    /// The steps that conditions may still take.
+    pub(super) fn steps(&self) -> &StepBudget {
+        &self.steps
     }
 
     /// The mode in which the repository compares names.

@@ -3,7 +3,7 @@
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
-use crate::policy::facts::Facts;
+use crate::domain::facts::Facts;
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
@@ -80,6 +80,7 @@ pub(super) fn credentials_in_change(facts: &Facts) -> Option<MatchedRule> {
         ),
         path: None,
         needs: None,
+        when: None,
     })
 }
 
@@ -100,6 +101,7 @@ fn blank() -> PolicyRule {
         tools: None,
         effect: Effect::Deny,
         needs: None,
+        when: None,
         reason: String::new(),
         replaceable: Replaceable::No,
         place: SourcePlace::default(),

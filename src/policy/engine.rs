@@ -7,7 +7,7 @@
 
 use crate::domain::action::{Action, Nature};
 use crate::domain::actor::ActorKind;
-use crate::domain::decision::{Decision, Effect, MatchedRule, PolicyLayer};
+use crate::domain::decision::{Decision, Effect, MatchedRule, MetCondition, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::builtin;
 use crate::policy::model::{PolicyState, Unreadable};
@@ -19,6 +19,10 @@ use std::cmp::Reverse;
 pub const DEFAULT_RULE: &str = "default";
 /// The id under which a policy that cannot be read stands among the [matched rules](MatchedRule).
 pub const UNREADABLE_RULE: &str = "policy.unreadable";
+/// The id under which conditions that take too long stand among the [matched rules](MatchedRule).
+const CONDITIONS_RULE: &str = "policy.conditions";
+/// So many letters of a condition are kept in a record.
+const SHOWN_CONDITION: usize = 400;
 
 /// Answers a question. Total, pure and independent of the order of rules.
 ///
@@ -43,6 +47,7 @@ pub fn decide(state: &PolicyState, request: &Request<'_>) -> Decision {
 fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
     let Some(rules) = state.rules() else {
         return vec![own_rule(
+            UNREADABLE_RULE,
             Effect::Deny,
             "the built-in policy is broken; install ai again".to_owned(),
         )];
@@ -57,6 +62,13 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
         }
         matched.extend(matched_rule(rule, held));
     }
+    if asked.steps().is_used_up() {
+        matched.push(own_rule(
+            CONDITIONS_RULE,
+            Effect::Deny,
+            "the conditions of the policy take too many steps together".to_owned(),
+        ));
+    }
     if coverage.has_gap() {
         matched.push(default_answer(state));
     }
@@ -69,18 +81,30 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
 }
 
 fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
-    let path = match held {
-        RuleAnswer::Whole => None,
-        RuleAnswer::Parts { first, .. } => Some(first),
+    let (path, failed) = match held {
+        RuleAnswer::Whole => (None, None),
+        RuleAnswer::Parts { first, .. } => (Some(first), None),
+        RuleAnswer::Failed { first, why } => (first, Some(why)),
         _ => return None,
+    };
+    let (effect, reason) = match &failed {
+        Some(why) => (
+            Effect::Deny,
+            format!("the condition of the rule has no value, so it denies: {why}"),
+        ),
+        None => (rule.effect, rule.reason.clone()),
     };
     Some(MatchedRule {
         layer: rule.layer,
         rule: rule.id.clone(),
-        effect: rule.effect,
-        reason: rule.reason.clone(),
+        effect,
+        reason,
         path,
-        needs: rule.needs.clone(),
+        needs: rule.needs.clone().filter(|_| failed.is_none()),
+        when: rule.when.as_ref().map(|when| MetCondition {
+            text: when.text().chars().take(SHOWN_CONDITION).collect(),
+            failed,
+        }),
     })
 }
 
@@ -104,6 +128,7 @@ fn default_answer(state: &PolicyState) -> MatchedRule {
         reason: reason.to_owned(),
         path: None,
         needs: None,
+        when: None,
     }
 }
 
@@ -143,16 +168,19 @@ fn match_unreadable(unreadable: &Unreadable, request: &Request<'_>) -> Vec<Match
     let problem = unreadable.problems.summary();
     let answer = if request.action.nature() == Nature::Harmless {
         own_rule(
+            UNREADABLE_RULE,
             Effect::Warn,
             format!("harmless, though the policy cannot be read: {problem}"),
         )
     } else if repairs(request, &unreadable.problems.file) {
         own_rule(
+            UNREADABLE_RULE,
             Effect::Warn,
             format!("a human repairs the policy, which cannot be read: {problem}"),
         )
     } else {
         own_rule(
+            UNREADABLE_RULE,
             Effect::Deny,
             format!(
                 "the policy cannot be read, so this is not allowed; see `ai policy validate`: {problem}"
@@ -175,14 +203,15 @@ fn repairs(request: &Request<'_>, file: &str) -> bool {
             .all(|path| path.as_bytes() == file.as_bytes())
 }
 
-fn own_rule(effect: Effect, reason: String) -> MatchedRule {
+fn own_rule(rule: &str, effect: Effect, reason: String) -> MatchedRule {
     MatchedRule {
         layer: PolicyLayer::Project,
-        rule: UNREADABLE_RULE.to_owned(),
+        rule: rule.to_owned(),
         effect,
         reason,
         path: None,
         needs: None,
+        when: None,
     }
 }
 
@@ -201,7 +230,7 @@ fn conclude(mut matched: Vec<MatchedRule>, state: &PolicyState, request: &Reques
             )
         })
         .cloned()
-        .unwrap_or_else(|| own_rule(Effect::Deny, "nothing answered".to_owned()));
+        .unwrap_or_else(|| own_rule(UNREADABLE_RULE, Effect::Deny, "nothing answered".to_owned()));
     let reason = match &winner.path {
         Some(path) => format!("{} ({path})", winner.reason),
         None => winner.reason,
@@ -214,6 +243,7 @@ fn conclude(mut matched: Vec<MatchedRule>, state: &PolicyState, request: &Reques
         matched,
         policy_digest: state.digest().to_owned(),
         facts_digest: request.facts.digest(),
+        facts: request.facts.clone(),
     }
 }
 

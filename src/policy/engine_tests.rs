@@ -5,10 +5,10 @@ use super::*;
 use crate::base::yaml::{self, TreeStanding};
 use crate::domain::actor::Actor;
 use crate::domain::decision::Resource;
+use crate::domain::facts::Facts;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
-use crate::policy::facts::Facts;
 use crate::policy::load::FILE;
 use crate::policy::packs::PACKS;
 use crate::policy::show::show;
@@ -314,7 +314,7 @@ fn kinds_and_names_of_tools_narrow_a_rule() {
 fn a_policy_that_cannot_be_read_denies_and_says_so() {
     for text in [
         "",
-        "version: 1\ndefault: allow\nrules: [{id: r, on: push, effect: allow, when: 'true'}]\n",
+        "version: 1\ndefault: allow\nrules: [{id: r, on: push, effect: allow, when: 'task.risk > 2'}]\n",
     ] {
         let state = PolicyState::from_bytes(Some(text.as_bytes()), FILE);
         for action in Action::ALL.iter().copied() {

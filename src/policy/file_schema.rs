@@ -62,6 +62,9 @@ struct RuleShape {
     kinds: OneOrMore<ToolKind>,
     /// Globs over the names of tools; only for `tool.call` and `edit`.
     tools: OneOrMore<NameText>,
+    /// The condition under which it matches, in CEL over the facts of the question.
+    #[schemars(length(min = 1, max = 4096))]
+    when: String,
     /// The answer where the rule matches.
     effect: Effect,
     /// The number of different people who have to say yes; one without it.

@@ -3,7 +3,7 @@
 
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
-use crate::policy::facts::Facts;
+use crate::domain::facts::Facts;
 use serde::Serialize;
 
 /// The limits of a policy; `None` is no limit.
@@ -140,6 +140,7 @@ fn answer(id: LimitId, effect: Effect, reason: String) -> MatchedRule {
         reason,
         path: None,
         needs: None,
+        when: None,
     }
 }
 

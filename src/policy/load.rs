@@ -8,6 +8,7 @@ use crate::domain::action::Action;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::builtin;
+use crate::policy::condition::condition_of;
 use crate::policy::engine::DEFAULT_RULE;
 use crate::policy::examples;
 use crate::policy::limits::PolicyLimits;
@@ -239,11 +240,9 @@ fn rule_of(
     let needs = needs_of(&mut fields, effect, problems);
     let reason = reason_of(&mut fields, effect, problems);
     let examples = fields.take("examples");
-    fields.refuse(
-        "when",
-        "conditions (`when`) need a newer version of ai; this rule would not hold",
-        problems,
-    );
+    let when = fields
+        .take("when")
+        .map(|node| condition_of(node, standing, problems));
     fields.refuse(
         "overridable",
         "`overridable` needs a newer version of ai",
@@ -261,6 +260,7 @@ fn rule_of(
         kinds,
         tools,
         effect: effect?,
+        when: when.map_or(Some(None), |read| read.map(Some))?,
         needs,
         reason,
         replaceable: Replaceable::No,

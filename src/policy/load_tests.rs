@@ -116,7 +116,7 @@ extends: strict
             "5:10: `task.clam` is no action; did you mean `task.claim`?",
             "6:13: `effect` cannot be `forbid`; known are allow, warn, require_approval, deny",
             "10:5: a rule has no field `path`; did you mean `paths`?",
-            "12:5: conditions (`when`) need a newer version of ai; this rule would not hold",
+            "12:11: `when`, character 1: `task` has no field `risk`; known are id, type, labels, priority, attempts",
             "13:10: `limits` has no field `max_atempts`; did you mean `max_attempts`?",
             "14:1: `extends` needs a newer version of ai; copy the rules into this file",
         ]

@@ -4,14 +4,14 @@
 //! policy that cannot be read denies and says so; an example that does not behave makes the policy
 //! unreadable; nothing here reads a clock or a file.
 //!
-//! Deliberately absent for now: the global and the agent layer (their places exist), conditions
-//! (`when:`) and `extends:`, which are refused by name rather than ignored.
+//! Deliberately absent for now: the global and the agent layer (their places exist) and `extends:`, which is refused by
+//! name rather than ignored.
 
 mod asked;
 mod builtin;
+mod condition;
 mod engine;
 mod examples;
-mod facts;
 mod file_schema;
 #[cfg(test)]
 mod hostile_tests;
@@ -24,12 +24,12 @@ mod outside;
 mod packs;
 mod path_globs;
 mod pattern_list;
+mod replay;
 mod rule;
 mod show;
 
 pub use asked::Request;
 pub use engine::{DEFAULT_RULE, UNREADABLE_RULE, decide};
-pub use facts::Facts;
 pub use file_schema::PolicyFile;
 pub use limits::PolicyLimits;
 pub use load::{FILE, validate};
@@ -37,5 +37,6 @@ pub use model::PolicyState;
 pub use outside::OUTSIDE_RULE;
 pub use packs::{PACKS, Pack, pack};
 pub use path_globs::check_path_pattern;
+pub use replay::{UnmetCondition, unmet_conditions};
 pub use rule::is_one_of;
 pub use show::{Shown, show};

@@ -3,7 +3,7 @@
 
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
-use crate::policy::facts::Facts;
+use crate::domain::facts::Facts;
 use crate::policy::model::PolicyState;
 
 /// The id under which the answer stands among the matched rules.
@@ -59,6 +59,7 @@ pub(super) fn answer(state: &PolicyState, action: Action, facts: &Facts) -> Opti
         reason,
         path: None,
         needs: None,
+        when: None,
     })
 }
 

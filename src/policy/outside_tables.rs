@@ -1,7 +1,7 @@
 use crate::base::rules::rules;
 use crate::domain::action::Action;
 use crate::domain::decision::Effect;
-use crate::policy::facts::Facts;
+use crate::domain::facts::Facts;
 use crate::policy::load::validate;
 use crate::policy::model::PolicyState;
 use crate::policy::outside::answer;

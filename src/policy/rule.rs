@@ -9,6 +9,7 @@ use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::asked::{AskedPaths, Request};
+use crate::policy::condition::{Condition, ConditionFailure};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 
@@ -35,6 +36,8 @@ pub struct PolicyRule {
     pub tools: Option<NameGlobs>,
     /// The effect.
     pub effect: Effect,
+    /// The condition under which it matches; `None` for always.
+    pub(super) when: Option<Condition>,
     /// The yes that it takes, where the effect wants one and the rule says it.
     pub needs: Option<ApprovalNeed>,
     /// The reason, for the person or agent who meets it.
@@ -112,6 +115,34 @@ pub enum RuleAnswer {
     OtherTool,
     /// The rule is about other paths.
     OtherPaths,
+    /// The rule is about this, and its condition is not true.
+    OtherCase,
+    /// The rule is about this, and its condition has no value.
+    Failed {
+        /// The first path or pattern that it matched, safe to show.
+        first: Option<String>,
+        /// The reason in words.
+        why: String,
+    },
+}
+
+impl RuleAnswer {
+    /// The answer under a condition of this value.
+    fn under(self, condition: Result<bool, ConditionFailure>) -> Self {
+        let first = match &self {
+            Self::Whole => None,
+            Self::Parts { first, .. } => Some(first.clone()),
+            _ => return self,
+        };
+        match condition {
+            Ok(true) => self,
+            Ok(false) => Self::OtherCase,
+            Err(failure) => Self::Failed {
+                first,
+                why: failure.to_string(),
+            },
+        }
+    }
 }
 
 impl PolicyRule {
@@ -162,9 +193,15 @@ impl PolicyRule {
         {
             return RuleAnswer::OtherTool;
         }
-        match &self.paths {
+        let answer = match &self.paths {
             None => RuleAnswer::Whole,
             Some(globs) => hold_paths(globs, asked, self.path_case(asked)),
+        };
+        match &self.when {
+            Some(when) if answer != RuleAnswer::OtherPaths => {
+                answer.under(when.holds(request, asked.steps()))
+            }
+            _ => answer,
         }
     }
 

@@ -56,6 +56,9 @@ pub struct ShownRule {
     /// The tools.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
+    /// The condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// The effect.
     pub effect: Effect,
     /// The yes that it takes; absent for one person's.
@@ -115,6 +118,7 @@ fn shown_rule(rule: &PolicyRule) -> ShownRule {
         types: list(rule.types.as_ref().map(|globs| globs.texts())),
         kinds: rule.kinds.clone().unwrap_or_default(),
         tools: list(rule.tools.as_ref().map(|globs| globs.texts())),
+        when: rule.when.as_ref().map(|when| when.text().to_owned()),
         effect: rule.effect,
         needs: rule.needs.clone(),
         reason: rule.reason.clone(),

@@ -7,6 +7,7 @@ use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Decision, DecisionRecord, Effect, PolicyLayer, Resource};
 use crate::domain::event::{AttemptCount, Event, FollowUp, HeldLock};
 use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::facts::Facts;
 use crate::domain::ids::{EvidenceId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
@@ -158,6 +159,7 @@ pub(crate) fn decision(name: &str, task: Option<&str>) -> DecisionRecord {
         matched: Vec::new(),
         policy_digest: "p".into(),
         facts_digest: "f".into(),
+        facts: Facts::default(),
     };
     let resource = Resource {
         task: task.map(|name| id(name).0),

@@ -236,3 +236,76 @@ fn tools_that_were_used_without_asking_are_judged_by_their_names() {
     allow: []
     "#);
 }
+
+#[test]
+fn conditions_decide_and_are_explained() {
+    let sandbox = Sandbox::with_a_found_check("default", "true");
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - id: urgent-is-ours\n    on: [task.create]\n    when: task.priority == 0 && actor.kind == \"human\"\n    effect: deny\n    reason: ask first\n  \
+         - id: bugs-are-known\n    on: [task.create]\n    when: task.type == \"bug\"\n    effect: warn\n    reason: look for it first\n  \
+         - id: loose\n    on: [task.cancel]\n    when: change.lines > 3\n    effect: allow\n",
+    );
+    let id = sandbox.task("One", &[]);
+    snapshot!(sandbox.ai(&["task", "create", "Two", "--priority", "0"]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies task.create: ask first (rule `urgent-is-ours`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    snapshot!(sandbox.ai(&["task", "cancel", &id]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies task.cancel: the condition of the rule has no value, so it denies: `change.lines` is not known here; ask `has(change.lines)` first (rule `loose`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    let refused = |action: &str| {
+        let all = sandbox.ai_json_lines(&["policy", "log"]);
+        let denied = all
+            .iter()
+            .filter(|one| one["action"] == action && one["effect"] == "deny");
+        denied.last().unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    snapshot!(sandbox.ai(&["policy", "explain", &refused("task.create")]), @r#"
+    exit: 0
+    ----- stdout -----
+    [DECISION]  deny  task.create by human:tester
+      when     [TIME]
+      won      urgent-is-ours (project): ask first
+      matched  urgent-is-ours (project) deny: ask first
+               `task.priority == 0 && actor.kind == "human"` was true
+      unmet    bugs-are-known (project): `task.type == "bug"` was false
+      policy   [HASH]
+    ----- stderr -----
+    "#);
+    snapshot!(sandbox.ai(&["policy", "explain", &refused("task.cancel")]), @"
+    exit: 0
+    ----- stdout -----
+    [DECISION]  deny  task.cancel by human:tester
+      when     [TIME]
+      task     [TASK]
+      won      loose (project): the condition of the rule has no value, so it denies: `change.lines` is not known here; ask `has(change.lines)` first
+      matched  default (project) allow: no rule of the policy matches; its default says so
+      matched  loose (project) deny: the condition of the rule has no value, so it denies: `change.lines` is not known here; ask `has(change.lines)` first
+               `change.lines > 3` had no value
+      policy   [HASH]
+    ----- stderr -----
+    ");
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - {id: r, on: [task.create], when: 'task.prio == 0', effect: deny, reason: r}\n",
+    );
+    snapshot!(sandbox.ai(&["policy", "validate"]), @"
+    exit: 1
+    ----- stdout -----
+    .ai/policy.yaml:4:39: `when`, character 1: `task` has no field `prio`; known are id, type, labels, priority, attempts
+        4 |   - {id: r, on: [task.create], when: 'task.prio == 0', effect: deny, reason: r}
+          |                                       ^
+    ----- stderr -----
+    error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
+    ");
+}

@@ -71,6 +71,8 @@ const IMPURE: &[&str] = &[
 
 /// The one module that knows the strict YAML reader.
 const STRICT_YAML: &str = "src/base/yaml";
+/// The one module that knows the parser of conditions.
+const CONDITIONS: &str = "src/policy/condition/syntax.rs";
 /// Modules that read files written by hand, where a duplicate key is an error with its line.
 const HAND_WRITTEN: &[&str] = &[STRICT_YAML, "src/config/", "src/policy/"];
 
@@ -247,6 +249,27 @@ pub fn yaml_readers(tree: &Tree) -> Vec<Violation> {
                 .filter(move |p| wrong(&p.segments.join("::")));
             paths
                 .map(|p| file.violation(p.line, message))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The parser of conditions, named where what it gives is wanted: its interface changes with each version.
+pub fn condition_parser(tree: &Tree) -> Vec<Violation> {
+    let elsewhere = tree
+        .sources()
+        .filter(|file| file.path != CONDITIONS && !file.is_test);
+    elsewhere
+        .flat_map(|file| {
+            let named = |path: &CodePath| starts_with_path(&path.segments.join("::"), "cel");
+            let paths = lexer::paths(&file.production).into_iter().filter(named);
+            paths
+                .map(|path| {
+                    file.violation(
+                        path.line,
+                        "conditions are parsed in policy/condition/syntax.rs alone",
+                    )
+                })
                 .collect::<Vec<_>>()
         })
         .collect()

@@ -21,7 +21,7 @@ use crate::domain::ids::TaskId;
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
 use crate::ops::{approve, project};
-use crate::policy::{self, PolicyState};
+use crate::policy::{self, PolicyState, UnmetCondition};
 use crate::store::Access;
 
 /// Check, show and explain the policy and its decisions
@@ -178,6 +178,9 @@ fn rules_text(shown: &policy::Shown) -> String {
             rule.layer
         ));
         out.push_str(&format!("  {:<16} on {on}{about}\n", ""));
+        if let Some(when) = &rule.when {
+            out.push_str(&format!("  {:<16} when {}\n", "", flowing(when)));
+        }
     }
     out
 }
@@ -189,11 +192,17 @@ fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {
         context.ui.object(&record);
         return Ok(exit::OK);
     }
-    context.ui.print(&explained(&record));
+    let root = context.workspace.root().ok();
+    let unmet = root
+        .map(|root| project::policy(root, &Trees::none()))
+        .and_then(|state| policy::unmet_conditions(&state, &record));
+    context
+        .ui
+        .print(&explained(&record, unmet.as_deref().unwrap_or_default()));
     Ok(exit::OK)
 }
 
-fn explained(record: &DecisionRecord) -> String {
+fn explained(record: &DecisionRecord, unmet: &[UnmetCondition]) -> String {
     let mut out = format!(
         "{}  {}  {} by {}\n",
         record.id, record.effect, record.action, record.actor
@@ -239,6 +248,21 @@ fn explained(record: &DecisionRecord) -> String {
                 rule.rule, rule.layer, rule.effect, rule.reason
             ),
         );
+        if let Some(when) = &rule.when {
+            let value = when.failed.as_ref().map_or("was true", |_| "had no value");
+            row("", condition_text(&when.text, value));
+        }
+    }
+    for rule in unmet {
+        row(
+            "unmet",
+            format!(
+                "{} ({}): {}",
+                rule.rule,
+                rule.layer,
+                condition_text(&rule.text, "was false")
+            ),
+        );
     }
     for answer in &record.answers {
         let says = match answer.says {
@@ -259,6 +283,11 @@ fn explained(record: &DecisionRecord) -> String {
     }
     row("policy", record.policy_digest.clone());
     out
+}
+
+/// A condition on one line, with the value that it had.
+fn condition_text(text: &str, value: &str) -> String {
+    format!("`{}` {value}", flowing(text))
 }
 
 fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {

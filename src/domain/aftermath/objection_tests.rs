@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Decision, DecisionRecord, Effect, PolicyLayer, Resource};
+use crate::domain::facts::Facts;
 use crate::domain::verdict::PolicyVerdict;
 
 use super::*;
@@ -17,6 +18,7 @@ fn record(effect: Effect, reason: &str) -> DecisionRecord {
         matched: Vec::new(),
         policy_digest: "p".into(),
         facts_digest: "f".into(),
+        facts: Facts::default(),
     };
     let resource = Resource {
         tool: Some("Bash".into()),

@@ -1,6 +1,7 @@
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Decision, Effect, PolicyLayer, Resource};
+use crate::domain::facts::Facts;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 
@@ -15,6 +16,7 @@ fn what(resource: &Resource) -> String {
         matched: Vec::new(),
         policy_digest: String::new(),
         facts_digest: String::new(),
+        facts: Facts::default(),
     };
     let actor = Actor::new(ActorKind::Agent, "codex").unwrap();
     let record = decision.record("d-1".into(), 0, Action::ToolCall, &actor, resource);

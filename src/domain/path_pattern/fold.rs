@@ -18,7 +18,9 @@ const UNDECODABLE: u32 = 0x0010_ff80;
 const TAIL: [char; 2] = ['.', ' '];
 
 /// The way in which the file system under the repository compares names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseMode {
     /// Case matters; only the Unicode normal form is ignored.
@@ -29,6 +31,11 @@ pub enum CaseMode {
 }
 
 impl CaseMode {
+    /// True where case matters, as it does nearly everywhere.
+    pub fn is_sensitive(&self) -> bool {
+        *self == CaseMode::Sensitive
+    }
+
     /// The canonical spelling of a piece of text. Ends of names stay, since the text may be cut out
     /// of a name.
     pub(super) fn canonical_text(self, text: &str) -> Cow<'_, str> {

@@ -40,6 +40,18 @@ impl ChangeSide {
     }
 }
 
+impl PathChange {
+    /// The letter by which Git names the kind of change.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Added => 'A',
+            Self::Modified => 'M',
+            Self::Deleted => 'D',
+            Self::Retyped => 'T',
+        }
+    }
+}
+
 /// A path that differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {

@@ -13,6 +13,7 @@ use crate::domain::lease::{Lease, ShownToken, Token};
 use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
+use crate::git::diff::DiffStats;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::OwnState;
 use crate::git::worktree::ForeignWorktree;
@@ -108,8 +109,8 @@ impl HandIn<'_> {
         let shadow = ShadowRepo::create(live.repo, &world.shadow_dir(&run.worktree))?;
         let taken = self.take(&shadow)?;
         let checked = self.checks(&taken)?;
-        self.refuse(store, &taken, &checked)?;
         let (patch, stats) = snapshot::write_patch(live, &shadow, &taken.sealed)?;
+        self.refuse(store, &taken, &checked, stats)?;
         let mut remarks = taken.remarks;
         remarks.push(format!(
             "the work was done outside of `ai`, in {}: no log of it and no sandbox around it is known",
@@ -183,6 +184,7 @@ impl HandIn<'_> {
         store: &mut dyn Store,
         taken: &Taken,
         checked: &[Checked],
+        stats: DiffStats,
     ) -> Result<(), OpError> {
         let live = &self.live;
         let verification = verification(checked);
@@ -214,7 +216,11 @@ impl HandIn<'_> {
         let paths = paths_of(&taken.changed);
         store.read(|tx| verdict::touching(live, &paths).or_refuse(tx, &cx))?;
         let (task, run) = (&live.started.task, &live.started.run);
-        let facts = ChangeFacts::default();
+        // Credentials are looked for with the verdict, where a person can still say yes to them.
+        let facts = ChangeFacts {
+            lines: stats.insertions + stats.deletions,
+            ..ChangeFacts::default()
+        };
         let question = verdict::question(&cx, (task, run), &taken.changed, facts);
         let (policy, mut record) = verdict::policy_verdict(&cx, &question);
         redact_record(&mut record, live.world.redactor());

@@ -460,6 +460,7 @@ pub fn question(
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(size.lines);
     question.facts.credentials_added = size.credentials_added;
+    question.facts.change_kinds = Some(changed.iter().map(|c| c.change.letter()).collect());
     let paths = changed.iter().map(|one| one.path.as_bytes());
     question.facts.outside_paths = patterns::outside(&cx.rules, &task.paths, paths);
     question

@@ -9,18 +9,26 @@ use std::collections::BTreeSet;
 
 /// Measured facts; `None` is "not measured", which a limit on it takes for a reason to deny where
 /// the limit is due.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Facts {
     /// The way in which the repository compares names.
+    #[serde(skip_serializing_if = "CaseMode::is_sensitive")]
     pub path_case: CaseMode,
+    /// The priority of the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_priority: Option<u8>,
     /// Attempts that the task has used up before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts_used: Option<u32>,
     /// Runs that are alive now, without this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub runs_alive: Option<u32>,
     /// Changed lines, added plus removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub diff_lines: Option<u64>,
     /// Changed files.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub diff_files: Option<u64>,
     /// The credentials whose value a changed file holds that did not hold it before, by their names.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -28,6 +36,9 @@ pub struct Facts {
     /// Changed paths that none of the task's own patterns covers; empty for a task that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_paths: Option<Vec<RepoPath>>,
+    /// The change of each path of the resource, a letter for each: added, modified, deleted, of another type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_kinds: Option<String>,
 }
 
 impl Facts {
@@ -49,6 +60,14 @@ mod tests {
         let others = [
             Facts {
                 path_case: CaseMode::Folding,
+                ..base.clone()
+            },
+            Facts {
+                task_priority: Some(2),
+                ..base.clone()
+            },
+            Facts {
+                change_kinds: Some("A".into()),
                 ..base.clone()
             },
             Facts {
