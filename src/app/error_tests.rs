@@ -22,6 +22,7 @@ use crate::git::snapshot::SnapshotError;
 use crate::git::{GitError, Oid};
 use crate::ops::credential_fault::{CredentialError, CredentialFault};
 use crate::ops::error::{Bug as _, Doing as _, Kept as _};
+use crate::ops::hooks::HooksInTheWay;
 use crate::ops::refusal::Thing;
 use crate::ops::refusal_words::HeldPaths;
 use crate::process::sandbox::NoSandbox;
@@ -52,6 +53,7 @@ variants!(OP_ERRORS, op_error, OpError, {
     OpError::Reference(_) => "Reference",
     OpError::Worktree(_) => "Worktree",
     OpError::Snapshot(_) => "Snapshot",
+    OpError::Hooks(_) => "Hooks",
     OpError::Foreign(_) => "Foreign",
     OpError::Merge { .. } => "Merge",
     OpError::Supervise(_) => "Supervise",
@@ -278,6 +280,11 @@ fn every_failed_operation_has_its_class_and_its_next_command() {
             task: task(),
             source: Box::new(MergeError::Git(git_failed())),
         },
+        HooksInTheWay {
+            why: "somebody else has put a hook there".into(),
+            hint: "move it away".into(),
+        }
+        .into(),
         SuperviseError::Runtime(io_error()).into(),
         CredentialError {
             id: "key".into(),

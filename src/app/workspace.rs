@@ -22,6 +22,7 @@ use crate::git::person;
 use crate::git::preflight;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
 use crate::ops::error::OpError;
+use crate::ops::hooks::bypass;
 use crate::ops::places::Places;
 use crate::ops::scrub::Scrub;
 use crate::ops::world::{Progress, World};
@@ -120,11 +121,18 @@ impl Workspace {
         if access == Access::Write {
             preflight::check_writable(self.place()?).map_err(OpError::from)?;
         }
-        let store = project::store_place(&self.state_dir()?)
+        let state_dir = self.state_dir()?;
+        let mut store = project::store_place(&state_dir)
             .open(access)
             .map_err(seen_from_a_run)?;
         if access == Access::Write {
             self.mend_link()?;
+            if bypass::has_notes(&state_dir) {
+                // Notes that cannot be taken in stay, and `ai status` shows them: they keep nobody from
+                // work.
+                let cx = self.cx_for_reading()?;
+                let _ = bypass::take_in(&mut *store, &cx, &state_dir);
+            }
         }
         Ok(store)
     }

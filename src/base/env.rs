@@ -26,9 +26,14 @@ pub const AI_SANDBOX: &str = "AI_SANDBOX";
 /// directory.
 pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 
+/// The git directory, as Git tells its hooks where it is not the one around.
+pub const GIT_DIR: &str = "GIT_DIR";
+/// The index of the commit that is about to be made, as Git tells its hooks.
+pub const GIT_INDEX_FILE: &str = "GIT_INDEX_FILE";
+
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 21] = [
+pub const ALL: [(&str, &str); 24] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -78,6 +83,18 @@ pub const ALL: [(&str, &str); 21] = [
     (
         "GIT_CONFIG_NOSYSTEM",
         "Set to a yes, the machine's settings of Git are not read; as Git takes it.",
+    ),
+    (
+        "AI_HOOKS_SKIP",
+        "Set to a reason, it lets the hooks that `ai hooks install` has made pass without a question; recorded at the next command that writes.",
+    ),
+    (
+        GIT_DIR,
+        "In a hook of Git, the git directory of the worktree in which the command was given; set by Git.",
+    ),
+    (
+        GIT_INDEX_FILE,
+        "In a hook of Git, the index that is about to be committed; set by Git.",
     ),
     ("VISUAL", "The editor of `ai task create --edit`."),
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),
@@ -131,6 +148,18 @@ pub fn current_dir() -> std::io::Result<PathBuf> {
 #[cfg(test)]
 pub fn current_exe() -> std::io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+/// A path of this program that outlives an upgrade: as `PATH` has it, where that leads here, since what
+/// a package manager puts there stays while the file behind it goes.
+pub fn lasting_program() -> std::io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let path = os("PATH").unwrap_or_default();
+    let named = std::env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join("ai"))
+        .find(|file| std::fs::canonicalize(file).is_ok_and(|real| real == own));
+    Ok(named.unwrap_or(own))
 }
 
 /// The arguments of this process.

@@ -2,8 +2,7 @@
 //! records and JSON.
 //!
 //! Names are never reused or renamed: old policies and old logs keep their meaning. So a policy may
-//! name actions that no door asks about: [`Action::Commit`] and [`Action::Push`], whose doors are hooks
-//! of git that are still to come, and [`Action::TaskRelease`], [`Action::LockRelease`],
+//! name actions that no door asks about: [`Action::TaskRelease`], [`Action::LockRelease`],
 //! [`Action::RunStop`], [`Action::WorktreeRemove`] and [`Action::AgentRegister`].
 
 use crate::base::{suggest, text};

@@ -12,6 +12,7 @@ use crate::base::hash::sha256_hex;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Reply;
 use crate::domain::budget::RunUsage;
+use crate::domain::bypass::Bypass;
 use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
@@ -310,6 +311,12 @@ pub enum Event {
         /// The answer.
         answer: Reply,
     },
+    /// Something passed a door by.
+    #[serde(rename = "bypass.found")]
+    BypassFound {
+        /// The bypass.
+        bypass: Bypass,
+    },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]
     Decided {
@@ -466,6 +473,7 @@ impl Event {
             Event::TaskDone { .. } => "task.done",
             Event::Approved { .. } => "policy.approved",
             Event::Answered { .. } => "policy.answered",
+            Event::BypassFound { .. } => "bypass.found",
             Event::Decided { .. } => "policy.decided",
         }
     }

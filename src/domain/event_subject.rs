@@ -6,9 +6,10 @@ impl Event {
     /// The task or lock that the event is about, for `ai log TASK`.
     pub fn subject(&self) -> Option<&str> {
         match self {
-            Event::StoreCreated { .. } | Event::StoreRestored { .. } | Event::Approved { .. } => {
-                None
-            }
+            Event::StoreCreated { .. }
+            | Event::StoreRestored { .. }
+            | Event::Approved { .. }
+            | Event::BypassFound { .. } => None,
             Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } => {
                 Some(task.id.as_str())
             }

@@ -152,6 +152,12 @@ fn events() -> Vec<Value> {
             .iter()
             .map(|outcome| ended(end(outcome.as_str(), json!({})), json!({"to": "review"}))),
     );
+    all.push(json!({"kind": "bypass.found", "bypass": {
+        "way": "skipped", "hook": "pre-commit", "by": "ann", "reason": "the disk is full",
+    }}));
+    all.push(json!({"kind": "bypass.found", "bypass": {
+        "way": "unasked", "hook": "pre-push", "target": "refs/heads/main", "commits": ["c".repeat(40)], "count": 2,
+    }}));
     all
 }
 

@@ -56,7 +56,9 @@ pub fn apply<T: Tables + ?Sized>(
     event: &Event,
 ) -> Result<(), T::Error> {
     match event {
-        Event::StoreCreated { .. } | Event::StaleRefused { .. } => Ok(()),
+        Event::StoreCreated { .. } | Event::StaleRefused { .. } | Event::BypassFound { .. } => {
+            Ok(())
+        }
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {
             change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch))
         }),

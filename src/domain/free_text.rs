@@ -5,6 +5,7 @@
 //! Every new event must say here which free texts it has; the match is without a wildcard so that
 //! none can be forgotten.
 
+use crate::domain::bypass::Bypass;
 use crate::domain::event::{Event, FollowUp, TaskEdit};
 use crate::domain::run::Accepting;
 use crate::domain::task::{Hold, Proof, Task, TaskState};
@@ -53,6 +54,9 @@ impl Event {
             Event::TaskDone { proof, .. } => in_proof(proof, visit),
             Event::Approved { word, .. } => visit(&mut word.reason),
             Event::Answered { answer, .. } => visit(&mut answer.word.reason),
+            Event::BypassFound {
+                bypass: Bypass::Skipped { reason, .. },
+            } => visit(reason),
             Event::Decided { record } => {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);
@@ -62,7 +66,10 @@ impl Event {
                     .chain(record.overridden.iter_mut())
                     .for_each(|word| visit(&mut word.reason));
             }
-            Event::StoreCreated { .. }
+            Event::BypassFound {
+                bypass: Bypass::Unasked { .. },
+            }
+            | Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
             | Event::DepAdded { .. }
             | Event::DepRemoved { .. }
@@ -197,6 +204,7 @@ mod tests {
             json!({"kind": "task.undone", "task": "t-1", "run": "t-1.1", "note": note, "undone": {
                 "target": "t", "commit": "c", "tree": "t", "overridden": {"by": by, "reason": "a b", "at_ms": 1},
             }}),
+            json!({"kind": "bypass.found", "bypass": {"way": "skipped", "hook": "h", "by": "ann", "reason": "a b"}}),
             ended(json!({"to": "review"})),
             ended(json!({"to": "fail", "reason": "a b"})),
             ended(json!({"to": "hold", "hold": hold, "attempt": "counts"})),

@@ -14,6 +14,7 @@ pub mod diff;
 pub mod discover;
 pub mod error;
 pub mod format;
+pub mod history;
 pub mod locks;
 pub mod merge;
 pub mod moved_refs;

@@ -193,7 +193,7 @@ impl Case<'_> {
         Touching {
             what: "what would land",
             command: ACCEPT,
-            task: &self.task.id,
+            task: Some(&self.task.id),
             paths,
             kept: self.order.kept,
         }

@@ -23,6 +23,7 @@ use crate::git::snapshot::SnapshotError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
 use crate::ops::credential_fault::CredentialError;
 use crate::ops::hindrance::{self, Hindrance};
+use crate::ops::hooks::HooksInTheWay;
 use crate::ops::refusal::{AnyError, MEND, Refusal};
 use crate::process::sandbox::NoSandbox;
 use crate::process::supervise::SuperviseError;
@@ -64,6 +65,9 @@ pub enum OpError {
     /// A tree cannot be looked at.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// Hooks of Git cannot be installed.
+    #[error(transparent)]
+    Hooks(#[from] HooksInTheWay),
     /// A worktree that somebody else made cannot be taken up as it is.
     #[error(transparent)]
     Foreign(#[from] UnfitWorktree),
@@ -166,6 +170,7 @@ impl OpError {
         let known = match self {
             OpError::Refused(refused) => return refused.why.hint(),
             OpError::Foreign(error) => return after_unfit(error),
+            OpError::Hooks(error) => return Some(error.hint.clone()),
             OpError::Merge { task, source } => return Some(after_merge(task, source)),
             OpError::Store(error) => return error.hint().map(str::to_owned),
             OpError::Repository(error) => return error.hint().or_else(|| Some(MEND.to_owned())),

@@ -7,7 +7,7 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 #[cfg(feature = "test-fakes")]
-pub const STEPS: [&str; 23] = [
+pub const STEPS: [&str; 27] = [
     "claimed",
     "worktree",
     "prompt",
@@ -31,6 +31,10 @@ pub const STEPS: [&str; 23] = [
     "undo-intent",
     "undo-merged",
     "undo-done",
+    "hook-kept",
+    "hook-written",
+    "hook-placed",
+    "hook-removed",
 ];
 
 /// Crashes where the environment asks for it after `step`.

@@ -142,7 +142,7 @@ fn touching<'a>(task: &'a TaskId, changed: &'a Changed) -> Touching<'a> {
     Touching {
         what: "the work",
         command: DONE,
-        task,
+        task: Some(task),
         paths: &changed.paths,
         kept: &changed.own,
     }

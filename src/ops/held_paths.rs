@@ -25,8 +25,8 @@ pub struct Touching<'a> {
     pub what: &'a str,
     /// The command by which it is tried again.
     pub command: &'a str,
-    /// The task for which it is done.
-    pub task: &'a TaskId,
+    /// The task for which it is done, where it is known.
+    pub task: Option<&'a TaskId>,
     /// The paths, as Git names them.
     pub paths: &'a [Vec<u8>],
     /// The tokens at hand: locks that they open do not count.
@@ -59,7 +59,10 @@ impl Touching<'_> {
         Err(Refusal::PathsHeld {
             what: self.what.to_owned(),
             held,
-            again: format!("{} {}", self.command, self.task),
+            again: match self.task {
+                Some(task) => format!("{} {task}", self.command),
+                None => self.command.to_owned(),
+            },
         }
         .into())
     }
@@ -72,7 +75,13 @@ pub fn any_of_others(
     task: &TaskId,
     kept: &[ShownToken],
 ) -> Result<bool, OpError> {
-    let own = own(tx, cx, task, kept)?;
+    let own = own(tx, cx, Some(task), kept)?;
+    others_hold(tx, cx, &own)
+}
+
+/// The same for a change of which no task is known.
+pub fn any_held(tx: &mut dyn Tx, cx: &Cx, kept: &[ShownToken]) -> Result<bool, OpError> {
+    let own = own(tx, cx, None, kept)?;
     others_hold(tx, cx, &own)
 }
 
@@ -80,11 +89,11 @@ pub fn any_of_others(
 fn own(
     tx: &mut dyn Tx,
     cx: &Cx,
-    task: &TaskId,
+    task: Option<&TaskId>,
     kept: &[ShownToken],
 ) -> Result<Vec<Subject>, OpError> {
     let mut own = lock::opened_by(tx, cx, kept)?;
-    own.push(task.subject());
+    own.extend(task.map(TaskId::subject));
     Ok(own)
 }
 

@@ -71,6 +71,7 @@ fn is_no_room(error: &OpError) -> bool {
         OpError::Store(_)
         | OpError::File(_)
         | OpError::Foreign(_)
+        | OpError::Hooks(_)
         | OpError::Credential(_)
         | OpError::Kept { .. }
         | OpError::Internal { .. } => false,

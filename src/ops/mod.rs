@@ -34,6 +34,7 @@ pub mod hatch;
 pub mod health;
 pub mod held_paths;
 pub mod hindrance;
+pub mod hooks;
 pub mod import;
 pub mod init;
 pub(crate) mod landing;

@@ -10,12 +10,14 @@ use serde::Serialize;
 
 use crate::base::fs;
 use crate::base::text::{counted, one_line};
+use crate::domain::bypass::Bypass;
 use crate::domain::ids::TaskId;
 use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
 use crate::domain::time::WallMs;
 use crate::git::{Git, Repo, RepoLocation};
 use crate::ops::error::OpError;
+use crate::ops::hooks::bypass;
 use crate::ops::{approve, gates, trust};
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
@@ -44,6 +46,8 @@ pub enum NeedKind {
     Rescue,
     /// Trust in what the repository would run.
     Trust,
+    /// A look at what passed the hooks of Git by.
+    Bypass,
 }
 
 /// Something that waits for a person.
@@ -248,6 +252,23 @@ pub fn trust(root: &Path, common_dir: &Path) -> Result<Option<Need>, OpError> {
         next: "ai trust".to_owned(),
         title: None,
     }))
+}
+
+/// What passed the hooks of Git by and nobody has looked at, in the log or still in a note.
+pub fn bypasses(tx: &mut dyn Tx, state_dir: &Path) -> Result<Vec<Need>, OpError> {
+    let mut told: Vec<String> = bypass::unseen(tx)?
+        .into_iter()
+        .map(|one| one.what)
+        .collect();
+    told.extend(bypass::notes(state_dir).iter().map(Bypass::told));
+    let need = |what: String| Need {
+        kind: NeedKind::Bypass,
+        id: "hooks".to_owned(),
+        what: one_line(&what),
+        next: "ai hooks status --seen".to_owned(),
+        title: None,
+    };
+    Ok(told.into_iter().take(SHOWN).map(need).collect())
 }
 
 /// A need as a line for people: id, what, command, title.

@@ -379,7 +379,7 @@ impl<'a> Case<'a> {
         Touching {
             what: "taking it back",
             command: UNDO,
-            task: &self.task.id,
+            task: Some(&self.task.id),
             paths,
             kept: self.order.own,
         }

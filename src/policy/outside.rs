@@ -25,10 +25,10 @@ impl PolicyState {
 }
 
 /// The answer to a change that goes beyond the paths of its task. It is asked about the work
-/// (`run.finish`), at the end of a run and again at accept.
+/// (`run.finish`), at the end of a run and again at accept, and before a commit.
 pub(super) fn answer(state: &PolicyState, action: Action, facts: &Facts) -> Option<MatchedRule> {
     let (layer, effect) = state.outside_paths();
-    if action != Action::RunFinish || effect == Effect::Allow {
+    if !matches!(action, Action::RunFinish | Action::Commit) || effect == Effect::Allow {
         return None;
     }
     let reason = match &facts.outside_paths {

@@ -34,6 +34,8 @@ mod ecosystems;
 mod eligible;
 mod exit_codes;
 mod held_paths;
+mod hooks;
+mod hooks_install;
 mod in_place;
 mod in_run;
 mod init;

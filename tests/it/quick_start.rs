@@ -52,6 +52,12 @@ fn projects_of_five_kinds_are_found_and_tried() {
     replay("docs/your-repository.md", &cargo_home().unwrap(), &path, 20);
 }
 
+#[test]
+fn the_page_about_hooks_does_what_it_says() {
+    let path = std::env::var_os("PATH").unwrap();
+    replay("docs/hooks.md", Path::new("/nonexistent"), &path, 7);
+}
+
 /// Types a page into one shell and compares what it prints; `least` commands are expected there.
 fn replay(page: &str, cargo_home: &Path, path: &OsStr, least: usize) {
     let sandbox = Sandbox::empty();

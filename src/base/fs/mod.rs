@@ -2,6 +2,7 @@
 //! what is written.
 
 mod append;
+mod beside;
 mod error;
 mod lines;
 mod metadata;
@@ -15,6 +16,7 @@ mod text_heap;
 mod write;
 
 pub use append::{Appender, append, append_locked, rewrite_locked};
+pub use beside::{is_program, name_also, same_file, write_program};
 pub use error::FsError;
 pub use lines::{BadLine, LineEnd, read_line, text_reader};
 pub use metadata::{

@@ -1,12 +1,14 @@
 //! What commands print with `--json` where it is not an object of the domain itself: one type an
 //! answer, so that the schema that `ai schema` prints is that of the very type that is printed.
 
+mod hooks;
 mod lease;
 mod project;
 mod store;
 mod work;
 mod worktree;
 
+pub(super) use hooks::HookAnswer;
 pub(super) use lease::{
     ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand,
     LockedPath, TaskAnswer, TaskLease,

@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod doctor;
 mod evidence;
+mod hooks;
 mod init;
 mod lock;
 mod log;
@@ -96,6 +97,9 @@ pub(super) enum Command {
     /// Recover runs that were cut off: end what is left of them, save their work, give their tasks
     /// back
     Recover(recover::RecoverArgs),
+    /// Ask `ai` before Git commits and pushes
+    #[command(subcommand)]
+    Hooks(hooks::HooksCommand),
     /// List worktrees, go to one, save what stands there, give room back
     #[command(subcommand)]
     Worktree(worktree::WorktreeCommand),
@@ -135,6 +139,7 @@ pub(super) fn branch(first: &str, second: Option<&str>) -> Option<clap::Command>
     use clap::{Args, Command};
     Some(match first {
         "task" => Command::new("task").subcommand(task::branch(second?)?),
+        "hooks" => Command::new("hooks").subcommand(hooks::branch(second?)?),
         "why" => why::WhyArgs::augment_args(Command::new("why")),
         "status" => status::StatusArgs::augment_args(Command::new("status")),
         "run" => run::RunArgs::augment_args(Command::new("run")),
@@ -167,6 +172,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Reject(args) => accept::reject(&args, context),
         Command::Undo(args) => undo::run(&args, context),
         Command::Recover(args) => recover::run(&args, context),
+        Command::Hooks(command) => hooks::run(&command, context),
         Command::Worktree(command) => worktree::run(&command, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
@@ -192,6 +198,7 @@ pub(super) fn ask_the_run(command: Command, socket: &Path, context: &mut Context
         Command::Task(command) => task::ask_the_run(&command, socket, context),
         Command::Lock(command) => lock::ask_the_run(&command, socket, context),
         Command::Why(args) => why::ask_the_run(&args, socket, context),
+        Command::Hooks(command) => hooks::ask_the_run(&command, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

@@ -23,6 +23,7 @@ use crate::ops::create::NewTask;
 use crate::ops::detect::DetectedCli;
 use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
+use crate::ops::hooks::{HookPlan, HookStanding, RemovedHooks};
 use crate::ops::import;
 use crate::ops::run::batch;
 use crate::ops::trust::Change;
@@ -99,6 +100,10 @@ const ALL: &[PublishedSchema] = &[
         "export",
         "`ai export FILE`; also the first line of an export",
     ),
+    printed::<HookPlan>("hooks-install", "a line of `ai hooks install`"),
+    printed::<answer::HookAnswer<'_>>("hooks-run", "`ai hooks run`"),
+    printed::<HookStanding>("hooks-status", "a line of `ai hooks status`"),
+    printed::<RemovedHooks>("hooks-uninstall", "`ai hooks uninstall`"),
     printed::<import::ImportReport>("import", "`ai import`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
     printed::<answer::LeaseAnswer>("lease", "`ai task heartbeat` and `ai task checkpoint`"),

@@ -90,6 +90,16 @@ fn look_around(needs: &mut Vec<Need>, store: &mut dyn Store, context: &mut Conte
         Ok(root) => needs_you::trust(root, &place.common_dir),
         Err(_) => Ok(None),
     };
+    let bypasses = match context.workspace.state_dir() {
+        Ok(state_dir) => store.read(|tx| needs_you::bypasses(tx, &state_dir)),
+        Err(_) => Ok(Vec::new()),
+    };
+    match bypasses {
+        Ok(bypasses) => needs.extend(bypasses),
+        Err(error) => context.ui.warn(&format!(
+            "what passed the hooks by could not be looked at: {error}"
+        )),
+    }
     match rescues {
         Ok(rescues) => needs.extend(rescues),
         Err(error) => context

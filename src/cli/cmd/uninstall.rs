@@ -116,6 +116,12 @@ fn show(plan: &UninstallPlan, done: Option<Farewell>, context: &mut Context) {
     for path in &plan.removes {
         context.ui.line(&format!("removes   {}", shown(path)));
     }
+    for path in &plan.hooks {
+        context.ui.line(&format!(
+            "removes   {}, and gives back what was there before",
+            shown(path)
+        ));
+    }
     for path in plan.standing() {
         context.ui.line(&format!(
             "removes   {}, after its work was looked at",

@@ -4,9 +4,12 @@
 mod native;
 mod patch;
 mod raw;
+mod staged;
+mod staged_tree;
 mod text;
 
 pub use patch::DiffStats;
 pub(in crate::git) use raw::changed_path;
 pub use raw::{ChangeSide, ChangedPath, CommitChanges, PathChange};
+pub use staged::{StagedChange, StagedIndex};
 pub use text::{FileDiff, file_diff, unified};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::repo_path::RepoPath;
-use crate::git::cmd::NulFields;
+use crate::git::cmd::{GitOutput, NulFields};
 use crate::git::diff::native;
 use crate::git::error::GitError;
 use crate::git::oid::{ObjectFormat, Oid};
@@ -96,23 +96,7 @@ impl ShadowRepo {
 
     /// The same as Git lists them.
     pub(super) fn asked_paths(&self, old: &Oid, new: &Oid) -> Result<Vec<ChangedPath>, GitError> {
-        let args = [
-            "diff-tree",
-            "-r",
-            "-z",
-            "--raw",
-            "--no-renames",
-            "--no-abbrev",
-            "--no-ext-diff",
-            "--ignore-submodules=none",
-        ];
-        let out = self.objects(args).arg(old).arg(new).run()?;
-        let mut fields = NulFields::of(&out);
-        let mut changed = Vec::new();
-        while let Some(head) = fields.next() {
-            changed.push(changed_path(&mut fields, head)?);
-        }
-        Ok(changed)
+        listed(&self.objects(DIFF_TREE).arg(old).arg(new).run()?)
     }
 
     /// The commits that `head` has and `base` has not, oldest first, each with what it changed.
@@ -170,6 +154,28 @@ impl ShadowRepo {
         }
         Ok(found)
     }
+}
+
+/// The question of two trees, which follow.
+pub(super) const DIFF_TREE: [&str; 8] = [
+    "diff-tree",
+    "-r",
+    "-z",
+    "--raw",
+    "--no-renames",
+    "--no-abbrev",
+    "--no-ext-diff",
+    "--ignore-submodules=none",
+];
+
+/// Reads the answer to it.
+pub(super) fn listed(out: &GitOutput) -> Result<Vec<ChangedPath>, GitError> {
+    let mut fields = NulFields::of(out);
+    let mut changed = Vec::new();
+    while let Some(head) = fields.next() {
+        changed.push(changed_path(&mut fields, head)?);
+    }
+    Ok(changed)
 }
 
 /// Reads one change: `:oldmode newmode oldoid newoid status` NUL `path`.

@@ -9,6 +9,7 @@ use crate::git::format::{RefStorage, RepoFormat};
 use crate::git::preflight::check_supported;
 use crate::git::{Git, ObjectFormat, Repo};
 use crate::ops::doctor::{Finding, Patient};
+use crate::ops::hooks::{self, HookStanding, HookState};
 use crate::ops::run::origin::IN_THE_WAY;
 
 /// Looks, and hands on the open repository where it can be opened.
@@ -34,6 +35,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
         Ok(repo) => {
             findings.extend(format(patient));
             findings.extend(hooks(patient, &repo));
+            findings.extend(doors(&repo));
             findings.extend(left_out_of_accept(&repo));
             findings.extend(branch_in_the_way(&repo));
             Some(repo)
@@ -115,7 +117,7 @@ fn branch_in_the_way(repo: &Repo) -> Option<Finding> {
 /// of them.
 fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
     let root = patient.root?;
-    let path = hooks_path(repo)?;
+    let path = hooks::hooks_path(repo)?;
     let shown = path_bytes(path.as_os_str().as_encoded_bytes());
     if path.is_absolute() {
         return Some(Finding::ok(
@@ -147,14 +149,73 @@ fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
     )
 }
 
+/// Hooks that were installed to ask `ai`, and do not.
+fn doors(repo: &Repo) -> Vec<Finding> {
+    let all = match hooks::standings(repo) {
+        Ok(all) => all,
+        Err(error) => return vec![Finding::bad("hooks", error.to_string())],
+    };
+    let broken = all.iter().filter(|one| one.state.is_out_of_order());
+    let mut found: Vec<Finding> = broken.map(door_out_of_order).collect();
+    let works = |one: &&HookStanding| one.state == HookState::Installed;
+    let names: Vec<&str> = all
+        .iter()
+        .filter(works)
+        .map(|one| one.hook.as_str())
+        .collect();
+    if !names.is_empty() {
+        found.push(Finding::ok(
+            "hooks",
+            format!("{} ask `ai`", names.join(", ")),
+        ));
+    }
+    found
+}
+
+fn door_out_of_order(one: &HookStanding) -> Finding {
+    let shown = |path: &Option<PathBuf>| {
+        let bytes = path
+            .as_deref()
+            .map(|path| path.as_os_str().as_encoded_bytes());
+        bytes.map(path_bytes).unwrap_or_default()
+    };
+    let hook = &one.hook;
+    match one.state {
+        HookState::Shadowed => Finding::bad(
+            "hooks",
+            format!(
+                "{hook} asks nobody: Git looks for hooks in {} (core.hooksPath)",
+                shown(&one.shadowed_by)
+            ),
+        )
+        .next("ai hooks install"),
+        HookState::Changed => Finding::warn(
+            "hooks",
+            format!("somebody has changed {hook} since `ai` wrote it"),
+        )
+        .next("ai hooks status"),
+        _ => Finding::bad(
+            "hooks",
+            format!(
+                "{hook} cannot ask `ai`: it is not executable, or {} is gone",
+                shown(&one.program)
+            ),
+        )
+        .next("ai hooks install"),
+    }
+}
+
 /// Hooks that Git runs by default; an example that came with Git is none.
 const HOOKS_DIR: &str = "hooks";
 
 /// What of the user's Git settings does not happen when work is accepted.
 fn left_out_of_accept(repo: &Repo) -> Option<Finding> {
-    let is_hook = |path: &PathBuf| path.extension().is_none_or(|ending| ending != "sample");
+    let ours = hooks::ours(repo).unwrap_or_default();
+    let is_hook = |path: &PathBuf| {
+        path.extension().is_none_or(|ending| ending != "sample") && !ours.contains(path)
+    };
     let here = fs::list_dir(&repo.common_dir().join(HOOKS_DIR)).unwrap_or_default();
-    let hooks = hooks_path(repo).is_some() || here.iter().any(is_hook);
+    let hooks = hooks::hooks_path(repo).is_some() || here.iter().any(is_hook);
     let signs = repo.wants_signatures().is_ok_and(|wanted| wanted);
     let text = match (hooks, signs) {
         (false, false) => return None,
@@ -165,32 +226,6 @@ fn left_out_of_accept(repo: &Repo) -> Option<Finding> {
         }
     };
     Some(Finding::ok("accept", format!("`ai accept`: {text}")))
-}
-
-/// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for
-/// every `git` that it starts.
-fn hooks_path(repo: &Repo) -> Option<PathBuf> {
-    ["--local", "--global", "--system"]
-        .into_iter()
-        .find_map(|file| {
-            let command = repo.git().command([
-                "config",
-                file,
-                "--includes",
-                "--type=path",
-                "-z",
-                "--get",
-                "core.hooksPath",
-            ]);
-            let out = command.git_dir(repo.common_dir()).run_any().ok()?;
-            let value = out
-                .stdout
-                .strip_suffix(b"\0")
-                .filter(|value| !value.is_empty() && out.code == 0)?;
-            Some(PathBuf::from(
-                <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(value),
-            ))
-        })
 }
 
 fn is_committed(repo: &Repo, path: &Path) -> bool {

@@ -14,7 +14,7 @@ use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::uninstall::plan::TRASH;
 use crate::ops::uninstall::{KeptItem, UninstallPlan, refs, slots};
-use crate::ops::{project, trust, world};
+use crate::ops::{hooks, project, trust, world};
 use crate::store::Access;
 use crate::store::StoreError;
 use crate::store::sqlite::{SqliteStore, copy_to};
@@ -63,9 +63,16 @@ pub fn carry_out(
         refs::bundle(repo, &refs, file)?;
         farewell.bundle = Some(file.to_owned());
     }
-    // From here on things go.
+    // From here on things go. Hooks first: they ask a store that will not be there.
+    let hooks = hooks::remove(repo, &project::state_dir(&place.common_dir))?;
     slots::remove(repo, &plan, cleaned)?;
     farewell.keeps = plan.keeps;
+    farewell
+        .keeps
+        .extend(hooks.left.into_iter().map(|left| KeptItem {
+            path: left.path.to_string_lossy().into_owned(),
+            why: left.why,
+        }));
     match farewell.bundle {
         Some(_) => {
             let left = refs::remove(repo, &refs)?;

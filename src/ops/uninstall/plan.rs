@@ -17,7 +17,7 @@ use crate::ops::error::OpError;
 use crate::ops::init::written_files;
 use crate::ops::places::Places;
 use crate::ops::uninstall::refs;
-use crate::ops::{project, tokens, trust};
+use crate::ops::{hooks, project, tokens, trust};
 use crate::store::sqlite;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Access, StoreError};
@@ -37,6 +37,8 @@ pub struct UninstallPlan {
     pub store: Option<StoreContent>,
     /// Files, links and directories that go.
     pub removes: Vec<PathBuf>,
+    /// Hooks of Git that go; what stood in their place before comes back.
+    pub hooks: Vec<PathBuf>,
     /// Worktrees that go, after their work was looked at.
     pub worktrees: Vec<String>,
     /// Branches and refs of `ai`; they go only with a bundle.
@@ -93,6 +95,7 @@ impl UninstallPlan {
     pub fn is_empty(&self) -> bool {
         self.store.is_none()
             && self.removes.is_empty()
+            && self.hooks.is_empty()
             && self.worktrees.is_empty()
             && self.refs.is_empty()
     }
@@ -106,6 +109,7 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
             .into_iter()
             .map(|(name, _)| name)
             .collect(),
+        hooks: hooks::ours(repo)?,
         ..UninstallPlan::default()
     };
     let state = project::state_dir(&place.common_dir);

@@ -319,7 +319,7 @@ pub(crate) fn touching<'a>(live: &'a RunCx<'_>, paths: &'a [Vec<u8>]) -> Touchin
     Touching {
         what: "the work",
         command: "ai task done",
-        task: &live.started.task.id,
+        task: Some(&live.started.task.id),
         paths,
         kept: live.kept,
     }

@@ -1,0 +1,161 @@
+//! `ai hooks run`: the answer to one hook of Git.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::Path;
+
+use clap::Args;
+
+use crate::app::error::AppError;
+use crate::app::exit;
+use crate::app::token;
+use crate::app::workspace::Workspace;
+use crate::base::env;
+use crate::cli::answer::HookAnswer;
+use crate::cli::cmd::hooks::install::repo;
+use crate::cli::context::{Context, Outcome};
+use crate::domain::decision::DecisionRecord;
+use crate::domain::git_hook::{self, HookName, MovedRef};
+use crate::git::diff::StagedIndex;
+use crate::ops::ask;
+use crate::ops::error::OpError;
+use crate::ops::hooks::commit::{self, CommitAsked};
+use crate::ops::hooks::push::{self, PushAsked};
+use crate::ops::hooks::{self, references};
+use crate::store::Access;
+
+/// More than all references of any repository.
+const INPUT_CAP: u64 = 64 << 20;
+
+#[derive(Args)]
+pub(in crate::cli) struct HookRunArgs {
+    /// The hook, by the name that Git has for it
+    name: HookName,
+    /// What Git gives the hook, behind `--`
+    #[arg(last = true, value_name = "ARG")]
+    args: Vec<OsString>,
+}
+
+pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
+    // Within a run the store is out of sight, and what its agent commits is judged at its end.
+    if env::text(env::AI_RUN).is_some() {
+        return Ok(let_pass(args, context));
+    }
+    let here = env::current_dir().map_err(|source| OpError::System {
+        doing: "find the current directory",
+        source,
+    })?;
+    if let Some(named) = env::os(env::GIT_DIR).filter(|dir| !dir.is_empty()) {
+        // `git --git-dir` may lead elsewhere than the directory around.
+        let dir = commit::start_of(&here, &here.join(named))?;
+        let named = context.workspace.named().map(str::to_owned);
+        context.workspace = Workspace::new(Some(dir), named);
+    }
+    match args.name {
+        HookName::PreCommit => commit((args, "git commit"), &here, context),
+        HookName::PreMergeCommit => commit((args, "git merge --continue"), &here, context),
+        HookName::PrePush => push(args, context),
+        HookName::ReferenceTransaction => move_references(args, context),
+    }
+}
+
+/// The answer where nothing has to be asked.
+pub(super) fn let_pass(args: &HookRunArgs, context: &mut Context) -> u8 {
+    answer(args.name, &[], context);
+    exit::OK
+}
+
+fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Context) -> Outcome {
+    let place = context.workspace.place()?.clone();
+    let (state_dir, cx) = (context.workspace.state_dir()?, context.cx()?);
+    let kept = token::at_hand(&context.workspace)?;
+    let repo = repo(context)?;
+    let file = match env::os(env::GIT_INDEX_FILE).filter(|file| !file.is_empty()) {
+        Some(file) => here.join(file),
+        None => place.git_dir.join("index"),
+    };
+    let store = context.store(Access::Write)?;
+    let index = StagedIndex {
+        git_dir: &place.git_dir,
+        file: &file,
+        scratch: &state_dir,
+    };
+    hooks::begin(&repo, &state_dir)?;
+    let staged = repo.staged(index).map_err(OpError::from)?;
+    let asked = CommitAsked {
+        staged: &staged,
+        kept: &kept,
+        command,
+    };
+    let record = commit::judge(store, cx, (&repo, &state_dir), asked)?;
+    answer(args.name, &[record], context);
+    Ok(exit::OK)
+}
+
+fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
+    let refs = git_hook::pushed(&input()?).map_err(|why| AppError::usage(why.to_string()))?;
+    let remote = args
+        .args
+        .first()
+        .map(|name| name.to_string_lossy().into_owned());
+    let (state_dir, cx) = (context.workspace.state_dir()?, context.cx()?);
+    let kept = token::at_hand(&context.workspace)?;
+    let repo = repo(context)?;
+    let store = context.store(Access::Write)?;
+    let asked = PushAsked {
+        remote: remote.as_deref().unwrap_or_default(),
+        refs: &refs,
+        kept: &kept,
+    };
+    let judged = push::judge(store, cx, (&repo, &state_dir), asked)?;
+    for bypass in &judged.bypasses {
+        context
+            .ui
+            .warn(&format!("{}; that is recorded", bypass.told()));
+    }
+    answer(args.name, &judged.records, context);
+    Ok(exit::OK)
+}
+
+fn move_references(args: &HookRunArgs, context: &mut Context) -> Outcome {
+    let is_prepared = args.args.first().is_some_and(|state| state == "prepared");
+    let text = if is_prepared { input()? } else { String::new() };
+    let moved = git_hook::moved(&text).map_err(|why| AppError::usage(why.to_string()))?;
+    if moved.iter().any(MovedRef::sets_a_branch) {
+        let cx = context.cx()?;
+        let kept = token::at_hand(&context.workspace)?;
+        let repo = repo(context)?;
+        let store = context.store(Access::Write)?;
+        references::judge(store, cx, &repo, (&moved, &kept))?;
+    }
+    Ok(let_pass(args, context))
+}
+
+/// Everything that Git says on standard input.
+fn input() -> Result<String, AppError> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(INPUT_CAP).read_to_string(&mut text);
+    match read {
+        Ok(length) if length as u64 == INPUT_CAP => {
+            Err(AppError::usage("Git says more than can be read"))
+        }
+        Ok(_) => Ok(text),
+        Err(error) => Err(AppError::usage(format!(
+            "what Git says cannot be read: {error}"
+        ))),
+    }
+}
+
+fn answer(hook: HookName, records: &[DecisionRecord], context: &mut Context) {
+    let warnings: Vec<String> = records.iter().flat_map(ask::warning).collect();
+    for warning in &warnings {
+        context.ui.warn(warning);
+    }
+    if context.ui.json() {
+        context.ui.object(&HookAnswer {
+            hook: hook.as_str(),
+            decisions: records.iter().map(|record| record.id.as_str()).collect(),
+            warnings,
+        });
+    }
+}

@@ -1,0 +1,185 @@
+//! The question before a commit: whether others hold what it changes, whether it stays within the
+//! task at hand, and what policy says of it.
+//!
+//! It is asked about the index, never about the worktree. In the worktree of a task a merge is judged by
+//! what it adds to both sides: what it brings along was judged where it was made.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::hash;
+use crate::domain::action::Action;
+use crate::domain::decision::{DecisionRecord, Effect, MatchedRule, PolicyLayer};
+use crate::domain::event::Event;
+use crate::domain::ids::TaskId;
+use crate::domain::lease::ShownToken;
+use crate::domain::repo_path::RepoPath;
+use crate::domain::task::{LockRequest, Task};
+use crate::git::diff::{ChangeSide, ChangedPath, StagedChange};
+use crate::git::{Repo, discover};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::{Cx, commit_as};
+use crate::ops::error::{Doing as _, OpError};
+use crate::ops::held_paths::Touching;
+use crate::ops::hooks::doors;
+use crate::ops::uninstall::refs::is_run_branch;
+use crate::ops::{lock, patterns};
+use crate::store::{Lasting, Store, Tx};
+
+/// The directory in which the search for the repository of a hook begins: `here`, unless Git names a git
+/// directory that is another's.
+pub fn start_of(here: &Path, named: &Path) -> Result<PathBuf, OpError> {
+    let around = discover::discover(here).ok().map(|place| place.git_dir);
+    let named = std::fs::canonicalize(named).doing("find the git directory that Git names")?;
+    Ok(if around.as_ref() == Some(&named) {
+        here.to_owned()
+    } else {
+        named
+    })
+}
+
+/// The rule under which a lock of somebody else stands in a record.
+pub const LOCK_RULE: &str = "built-in.locked-paths";
+
+/// A commit that is about to be made.
+#[derive(Clone, Copy)]
+pub struct CommitAsked<'a> {
+    /// The change.
+    pub staged: &'a StagedChange,
+    /// The tokens at hand.
+    pub kept: &'a [ShownToken],
+    /// The command by which it is tried again.
+    pub command: &'a str,
+}
+
+/// Refuses a commit that may not be made; else notes that it may, and returns the record of the answer.
+pub fn judge(
+    store: &mut dyn Store,
+    cx: &Cx,
+    (repo, state_dir): (&Repo, &Path),
+    asked: CommitAsked<'_>,
+) -> Result<DecisionRecord, OpError> {
+    // The record of a yes acknowledges nothing: where the power goes, the commit may be gone, too.
+    let record = commit_as(store, cx, Lasting::WithTheNext, |tx, cx| {
+        let tasks = tasks_at_hand(tx, cx, &asked)?;
+        let changed = own_change(asked.staged, &tasks);
+        let question = question(cx, &asked, &tasks, &changed);
+        let paths: Vec<Vec<u8>> = changed
+            .iter()
+            .map(|one| one.path.as_bytes().to_vec())
+            .collect();
+        let touching = Touching {
+            what: "the commit",
+            command: asked.command,
+            task: tasks.first().map(|task| &task.id),
+            paths: &paths,
+            kept: asked.kept,
+        };
+        held_or_not(touching.or_refuse(tx, cx), cx, &question)?;
+        ask::require(tx, cx, &question)
+    })?;
+    let zero = repo.format().objects.zero();
+    let head = asked.staged.head.commit().unwrap_or(&zero);
+    doors::passed(state_dir, &asked.staged.tree, head)?;
+    Ok(record)
+}
+
+/// The refusal for a lock, with a record of its own: it is an answer like that of the policy.
+pub(super) fn held_or_not(
+    found: Result<(), OpError>,
+    cx: &Cx,
+    question: &Question,
+) -> Result<(), OpError> {
+    let refused = match found {
+        Err(OpError::Refused(refused)) => refused,
+        other => return other,
+    };
+    let mut record = ask::answer(cx, question);
+    record.effect = Effect::Deny;
+    record.layer = PolicyLayer::BuiltIn;
+    record.rule = LOCK_RULE.to_owned();
+    record.reason = refused.why.to_string();
+    record.matched.push(MatchedRule {
+        layer: PolicyLayer::BuiltIn,
+        rule: LOCK_RULE.to_owned(),
+        effect: Effect::Deny,
+        reason: record.reason.clone(),
+        path: None,
+        needs: None,
+    });
+    let record = Box::new(record);
+    Err(OpError::recorded(
+        refused.why,
+        vec![Event::Decided { record }],
+    ))
+}
+
+/// The tasks for which the commit is made: that of the branch, or those that the actor holds here.
+fn tasks_at_hand(tx: &mut dyn Tx, cx: &Cx, asked: &CommitAsked<'_>) -> Result<Vec<Task>, OpError> {
+    let branch = asked.staged.head.branch();
+    let of_run = branch
+        .and_then(|name| name.strip_prefix("refs/heads/ai/"))
+        .filter(|rest| is_run_branch(rest))
+        .and_then(|rest| rest.split_once('/'));
+    let ids = match of_run {
+        Some((task, _)) => vec![TaskId(task.to_owned())],
+        None => lock::opened_by(tx, cx, asked.kept)?
+            .iter()
+            .filter_map(|subject| subject.task())
+            .collect(),
+    };
+    let mut tasks = Vec::new();
+    for id in ids {
+        tasks.extend(tx.task(&id)?);
+    }
+    Ok(tasks)
+}
+
+/// The change that is judged.
+fn own_change<'a>(staged: &'a StagedChange, tasks: &[Task]) -> Vec<&'a ChangedPath> {
+    let all = staged.changed.iter();
+    all.filter(|one| tasks.is_empty() || !staged.brought.contains(&one.path))
+        .collect()
+}
+
+fn question(
+    cx: &Cx,
+    asked: &CommitAsked<'_>,
+    tasks: &[Task],
+    changed: &[&ChangedPath],
+) -> Question {
+    let mut question = match tasks {
+        [task] => Question::on_task(Action::Commit, task),
+        _ => Question::about(Action::Commit),
+    };
+    question.resource.patterns.clear();
+    question.resource.paths = changed.iter().map(|one| one.path.clone()).collect();
+    question.resource.branch = asked.staged.head.branch().map(str::to_owned);
+    question.resource.input = Some(digest_of(changed));
+    question.facts.diff_files = Some(changed.len() as u64);
+    question.facts.outside_paths = outside(cx, tasks, changed);
+    question
+}
+
+/// The paths beyond those of every task at hand; none where one of them names none.
+fn outside(cx: &Cx, tasks: &[Task], changed: &[&ChangedPath]) -> Option<Vec<RepoPath>> {
+    if tasks.iter().any(|task| task.paths.is_empty()) {
+        return Some(Vec::new());
+    }
+    let own: Vec<LockRequest> = tasks.iter().flat_map(|task| task.paths.clone()).collect();
+    let paths = changed.iter().map(|one| one.path.as_bytes());
+    patterns::outside(&cx.rules, &own, paths)
+}
+
+/// SHA-256 of the change: a yes is for this content, and not for whatever is put into the same paths.
+pub(super) fn digest_of(changed: &[&ChangedPath]) -> String {
+    let mut text = Vec::new();
+    for one in changed {
+        text.extend_from_slice(one.path.as_bytes());
+        for side in [&one.old, &one.new] {
+            let told = |side: &ChangeSide| format!("\0{:o} {}", side.mode, side.oid);
+            text.extend_from_slice(side.as_ref().map_or("\0".to_owned(), told).as_bytes());
+        }
+        text.push(b'\n');
+    }
+    hash::sha256_hex(&text)
+}

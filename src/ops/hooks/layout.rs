@@ -1,0 +1,165 @@
+//! Where Git looks for hooks, and who else has put some there.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::base::text::path_bytes;
+use crate::domain::git_hook::HookName;
+use crate::domain::hook_shim::{HookFile, KEPT_ENDING};
+use crate::git::Repo;
+use crate::ops::error::OpError;
+use crate::ops::hooks::in_the_way::HooksInTheWay;
+
+/// The directory in the shared git directory in which Git looks where nothing else is said.
+const DIR: &str = "hooks";
+/// The command by which a hook asks; its name follows.
+const ASK: &str = "ai hooks run";
+/// The largest hook that is read; a larger one is a program, and none of ours.
+pub(super) const CAP: u64 = 1 << 20;
+
+/// The directory of the hooks of a repository.
+pub(super) fn dir(repo: &Repo) -> PathBuf {
+    repo.common_dir().join(DIR)
+}
+
+/// The name under which a hook that stood there before is kept.
+pub(super) fn kept_name(file: &Path) -> PathBuf {
+    with_ending(file, KEPT_ENDING)
+}
+
+/// The name under which a hook of ours is written before it takes its place.
+pub(super) fn draft_name(file: &Path) -> PathBuf {
+    with_ending(file, ".ai-new")
+}
+
+/// The name under which pre-commit and prek keep a hook that they find, and ask it first.
+pub(super) fn aside_name(file: &Path) -> PathBuf {
+    with_ending(file, ".legacy")
+}
+
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Reads what stands in the place of a hook; nothing where there is nothing.
+pub(super) fn read(file: &Path) -> Result<Option<HookFile>, OpError> {
+    if std::fs::symlink_metadata(file).is_err() {
+        return Ok(None);
+    }
+    // A link is never ours, wherever it leads; what it leads to need not be there.
+    if file.is_symlink() {
+        return Ok(Some(HookFile::Foreign));
+    }
+    Ok(Some(HookFile::read(&fs::read_start(file, CAP)?)))
+}
+
+/// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for
+/// every `git` that it starts.
+pub fn hooks_path(repo: &Repo) -> Option<PathBuf> {
+    ["--worktree", "--local", "--global", "--system"]
+        .into_iter()
+        .find_map(|file| {
+            let command = repo.git().command([
+                "config",
+                file,
+                "--includes",
+                "--type=path",
+                "-z",
+                "--get",
+                "core.hooksPath",
+            ]);
+            let out = command.git_dir(repo.common_dir()).run_any().ok()?;
+            let value = out
+                .stdout
+                .strip_suffix(b"\0")
+                .filter(|value| !value.is_empty() && out.code == 0)?;
+            Some(PathBuf::from(OsStr::from_bytes(value)))
+        })
+}
+
+/// Refuses where Git looks for hooks elsewhere: what is put into its own directory would never run.
+pub(super) fn refuse_elsewhere(repo: &Repo) -> Result<(), OpError> {
+    let Some(path) = hooks_path(repo) else {
+        return Ok(());
+    };
+    let shown = path_bytes(path.as_os_str().as_encoded_bytes());
+    let (why, hint) = if path.starts_with(".husky") {
+        let why = format!("husky has Git look for hooks in {shown} (core.hooksPath)");
+        (why, husky_advice())
+    } else {
+        let why = format!("Git looks for hooks in {shown} (core.hooksPath)");
+        (why, advice_for_scripts(&shown))
+    };
+    Err(HooksInTheWay {
+        why: format!("{why}, so hooks in its own directory never run"),
+        hint,
+    }
+    .into())
+}
+
+fn husky_advice() -> String {
+    "add the line `ai hooks run pre-commit` to .husky/pre-commit, and `ai hooks run pre-push -- \"$@\"` to .husky/pre-push".to_owned()
+}
+
+fn advice_for_scripts(dir: &str) -> String {
+    format!(
+        "add the line `ai hooks run pre-commit || exit` to {dir}/pre-commit, and `ai hooks run pre-push -- \"$@\" || exit` to \
+         {dir}/pre-push, before anything there reads standard input"
+    )
+}
+
+/// Refuses where a hook that stands there cannot be asked by us.
+pub(super) fn refuse_unfit(hook: HookName, file: &Path) -> Result<(), OpError> {
+    if file.is_dir() {
+        return Err(HooksInTheWay {
+            why: format!("{} is a directory", path_bytes(file.as_os_str().as_bytes())),
+            hint: "move it away; Git runs no directory".to_owned(),
+        }
+        .into());
+    }
+    // Through a link, too: it is what runs that counts. One that leads nowhere says nothing.
+    let text = fs::read_start(file, CAP).unwrap_or_default();
+    let says = |word: &str| text.windows(word.len()).any(|part| part == word.as_bytes());
+    if says("lefthook") {
+        return Err(HooksInTheWay {
+            why: format!(
+                "lefthook has made the hook {hook}, and puts away whatever takes its place"
+            ),
+            hint: lefthook_advice(hook),
+        }
+        .into());
+    }
+    if says("basename") && says("$0") {
+        return Err(HooksInTheWay {
+            why: format!(
+                "the hook {hook} that stands there goes by its own name, and could not be kept under another one"
+            ),
+            hint: format!("add the line `{} || exit` to it yourself", asking(hook)),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// The command by which a hook asks.
+fn asking(hook: HookName) -> String {
+    format!("{ASK} {hook} -- \"$@\"")
+}
+
+fn lefthook_advice(hook: HookName) -> String {
+    let more = if hook.reads_stdin() {
+        ", use_stdin: true"
+    } else {
+        ""
+    };
+    let run = if hook.reads_stdin() {
+        format!("{ASK} {hook} -- {{0}}")
+    } else {
+        format!("{ASK} {hook}")
+    };
+    format!("add to lefthook.yml: `{hook}: {{commands: {{ai: {{run: {run}{more}}}}}}}`")
+}

@@ -1,0 +1,20 @@
+//! Hooks of Git: what is asked there, and the files by which Git asks.
+
+mod doors;
+mod in_the_way;
+mod install;
+mod layout;
+mod remove;
+mod standing;
+
+pub mod bypass;
+pub mod commit;
+pub mod push;
+pub mod references;
+
+pub use doors::begin;
+pub use in_the_way::HooksInTheWay;
+pub use install::{DryRun, HookChange, HookOrder, HookPlan, install};
+pub use layout::hooks_path;
+pub use remove::{RemovedHooks, ours, remove};
+pub use standing::{HookStanding, HookState, standings};
