@@ -50,8 +50,7 @@ impl Git {
         made_from: Option<String>,
         ask: impl FnOnce() -> Result<Answer<T>, GitError>,
     ) -> Result<T, GitError> {
-        let place = self.memory().zip(made_from);
-        let place = place.map(|(dir, made_from)| (dir.join(format!("git-{name}.json")), made_from));
+        let place = self.kept_answer(name).zip(made_from);
         if let Some((file, made_from)) = &place
             && let Some(kept) = kept(file, made_from)
         {
@@ -68,6 +67,19 @@ impl Git {
                 Ok(answer)
             }
         }
+    }
+
+    /// The answer that is kept under a name and was made from the same; nothing is asked.
+    pub(in crate::git) fn recalled<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        made_from: &str,
+    ) -> Option<T> {
+        kept(&self.kept_answer(name)?, made_from)
+    }
+
+    fn kept_answer(&self, name: &str) -> Option<PathBuf> {
+        Some(self.memory()?.join(format!("git-{name}.json")))
     }
 
     /// The stamp of the program; none where it may be another one tomorrow without a change of its
@@ -90,8 +102,11 @@ impl Git {
 
     fn settings_stamp_at(&self, common_dir: &Path, now_ms: i64) -> Option<String> {
         let program = self.program_stamp()?;
-        let mut files = vec![self.system_settings(&program)?];
-        files.extend(users_settings(self.base_env())?);
+        let mut files = Vec::new();
+        if reads_system_settings(self.base_env())? {
+            files.push(self.system_settings(&program)?);
+        }
+        files.extend(users_settings(self.base_env()));
         files.extend(["config", "config.worktree"].map(|name| common_dir.join(name)));
         Some(format!("{program}\n{}", stamps(files, now_ms)?))
     }
@@ -101,16 +116,38 @@ impl Git {
         if let Some(named) = variable(self.base_env(), "GIT_CONFIG_SYSTEM") {
             return Some(named.into());
         }
+        self.built_in_place(("GIT_CONFIG_SYSTEM", "system-place"), program)
+    }
+
+    /// The file of the machine's attributes, likewise.
+    pub(in crate::git) fn system_attributes(&self) -> Option<PathBuf> {
+        self.memory()?;
+        let program = self.program_stamp()?;
+        self.built_in_place(("GIT_ATTR_SYSTEM", "attributes-place"), &program)
+    }
+
+    /// A place that is set when Git is built, by the name that Git has for it and the one under which
+    /// the answer is kept; none where Git does not tell.
+    fn built_in_place(&self, (variable, name): (&str, &str), program: &str) -> Option<PathBuf> {
         let ask = || {
-            let out = self.command(["var", "GIT_CONFIG_SYSTEM"]).run_any()?;
+            let out = self.command(["var", variable]).run_any()?;
             let text = String::from_utf8(out.stdout).unwrap_or_default();
             let text = text.trim_end_matches('\n').to_owned();
             Ok(Answer::Lasting((out.code == 0).then_some(text)))
         };
-        let path: Option<String> = self
-            .remembered("system", Some(program.to_owned()), ask)
-            .ok()?;
+        let path: Option<String> = self.remembered(name, Some(program.to_owned()), ask).ok()?;
         path.map(PathBuf::from)
+    }
+
+    /// A file of the user's own, `git/<name>` below the directory of settings, where Git looks for it
+    /// unless it is told otherwise.
+    pub(in crate::git) fn users_file(&self, name: &str) -> Option<PathBuf> {
+        users_config_dir(self.base_env()).map(|dir| dir.join("git").join(name))
+    }
+
+    /// The user's home directory.
+    pub(in crate::git) fn home(&self) -> Option<PathBuf> {
+        variable(self.base_env(), "HOME").map(PathBuf::from)
     }
 }
 
@@ -128,20 +165,28 @@ fn keep<T: Serialize>(file: &Path, kept: &KeptAnswer<T>) {
     }
 }
 
-/// The files of the user's own settings; none where Git would look elsewhere, too.
-fn users_settings(env: &[(OsString, OsString)]) -> Option<Vec<PathBuf>> {
-    if variable(env, "GIT_CONFIG_NOSYSTEM").is_some() {
-        return None;
+/// Whether the machine's settings are read; none for a word that only Git can judge.
+fn reads_system_settings(env: &[(OsString, OsString)]) -> Option<bool> {
+    match variable(env, "GIT_CONFIG_NOSYSTEM").map(OsStr::as_encoded_bytes) {
+        None | Some(b"0" | b"false" | b"no" | b"off") => Some(true),
+        Some(b"1" | b"true" | b"yes" | b"on") => Some(false),
+        Some(_) => None,
     }
+}
+
+/// The files of the user's own settings.
+fn users_settings(env: &[(OsString, OsString)]) -> Vec<PathBuf> {
     if let Some(named) = variable(env, "GIT_CONFIG_GLOBAL") {
-        return Some(vec![named.into()]);
+        return vec![named.into()];
     }
-    let home = variable(env, "HOME").map(PathBuf::from);
+    let config = users_config_dir(env).map(|dir| dir.join("git/config"));
+    let own = variable(env, "HOME").map(|home| Path::new(home).join(".gitconfig"));
+    config.into_iter().chain(own).collect()
+}
+
+fn users_config_dir(env: &[(OsString, OsString)]) -> Option<PathBuf> {
     let config = variable(env, "XDG_CONFIG_HOME").map(PathBuf::from);
-    let config = config.or_else(|| home.as_ref().map(|home| home.join(".config")));
-    let config = config.map(|dir| dir.join("git/config"));
-    let own = home.map(|home| home.join(".gitconfig"));
-    Some(config.into_iter().chain(own).collect())
+    config.or_else(|| variable(env, "HOME").map(|home| Path::new(home).join(".config")))
 }
 
 /// The value of a variable that is set and not empty.
@@ -199,32 +244,46 @@ mod tests {
 
     #[test]
     fn the_users_settings_stand_where_git_looks_for_them() {
-        /// The environment, and the files; none where they are not to be told.
-        type Row<'t> = (&'t [(&'t str, &'t str)], Option<&'t [&'t str]>);
-        let table: [Row<'_>; 6] = [
-            (&[], Some(&[])),
+        /// The environment, and the files.
+        type Row<'t> = (&'t [(&'t str, &'t str)], &'t [&'t str]);
+        let table: [Row<'_>; 5] = [
+            (&[], &[]),
             (
                 &[("HOME", "/h")],
-                Some(&["/h/.config/git/config", "/h/.gitconfig"]),
+                &["/h/.config/git/config", "/h/.gitconfig"],
             ),
             (
                 &[("HOME", "/h"), ("XDG_CONFIG_HOME", "")],
-                Some(&["/h/.config/git/config", "/h/.gitconfig"]),
+                &["/h/.config/git/config", "/h/.gitconfig"],
             ),
             (
                 &[("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")],
-                Some(&["/x/git/config", "/h/.gitconfig"]),
+                &["/x/git/config", "/h/.gitconfig"],
             ),
-            (
-                &[("HOME", "/h"), ("GIT_CONFIG_GLOBAL", "/g")],
-                Some(&["/g"]),
-            ),
-            (&[("HOME", "/h"), ("GIT_CONFIG_NOSYSTEM", "1")], None),
+            (&[("HOME", "/h"), ("GIT_CONFIG_GLOBAL", "/g")], &["/g"]),
         ];
-        for (pairs, found) in table {
-            let found = found.map(|files| files.iter().map(PathBuf::from).collect());
-            assert_eq!(users_settings(&env(pairs)), found, "{pairs:?}");
+        for (pairs, files) in table {
+            let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+            assert_eq!(users_settings(&env(pairs)), files, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn the_machines_settings_count_unless_they_are_switched_off() {
+        let table = [
+            ("", Some(true)),
+            ("0", Some(true)),
+            ("false", Some(true)),
+            ("1", Some(false)),
+            ("true", Some(false)),
+            ("tRue", None),
+            ("2", None),
+        ];
+        for (word, counts) in table {
+            let env = env(&[("GIT_CONFIG_NOSYSTEM", word)]);
+            assert_eq!(reads_system_settings(&env), counts, "{word}");
+        }
+        assert_eq!(reads_system_settings(&env(&[])), Some(true));
     }
 
     #[test]

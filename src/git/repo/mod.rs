@@ -12,6 +12,7 @@ mod commit;
 mod entry;
 mod head;
 mod native;
+mod objects;
 mod refs;
 mod repository;
 mod spawned;
@@ -21,6 +22,7 @@ mod transaction;
 pub use commit::{CommitIdentity, NewCommit};
 pub(in crate::git) use entry::TreeEntry;
 pub use head::{Head, HeadTo};
+pub(in crate::git) use objects::{read_blobs, store_objects};
 pub use refs::{ExpectedRef, RefError, is_valid_ref_name};
 pub use repository::Repo;
 

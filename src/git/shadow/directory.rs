@@ -27,6 +27,10 @@ pub struct ShadowRepo {
     pub(super) format: ObjectFormat,
     /// True for a partial clone.
     pub(super) partial: bool,
+    /// True where a test has made sure that settings are plain, which is else known only of files
+    /// that have been left alone for a while.
+    #[cfg(test)]
+    pub(super) is_known_to_be_plain: bool,
 }
 
 /// Holds the shadow's index for one operation; released when dropped, also by the death of the
@@ -81,7 +85,16 @@ impl ShadowRepo {
             git: repo.git().clone(),
             format: repo.format().objects,
             partial: repo.format().partial,
+            #[cfg(test)]
+            is_known_to_be_plain: false,
         }
+    }
+
+    /// The same shadow, of which it is known that its settings are plain.
+    #[cfg(test)]
+    pub(in crate::git) fn known_to_be_plain(mut self) -> Self {
+        self.is_known_to_be_plain = true;
+        self
     }
 
     /// Leaves untracked files out of what is looked at, by lines as of `.gitignore`: what a program

@@ -63,14 +63,8 @@ impl ShadowRepo {
 
     /// The places in which the user's own attributes can stand.
     pub(in crate::git) fn users_attributes(&self) -> Vec<PathBuf> {
-        let variable = |name: &str| {
-            let found = self.git.base_env().iter().find(|(key, _)| key == name);
-            found.map(|(_, value)| PathBuf::from(value))
-        };
-        let config = variable("XDG_CONFIG_HOME")
-            .or_else(|| variable("HOME").map(|home| home.join(".config")));
-        config
-            .map(|dir| dir.join("git/attributes"))
+        self.git
+            .users_file("attributes")
             .into_iter()
             .chain([PathBuf::from("/etc/gitattributes")])
             .collect()

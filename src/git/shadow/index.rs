@@ -115,8 +115,16 @@ impl ShadowRepo {
     /// ignores them. The caller has saved everything before.
     pub fn reset(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<Reset, GitError> {
         let _guard = self.guard()?;
+        let known = self.known_tree()?;
         self.forget()?;
         self.forget_other_rules()?;
+        if let Some(known) = known.filter(|_| !self.has_left_out()) {
+            let done = self.reset_in_process(root, (&known, tree))?;
+            if done.is_some() && self.is_untouched(root) {
+                self.remember(tree)?;
+                return Ok(Reset::Exact);
+            }
+        }
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;

@@ -10,11 +10,13 @@ const FIXED: usize = 62;
 /// The hash behind everything.
 const CHECKSUM: usize = 20;
 /// The flag of an entry that has a second word of flags.
-const EXTENDED: u16 = 1 << 14;
+pub(super) const EXTENDED: u16 = 1 << 14;
 
 /// One entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IndexEntry<'a> {
+    /// The whole entry as it is written, padding included.
+    pub(super) bytes: &'a [u8],
     /// Seconds and nanoseconds of the last change of the inode.
     pub(super) changed: (u32, u32),
     /// Seconds and nanoseconds of the last change of the content.
@@ -64,7 +66,8 @@ pub(super) fn entries(index: &[u8]) -> Option<Vec<IndexEntry<'_>>> {
     Some(found)
 }
 
-fn entry(bytes: &[u8]) -> Option<(IndexEntry<'_>, usize)> {
+/// The first entry of these bytes, and how long it is.
+pub(super) fn entry(bytes: &[u8]) -> Option<(IndexEntry<'_>, usize)> {
     let at = |index: usize| number(bytes, index * 4);
     let word = |offset: usize| {
         let bytes = bytes.get(offset..offset + 2)?;
@@ -81,6 +84,7 @@ fn entry(bytes: &[u8]) -> Option<(IndexEntry<'_>, usize)> {
     // At least one NUL, up to a multiple of eight.
     let length = (start + path.len() + 8) / 8 * 8;
     let entry = IndexEntry {
+        bytes: bytes.get(..length)?,
         changed: (at(0)?, at(1)?),
         modified: (at(2)?, at(3)?),
         inode: at(5)?,

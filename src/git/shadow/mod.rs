@@ -19,13 +19,19 @@ mod drivers;
 mod in_place;
 mod index;
 mod index_file;
+mod index_write;
+mod plain_rules;
 mod private;
+mod record_touched;
+mod reset_in_process;
 mod settings;
 mod submodules;
+mod trees;
 mod untouched;
 
 pub use directory::ShadowRepo;
 pub use index::Reset;
+pub(in crate::git) use record_touched::OwnLook;
 
 #[cfg(test)]
 mod tests;

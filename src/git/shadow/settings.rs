@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::base::fs;
-use crate::git::cmd::{Answer, NulFields};
+use crate::git::cmd::{Answer, Git, NulFields};
 use crate::git::error::GitError;
+use crate::git::oid::ObjectFormat;
 use crate::git::repo::Repo;
 
 /// Keys that change how content maps to files, or how objects are stored. All of them are data.
@@ -36,17 +37,62 @@ const OWN_EXCLUDES: &str = "/.ai/state\n/.ai/worktrees\n";
 /// Rule files larger than this are refused.
 const RULES_CAP: u64 = 4 << 20;
 
+/// The name under which they are kept.
+const KEPT_AS: &str = "settings";
+
 /// The copied keys with their values.
 pub(super) struct DataSettings(Vec<(String, String)>);
 
+impl DataSettings {
+    /// The settings as they were asked for before, of which nothing has changed since and nothing
+    /// stands in other files. No process is started.
+    pub(super) fn recalled(git: &Git, common_dir: &Path) -> Option<Self> {
+        let stamp = git.settings_stamp(common_dir)?;
+        git.recalled(KEPT_AS, &stamp).map(Self)
+    }
+
+    /// True where they say no more than a repository on an ordinary file system does anyway: files
+    /// are as they are, modes and links count. Names of files of patterns may stand among them.
+    pub(super) fn are_plain(&self) -> bool {
+        self.0
+            .iter()
+            .all(|(key, value)| match (key.as_str(), value.as_str()) {
+                ("core.filemode" | "core.symlinks", "true")
+                | ("core.ignorecase" | "core.precomposeunicode" | "core.autocrlf", "false")
+                | ("core.excludesfile" | "core.preloadindex", _) => true,
+                _ => false,
+            })
+    }
+
+    /// The user's file of patterns, as it is written in the settings.
+    pub(super) fn excludes_file(&self) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key == "core.excludesfile");
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// True where the shadow at `dir` has these, and no others.
+    pub(super) fn stand_in(&self, dir: &Path, (common_dir, format): GitPlace<'_>) -> bool {
+        fs::read_text(&dir.join("config"), RULES_CAP)
+            .is_ok_and(|text| text == config_text((common_dir, format), self))
+    }
+}
+
+/// The shared git directory of a repository, and its hash function.
+type GitPlace<'a> = (&'a Path, ObjectFormat);
+
+fn place(repo: &Repo) -> GitPlace<'_> {
+    (repo.common_dir(), repo.format().objects)
+}
+
 /// Writes configuration and rule files into the shadow directory.
 pub(super) fn write(repo: &Repo, dir: &Path, settings: &DataSettings) -> Result<(), GitError> {
-    fs::write_atomic(&dir.join("config"), config_text(repo, settings).as_bytes())?;
+    let text = config_text(place(repo), settings);
+    write_if_other(&dir.join("config"), text.as_bytes())?;
     let main_info = repo.common_dir().join("info");
     let mut excludes = read_rules(&main_info.join("exclude"))?.unwrap_or_default();
     excludes.extend_from_slice(b"\n");
     excludes.extend_from_slice(OWN_EXCLUDES.as_bytes());
-    fs::write_atomic(&dir.join("info/exclude"), &excludes)?;
+    write_if_other(&dir.join("info/exclude"), &excludes)?;
     for name in ["attributes", "sparse-checkout"] {
         let target = dir.join("info").join(name);
         match read_rules(&main_info.join(name))? {
@@ -55,6 +101,15 @@ pub(super) fn write(repo: &Repo, dir: &Path, settings: &DataSettings) -> Result<
         }
     }
     Ok(())
+}
+
+/// Writes a file unless these bytes stand in it: a file that is replaced is brought to the disk at
+/// once by some file systems, and that is waited for.
+fn write_if_other(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+    match fs::read_capped(path, 2 * RULES_CAP) {
+        Ok(found) if found == bytes => Ok(()),
+        _ => Ok(fs::write_atomic(path, bytes)?),
+    }
 }
 
 /// Leaves files out of what is looked at, beside those that the repository ignores: what a program
@@ -81,7 +136,7 @@ pub(super) fn cone(dir: &Path) -> Result<SparseCone, GitError> {
 
 /// The cone that the repository has now.
 pub(super) fn wanted_cone(repo: &Repo, settings: &DataSettings) -> Result<SparseCone, GitError> {
-    let config = config_text(repo, settings);
+    let config = config_text(place(repo), settings);
     Ok((
         sparse_lines(&config),
         read_rules(&repo.common_dir().join("info/sparse-checkout"))?,
@@ -109,7 +164,7 @@ fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
 pub(super) fn data_settings(repo: &Repo) -> Result<DataSettings, GitError> {
     let git = repo.git();
     let stamp = git.settings_stamp(repo.common_dir());
-    let found = git.remembered("settings", stamp, || ask(repo));
+    let found = git.remembered(KEPT_AS, stamp, || ask(repo));
     found.map(DataSettings)
 }
 
@@ -145,8 +200,7 @@ fn ask(repo: &Repo) -> Result<Answer<Vec<(String, String)>>, GitError> {
     })
 }
 
-fn config_text(repo: &Repo, settings: &DataSettings) -> String {
-    let format = repo.format().objects;
+fn config_text((common_dir, format): GitPlace<'_>, settings: &DataSettings) -> String {
     let mut text = String::from("[core]\n\trepositoryformatversion = 1\n\tbare = true\n");
     // Content is flushed before anything refers to it; the batch method makes that one flush a
     // command.
@@ -168,8 +222,7 @@ fn config_text(repo: &Repo, settings: &DataSettings) -> String {
         format.name()
     );
     // Large files stay where the main repository keeps them.
-    let lfs = repo
-        .common_dir()
+    let lfs = common_dir
         .join("lfs")
         .to_string_lossy()
         .replace('\\', "\\\\")

@@ -1,13 +1,13 @@
 //! The answer that needs no process: whether the tree on the disk is, entry for entry, what the
-//! shadow's index says.
+//! shadow's index says, and where it is not, which files were touched.
 //!
-//! Most looks at a tree find nothing, and starting Git to be told so is the dearest part of them. One
-//! walk with a `stat` for each entry answers the same, as long as nothing has to be decided: a file
-//! or directory that the index does not know, an empty one, a link in the place of a directory, a
-//! submodule, a path that is left out or only meant to be added, anything that cannot be read or was
-//! written when the index was, with other content than that names. All of it is a "no", which says
-//! that Git has to be asked as ever. So no rule of ignoring, no attribute and no filter plays a part
-//! here (ADR 0034).
+//! Most looks at a tree find nothing or little, and starting Git to be told so is the dearest part of
+//! them. One walk with a `stat` for each entry answers the same, as long as nothing has to be
+//! decided: an empty directory, a link in the place of a directory or one that is new or changed, a
+//! submodule, a path that is left out or only meant to be added, anything that cannot be read or
+//! that Git would not take. All of it is no answer, which says that Git has to be asked as ever. So no
+//! rule of ignoring, no attribute and no filter plays a part here (ADR 0034); who takes touched files
+//! by their content sees to it that none of those has a say (ADR 0046).
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -18,6 +18,7 @@ use git2::ObjectType;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, readlinkat, statat};
 
 use crate::base::fs;
+use crate::domain::repo_path::RepoPath;
 use crate::git::oid::ObjectFormat;
 use crate::git::shadow::ShadowRepo;
 use crate::git::shadow::index_file::{self, IndexEntry};
@@ -37,13 +38,49 @@ const STAGES: u16 = 0b11 << 12;
 const INTENT_TO_ADD: u16 = 1 << 13;
 const SKIP_WORKTREE: u16 = 1 << 14;
 const EXECUTABLE: u32 = 0o100;
+/// Deeper directories that are new are for Git.
+const DEEPEST: usize = 64;
+
+/// A file that is not as the index knows it.
+pub(super) struct Touched {
+    /// The file.
+    pub(super) path: Vec<u8>,
+    /// The file as it stands there now; none where it is gone.
+    pub(super) now: Option<FileNow>,
+}
+
+/// A file as it was read.
+pub(super) struct FileNow {
+    /// What the kernel says of it.
+    pub(super) stat: Stat,
+    /// The content.
+    pub(super) content: Vec<u8>,
+}
+
+/// An index, and what was touched since it was written.
+pub(super) struct DiskLook {
+    /// The bytes of the index.
+    pub(super) index: Vec<u8>,
+    /// The touched files, in the order of an index.
+    pub(super) touched: Vec<Touched>,
+}
 
 impl ShadowRepo {
     /// True where every entry of the index stands at `root` as the index knows it, and nothing else
     /// does. False says nothing: then Git has to be asked.
     pub(in crate::git) fn is_untouched(&self, root: &Path) -> bool {
+        self.look_at_disk(root, 0).is_some()
+    }
+
+    /// The files at `root` that are not as the index knows them, where they are no more than `most`.
+    /// None where Git has to be asked.
+    pub(super) fn look_at_disk(&self, root: &Path, most: usize) -> Option<DiskLook> {
         // No other kind of index is read.
-        self.format == ObjectFormat::Sha1 && is_untouched(&self.index_path(), root).is_some()
+        if self.format == ObjectFormat::Sha1 {
+            look_at_disk(&self.index_path(), root, most)
+        } else {
+            None
+        }
     }
 }
 
@@ -53,20 +90,33 @@ struct Walk {
     certain_before_ns: i64,
     /// The content that may still be read.
     content_left: u64,
+    /// The most files that may have been touched.
+    most: usize,
+    touched: Vec<Touched>,
 }
 
-fn is_untouched(index: &Path, root: &Path) -> Option<()> {
+fn look_at_disk(index: &Path, root: &Path, most: usize) -> Option<DiskLook> {
     let written = rustix::fs::lstat(index).ok()?;
     let bytes = fs::read_capped(index, INDEX_CAP).ok()?;
     let entries = index_file::entries(&bytes)?;
     let top = openat(CWD, root, directory(), Mode::empty()).ok()?;
-    has_old_directories(&top, &entries, &written)?;
+    if most == 0 {
+        has_old_directories(&top, &entries, &written)?;
+    }
     let mut walk = Walk {
         certain_before_ns: nanoseconds(written.st_mtime, written.st_mtime_nsec)?
             .checked_sub(SLACK_NS)?,
         content_left: CONTENT_CAP,
+        most,
+        touched: Vec::new(),
     };
-    walk.directory(top, 0, &entries)
+    walk.directory(top, b"", &entries)?;
+    let Walk { mut touched, .. } = walk;
+    touched.sort_by(|one, other| one.path.cmp(&other.path));
+    Some(DiskLook {
+        index: bytes,
+        touched,
+    })
 }
 
 /// A directory in which a name came or went after the index was written shows so in its time. Mostly
@@ -96,48 +146,126 @@ fn directory() -> OFlags {
 }
 
 impl Walk {
-    /// Compares a directory with the entries beneath it; `skipped` is the length of its own path.
-    fn directory(
-        &mut self,
-        dir: OwnedFd,
-        skipped: usize,
-        entries: &[IndexEntry<'_>],
-    ) -> Option<()> {
-        let mut expected = children(entries, skipped)?;
+    /// Compares a directory with the entries beneath it; `path` is its own, with a slash behind it.
+    fn directory(&mut self, dir: OwnedFd, path: &[u8], entries: &[IndexEntry<'_>]) -> Option<()> {
+        let mut expected = children(entries, path.len())?;
         let mut listed = Dir::new(dir).ok()?;
         while let Some(found) = listed.next() {
             let found = found.ok()?;
             let dir = listed.fd().ok()?;
             let name = found.file_name().to_bytes();
-            if name == b"." || name == b".." || (name == DOT_GIT && skipped == 0) {
+            if name == b"." || name == b".." || (name == DOT_GIT && path.is_empty()) {
                 continue;
             }
-            let beneath = expected.remove(name)?;
-            match beneath {
-                [entry] if entry.path.len() == skipped + name.len() => {
+            match expected.remove(name) {
+                None => self.unknown(dir, name, (path, 0))?,
+                Some([entry]) if entry.path.len() == path.len() + name.len() => {
                     self.file(dir, name, entry)?;
                 }
-                _ => {
+                Some(beneath) => {
                     let inner = openat(dir, name, directory(), Mode::empty()).ok()?;
-                    self.directory(inner, skipped + name.len() + 1, beneath)?;
+                    let path = beneath.first()?.path.get(..=path.len() + name.len())?;
+                    self.directory(inner, path, beneath)?;
                 }
             }
         }
-        expected.is_empty().then_some(())
+        let gone = expected.into_values().flatten();
+        gone.map(|entry| {
+            is_plain(entry).then_some(())?;
+            self.note(entry.path.to_vec(), None)
+        })
+        .collect()
     }
 
     fn file(&mut self, dir: BorrowedFd<'_>, name: &[u8], entry: &IndexEntry<'_>) -> Option<()> {
-        let is_plain = entry.flags & (ASSUMED_VALID | STAGES) == 0
-            && entry.more_flags & (INTENT_TO_ADD | SKIP_WORKTREE) == 0;
         let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        if !is_plain || !is_of_mode(&stat, entry.mode) || !is_known(&stat, entry) {
+        is_plain(entry).then_some(())?;
+        if is_of_mode(&stat, entry.mode) && is_known(&stat, entry) {
+            let newest = nanoseconds(stat.st_mtime, stat.st_mtime_nsec)?
+                .max(nanoseconds(stat.st_ctime, stat.st_ctime_nsec)?);
+            // Git notes a file without a length where it has yet to look at its content.
+            let is_certain = newest < self.certain_before_ns && entry.size != 0;
+            if is_certain || self.holds(dir, name, entry)? {
+                return Some(());
+            }
+        }
+        if self.most == 0 || entry.mode == LINK {
             return None;
         }
-        let newest = nanoseconds(stat.st_mtime, stat.st_mtime_nsec)?
-            .max(nanoseconds(stat.st_ctime, stat.st_ctime_nsec)?);
-        // Git notes a file without a length where it has yet to look at its content.
-        let is_certain = newest < self.certain_before_ns && entry.size != 0;
-        (is_certain || self.holds(dir, name, entry)?).then_some(())
+        let now = self.read(dir, name, stat)?;
+        self.note(entry.path.to_vec(), Some(now))
+    }
+
+    /// A name that the index does not know, `depth` directories below one that it does.
+    fn unknown(
+        &mut self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        (above, depth): (&[u8], usize),
+    ) -> Option<()> {
+        if self.most == 0 || depth > DEEPEST {
+            return None;
+        }
+        let path = [above, name].concat();
+        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                let now = self.read(dir, name, stat)?;
+                self.note(path, Some(now))
+            }
+            FileType::Directory => {
+                let inner = openat(dir, name, directory(), Mode::empty()).ok()?;
+                self.new_directory(inner, [&path, &b"/"[..]].concat(), depth)
+            }
+            _ => None,
+        }
+    }
+
+    fn new_directory(&mut self, dir: OwnedFd, path: Vec<u8>, depth: usize) -> Option<()> {
+        let mut listed = Dir::new(dir).ok()?;
+        let mut is_empty = true;
+        while let Some(found) = listed.next() {
+            let found = found.ok()?;
+            let dir = listed.fd().ok()?;
+            let name = found.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                is_empty = false;
+                self.unknown(dir, name, (&path, depth + 1))?;
+            }
+        }
+        // Git has no word for it.
+        (!is_empty).then_some(())
+    }
+
+    fn note(&mut self, path: Vec<u8>, now: Option<FileNow>) -> Option<()> {
+        // What Git refuses, or has to be told.
+        let is_free = self.touched.len() < self.most && !RepoPath::new(&path[..]).is_forbidden();
+        self.touched.push(Touched { path, now });
+        is_free.then_some(())
+    }
+
+    /// Reads a file that stays as it is meanwhile.
+    fn read(&mut self, dir: BorrowedFd<'_>, name: &[u8], stat: Stat) -> Option<FileNow> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = openat(dir, name, flags, Mode::empty()).ok()?;
+        let is_same = |file: &OwnedFd| {
+            let now = rustix::fs::fstat(file).ok()?;
+            (FileType::from_raw_mode(now.st_mode) == FileType::RegularFile
+                && (now.st_dev, now.st_ino, now.st_size, now.st_mode)
+                    == (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mode)
+                && (now.st_uid, now.st_gid) == (stat.st_uid, stat.st_gid)
+                && (now.st_mtime, now.st_mtime_nsec) == (stat.st_mtime, stat.st_mtime_nsec)
+                && (now.st_ctime, now.st_ctime_nsec) == (stat.st_ctime, stat.st_ctime_nsec))
+                .then_some(())
+        };
+        is_same(&file)?;
+        let length = u64::try_from(stat.st_size).ok()?;
+        self.content_left = self.content_left.checked_sub(length)?;
+        let file = std::fs::File::from(file);
+        let mut content = Vec::new();
+        (&file).take(length + 1).read_to_end(&mut content).ok()?;
+        is_same(&file.into())?;
+        (content.len() as u64 == length).then_some(FileNow { stat, content })
     }
 
     /// True where the content is that of the entry, as it is.
@@ -157,6 +285,13 @@ impl Walk {
         let name = git2::Oid::hash_object(ObjectType::Blob, &content).ok()?;
         Some(name.as_bytes() == entry.id)
     }
+}
+
+/// True for an entry of which there is no more to know than what stands on the disk.
+fn is_plain(entry: &IndexEntry<'_>) -> bool {
+    entry.flags & (ASSUMED_VALID | STAGES) == 0
+        && entry.more_flags & (INTENT_TO_ADD | SKIP_WORKTREE) == 0
+        && matches!(entry.mode, FILE | PROGRAM | LINK)
 }
 
 const FILE: u32 = 0o100_644;

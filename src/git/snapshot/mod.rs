@@ -4,7 +4,8 @@
 //! tree: it begins with what the worktree's own Git tracks (`own_index`), takes what differs on the
 //! disk, and says what it could not take (ADR 0024). Files are listed and hashed through the
 //! [`crate::git::shadow::ShadowRepo`], so planted configuration, hooks, filters and nested
-//! repositories are inert. An unchanged tree costs one `git` process.
+//! repositories are inert. An unchanged tree costs no `git` process, nor does one with a few plain
+//! changes (ADR 0046).
 //!
 //! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a
 //! commit of its own.
@@ -34,6 +35,8 @@ pub use take::{Snapshot, TreeLook};
 mod hostile_tests;
 #[cfg(test)]
 mod own_tests;
+#[cfg(test)]
+mod plain_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
-use crate::git::shadow::ShadowRepo;
+use crate::git::shadow::{OwnLook, ShadowRepo};
 use crate::git::snapshot::filters::{Filtered, FilteredFile, RulesInForce, settle};
 use crate::git::snapshot::listing::Suspects;
 use crate::git::snapshot::own_index::{self, News, OwnBytes, OwnIndex, OwnState};
@@ -79,7 +79,7 @@ impl ShadowRepo {
             return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
         }
         let _guard = self.guard()?;
-        if let Some(found) = self.snapshot_of_untouched(look)? {
+        if let Some(found) = self.snapshot_in_process(look)? {
             return Ok(found);
         }
         let mut recorded = self.record_changes(look, onlooker)?;
@@ -109,13 +109,11 @@ impl ShadowRepo {
         })
     }
 
-    /// The state of a tree in which nothing was touched since the index was written, and of which the
-    /// directory's own Git knows nothing new either. None where Git has to be asked.
-    fn snapshot_of_untouched(
-        &self,
-        look: &TreeLook<'_>,
-    ) -> Result<Option<Snapshot>, SnapshotError> {
-        let Some(tree) = self.known_tree()? else {
+    /// The state of a tree in which nothing was touched since the index was written, or so little that
+    /// it can be taken without Git, and of which the directory's own Git knows nothing new either. None
+    /// where Git has to be asked.
+    fn snapshot_in_process(&self, look: &TreeLook<'_>) -> Result<Option<Snapshot>, SnapshotError> {
+        let Some(known) = self.known_tree()? else {
             return Ok(None);
         };
         // What is believed to be missing on purpose is not there to be compared; and under other
@@ -130,9 +128,16 @@ impl ShadowRepo {
                 _ => return Ok(None),
             },
         };
-        if !self.is_untouched(look.root) {
+        let taken = self.take_in_process(&OwnLook {
+            root: look.root,
+            known: &known,
+            attributes: look.attributes,
+            files: look.limits.files,
+            file_bytes: look.limits.file_bytes,
+        })?;
+        let Some(tree) = taken else {
             return Ok(None);
-        }
+        };
         let changed = self.changed_paths(look.base, &tree)?;
         if let Some(bytes) = own {
             bytes.note(self)?;
