@@ -51,6 +51,7 @@ fn asked(needs: &[Option<ApprovalNeed>], answers: &[Reply]) -> DecisionRecord {
         rule: "rule-0".into(),
         reason: "ask".into(),
         matched: matched.collect(),
+        observed: Vec::new(),
         policy_digest: "p".into(),
         facts_digest: "f".into(),
         facts: Facts::default(),

@@ -209,6 +209,9 @@ pub struct Decision {
     pub reason: String,
     /// All rules that matched, by layer and id.
     pub matched: Vec<MatchedRule>,
+    /// Rules that only observe and would have had a say, by layer and id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub observed: Vec<MatchedRule>,
     /// The digest of the policy that answered.
     pub policy_digest: String,
     /// The digest of the facts that were looked at.
@@ -245,6 +248,9 @@ pub struct DecisionRecord {
     pub policy_digest: String,
     /// All rules that matched.
     pub matched: Vec<MatchedRule>,
+    /// Rules that only observe, with the effect that each would have had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed: Vec<MatchedRule>,
     /// The layer that won.
     pub layer: PolicyLayer,
     /// The rule that won.
@@ -265,6 +271,13 @@ pub struct DecisionRecord {
 pub const KEPT_PATHS: usize = 200;
 
 impl DecisionRecord {
+    /// The effect that there would have been, had the rules that only observe been in force; `None`
+    /// where it would have been the same.
+    pub fn would_be(&self) -> Option<Effect> {
+        let observed = self.observed.iter().map(|rule| rule.effect);
+        observed.max().filter(|would| *would > self.effect)
+    }
+
     /// True where this asks what `old` asked: same action, resource and actor, or a person whom Git
     /// names now and who asked under the login then.
     pub fn asks_again(&self, old: &DecisionRecord) -> bool {
@@ -302,6 +315,7 @@ impl Decision {
             facts: kept_facts(&self.facts),
             policy_digest: self.policy_digest.clone(),
             matched: self.matched.clone(),
+            observed: self.observed.clone(),
             layer: self.layer,
             rule: self.rule.clone(),
             effect: self.effect,
@@ -367,6 +381,7 @@ mod tests {
             rule: "no-ci".into(),
             reason: "CI is ours".into(),
             matched: vec![matched],
+            observed: Vec::new(),
             policy_digest: "p".into(),
             facts_digest: "f".into(),
             facts: Facts::default(),
@@ -422,6 +437,7 @@ mod tests {
             rule: "default".into(),
             reason: String::new(),
             matched: vec![],
+            observed: Vec::new(),
             policy_digest: String::new(),
             facts_digest: String::new(),
             facts: Facts::default(),
@@ -447,6 +463,7 @@ mod tests {
             rule: "ask".into(),
             reason: String::new(),
             matched: vec![],
+            observed: Vec::new(),
             policy_digest: String::new(),
             facts_digest: String::new(),
             facts: Facts::default(),

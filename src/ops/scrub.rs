@@ -94,7 +94,7 @@ pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
     let outside = facts.flat_map(|facts| facts.outside_paths.iter_mut().flatten());
     outside.for_each(path);
     text(&mut record.reason);
-    for rule in &mut record.matched {
+    for rule in record.matched.iter_mut().chain(&mut record.observed) {
         text(&mut rule.reason);
         rule.path.iter_mut().for_each(text);
     }

@@ -28,6 +28,7 @@ pub(super) struct AskedPaths<'a> {
     resource: &'a Resource,
     case: CaseMode,
     steps: StepBudget,
+    steps_of_observers: StepBudget,
     patterns: OnceCell<Vec<AskedPattern>>,
 }
 
@@ -47,6 +48,7 @@ impl<'a> AskedPaths<'a> {
             resource,
             case,
             steps: StepBudget::default(),
+            steps_of_observers: StepBudget::default(),
             patterns: OnceCell::new(),
         }
     }
@@ -54,6 +56,11 @@ impl<'a> AskedPaths<'a> {
     /// The steps that conditions may still take.
     pub(super) fn steps(&self) -> &StepBudget {
         &self.steps
+    }
+
+    /// The steps that conditions of rules that only observe may still take: they take none from the others.
+    pub(super) fn steps_of_observers(&self) -> &StepBudget {
+        &self.steps_of_observers
     }
 
     /// The mode in which the repository compares names.

@@ -7,7 +7,7 @@ use crate::domain::facts::Facts;
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
+use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable, RuleForce};
 use std::sync::OnceLock;
 
 /// Name of the built-in policy in records; counts up when the built-in rules change.
@@ -100,6 +100,7 @@ fn blank() -> PolicyRule {
         kinds: None,
         tools: None,
         effect: Effect::Deny,
+        force: RuleForce::Binds,
         needs: None,
         when: None,
         reason: String::new(),

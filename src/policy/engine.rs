@@ -12,7 +12,7 @@ use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::builtin;
 use crate::policy::model::{PolicyState, Unreadable};
 use crate::policy::outside;
-use crate::policy::rule::{PolicyRule, RuleAnswer};
+use crate::policy::rule::{PolicyRule, RuleAnswer, RuleForce};
 use std::cmp::Reverse;
 
 /// The id under which the default stands among the [matched rules](MatchedRule).
@@ -36,27 +36,41 @@ const SHOWN_CONDITION: usize = 400;
 /// docs/a.md, src/main.rs       deny              no rule answers for src/main.rs: the default
 /// ```
 pub fn decide(state: &PolicyState, request: &Request<'_>) -> Decision {
-    let matched = match state {
-        PolicyState::Unreadable(unreadable) => match_unreadable(unreadable, request),
+    let answers = match state {
+        PolicyState::Unreadable(unreadable) => Answers {
+            matched: match_unreadable(unreadable, request),
+            observed: Vec::new(),
+        },
         PolicyState::Absent | PolicyState::Loaded(_) => match_rules(state, request),
     };
-    conclude(matched, state, request)
+    conclude(answers, state, request)
 }
 
-/// All answers to a question; never empty.
-fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
+/// All answers to a question.
+struct Answers {
+    /// Those that decide; never empty.
+    matched: Vec<MatchedRule>,
+    /// Those of rules that only observe.
+    observed: Vec<MatchedRule>,
+}
+
+fn match_rules(state: &PolicyState, request: &Request<'_>) -> Answers {
     let Some(rules) = state.rules() else {
-        return vec![own_rule(
-            UNREADABLE_RULE,
-            Effect::Deny,
-            "the built-in policy is broken; install ai again".to_owned(),
-        )];
+        let broken = "the built-in policy is broken; install ai again".to_owned();
+        return Answers {
+            matched: vec![own_rule(UNREADABLE_RULE, Effect::Deny, broken)],
+            observed: Vec::new(),
+        };
     };
     let asked = AskedPaths::of(request.resource, request.facts.path_case);
     let mut coverage = Coverage::of(&asked);
-    let mut matched = Vec::new();
+    let (mut matched, mut observed) = (Vec::new(), Vec::new());
     for rule in rules {
         let held = rule.hold(request, &asked);
+        if rule.force == RuleForce::Observes {
+            observed.extend(matched_rule(rule, held));
+            continue;
+        }
         if rule.layer != PolicyLayer::BuiltIn {
             coverage.add(&held);
         }
@@ -77,7 +91,8 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
     if let Some(policy) = state.loaded() {
         matched.extend(policy.limits.exceeded(request.action, request.facts));
     }
-    matched
+    observed.sort();
+    Answers { matched, observed }
 }
 
 fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
@@ -217,7 +232,11 @@ fn own_rule(rule: &str, effect: Effect, reason: String) -> MatchedRule {
 
 /// Makes the decision out of all answers: the strictest wins; among equals a rule before the
 /// default, then the outermost layer.
-fn conclude(mut matched: Vec<MatchedRule>, state: &PolicyState, request: &Request<'_>) -> Decision {
+fn conclude(answers: Answers, state: &PolicyState, request: &Request<'_>) -> Decision {
+    let Answers {
+        mut matched,
+        observed,
+    } = answers;
     matched.sort();
     let winner = matched
         .iter()
@@ -241,6 +260,7 @@ fn conclude(mut matched: Vec<MatchedRule>, state: &PolicyState, request: &Reques
         rule: winner.rule,
         reason,
         matched,
+        observed,
         policy_digest: state.digest().to_owned(),
         facts_digest: request.facts.digest(),
         facts: request.facts.clone(),

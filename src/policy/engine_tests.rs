@@ -592,3 +592,55 @@ fn rules_know_a_person_by_login_and_by_address() {
         }
     }
 }
+
+#[test]
+fn a_rule_that_observes_is_recorded_and_decides_nothing() {
+    let observer = |would: &str| {
+        format!("id: o, on: [edit], paths: [src/], effect: observe{would}, reason: tried")
+    };
+    for (would, effect) in [
+        ("", Effect::Deny),
+        (", would: warn", Effect::Warn),
+        (", would: allow", Effect::Allow),
+    ] {
+        for default in ["allow", "deny"] {
+            let state = rules(default, &[&observer(would)]);
+            let decision = ask(&state, Action::Edit, "human:ann", &on_paths(&["src/a"]));
+            let default: Effect =
+                serde_json::from_value(serde_json::Value::String(default.into())).unwrap();
+            assert_eq!(
+                (decision.effect, decision.rule.as_str()),
+                (default, DEFAULT_RULE)
+            );
+            let observed = decision.observed.first().unwrap();
+            assert_eq!((observed.rule.as_str(), observed.effect), ("o", effect));
+            let record = decision.record(
+                "d-1".into(),
+                0,
+                Action::Edit,
+                &actor("human:ann"),
+                &on_paths(&["src/a"]),
+            );
+            assert_eq!(
+                record.would_be(),
+                Some(effect).filter(|would| *would > default)
+            );
+        }
+    }
+    let elsewhere = ask(
+        &rules("allow", &[&observer("")]),
+        Action::Edit,
+        "human:ann",
+        &on_paths(&["docs/a"]),
+    );
+    assert_eq!(elsewhere.observed, []);
+    // A built-in rule stands beside one that only observes in its name.
+    let own = "id: built-in.protect-ai, on: [edit], effect: observe, reason: tried";
+    let decision = ask(
+        &rules("allow", &[own]),
+        Action::Edit,
+        "agent:x",
+        &on_paths(&[".ai/policy.yaml"]),
+    );
+    assert_eq!(decision.effect, Effect::RequireApproval);
+}

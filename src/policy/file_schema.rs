@@ -12,6 +12,7 @@ use crate::domain::action::Action;
 use crate::domain::decision::Effect;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::limits::PolicyLimits;
+use crate::policy::load::{EFFECTS, OBSERVE};
 use crate::policy::pattern_list::MAX_PATTERN;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -66,7 +67,9 @@ struct RuleShape {
     #[schemars(length(min = 1, max = 4096))]
     when: String,
     /// The answer where the rule matches.
-    effect: Effect,
+    effect: EffectText,
+    /// The answer that a rule that only observes would give; `deny` without it.
+    would: Effect,
     /// The number of different people who have to say yes; one without it.
     #[schemars(range(min = 1))]
     approvals: u32,
@@ -161,6 +164,7 @@ macro_rules! written {
 written! {
     ActionText as "ActionPattern" = words(action_patterns());
     OneAction as "Action" = words(Action::ALL.iter().map(|action| (action.as_str(), action.about())));
+    EffectText as "RuleEffect" = words(rule_effects());
     PathText as "PathPattern" = pattern(r"^(\./)?[^/~!@\\][^\\]*$");
     NameText as "NamePattern" = pattern(r"^[^\[\]{}\\]*$");
     PersonText as "PersonPattern" = pattern(r"^((human|\*):[^\[\]{}\\]*|[^:\[\]{}\\]*)$");
@@ -172,6 +176,21 @@ fn words<W: Into<Value>, A: Into<Value>>(words: impl Iterator<Item = (W, A)>) ->
         .map(|(word, about)| json!({ "const": word.into(), "description": about.into() }))
         .collect();
     json_schema!({ "type": "string", "oneOf": cases })
+}
+
+/// The words that can stand behind `effect` of a rule.
+fn rule_effects() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let binding = EFFECTS.iter().map(|(word, effect)| {
+        let about = match effect {
+            Effect::Allow => "Go on.",
+            Effect::Warn => "Go on, and say why somebody may not like it.",
+            Effect::RequireApproval => "Wait for a person's yes.",
+            Effect::Deny => "Do not.",
+        };
+        (*word, about)
+    });
+    let observe = "Decide nothing, and record what the rule would have said.";
+    binding.chain([(OBSERVE, observe)])
 }
 
 fn pattern(regex: &str) -> Schema {

@@ -88,7 +88,7 @@ fn every_word_of_the_schema_is_read_and_no_other_exists() {
     let file =
         |rule: &str| format!("version: 1\ndefault: allow\nrules: [{{id: r, reason: x, {rule}}}]\n");
     let problems = |rule: String| validate(file(&rule).as_bytes(), FILE);
-    let effects = words_at(&schema, "/$defs/Effect");
+    let effects = words_at(&schema, "/$defs/RuleEffect");
     let known = problems("on: edit, effect: qqqqqqqqqqqq".to_owned());
     assert_eq!(
         known[0].hint.as_deref(),

@@ -18,7 +18,7 @@ use crate::policy::needs::needs_of;
 use crate::policy::outside::OUTSIDE_KEY;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
+use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable, RuleForce};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -29,12 +29,15 @@ pub const FILE: &str = ".ai/policy.yaml";
 pub(super) const MAX_RULES: usize = 5_000;
 
 /// The words for effects in files.
-const EFFECTS: [(&str, Effect); 4] = [
+pub(super) const EFFECTS: [(&str, Effect); 4] = [
     ("allow", Effect::Allow),
     ("warn", Effect::Warn),
     ("require_approval", Effect::RequireApproval),
     ("deny", Effect::Deny),
 ];
+
+/// The word for a rule that only observes.
+pub(super) const OBSERVE: &str = "observe";
 
 /// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file
 /// unusable.
@@ -234,9 +237,7 @@ fn rule_of(
         );
         problems.push(problem.hint("write `on: [tool.call, edit]`"));
     }
-    let effect = fields
-        .need("effect", problems)
-        .and_then(|node| yaml::one_of(node, "`effect`", &EFFECTS, problems));
+    let (effect, force) = effect_of(&mut fields, problems);
     let needs = needs_of(&mut fields, effect, problems);
     let reason = reason_of(&mut fields, effect, problems);
     let examples = fields.take("examples");
@@ -260,6 +261,7 @@ fn rule_of(
         kinds,
         tools,
         effect: effect?,
+        force,
         when: when.map_or(Some(None), |read| read.map(Some))?,
         needs,
         reason,
@@ -274,6 +276,35 @@ fn rule_of(
         examples::check(&rule, examples, problems);
     }
     Some(rule)
+}
+
+/// The effect of a rule and its say: one that only observes names the effect that it would have.
+fn effect_of(
+    fields: &mut MappingFields<'_>,
+    problems: &mut Vec<YamlProblem>,
+) -> (Option<Effect>, RuleForce) {
+    let words: Vec<(&'static str, Option<Effect>)> = EFFECTS
+        .iter()
+        .map(|(word, effect)| (*word, Some(*effect)))
+        .chain([(OBSERVE, None)])
+        .collect();
+    let written = fields
+        .need("effect", problems)
+        .and_then(|node| yaml::one_of(node, "`effect`", &words, problems));
+    let would = fields.take("would");
+    match (written, would) {
+        (Some(None), Some(node)) => {
+            let would = yaml::one_of(node, "`would`", &EFFECTS, problems);
+            (would, RuleForce::Observes)
+        }
+        (Some(None), None) => (Some(Effect::Deny), RuleForce::Observes),
+        (Some(Some(_)), Some(node)) => {
+            let text = "`would` is the effect that a rule would have, and this one has its own";
+            problems.push(YamlProblem::new(node.place, text).hint("write `effect: observe`"));
+            (None, RuleForce::Binds)
+        }
+        (effect, _) => (effect.flatten(), RuleForce::Binds),
+    }
 }
 
 fn id_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<String> {

@@ -114,7 +114,7 @@ extends: strict
             "1:10: version 2 needs a newer version of ai",
             "4:9: the rule id `A b` must be 1 to 64 of lower-case letters, digits, `-`, `_` and `.`",
             "5:10: `task.clam` is no action; did you mean `task.claim`?",
-            "6:13: `effect` cannot be `forbid`; known are allow, warn, require_approval, deny",
+            "6:13: `effect` cannot be `forbid`; known are allow, warn, require_approval, deny, observe",
             "10:5: a rule has no field `path`; did you mean `paths`?",
             "12:11: `when`, character 1: `task` has no field `risk`; known are id, type, labels, priority, attempts",
             "13:10: `limits` has no field `max_atempts`; did you mean `max_attempts`?",

@@ -4,7 +4,7 @@ use crate::base::yaml::YamlProblems;
 use crate::domain::decision::Effect;
 use crate::policy::builtin;
 use crate::policy::limits::PolicyLimits;
-use crate::policy::rule::{PolicyRule, Replaceable};
+use crate::policy::rule::{PolicyRule, Replaceable, RuleForce};
 
 /// A policy file that was read and found in order.
 #[derive(Debug, Clone)]
@@ -73,7 +73,10 @@ impl PolicyState {
     pub(super) fn rules(&self) -> Option<Vec<&PolicyRule>> {
         let own: &[PolicyRule] = self.loaded().map_or(&[], |policy| &policy.rules);
         let replaced = |rule: &PolicyRule| {
-            rule.replaceable == Replaceable::Yes && own.iter().any(|o| o.id == rule.id)
+            rule.replaceable == Replaceable::Yes
+                && own
+                    .iter()
+                    .any(|o| o.id == rule.id && o.force == RuleForce::Binds)
         };
         Some(
             builtin::rules()?

@@ -34,8 +34,10 @@ pub struct PolicyRule {
     pub kinds: Option<Vec<ToolKind>>,
     /// The names of those tools; `None` for all actions.
     pub tools: Option<NameGlobs>,
-    /// The effect.
+    /// The effect, which a rule that only observes would have.
     pub effect: Effect,
+    /// The rule's say in a decision.
+    pub force: RuleForce,
     /// The condition under which it matches; `None` for always.
     pub(super) when: Option<Condition>,
     /// The yes that it takes, where the effect wants one and the rule says it.
@@ -46,6 +48,15 @@ pub struct PolicyRule {
     pub replaceable: Replaceable,
     /// The place in its file; line zero for built-in rules.
     pub place: SourcePlace,
+}
+
+/// The say of a rule in a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleForce {
+    /// The rule decides, as one among others.
+    Binds,
+    /// The rule is recorded with the effect that it would have, and decides nothing.
+    Observes,
 }
 
 /// The right of a later layer to replace a rule by one of the same id.
@@ -199,7 +210,11 @@ impl PolicyRule {
         };
         match &self.when {
             Some(when) if answer != RuleAnswer::OtherPaths => {
-                answer.under(when.holds(request, asked.steps()))
+                let steps = match self.force {
+                    RuleForce::Binds => asked.steps(),
+                    RuleForce::Observes => asked.steps_of_observers(),
+                };
+                answer.under(when.holds(request, steps))
             }
             _ => answer,
         }

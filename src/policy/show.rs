@@ -6,7 +6,7 @@ use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::model::PolicyState;
-use crate::policy::rule::PolicyRule;
+use crate::policy::rule::{PolicyRule, RuleForce};
 use serde::Serialize;
 
 /// The policy in force.
@@ -61,6 +61,9 @@ pub struct ShownRule {
     pub when: Option<String>,
     /// The effect.
     pub effect: Effect,
+    /// True where the rule only observes, and would have this effect.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observes: bool,
     /// The yes that it takes; absent for one person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<ApprovalNeed>,
@@ -120,6 +123,7 @@ fn shown_rule(rule: &PolicyRule) -> ShownRule {
         tools: list(rule.tools.as_ref().map(|globs| globs.texts())),
         when: rule.when.as_ref().map(|when| when.text().to_owned()),
         effect: rule.effect,
+        observes: rule.force == RuleForce::Observes,
         needs: rule.needs.clone(),
         reason: rule.reason.clone(),
         line: rule.place.line,

@@ -157,6 +157,7 @@ pub(crate) fn decision(name: &str, task: Option<&str>) -> DecisionRecord {
         rule: "r".into(),
         reason: "so".into(),
         matched: Vec::new(),
+        observed: Vec::new(),
         policy_digest: "p".into(),
         facts_digest: "f".into(),
         facts: Facts::default(),

@@ -172,7 +172,11 @@ fn rules_text(shown: &policy::Shown) -> String {
         .collect();
         out.push_str(&format!(
             "  {:<16} {:<24} {} ({})\n",
-            rule.effect,
+            if rule.observes {
+                format!("observe: {}", rule.effect)
+            } else {
+                rule.effect.to_string()
+            },
             rule.id,
             flowing(&rule.reason),
             rule.layer
@@ -253,6 +257,21 @@ fn explained(record: &DecisionRecord, unmet: &[UnmetCondition]) -> String {
             row("", condition_text(&when.text, value));
         }
     }
+    for rule in &record.observed {
+        row(
+            "observed",
+            format!(
+                "{} ({}) would {}: {}",
+                rule.rule, rule.layer, rule.effect, rule.reason
+            ),
+        );
+    }
+    row(
+        "would be",
+        record.would_be().map_or_else(String::new, |would| {
+            format!("{would}, were the rules that only observe in force")
+        }),
+    );
     for rule in unmet {
         row(
             "unmet",
@@ -316,10 +335,10 @@ fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
         } else {
             let task = record.resource.task.as_deref().unwrap_or("-");
             let (rule, reason) = (&record.rule, flowing(&record.reason));
-            let yes = if record.overridden.is_some() {
-                " (approved)"
-            } else {
-                ""
+            let yes = match (&record.overridden, record.would_be()) {
+                (Some(_), _) => " (approved)".to_owned(),
+                (None, Some(would)) => format!(" (would {would})"),
+                (None, None) => String::new(),
             };
             let tone = match record.effect {
                 Effect::Allow => Tone::Plain,
@@ -329,7 +348,7 @@ fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
             let cells: [Cell; 7] = [
                 record.id.as_str().into(),
                 context.ui.when(record.at_ms).into(),
-                Cell::toned(record.effect.as_str().to_owned() + yes, tone),
+                Cell::toned(record.effect.as_str().to_owned() + &yes, tone),
                 record.action.as_str().into(),
                 one_line(task).into(),
                 one_line(&record.actor.to_string()).into(),

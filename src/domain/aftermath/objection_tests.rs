@@ -16,6 +16,7 @@ fn record(effect: Effect, reason: &str) -> DecisionRecord {
         rule: "tools".into(),
         reason: reason.into(),
         matched: Vec::new(),
+        observed: Vec::new(),
         policy_digest: "p".into(),
         facts_digest: "f".into(),
         facts: Facts::default(),

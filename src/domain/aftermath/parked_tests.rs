@@ -14,6 +14,7 @@ fn what(resource: &Resource) -> String {
         rule: "ask".into(),
         reason: "ask first".into(),
         matched: Vec::new(),
+        observed: Vec::new(),
         policy_digest: String::new(),
         facts_digest: String::new(),
         facts: Facts::default(),

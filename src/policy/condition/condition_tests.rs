@@ -583,6 +583,13 @@ fn a_rule_matches_where_its_condition_is_true() {
             "{default} {of_rule} {when}"
         );
     }
+    // What only observes decides nothing, and answers for nothing, whatever its condition does.
+    for when in ["true", "change.lines / 0 > 1", "change.lines > 200"] {
+        for (default, expected) in [("allow", Effect::Allow), ("deny", Effect::Deny)] {
+            let text = policy(default, &[rule("r", "observe", when)]);
+            assert_eq!(effect(&text, &finish()), expected, "{default} {when}");
+        }
+    }
     // What the rule is not about is not asked.
     let elsewhere =
         "id: r, on: [task.create], effect: deny, reason: r, when: change.lines / 0 > 1".to_owned();
@@ -648,12 +655,16 @@ proptest! {
         effects in prop::collection::vec((prop::sample::select(vec!["allow", "warn", "require_approval", "deny"]),
             prop::sample::select(vec!["true", "change.lines > 100", "change.lines > 200", "1 / 0 == 1"])), 0..4),
         broken in prop::sample::select(vec!["allow", "warn", "require_approval", "deny"]),
+        observed in prop::sample::select(vec!["true", "change.lines > 200", "1 / 0 == 1"]),
     ) {
         let mut rules: Vec<String> = effects.iter().enumerate()
             .map(|(n, (effect, when))| rule(&format!("r{n}"), effect, when)).collect();
         let without = effect(&policy(default, &rules), &finish());
         rules.push(rule("broken", broken, "task.attempts / 0 > 1"));
         let with = effect(&policy(default, &rules), &finish());
+        rules.pop();
+        rules.push(rule("observer", &format!("observe, would: {broken}"), observed));
+        prop_assert_eq!(effect(&policy(default, &rules), &finish()), without);
         prop_assert!(with >= without);
         prop_assert_eq!(with, Effect::Deny);
     }
