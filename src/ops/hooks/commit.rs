@@ -105,6 +105,7 @@ pub(super) fn held_or_not(
         reason: record.reason.clone(),
         path: None,
         needs: None,
+        when: None,
     });
     let record = Box::new(record);
     Err(OpError::recorded(
