@@ -157,6 +157,7 @@ fn question(
     question.resource.branch = asked.staged.head.branch().map(str::to_owned);
     question.resource.input = Some(digest_of(changed));
     question.facts.diff_files = Some(changed.len() as u64);
+    question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());
     question.facts.outside_paths = outside(cx, tasks, changed);
     question
 }
