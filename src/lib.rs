@@ -20,9 +20,12 @@ mod connector;
 mod domain;
 mod git;
 pub mod hatch;
+pub mod mcp;
 mod notify;
 mod ops;
 mod policy;
 mod process;
 mod router;
 mod store;
+
+pub use app::doors::Doors;

@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ai::cli::main(ai::hatch::open)
+    ai::cli::main(ai::Doors {
+        hatch: ai::hatch::open,
+        mcp: ai::mcp::serve,
+    })
 }

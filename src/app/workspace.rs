@@ -65,6 +65,11 @@ impl Workspace {
         self.named.as_deref()
     }
 
+    /// The directory that the caller named.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
     /// The directory in which the search for a repository begins.
     pub fn start_dir(&self) -> Result<PathBuf, AppError> {
         let here = env::current_dir().map_err(|e| {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::app::doors::Doors;
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::base::text;
@@ -11,7 +12,6 @@ use crate::cli::look;
 use crate::cli::ui::{Talk, Ui};
 use crate::config::Trees;
 use crate::ops::cx::Cx;
-use crate::ops::hatch::HatchMaker;
 use crate::ops::project;
 use crate::ops::world::World;
 use crate::policy::{PolicyState, UNREADABLE_RULE};
@@ -25,7 +25,7 @@ pub(super) struct Context {
     pub(super) ui: Ui,
     pub(super) workspace: Workspace,
     talk: Talk,
-    hatch: HatchMaker,
+    pub(super) doors: Doors,
     /// Builds the tree of all commands, for what describes it.
     pub(super) tree: fn() -> clap::Command,
 }
@@ -35,14 +35,14 @@ impl Context {
         ui: Ui,
         talk: Talk,
         workspace: Workspace,
-        hatch: HatchMaker,
+        doors: Doors,
         tree: fn() -> clap::Command,
     ) -> Context {
         Context {
             ui,
             workspace,
             talk,
-            hatch,
+            doors,
             tree,
         }
     }
@@ -78,7 +78,7 @@ impl Context {
                 let _ = writeln!(std::io::stderr(), "{}", text::multi_line(text));
             }
         }))?;
-        world.hatch = Some(self.hatch);
+        world.hatch = Some(self.doors.hatch);
         Ok(world)
     }
 
@@ -91,7 +91,7 @@ impl Context {
         let line = LiveLine::start(width);
         let (said, shown) = (line.handle(), line.handle());
         let mut world = self.workspace.world(Box::new(move |text| said.say(text)))?;
-        world.hatch = Some(self.hatch);
+        world.hatch = Some(self.doors.hatch);
         world.watcher = Some(Box::new(move |glimpse| shown.show(glimpse)));
         Ok((world, Some(line)))
     }

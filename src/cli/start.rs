@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::app::doors::Doors;
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::app::{exit, in_run};
@@ -17,12 +18,11 @@ use crate::cli::mistake::mistake;
 use crate::cli::ui::{Format, Talk, Ui};
 use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
-use crate::ops::hatch::HatchMaker;
 use crate::process::guard::{self, KeeperWord};
 
-/// Runs one command and returns its exit code. The only place that decides it. A run that it starts
-/// has its agent ask at what `hatch` opens.
-pub fn main(hatch: HatchMaker) -> ExitCode {
+/// Runs one command and returns its exit code. The only place that decides it. What it starts that is
+/// no command, `doors` opens.
+pub fn main(doors: Doors) -> ExitCode {
     let args = env::args();
     let first = args.get(1).and_then(|arg| arg.to_str());
     if let Some(word) = first.and_then(KeeperWord::parse) {
@@ -39,10 +39,10 @@ pub fn main(hatch: HatchMaker) -> ExitCode {
         _ => {}
     }
     heap::prepare();
-    ExitCode::from(run(asked_for_help(args), hatch))
+    ExitCode::from(run(asked_for_help(args), doors))
 }
 
-fn run(args: Vec<OsString>, hatch: HatchMaker) -> u8 {
+fn run(args: Vec<OsString>, doors: Doors) -> u8 {
     let wants_json = args.iter().any(|arg| arg == "--json");
     let cli = match branch::parse(&args).map_or_else(|| parse_all(&args), Ok) {
         Ok(cli) => cli,
@@ -65,7 +65,7 @@ fn run(args: Vec<OsString>, hatch: HatchMaker) -> u8 {
     };
     let workspace = Workspace::new(cli.global.directory, cli.global.actor);
     let ui = Ui::new(format, talk, detail).coloured(cli.global.color);
-    let mut context = Context::new(ui, talk, workspace, hatch, Cli::command);
+    let mut context = Context::new(ui, talk, workspace, doors, Cli::command);
     // For the agent of a run the store is out of sight, and its supervisor answers.
     let done = match in_run::socket() {
         Some(socket) => cmd::ask_the_run(cli.command, &socket, &mut context),

@@ -42,6 +42,7 @@ mod init;
 mod leases;
 mod locks;
 mod logs;
+mod mcp;
 mod needs_you;
 mod nobody;
 mod notify;

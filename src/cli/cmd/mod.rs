@@ -19,6 +19,7 @@ mod lock;
 mod log;
 mod logs;
 mod man;
+mod mcp;
 mod policy;
 mod recover;
 mod restore;
@@ -126,6 +127,8 @@ pub(super) enum Command {
     Import(transfer::ImportArgs),
     /// Give the repository back as it was before `ai init`
     Uninstall(uninstall::UninstallArgs),
+    /// Serve an agent by the Model Context Protocol, on standard input and output
+    Mcp(mcp::McpArgs),
     /// Print the JSON Schema of what commands print and read
     Schema(schema::SchemaArgs),
     /// Print a completion script for your shell
@@ -185,6 +188,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Export(args) => transfer::export(&args, context),
         Command::Import(args) => transfer::import(&args, context),
         Command::Uninstall(args) => uninstall::run(&args, context),
+        Command::Mcp(args) => mcp::run(&args, None, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),
@@ -199,6 +203,7 @@ pub(super) fn ask_the_run(command: Command, socket: &Path, context: &mut Context
         Command::Lock(command) => lock::ask_the_run(&command, socket, context),
         Command::Why(args) => why::ask_the_run(&args, socket, context),
         Command::Hooks(command) => hooks::ask_the_run(&command, context),
+        Command::Mcp(args) => mcp::run(&args, Some(socket), context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

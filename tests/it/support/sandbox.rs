@@ -31,10 +31,11 @@ const ON_DISK: [&str; 13] = [
     "torture",
 ];
 /// Likewise single tests of other modules.
-const TESTS_ON_DISK: [&str; 3] = [
+const TESTS_ON_DISK: [&str; 4] = [
     "agent_doctor::a_program_that_its_sandbox_hides_is_told_by_the_doctor_and_by_the_run",
     "agents::a_cli_whose_settings_stand_in_its_home_alone_finds_ours_beneath_the_users",
     "in_place::in_a_sandbox_git_and_the_settings_are_out_of_reach",
+    "mcp::within_a_run_the_supervisor_answers_for_its_own_task",
 ];
 const MEMORY: &str = "/dev/shm";
 /// More than all tests at once have ever needed.

@@ -1,0 +1,273 @@
+//! Calls outside of a run: the operations of the commands, in the name of the session's agent.
+
+use serde_json::{Value, json};
+
+use crate::app::done::{self, DoneAsk};
+use crate::app::error::AppError;
+use crate::app::in_run::{LeaseTold, LockTold};
+use crate::app::token::{self, TokenAsk};
+use crate::app::workspace::{Workspace, now};
+use crate::base::duration;
+use crate::domain::ids::Subject;
+use crate::domain::lease::Token;
+use crate::domain::path_lock::LockMode;
+use crate::domain::task::Task;
+use crate::mcp::answer::{Granted, ReadyTask, ShownTask, json as to_json};
+use crate::mcp::tools::{ClaimArgs, LockArgs, ToolCall};
+use crate::ops::claim::{self, Which};
+use crate::ops::cx::{self, commit};
+use crate::ops::error::OpError;
+use crate::ops::fitness::{AgentRoster, Fitness};
+use crate::ops::{backup, lease, lock, why, why_agent};
+use crate::store::{Access, Flow, Store, StoreError, TaskFilter, TaskSort};
+
+/// Tasks that are listed where nobody says how many.
+const FIRST_READY: u32 = 10;
+
+/// Answers a call.
+pub(super) fn answer(workspace: &Workspace, call: ToolCall) -> Result<Value, AppError> {
+    match call {
+        ToolCall::Ready(args) => ready(workspace, args.limit.unwrap_or(FIRST_READY)),
+        ToolCall::Show(args) => show(workspace, &named(args.task)?),
+        ToolCall::Why(args) => why_of(workspace, &named(args.task)?),
+        ToolCall::Claim(args) => claim(workspace, args),
+        ToolCall::Heartbeat(args) => {
+            let handle = args.lease.ok_or_else(no_handle)?;
+            renew(workspace, "heartbeat", &handle, None)
+        }
+        ToolCall::Checkpoint(args) => {
+            let handle = args.lease.ok_or_else(no_handle)?;
+            renew(workspace, "checkpoint", &handle, Some(args.next_step))
+        }
+        ToolCall::Release(args) => release(workspace, &args.lease, args.next_step),
+        ToolCall::Submit(args) => submit(workspace, &args.lease),
+        ToolCall::Lock(args) => lock_paths(workspace, &args),
+        ToolCall::Unlock(args) => unlock(workspace, &args.lease),
+        ToolCall::CheckPath(args) => check_path(workspace, &args.paths),
+    }
+}
+
+fn named(task: Option<String>) -> Result<String, AppError> {
+    task.ok_or_else(|| {
+        AppError::usage("no task is named").hint("`ready` lists the tasks that can be claimed")
+    })
+}
+
+fn no_handle() -> AppError {
+    AppError::usage("no lease handle is given").hint("`claim` returns one; give it as `lease`")
+}
+
+fn ready(workspace: &Workspace, limit: u32) -> Result<Value, AppError> {
+    let cx = workspace.cx_for_reading()?;
+    let roster = AgentRoster::read(&cx)?;
+    let filter = TaskFilter {
+        ready_at: Some(now().wall_ms),
+        sort: TaskSort::Priority,
+        ..TaskFilter::default()
+    };
+    let (mut tasks, mut passed_over) = (Vec::new(), 0_u32);
+    workspace
+        .open_store(Access::Read)?
+        .read(|tx| -> Result<(), OpError> {
+            let fitness = Fitness::of(tx, &cx, &roster)?;
+            tx.list(&filter, &mut |line| {
+                if fitness.passes_over(line.json) {
+                    passed_over += 1;
+                    return Ok(Flow::More);
+                }
+                if tasks.len() >= limit as usize {
+                    return Ok(Flow::Stop);
+                }
+                let task: Task =
+                    serde_json::from_str(line.json).map_err(|source| StoreError::Row {
+                        row: format!("task {}", line.id),
+                        source: source.into(),
+                    })?;
+                tasks.push(ReadyTask {
+                    id: task.id,
+                    title: task.title,
+                    priority: task.priority,
+                    kind: task.kind,
+                    paths: task.paths.into_iter().map(|path| path.pattern).collect(),
+                });
+                Ok(Flow::More)
+            })?;
+            Ok(())
+        })?;
+    Ok(json!({ "tasks": to_json(&tasks)?, "ready_for_others": passed_over }))
+}
+
+fn show(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
+    let (cx, config) = (workspace.cx_for_reading()?, workspace.config()?);
+    let shown = workspace
+        .open_store(Access::Read)?
+        .read(|tx| -> Result<_, OpError> {
+            let (task, gates) = why::why(tx, &cx, config, task)?;
+            let lease = tx.lease(&task.id.subject())?;
+            Ok(ShownTask {
+                needs: tx.deps(&task.id)?,
+                lease: lease.map(|lease| LeaseTold::of(&lease, &cx.now)),
+                task,
+                gates,
+            })
+        })?;
+    to_json(&shown)
+}
+
+fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
+    let (cx, config) = (workspace.cx_for_reading()?, workspace.config()?);
+    let mut store = workspace.open_store(Access::Read)?;
+    let (task, mut gates) = store.read(|tx| why::why(tx, &cx, config, task))?;
+    // Agents are files: where they cannot be looked at, what holds the task is told all the same.
+    let agents = workspace
+        .world(Box::new(|_| ()))
+        .and_then(|world| Ok(why_agent::add(&world, &mut *store, &task, &mut gates)?));
+    let unseen = agents.err().map(|error| error.to_string());
+    Ok(json!({
+        "task": task.id, "status": task.state.name(), "gates": to_json(&gates)?, "agents_unseen": unseen,
+    }))
+}
+
+fn claim(workspace: &Workspace, args: ClaimArgs) -> Result<Value, AppError> {
+    let ttl_ms = ttl(workspace, args.ttl.as_deref())?;
+    let which = args.task.map_or(Which::Next, Which::Task);
+    let cx = workspace.cx()?;
+    let mut store = workspace.open_store(Access::Write)?;
+    let claimed = claim::run(&mut *store, &cx, &which, ttl_ms)?;
+    token::keep(workspace, &claimed.lease, &claimed.token)?;
+    to_json(&Granted {
+        what: json!({ "task": to_json(&claimed.task)? }),
+        lease: claimed.token.reveal(),
+        expires_ms: claimed.lease.expires_ms,
+        warnings: claimed.warnings,
+    })
+}
+
+/// The lease's length: the argument, else the project's default for people and interactive agents.
+fn ttl(workspace: &Workspace, given: Option<&str>) -> Result<i64, AppError> {
+    let ttl = match given {
+        Some(text) => duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?,
+        None => workspace.config()?.defaults.ttl,
+    };
+    match i64::try_from(ttl.as_millis()) {
+        Ok(ms) if ms > 0 => Ok(ms),
+        _ => Err(AppError::usage("a lease lasts longer than nothing")),
+    }
+}
+
+/// The token of a handle, where it counts for this session.
+fn token_of(
+    workspace: &Workspace,
+    store: &mut dyn Store,
+    (handle, tried): (&str, &str),
+) -> Result<Token, AppError> {
+    let subject: Subject = Token::parse(handle)
+        .map_err(|e| AppError::usage(e.to_string()).hint("`claim` and `lock` return a handle"))?
+        .subject;
+    let ask = TokenAsk {
+        subject: &subject,
+        flag: Some(handle),
+        tried,
+    };
+    token::find(workspace, store, ask)
+}
+
+fn renew(
+    workspace: &Workspace,
+    tried: &str,
+    handle: &str,
+    next_step: Option<String>,
+) -> Result<Value, AppError> {
+    let mut store = workspace.open_store(Access::Write)?;
+    let token = token_of(workspace, &mut *store, (handle, tried))?;
+    let cx = workspace.cx()?;
+    let lease = commit(&mut *store, &cx, |tx, cx| match next_step.clone() {
+        None => lease::heartbeat(tx, cx, &token, None),
+        Some(next_step) => lease::checkpoint(tx, cx, &token, next_step),
+    })?;
+    to_json(&LeaseTold::of(&lease, &cx.now))
+}
+
+fn release(
+    workspace: &Workspace,
+    handle: &str,
+    next_step: Option<String>,
+) -> Result<Value, AppError> {
+    let mut store = workspace.open_store(Access::Write)?;
+    let token = token_of(workspace, &mut *store, (handle, "release"))?;
+    let cx = workspace.cx()?;
+    commit(&mut *store, &cx, |tx, cx| {
+        lease::release(tx, cx, &token, next_step.clone())
+    })?;
+    token::forget(workspace, &token)?;
+    let subject = token.subject.to_string();
+    let task = store.read(|tx| -> Result<_, OpError> {
+        let id = cx::resolve(tx, &subject)?;
+        cx::load(tx, &id)
+    })?;
+    Ok(json!({ "task": task.id, "status": task.state.name() }))
+}
+
+fn submit(workspace: &Workspace, handle: &str) -> Result<Value, AppError> {
+    let mut store = workspace.open_store(Access::Write)?;
+    let token = token_of(workspace, &mut *store, (handle, "done"))?;
+    let world = workspace.world(Box::new(|_| ()))?;
+    let subject = token.subject.to_string();
+    let ask = DoneAsk {
+        task: &subject,
+        lease: Some(handle),
+        overridden: None,
+    };
+    let report = done::end(workspace, &world, &mut *store, &ask)?;
+    // A backup that cannot be made now is told by `ai doctor`; the work is in.
+    let _later = backup::roll_if_due(&workspace.state_dir()?, now().wall_ms, backup::MAX_AGE);
+    Ok(json!({
+        "task": report.task.id, "status": report.task.state.name(), "verdict": report.handed_in, "warnings": report.warnings,
+    }))
+}
+
+fn lock_paths(workspace: &Workspace, args: &LockArgs) -> Result<Value, AppError> {
+    let ttl_ms = ttl(workspace, args.ttl.as_deref())?;
+    let mode = match args.shared {
+        Some(true) => LockMode::Shared,
+        Some(false) | None => LockMode::Exclusive,
+    };
+    let cx = workspace.cx()?;
+    let mut store = workspace.open_store(Access::Write)?;
+    let acquired = commit(&mut *store, &cx, |tx, cx| {
+        lock::acquire(tx, cx, &args.globs, mode, ttl_ms)
+    })?;
+    token::keep(workspace, &acquired.lease, &acquired.token)?;
+    let patterns: Vec<&str> = acquired.locks.iter().map(|l| l.pattern.as_str()).collect();
+    to_json(&Granted {
+        what: json!({ "lock": acquired.lease.subject, "mode": mode, "patterns": patterns }),
+        lease: acquired.token.reveal(),
+        expires_ms: acquired.lease.expires_ms,
+        warnings: Vec::new(),
+    })
+}
+
+fn unlock(workspace: &Workspace, handle: &str) -> Result<Value, AppError> {
+    let mut store = workspace.open_store(Access::Write)?;
+    let token = token_of(workspace, &mut *store, (handle, "release"))?;
+    let shown = token::by_hand(workspace, Some(handle))?;
+    let cx = workspace.cx()?;
+    let subject = commit(&mut *store, &cx, |tx, cx| {
+        lock::release(tx, cx, token.subject.as_str(), shown.as_ref())
+    })?;
+    token::forget_lock(workspace, &subject)?;
+    Ok(json!({ "released": subject }))
+}
+
+fn check_path(workspace: &Workspace, paths: &[String]) -> Result<Value, AppError> {
+    let cx = workspace.cx_for_reading()?;
+    let shown = token::at_hand(workspace)?;
+    let blocked = workspace
+        .open_store(Access::Read)?
+        .read(|tx| -> Result<_, OpError> {
+            let own = lock::opened_by(tx, &cx, &shown)?;
+            lock::check(tx, &cx, paths, &own)
+        })?;
+    let told: Vec<LockTold> = blocked.iter().map(LockTold::from).collect();
+    Ok(json!({ "locked": to_json(&told)? }))
+}

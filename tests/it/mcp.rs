@@ -1,0 +1,335 @@
+//! `ai mcp` as a client uses it: a process that is spoken to line by line, until it is hung up on.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::snapshot;
+use crate::support::runs::GOOD;
+use crate::support::{Outcome, Sandbox, mask, run};
+
+/// A client, and the server that it has started.
+struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    asked: u64,
+}
+
+impl Client {
+    /// Starts a server and begins a session of the revision that most clients speak.
+    fn start(sandbox: &Sandbox, args: &[&str]) -> Client {
+        let mut client = Client::unspoken(sandbox, args);
+        let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "Some Code", "version": "1"}});
+        client.ask("initialize", &about);
+        client.tell(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        client
+    }
+
+    fn unspoken(sandbox: &Sandbox, args: &[&str]) -> Client {
+        let mut command = sandbox.ai_command(&[&["mcp"], args].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Client {
+            input: child.stdin.take(),
+            output: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            asked: 0,
+        }
+    }
+
+    fn tell(&mut self, message: &Value) {
+        let mut input = self.input.as_ref().unwrap();
+        writeln!(input, "{message}").unwrap();
+    }
+
+    /// The result or the error of a request.
+    fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.asked += 1;
+        self.tell(&json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params}));
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        let mut answer: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(answer["id"], self.asked, "{answer}");
+        match answer.get("result") {
+            Some(_) => answer["result"].take(),
+            None => answer["error"].take(),
+        }
+    }
+
+    /// What a tool returned; a refusal as its text.
+    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+        let mut result = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
+        let text = result["content"][0]["text"].as_str().unwrap().to_owned();
+        if result["isError"] == true {
+            return text.into();
+        }
+        let told = result["structuredContent"].take();
+        // Some clients show only the one, and some only the other.
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), told);
+        told
+    }
+
+    /// Hangs up, and waits for the server's end.
+    fn hang_up(mut self) -> i32 {
+        drop(self.input.take());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn told(value: &Value) -> String {
+    mask(&value.as_str().map_or_else(
+        || serde_json::to_string_pretty(value).unwrap(),
+        str::to_owned,
+    ))
+}
+
+/// A project with a task of its own paths, and one whose path somebody else holds.
+fn scene() -> (Sandbox, String) {
+    let sandbox = Sandbox::with_script(GOOD);
+    let theirs = sandbox.task("Theirs", &["--path", "theirs/"]);
+    sandbox.ai_ok(&["task", "claim", &theirs, "--ttl", "10m", "--as", "ann"]);
+    let own = sandbox.task("Own", &["--path", "work.txt"]);
+    (sandbox, own)
+}
+
+#[test]
+fn an_agent_claims_works_and_submits() {
+    let (sandbox, id) = scene();
+    let mut client = Client::start(&sandbox, &["--as", "agent:codex"]);
+    let ready = client.call("ready", &json!({}));
+    assert_eq!(ready["tasks"][0]["id"], id.as_str(), "{ready}");
+    let claimed = client.call("claim", &json!({}));
+    let lease = claimed["lease"].clone();
+    let shown = client.call("show", &json!({"task": id}));
+    assert_eq!(
+        (&shown["task"]["id"], &shown["lease"]["epoch"]),
+        (&json!(id), &json!(1))
+    );
+    let holder = shown["lease"]["holder"].as_str().unwrap();
+    assert_eq!(holder.split('#').next(), Some("agent:codex"));
+    let paths = json!({"paths": ["work.txt", "theirs/a", "free"]});
+    let locked = client.call("check_path", &paths);
+    assert_eq!(locked["locked"].as_array().unwrap().len(), 1, "{locked}");
+    assert_eq!(locked["locked"][0]["holder"], "human:ann");
+    client.call(
+        "checkpoint",
+        &json!({"lease": lease, "next_step": "write it"}),
+    );
+    let renewed = client.call("heartbeat", &json!({"lease": lease}));
+    assert_eq!(renewed["live"], true);
+    // Nothing is there yet.
+    snapshot!(told(&client.call("submit", &json!({"lease": lease}))), @"not_proven: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)");
+    sandbox.write("work.txt", "work");
+    let submitted = client.call("submit", &json!({"lease": lease}));
+    assert_eq!(
+        (&submitted["task"], &submitted["status"]),
+        (&json!(id), &json!("done"))
+    );
+    assert_eq!(sandbox.status(&id), "done");
+    assert_eq!(client.hang_up(), 0);
+    let by: Vec<Value> = sandbox.ai(&["log", "--json"]).json_lines();
+    let done = by.iter().rfind(|line| line["event"]["kind"] == "task.done");
+    assert_eq!(done.unwrap()["actor"], holder);
+}
+
+#[test]
+fn paths_are_locked_and_given_back_by_their_handle() {
+    let (sandbox, _) = scene();
+    let mut client = Client::start(&sandbox, &["--as", "agent:codex"]);
+    let lock = client.call("lock", &json!({"globs": ["docs/**"], "ttl": "5m"}));
+    let refused = sandbox.ai(&["lock", "acquire", "docs/a.md", "--as", "ben"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    snapshot!(told(&client.call("lock", &json!({"globs": ["theirs/a"]}))), @"
+    conflict: `theirs/a` meets `theirs`, locked exclusively by human:ann ([TASK]) for another [LEFT]: both match `theirs/a`
+    next: `ai lock list` shows who holds what; `ai task show [TASK]` what for
+    ");
+    client.call("unlock", &json!({"lease": lock["lease"]}));
+    sandbox.ai_ok(&["lock", "acquire", "docs/a.md", "--as", "ben"]);
+}
+
+#[test]
+fn a_handle_is_of_no_use_in_another_session() {
+    let (sandbox, id) = scene();
+    let mut first = Client::start(&sandbox, &["--as", "agent:codex"]);
+    let claimed = first.call("claim", &json!({"task": id}));
+    let mut second = Client::start(&sandbox, &["--as", "agent:codex"]);
+    let shown = json!({"lease": claimed["lease"]});
+    let refused = told(&second.call("heartbeat", &shown));
+    for tool in ["release", "submit"] {
+        assert_eq!(told(&second.call(tool, &shown)), refused, "{tool}");
+    }
+    snapshot!(refused, @"
+    lease_lost: the lease on [TASK] is held by agent:codex#[SESSION], not by agent:codex#[SESSION]: a token counts for its holder alone
+    next: leave it to agent:codex#[SESSION]; `ai why [TASK]` says how it stands
+    ");
+    assert_eq!(sandbox.status(&id), "claimed");
+    first.call("release", &shown);
+    assert_eq!(sandbox.status(&id), "queued");
+}
+
+#[test]
+fn who_asks_is_an_agent_by_the_clients_name_if_by_no_other() {
+    let (sandbox, id) = scene();
+    let mut client = Client::start(&sandbox, &[]);
+    client.call("claim", &json!({"task": id}));
+    let holder = sandbox.show(&id)["lease"]["holder"].clone();
+    let holder = holder.as_str().unwrap().split('#').next().unwrap();
+    assert_eq!(holder, "agent:some-code");
+    let mut person = Client::start(&sandbox, &["--as", "ann"]);
+    snapshot!(told(&person.call("ready", &json!({}))), @"
+    usage: `human:ann` is a person, and who asks here is an agent
+    next: start it as `ai mcp --as agent:ann`
+    ");
+}
+
+#[test]
+fn every_revision_that_clients_ask_for_is_spoken() {
+    let (sandbox, _) = scene();
+    let me = json!({"name": "probe", "version": "1"});
+    for revision in ["2024-11-05", "2025-06-18", "2025-11-25"] {
+        let mut client = Client::unspoken(&sandbox, &[]);
+        let asked = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": me});
+        let answer = client.ask("initialize", &asked);
+        assert_eq!(answer["protocolVersion"], revision, "{answer}");
+        assert_eq!(answer["serverInfo"]["name"], "ai", "{answer}");
+        client.tell(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        let tools = client.ask("tools/list", &json!({}));
+        assert_eq!(tools["tools"].as_array().unwrap().len(), 11, "{tools}");
+    }
+    // The newest begins without a session.
+    let meta = json!({"_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": me,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }});
+    let mut client = Client::unspoken(&sandbox, &[]);
+    let found = client.ask("server/discover", &meta);
+    assert_eq!(found["supportedVersions"][0].is_string(), true, "{found}");
+    let tools = client.ask("tools/list", &meta);
+    assert_eq!(tools["tools"].as_array().unwrap().len(), 11, "{tools}");
+    let mut call = meta;
+    call["name"] = "ready".into();
+    call["arguments"] = json!({});
+    let ready = client.ask("tools/call", &call);
+    assert_eq!(ready["structuredContent"]["tasks"][0]["title"], "Own");
+}
+
+#[test]
+fn what_cannot_be_done_is_a_result_with_the_next_step() {
+    let sandbox = Sandbox::repository();
+    let mut client = Client::start(&sandbox, &["--as", "agent:codex"]);
+    let mut all = String::new();
+    for (tool, arguments) in [
+        ("ready", json!({})),
+        ("show", json!({})),
+        ("heartbeat", json!({})),
+        ("heartbeat", json!({"lease": "t-a.1.none"})),
+        ("claim", json!({"tasks": "t-a"})),
+        ("dance", json!({})),
+    ] {
+        all += &format!(
+            "{tool} {arguments}\n{}\n",
+            told(&client.call(tool, &arguments))
+        );
+    }
+    snapshot!(all, @r#"
+    ready {}
+    store_unusable: this repository has no task store yet
+    next: run `ai init`
+    show {}
+    usage: no task is named
+    next: `ready` lists the tasks that can be claimed
+    heartbeat {}
+    usage: no lease handle is given
+    next: `claim` returns one; give it as `lease`
+    heartbeat {"lease":"t-a.1.none"}
+    store_unusable: this repository has no task store yet
+    next: run `ai init`
+    claim {"tasks":"t-a"}
+    usage: the arguments of `claim` are wrong: unknown field `tasks`, expected `task` or `ttl`
+    next: look at the tool's schema, and call it again
+    dance {}
+    usage: there is no tool `dance`
+    next: there are ready, show, why, claim, heartbeat, checkpoint, release, submit, lock, unlock, check_path
+    "#);
+    assert_eq!(client.hang_up(), 0);
+}
+
+#[test]
+fn a_start_without_a_client_says_what_it_is_for() {
+    let (sandbox, _) = scene();
+    let outcome: Outcome = run(sandbox.ai_command(&["mcp"]).stdin(Stdio::null()));
+    snapshot!(outcome, @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no client has begun to speak: connection closed: initialize request
+      next: name `ai mcp --as agent:NAME` as a server in the settings of the agent's CLI
+    ");
+}
+
+#[test]
+fn within_a_run_the_supervisor_answers_for_its_own_task() {
+    for layer in crate::sandbox::modes() {
+        let (sandbox, id) = scene();
+        let ai = sandbox.ai_in_sight();
+        let ask = |n: u32, method: &str, params: Value| {
+            json!({"jsonrpc": "2.0", "id": n, "method": method, "params": params}).to_string()
+        };
+        let call = |n: u32, tool: &str, arguments: Value| {
+            ask(
+                n,
+                "tools/call",
+                json!({"name": tool, "arguments": arguments}),
+            )
+        };
+        let lines = [
+            ask(
+                0,
+                "initialize",
+                json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}),
+            ),
+            json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string(),
+            ask(1, "tools/list", json!({})),
+            call(2, "show", json!({})),
+            call(3, "heartbeat", json!({})),
+            call(4, "checkpoint", json!({"next_step": "go on"})),
+            call(5, "check_path", json!({"paths": ["theirs/a", "work.txt"]})),
+            call(6, "claim", json!({})),
+        ];
+        sandbox.set_script(
+            "fake",
+            &format!(
+                "cat >/dev/null; echo work > work.txt; '{}' mcp > said.txt <<'END'\n{}\nEND",
+                ai.display(),
+                lines.join("\n")
+            ),
+        );
+        let outcome = run(sandbox.ai_command(&["run", &id]).env("AI_SANDBOX", layer));
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        let said = sandbox.file_at(&format!("ai/{id}/1"), "said.txt");
+        let mut answers: Vec<Value> = said
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        answers.sort_by_key(|answer| answer["id"].as_u64());
+        assert_eq!(answers.len(), 7, "{layer}: {said}");
+        let result = |n: usize| &answers[n]["result"];
+        assert_eq!(result(1)["tools"].as_array().unwrap().len(), 5);
+        assert_eq!(result(2)["structuredContent"]["task"]["id"], id.as_str());
+        assert_eq!(result(3)["structuredContent"]["live"], true);
+        let locked = &result(5)["structuredContent"]["locked"];
+        assert_eq!(locked[0]["holder"], "human:ann", "{locked}");
+        assert_eq!(result(6)["isError"], true);
+        assert_eq!(sandbox.show(&id)["next_step"], "go on");
+    }
+}
