@@ -104,6 +104,7 @@ pub(super) fn held_or_not(
         effect: Effect::Deny,
         reason: record.reason.clone(),
         path: None,
+        when: None,
         needs: None,
         when: None,
     });
