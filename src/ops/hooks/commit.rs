@@ -104,7 +104,6 @@ pub(super) fn held_or_not(
         effect: Effect::Deny,
         reason: record.reason.clone(),
         path: None,
-        when: None,
         needs: None,
         when: None,
     });
