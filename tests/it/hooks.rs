@@ -747,3 +747,58 @@ fn references_are_guarded_past_no_verify_where_that_was_asked_for() {
     sandbox.git(&["branch", "-q", "-D", "new"]);
     sandbox.git(&["tag", "here"]);
 }
+
+#[test]
+fn a_branch_is_protected_by_a_rule_about_the_push() {
+    let sandbox = pushing();
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - {id: main, on: [push], when: 'branch == \"refs/heads/main\"', effect: deny, reason: it is released from}\n  \
+         - {id: new, on: [commit], when: 'change.files.exists(f, f.status == \"added\")', effect: warn, reason: a new file}\n",
+    );
+    let outcome = commit(&sandbox, "new.txt", &[]);
+    snapshot!(outcome, @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    warning: a new file (rule `new`)
+    ");
+    snapshot!(push(&sandbox), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies push: it is released from (rule `main`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    error: failed to push some refs to '[PATH]/other.git'
+    ");
+    let side = ["push", "-q", "origin", "main:refs/heads/side"];
+    assert_eq!(sandbox.try_git(&sandbox.root(), &side).code, Some(0));
+}
+
+#[test]
+fn runs_and_accepts_go_on_where_hooks_are_installed_and_pass_none_by() {
+    let sandbox = Sandbox::with_script(
+        "cat >/dev/null; echo one > work.txt; git add work.txt; git -c user.name=A -c user.email=a@b commit -qm mine; echo two >> work.txt",
+    );
+    let other = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", other.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", other.to_str().unwrap()]);
+    sandbox.git(&["push", "-q", "origin", "main"]);
+    sandbox.ai_ok(&["hooks", "install", "--reference-transaction"]);
+    let id = sandbox.reviewed("One");
+    // The agent's own commit is there.
+    let subjects = sandbox.git(&["log", "--format=%s", &format!("ai/{id}/1")]);
+    assert_eq!(
+        subjects
+            .lines()
+            .filter(|subject| *subject == "mine")
+            .count(),
+        1
+    );
+    assert_eq!(answers(&sandbox, "commit"), [""; 0]);
+    sandbox.ai_ok(&["accept", &id]);
+    let outcome = push(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(bypasses(&sandbox), 0);
+}

@@ -250,6 +250,48 @@ fn hooks_of_managers_that_would_not_last_are_refused_with_the_line_to_add() {
 }
 
 #[test]
+fn what_git_says_to_a_push_reaches_the_hook_that_stood_there_to_the_byte() {
+    let sandbox = Sandbox::project();
+    hook(
+        &sandbox,
+        "pre-push",
+        "#!/bin/sh\ncat >input\necho \"$@\" >args\n",
+        0o755,
+    );
+    let other = sandbox.base().join("other.git");
+    let other = other.to_str().unwrap();
+    sandbox.git(&["init", "-q", "--bare", other]);
+    sandbox.ai_ok(&["hooks", "install"]);
+    sandbox.git(&["push", "-q", other, "main", "main:side"]);
+    let tip = sandbox.git(&["rev-parse", "main"]);
+    let zero = "0".repeat(40);
+    let line = |name: &str| format!("refs/heads/main {tip} refs/heads/{name} {zero}\n");
+    assert_eq!(sandbox.read("input"), line("main") + &line("side"));
+    assert_eq!(sandbox.read("args"), format!("{other} {other}\n"));
+    assert_eq!(sandbox.ai_json_lines(&["policy", "log"]).len(), 2);
+}
+
+#[test]
+fn a_directory_of_hooks_that_is_a_link_is_left_alone() {
+    let sandbox = Sandbox::project();
+    let (dir, shared) = (
+        sandbox.root().join(".git/hooks"),
+        sandbox.base().join("shared"),
+    );
+    std::fs::remove_dir(&dir).unwrap();
+    std::fs::create_dir(&shared).unwrap();
+    symlink(&shared, &dir).unwrap();
+    assert_eq!(sandbox.ai(&["hooks", "install"]).code, Some(4));
+    assert_eq!(std::fs::read_dir(&shared).unwrap().count(), 0);
+    // Its own directory by its full name is no other.
+    std::fs::remove_file(&dir).unwrap();
+    sandbox.git(&["config", "core.hooksPath", dir.to_str().unwrap()]);
+    sandbox.ai_ok(&["hooks", "install"]);
+    assert_eq!(commit(&sandbox).code, Some(0));
+    assert_eq!(sandbox.ai_json_lines(&["policy", "log"]).len(), 1);
+}
+
+#[test]
 fn a_manager_that_is_installed_again_is_still_asked_first() {
     let sandbox = Sandbox::project();
     let manager = |version: &str| {

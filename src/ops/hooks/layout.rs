@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
 use crate::base::text::path_bytes;
+use crate::base::{fs, path};
 use crate::domain::git_hook::HookName;
 use crate::domain::hook_shim::{HookFile, KEPT_ENDING};
 use crate::git::Repo;
@@ -81,9 +81,27 @@ pub fn hooks_path(repo: &Repo) -> Option<PathBuf> {
         })
 }
 
-/// Refuses where Git looks for hooks elsewhere: what is put into its own directory would never run.
+/// The directory in which Git looks instead of its own. A relative path is another one in each worktree.
+pub(super) fn elsewhere(repo: &Repo) -> Option<PathBuf> {
+    let path = hooks_path(repo)?;
+    let same = path.is_absolute() && path::resolved(&path) == path::resolved(&dir(repo));
+    (!same).then_some(path)
+}
+
+/// Refuses where Git looks for hooks elsewhere: what is put into its own directory would never run. A
+/// directory that is a link belongs to others, too.
 pub(super) fn refuse_elsewhere(repo: &Repo) -> Result<(), OpError> {
-    let Some(path) = hooks_path(repo) else {
+    if let Ok(target) = std::fs::read_link(dir(repo)) {
+        let shown = path_bytes(target.as_os_str().as_encoded_bytes());
+        return Err(HooksInTheWay {
+            why: format!(
+                "the directory of the hooks is a link to {shown}, where others may have theirs"
+            ),
+            hint: advice_for_scripts(&shown),
+        }
+        .into());
+    }
+    let Some(path) = elsewhere(repo) else {
         return Ok(());
     };
     let shown = path_bytes(path.as_os_str().as_encoded_bytes());

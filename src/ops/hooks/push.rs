@@ -194,16 +194,10 @@ fn measure<'a>(
 fn of_runs<'a>(commits: &'a [CommitLine], runs: &'a [Run]) -> BTreeSet<&'a str> {
     let mut own = BTreeSet::new();
     for run in runs {
-        let landings = [&run.accepting, &run.undoing, &run.undone];
-        own.extend(
-            landings
-                .into_iter()
-                .flatten()
-                .map(|one| one.commit.as_str()),
-        );
+        let mut of_run = BTreeSet::new();
         let mut open: Vec<&str> = run.commit.as_deref().into_iter().collect();
         while let Some(id) = open.pop() {
-            if Some(id) == run.base.as_deref() || !own.insert(id) {
+            if Some(id) == run.base.as_deref() || !of_run.insert(id) {
                 continue;
             }
             let found = commits.iter().find(|one| one.id.as_str() == id);
@@ -213,6 +207,14 @@ fn of_runs<'a>(commits: &'a [CommitLine], runs: &'a [Run]) -> BTreeSet<&'a str> 
                     .flat_map(|one| one.parents.iter().map(Oid::as_str)),
             );
         }
+        own.append(&mut of_run);
+        let landings = [&run.accepting, &run.undoing, &run.undone];
+        own.extend(
+            landings
+                .into_iter()
+                .flatten()
+                .map(|one| one.commit.as_str()),
+        );
     }
     own
 }

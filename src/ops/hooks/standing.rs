@@ -78,7 +78,7 @@ pub struct HookStanding {
 
 /// Looks at all hooks.
 pub fn standings(repo: &Repo) -> Result<Vec<HookStanding>, OpError> {
-    let elsewhere = layout::hooks_path(repo);
+    let elsewhere = layout::elsewhere(repo);
     let dir = layout::dir(repo);
     let all = HookName::ALL.into_iter();
     all.map(|hook| standing(hook, &dir, elsewhere.as_deref()))
