@@ -134,6 +134,14 @@ pub enum Event {
         /// The task.
         task: TaskId,
     },
+    /// Somebody left a note on a task.
+    #[serde(rename = "task.noted")]
+    TaskNoted {
+        /// The task.
+        task: TaskId,
+        /// The note.
+        note: Note,
+    },
     /// A finished task is open again.
     #[serde(rename = "task.reopened")]
     TaskReopened {
@@ -454,6 +462,7 @@ impl Event {
             Event::TaskUnheld { .. } => "task.unheld",
             Event::TaskCancelled { .. } => "task.cancelled",
             Event::TaskRetried { .. } => "task.retried",
+            Event::TaskNoted { .. } => "task.noted",
             Event::TaskReopened { .. } => "task.reopened",
             Event::LeaseGranted { .. } => "lease.granted",
             Event::LeaseReleased { .. } => "lease.released",

@@ -20,6 +20,7 @@ impl Event {
             | Event::TaskUnheld { task }
             | Event::TaskCancelled { task, .. }
             | Event::TaskRetried { task }
+            | Event::TaskNoted { task, .. }
             | Event::TaskReopened { task, .. }
             | Event::Checkpoint { task, .. }
             | Event::TaskRejected { task, .. }

@@ -36,6 +36,7 @@ pub fn told(event: &Event) -> String {
         Event::TaskUnheld { .. } => "no longer on hold".to_owned(),
         Event::TaskCancelled { reason, .. } => format!("cancelled: {reason}"),
         Event::TaskRetried { .. } => "queued again with fresh attempts".to_owned(),
+        Event::TaskNoted { note, .. } => format!("note: {}", note.text),
         Event::TaskReopened { note, .. } | Event::TaskRejected { note, .. } => note.text.clone(),
         Event::LeaseGranted { lease, locks } => granted(&lease.subject, locks),
         Event::LeaseReleased {

@@ -77,6 +77,7 @@ fn events() -> Vec<Value> {
         json!({"kind": "task.retried", "task": "t-1"}),
         json!({"kind": "task.reopened", "task": "t-1", "note": note("reopened: it is back")}),
         json!({"kind": "task.rejected", "task": "t-1", "note": note("rejected: no tests")}),
+        json!({"kind": "task.noted", "task": "t-1", "note": note("the lexer is odd")}),
         json!({"kind": "task.failed", "task": "t-1", "reason": "given up"}),
         json!({"kind": "task.undone", "task": "t-1", "run": "t-1.2", "undone": landing, "note": note("the accept of run t-1.2 was taken back in main")}),
         json!({"kind": "task.done", "task": "t-1", "proof": {"kind": "verdict", "tree": "d".repeat(40), "commit": "c".repeat(40), "run": "t-1.2"}}),

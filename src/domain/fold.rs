@@ -90,6 +90,9 @@ pub fn apply<T: Tables + ?Sized>(
             (t.attempts, t.lapses, t.hold, t.not_before_ms) = (0, 0, None, None);
             t.settle();
         }),
+        Event::TaskNoted { task, note } => {
+            change(tables, at_ms, task, |t| t.notes.push(note.clone()))
+        }
         Event::TaskReopened { task, note } => reopen(tables, at_ms, task, note.clone()),
         Event::LeaseGranted { lease, locks } => grant(tables, at_ms, lease, locks),
         Event::LeaseReleased {

@@ -23,9 +23,9 @@ impl Event {
             Event::TaskEdited { edit, .. } => in_edit(edit, visit),
             Event::TaskHeld { hold, .. } => visit(&mut hold.reason),
             Event::TaskCancelled { reason, .. } | Event::TaskFailed { reason, .. } => visit(reason),
-            Event::TaskReopened { note, .. } | Event::TaskRejected { note, .. } => {
-                visit(&mut note.text)
-            }
+            Event::TaskNoted { note, .. }
+            | Event::TaskReopened { note, .. }
+            | Event::TaskRejected { note, .. } => visit(&mut note.text),
             Event::TaskUndone { undone, note, .. } => {
                 visit(&mut note.text);
                 in_landing(undone, visit);
@@ -188,6 +188,7 @@ mod tests {
             json!({"kind": "task.cancelled", "task": "t-1", "reason": "a b"}),
             json!({"kind": "task.reopened", "task": "t-1", "note": note}),
             json!({"kind": "task.rejected", "task": "t-1", "note": note}),
+            json!({"kind": "task.noted", "task": "t-1", "note": note}),
             json!({"kind": "task.failed", "task": "t-1", "reason": "a b"}),
             json!({"kind": "task.done", "task": "t-1", "proof": {"kind": "overridden", "reason": "a b", "by": by}}),
             json!({"kind": "lease.released", "subject": "t-1", "epoch": 1, "next_step": "a b"}),

@@ -18,7 +18,7 @@ use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
 use crate::ops::fitness::{AgentRoster, Fitness};
-use crate::ops::{backup, lease, lock, why, why_agent};
+use crate::ops::{backup, edit, lease, lock, why, why_agent};
 use crate::store::{Access, Flow, Store, StoreError, TaskFilter, TaskSort};
 
 /// Tasks that are listed where nobody says how many.
@@ -43,6 +43,7 @@ pub(super) fn answer(workspace: &Workspace, call: ToolCall) -> Result<Value, App
         ToolCall::Submit(args) => submit(workspace, &args.lease),
         ToolCall::Lock(args) => lock_paths(workspace, &args),
         ToolCall::Unlock(args) => unlock(workspace, &args.lease),
+        ToolCall::Note(args) => note(workspace, &args.task, &args.text),
         ToolCall::CheckPath(args) => check_path(workspace, &args.paths),
     }
 }
@@ -257,6 +258,15 @@ fn unlock(workspace: &Workspace, handle: &str) -> Result<Value, AppError> {
     })?;
     token::forget_lock(workspace, &subject)?;
     Ok(json!({ "released": subject }))
+}
+
+fn note(workspace: &Workspace, task: &str, text: &str) -> Result<Value, AppError> {
+    let cx = workspace.cx()?;
+    let mut store = workspace.open_store(Access::Write)?;
+    let task = commit(&mut *store, &cx, |tx, cx| {
+        edit::note(tx, cx, task, text.to_owned())
+    })?;
+    Ok(json!({ "task": task.id, "notes": task.notes.len() }))
 }
 
 fn check_path(workspace: &Workspace, paths: &[String]) -> Result<Value, AppError> {

@@ -102,6 +102,13 @@ arguments! {
         /// Lease handle from lock
         lease: String,
     }
+    /// Arguments of `note`.
+    NoteArgs {
+        /// Task id
+        task: String,
+        /// What whoever works on it should know
+        text: String,
+    }
     /// Arguments of `check_path`.
     CheckPathArgs {
         /// Paths from the root of the repository
@@ -156,6 +163,7 @@ tools! {
     Submit(SubmitArgs) = "submit", Writes, Outside, "Hand in finished work: runs the checks, ends the task only if they pass";
     Lock(LockArgs) = "lock", Writes, Outside, "Lock paths without a task; returns the lease handle";
     Unlock(UnlockArgs) = "unlock", Writes, Outside, "Give a lock back";
+    Note(NoteArgs) = "note", Writes, Outside, "Leave a note on a task, for whoever works on it";
     CheckPath(CheckPathArgs) = "check_path", Reads, Everywhere, "Tell who else has locked these paths; ask before editing outside of the task";
 }
 

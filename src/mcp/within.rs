@@ -35,7 +35,8 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
         | ToolCall::Release(_)
         | ToolCall::Submit(_)
         | ToolCall::Lock(_)
-        | ToolCall::Unlock(_) => return Err(in_run::not_available()),
+        | ToolCall::Unlock(_)
+        | ToolCall::Note(_) => return Err(in_run::not_available()),
     };
     match in_run::ask(socket, ask)? {
         AgentAnswer::Task(told) => json(&ShownTask {

@@ -133,6 +133,32 @@ fn path_back(tx: &mut dyn Tx, from: &TaskId, to: &TaskId) -> Result<Option<Vec<S
     Ok(None)
 }
 
+/// Leaves a note on a task, whoever holds it and in whatever state it is. Whoever works on it next reads it.
+pub fn note(tx: &mut dyn Tx, cx: &Cx, typed: &str, text: String) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskEdit)?;
+    if text.trim().is_empty() {
+        return Err(Refusal::Unclear {
+            why: "a note without a text tells nobody anything".to_owned(),
+            hint: format!("say it: `ai task note {} TEXT`", task.id),
+        }
+        .into());
+    }
+    check_text(None, Some(&text))?;
+    let note = Note {
+        at_ms: cx.now.wall_ms,
+        by: cx.actor.clone(),
+        text,
+    };
+    cx.record(
+        tx,
+        &Event::TaskNoted {
+            task: task.id.clone(),
+            note,
+        },
+    )?;
+    cx::load(tx, &task.id)
+}
+
 /// Keeps a task out of the queue.
 pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;

@@ -124,6 +124,13 @@ fn an_agent_claims_works_and_submits() {
         "checkpoint",
         &json!({"lease": lease, "next_step": "write it"}),
     );
+    let noted = json!({"task": id, "text": "- mind the gap"});
+    client.call("note", &noted);
+    assert_eq!(sandbox.show(&id)["notes"][0]["text"], "- mind the gap");
+    snapshot!(told(&client.call("note", &json!({"task": id, "text": " "}))), @"
+    usage: a note without a text tells nobody anything
+    next: say it: `ai task note [TASK] TEXT`
+    ");
     let renewed = client.call("heartbeat", &json!({"lease": lease}));
     assert_eq!(renewed["live"], true);
     // Nothing is there yet.
@@ -203,7 +210,7 @@ fn every_revision_that_clients_ask_for_is_spoken() {
         assert_eq!(answer["serverInfo"]["name"], "ai", "{answer}");
         client.tell(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         let tools = client.ask("tools/list", &json!({}));
-        assert_eq!(tools["tools"].as_array().unwrap().len(), 11, "{tools}");
+        assert_eq!(tools["tools"].as_array().unwrap().len(), 12, "{tools}");
     }
     // The newest begins without a session.
     let meta = json!({"_meta": {
@@ -215,7 +222,7 @@ fn every_revision_that_clients_ask_for_is_spoken() {
     let found = client.ask("server/discover", &meta);
     assert_eq!(found["supportedVersions"][0].is_string(), true, "{found}");
     let tools = client.ask("tools/list", &meta);
-    assert_eq!(tools["tools"].as_array().unwrap().len(), 11, "{tools}");
+    assert_eq!(tools["tools"].as_array().unwrap().len(), 12, "{tools}");
     let mut call = meta;
     call["name"] = "ready".into();
     call["arguments"] = json!({});
@@ -259,7 +266,7 @@ fn what_cannot_be_done_is_a_result_with_the_next_step() {
     next: look at the tool's schema, and call it again
     dance {}
     usage: there is no tool `dance`
-    next: there are ready, show, why, claim, heartbeat, checkpoint, release, submit, lock, unlock, check_path
+    next: there are ready, show, why, claim, heartbeat, checkpoint, release, submit, lock, unlock, note, check_path
     "#);
     assert_eq!(client.hang_up(), 0);
 }

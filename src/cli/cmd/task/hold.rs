@@ -1,4 +1,4 @@
-//! `ai task hold`, `unhold`, `cancel`, `retry` and `reopen`.
+//! `ai task note`, `hold`, `unhold`, `cancel`, `retry` and `reopen`.
 
 use clap::Args;
 
@@ -17,6 +17,15 @@ use crate::store::{Access, Tx};
 pub(in crate::cli) struct OneTask {
     /// The task; any unique prefix of its id
     id: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct NoteArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// What whoever works on it should know
+    #[arg(allow_hyphen_values = true)]
+    text: String,
 }
 
 #[derive(Args)]
@@ -59,6 +68,12 @@ pub(in crate::cli) struct ReopenArgs {
         default_value = "not finished after all"
     )]
     reason: String,
+}
+
+pub(super) fn note(args: &NoteArgs, context: &mut Context) -> Outcome {
+    change(context, |tx, cx| {
+        edit::note(tx, cx, &args.id, args.text.clone())
+    })
 }
 
 pub(super) fn hold(args: &HoldArgs, context: &mut Context) -> Outcome {

@@ -53,6 +53,8 @@ pub(in crate::cli) enum TaskCommand {
     Done(done::DoneArgs),
     /// Give a task up as failed
     Fail(lease::FailArgs),
+    /// Leave a note on a task, for whoever works on it
+    Note(hold::NoteArgs),
     /// Keep a task out of the queue
     Hold(hold::HoldArgs),
     /// Let a held or parked task back into the queue
@@ -97,6 +99,7 @@ pub(in crate::cli) fn run(command: TaskCommand, context: &mut Context) -> Outcom
         TaskCommand::Handoff(args) => lease::handoff(&args, context),
         TaskCommand::Done(args) => done::run(&args, context),
         TaskCommand::Fail(args) => lease::fail(&args, context),
+        TaskCommand::Note(args) => hold::note(&args, context),
         TaskCommand::Hold(args) => hold::hold(&args, context),
         TaskCommand::Unhold(args) => hold::unhold(&args, context),
         TaskCommand::Cancel(args) => hold::cancel(&args, context),
