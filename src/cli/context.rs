@@ -14,7 +14,7 @@ use crate::config::Trees;
 use crate::ops::cx::Cx;
 use crate::ops::project;
 use crate::ops::world::World;
-use crate::policy::{PolicyState, UNREADABLE_RULE};
+use crate::policy::{UNREADABLE_RULE, agent_of};
 use crate::store::{Access, Store};
 
 /// The exit code of a command, or the error that ended it.
@@ -110,11 +110,10 @@ impl Context {
             .denied()
             .filter(|record| record.rule == UNREADABLE_RULE)?;
         let state = project::policy(self.workspace.root().ok()?, &Trees::none());
-        let is_same = state.digest() == record.policy_digest;
-        match state {
-            PolicyState::Unreadable(unreadable) if is_same => Some(unreadable.problems),
-            _ => None,
-        }
+        let is_same = state.digest(agent_of(&record.actor)) == record.policy_digest;
+        let bad = state.bad_files().into_iter();
+        let mut same = bad.filter(|file| is_same && record.reason.contains(&file.summary()));
+        same.next().cloned()
     }
 
     /// Says which secrets were not stored, if any.

@@ -590,9 +590,10 @@ fn every_pack_wants_a_person_for_what_agents_run_at_their_next_start() {
     let nested: Vec<String> = paths.iter().map(|path| format!("a/b/{path}")).collect();
     let mut wrong = Vec::new();
     for pack in PACKS {
+        let state = PolicyState::from_bytes(Some(pack.text.as_bytes()), "policy.yaml");
         for path in paths.iter().chain(&nested) {
             for action in [Action::Edit, Action::RunFinish, Action::Commit] {
-                let effect = of_an_agent(pack.text, action, path, CaseMode::Sensitive);
+                let effect = of_an_agent(&state, action, path, CaseMode::Sensitive);
                 if effect != Effect::RequireApproval {
                     wrong.push((pack.name, path.clone(), action, effect));
                 }
@@ -601,7 +602,7 @@ fn every_pack_wants_a_person_for_what_agents_run_at_their_next_start() {
         // Where names that differ in case only are one file, so is this one.
         let other = ".Claude/Settings.json";
         assert_eq!(
-            of_an_agent(pack.text, Action::RunFinish, other, CaseMode::Folding),
+            of_an_agent(&state, Action::RunFinish, other, CaseMode::Folding),
             Effect::RequireApproval,
             "{}",
             pack.name
@@ -611,7 +612,7 @@ fn every_pack_wants_a_person_for_what_agents_run_at_their_next_start() {
 }
 
 /// What a policy says to an agent's change of one path.
-fn of_an_agent(policy: &str, action: Action, path: &str, path_case: CaseMode) -> Effect {
+fn of_an_agent(state: &PolicyState, action: Action, path: &str, path_case: CaseMode) -> Effect {
     let resource = Resource {
         paths: vec![RepoPath::from(path)],
         ..Resource::default()
@@ -629,6 +630,5 @@ fn of_an_agent(policy: &str, action: Action, path: &str, path_case: CaseMode) ->
         resource: &resource,
         facts: &facts,
     };
-    let state = PolicyState::from_bytes(Some(policy.as_bytes()), "policy.yaml");
-    decide(&state, &request).effect
+    decide(state, &request).effect
 }

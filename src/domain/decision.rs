@@ -86,11 +86,11 @@ impl fmt::Display for Effect {
 pub enum PolicyLayer {
     /// Part of `ai`.
     BuiltIn,
-    /// The user's configuration directory; no policy is read from it yet.
+    /// `policy.yaml` in the user's configuration directory.
     Global,
     /// The repository's `.ai/policy.yaml`.
     Project,
-    /// `.ai/agents/<id>/policy.yaml`, which is not read yet.
+    /// `.ai/agents/<id>/policy.yaml`.
     Agent,
 }
 
@@ -244,7 +244,7 @@ pub struct DecisionRecord {
     /// list are kept, and then the digest is another one than theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Facts>,
-    /// SHA-256 of the policy file, or the name of the built-in policy.
+    /// SHA-256 of the policy's one file or of the list of its files, or the name of the built-in policy.
     pub policy_digest: String,
     /// All rules that matched.
     pub matched: Vec<MatchedRule>,

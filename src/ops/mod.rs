@@ -45,6 +45,7 @@ pub mod mutant;
 pub mod needs_you;
 pub mod patterns;
 pub mod places;
+pub mod policy_files;
 pub mod project;
 pub mod prove;
 pub mod refusal;

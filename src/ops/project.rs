@@ -2,17 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
 use crate::config::{self, Config, Trees};
 use crate::ops::error::OpError;
+use crate::ops::policy_files;
 use crate::ops::refusal::Refusal;
-use crate::policy::{self, PolicyState};
+use crate::policy::PolicyState;
 use crate::store::StorePlace;
 
 /// The store's file below the state directory.
 pub const STORE_FILE: &str = "ai.db";
-/// Largest policy file.
-const POLICY_CAP: u64 = 1 << 20;
 
 /// Returns the directory of store, runs and backups: in the git common directory, out of the way of
 /// `git clean` and of agents' trees.
@@ -39,16 +37,7 @@ pub fn config(root: &Path, trees: &Trees) -> Result<Config, OpError> {
     Ok(config::load(root, trees).map_err(Refusal::Config)?)
 }
 
-/// The policy of the checkout at `root`. One that cannot be read is a state of its own, which
-/// denies.
+/// The policy of the checkout at `root`, with all of its layers.
 pub fn policy(root: &Path, trees: &Trees) -> PolicyState {
-    match fs::read_capped(&root.join(policy::FILE), POLICY_CAP) {
-        Ok(bytes) => trees
-            .read(policy::FILE, &bytes, |root, standing| {
-                PolicyState::from_tree(root, standing, &bytes, policy::FILE)
-            })
-            .unwrap_or_else(|problems| PolicyState::from_problems(problems, &bytes)),
-        Err(error) if error.is_not_found() => PolicyState::Absent,
-        Err(error) => PolicyState::from_read_error(&error.to_string(), policy::FILE),
-    }
+    policy_files::of_checkout(root, trees)
 }

@@ -7,7 +7,7 @@ use crate::domain::facts::Facts;
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable, RuleForce};
+use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
 use std::sync::OnceLock;
 
 /// Name of the built-in policy in records; counts up when the built-in rules change.
@@ -41,7 +41,7 @@ fn build() -> Result<Vec<PolicyRule>, BadPatterns> {
                 "policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human \
                      says yes to their changes"
                     .to_owned(),
-            replaceable: Replaceable::Yes,
+            standing: RuleStanding::Overridable,
             ..blank()
         },
         PolicyRule {
@@ -104,7 +104,8 @@ fn blank() -> PolicyRule {
         needs: None,
         when: None,
         reason: String::new(),
-        replaceable: Replaceable::No,
+        standing: RuleStanding::Fixed,
+        file: "".into(),
         place: SourcePlace::default(),
     }
 }

@@ -1,18 +1,18 @@
 //! The one policy function.
 //!
 //! Every part of what is asked about (each path, each pattern, or the action itself where there are
-//! none) gets an answer: from the rules that match it, else from the file's default. The decision
-//! is the strictest of all answers. So a rule that allows `docs/` never lets a change of `src/`
-//! through a policy whose default is deny.
+//! none) gets an answer from each layer: from its rules that match it, else from its default. The
+//! decision is the strictest of all answers. So a rule that allows `docs/` never lets a change of
+//! `src/` through a policy whose default is deny, nor one of another layer (ADR 0049).
 
 use crate::domain::action::{Action, Nature};
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::{Decision, Effect, MatchedRule, MetCondition, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::builtin;
-use crate::policy::model::{PolicyState, Unreadable};
+use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
 use crate::policy::outside;
-use crate::policy::rule::{PolicyRule, RuleAnswer, RuleForce};
+use crate::policy::rule::{PolicyRule, RuleAnswer, RuleForce, RuleStanding};
 use std::cmp::Reverse;
 
 /// The id under which the default stands among the [matched rules](MatchedRule).
@@ -36,12 +36,12 @@ const SHOWN_CONDITION: usize = 400;
 /// docs/a.md, src/main.rs       deny              no rule answers for src/main.rs: the default
 /// ```
 pub fn decide(state: &PolicyState, request: &Request<'_>) -> Decision {
-    let answers = match state {
-        PolicyState::Unreadable(unreadable) => Answers {
+    let answers = match state.layers(model::agent_of(request.actor)) {
+        Err(unreadable) => Answers {
             matched: match_unreadable(unreadable, request),
             observed: Vec::new(),
         },
-        PolicyState::Absent | PolicyState::Loaded(_) => match_rules(state, request),
+        Ok(layers) => match_rules(&layers, request),
     };
     conclude(answers, state, request)
 }
@@ -54,8 +54,10 @@ struct Answers {
     observed: Vec<MatchedRule>,
 }
 
-fn match_rules(state: &PolicyState, request: &Request<'_>) -> Answers {
-    let Some(rules) = state.rules() else {
+/// Each layer answers by itself, and the strictest answer of all counts; so a lower layer can only
+/// tighten, but where a rule above lets itself be overridden.
+fn match_rules(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
+    let Some(rules) = model::standing_builtin(layers) else {
         let broken = "the built-in policy is broken; install ai again".to_owned();
         return Answers {
             matched: vec![own_rule(UNREADABLE_RULE, Effect::Deny, broken)],
@@ -63,19 +65,31 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Answers {
         };
     };
     let asked = AskedPaths::of(request.resource, request.facts.path_case);
-    let mut coverage = Coverage::of(&asked);
-    let (mut matched, mut observed) = (Vec::new(), Vec::new());
+    let (mut met, mut gaps, mut observed) = (Vec::new(), Vec::new(), Vec::new());
     for rule in rules {
-        let held = rule.hold(request, &asked);
-        if rule.force == RuleForce::Observes {
-            observed.extend(matched_rule(rule, held));
-            continue;
-        }
-        if rule.layer != PolicyLayer::BuiltIn {
-            coverage.add(&held);
-        }
-        matched.extend(matched_rule(rule, held));
+        met.push((rule, rule.hold(request, &asked)));
     }
+    for layer in layers {
+        let mut coverage = Coverage::of(&asked);
+        for rule in &layer.rules {
+            let held = rule.hold(request, &asked);
+            if rule.force == RuleForce::Observes {
+                observed.extend(matched_rule(rule, held));
+                continue;
+            }
+            coverage.add(&held);
+            if held.says_something() {
+                met.push((rule, held));
+            }
+        }
+        let default = layer.default.filter(|_| coverage.has_gap());
+        gaps.extend(default.map(|effect| default_answer(layer.layer, effect)));
+    }
+    let overridden: Vec<bool> = met.iter().map(|one| is_overridden(one, &met)).collect();
+    let standing = met.into_iter().zip(overridden).filter(|(_, gone)| !gone);
+    let mut matched: Vec<MatchedRule> = standing
+        .filter_map(|((rule, held), _)| matched_rule(rule, held))
+        .collect();
     if asked.steps().is_used_up() {
         matched.push(own_rule(
             CONDITIONS_RULE,
@@ -83,16 +97,30 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Answers {
             "the conditions of the policy take too many steps together".to_owned(),
         ));
     }
-    if coverage.has_gap() {
-        matched.push(default_answer(state));
+    matched.extend(gaps);
+    if layers.iter().all(|layer| layer.default.is_none()) {
+        matched.push(default_answer(PolicyLayer::BuiltIn, Effect::Allow));
     }
     matched.extend(builtin::credentials_in_change(request.facts));
-    matched.extend(outside::answer(state, request.action, request.facts));
-    if let Some(policy) = state.loaded() {
-        matched.extend(policy.limits.exceeded(request.action, request.facts));
+    matched.extend(outside::answer(layers, request.action, request.facts));
+    for layer in layers {
+        let limits = &layer.limits;
+        matched.extend(limits.exceeded(layer.layer, request.action, request.facts));
     }
     observed.sort();
     Answers { matched, observed }
+}
+
+/// True where a rule lets lower layers answer in its place, and one does: by a rule of the same id
+/// that certainly answers for all that this one may be about. Where it does not match, the rule stands.
+/// A built-in rule that may be replaced is gone already, or stands.
+fn is_overridden(of: &(&PolicyRule, RuleAnswer), met: &[(&PolicyRule, RuleAnswer)]) -> bool {
+    let (rule, held) = of;
+    rule.standing == RuleStanding::Overridable
+        && rule.layer != PolicyLayer::BuiltIn
+        && met.iter().any(|(lower, answer)| {
+            lower.layer > rule.layer && lower.id == rule.id && answer.covers(held)
+        })
 }
 
 fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
@@ -123,18 +151,10 @@ fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
     })
 }
 
-fn default_answer(state: &PolicyState) -> MatchedRule {
-    let (layer, effect, reason) = match state.loaded() {
-        Some(policy) => (
-            PolicyLayer::Project,
-            policy.default,
-            "no rule of the policy matches; its default says so",
-        ),
-        None => (
-            PolicyLayer::BuiltIn,
-            Effect::Allow,
-            "there is no policy file and no built-in rule says otherwise",
-        ),
+fn default_answer(layer: PolicyLayer, effect: Effect) -> MatchedRule {
+    let reason = match layer {
+        PolicyLayer::BuiltIn => "there is no policy file and no built-in rule says otherwise",
+        _ => "no rule of the policy matches; its default says so",
     };
     MatchedRule {
         layer,
@@ -147,7 +167,7 @@ fn default_answer(state: &PolicyState) -> MatchedRule {
     }
 }
 
-/// The parts of a resource for which the rules of the file answer.
+/// The parts of a resource for which the rules of a layer answer.
 struct Coverage {
     parts: Vec<bool>,
 }
@@ -181,7 +201,7 @@ impl Coverage {
 /// its repair by a human.
 fn match_unreadable(unreadable: &Unreadable, request: &Request<'_>) -> Vec<MatchedRule> {
     let problem = unreadable.problems.summary();
-    let answer = if request.action.nature() == Nature::Harmless {
+    let mut answer = if request.action.nature() == Nature::Harmless {
         own_rule(
             UNREADABLE_RULE,
             Effect::Warn,
@@ -202,6 +222,7 @@ fn match_unreadable(unreadable: &Unreadable, request: &Request<'_>) -> Vec<Match
             ),
         )
     };
+    answer.layer = unreadable.layer;
     vec![answer]
 }
 
@@ -261,7 +282,7 @@ fn conclude(answers: Answers, state: &PolicyState, request: &Request<'_>) -> Dec
         reason,
         matched,
         observed,
-        policy_digest: state.digest().to_owned(),
+        policy_digest: state.digest(model::agent_of(request.actor)).to_owned(),
         facts_digest: request.facts.digest(),
         facts: request.facts.clone(),
     }

@@ -2,16 +2,17 @@
 //! anything through.
 
 use super::*;
-use crate::base::yaml::{self, TreeStanding};
 use crate::domain::actor::Actor;
 use crate::domain::decision::Resource;
 use crate::domain::facts::Facts;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::gather::{BadFile, proven};
 use crate::policy::load::FILE;
 use crate::policy::packs::PACKS;
 use crate::policy::show::show;
+use crate::policy::source::PolicySource;
 use proptest::prelude::*;
 
 fn actor(text: &str) -> Actor {
@@ -63,10 +64,7 @@ fn ask(state: &PolicyState, action: Action, by: &str, resource: &Resource) -> De
 fn a_file_that_was_proven_before_answers_as_a_new_one() {
     for pack in PACKS {
         let new = state(pack.text);
-        let tree = yaml::parse(pack.text.as_bytes()).unwrap();
-        let proven =
-            PolicyState::from_tree(&tree, TreeStanding::Proven, pack.text.as_bytes(), FILE)
-                .unwrap();
+        let proven = proven(pack.text);
         let resources = [
             Resource::default(),
             on_paths(&[".github/workflows/ci.yml", "src/a.rs"]),
@@ -299,7 +297,7 @@ fn kinds_and_names_of_tools_narrow_a_rule() {
         "what is no tool has no kind"
     );
     assert_eq!(
-        show(&policy)
+        show(&policy, None)
             .rules
             .iter()
             .find(|rule| rule.id == "r")
@@ -339,7 +337,10 @@ fn a_policy_that_cannot_be_read_denies_and_says_so() {
             }
         }
     }
-    let unread = PolicyState::from_read_error("permission denied", FILE);
+    let unread = PolicyState::read(
+        &|_: &PolicySource| Err(BadFile::of_read_error("permission denied", FILE)),
+        &[],
+    );
     let decision = ask(&unread, Action::Commit, "agent:a", &on_paths(&[]));
     assert_eq!(
         (decision.effect, decision.policy_digest.as_str()),
@@ -448,13 +449,16 @@ fn limits_speak_through_the_same_function() {
 
 #[test]
 fn the_shown_form_has_all_rules_by_layer_and_id() {
-    let shown = show(&rules(
-        "deny",
-        &[
-            "id: b, on: '*', effect: allow",
-            "id: a, on: 'task.*', paths: [./src/], effect: allow",
-        ],
-    ));
+    let shown = show(
+        &rules(
+            "deny",
+            &[
+                "id: b, on: '*', effect: allow",
+                "id: a, on: 'task.*', paths: [./src/], effect: allow",
+            ],
+        ),
+        None,
+    );
     let ids: Vec<&str> = shown.rules.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(
         ids,
@@ -473,7 +477,7 @@ fn the_shown_form_has_all_rules_by_layer_and_id() {
         ),
         (&["src".to_owned()][..], &["task.*".to_owned()][..])
     );
-    let broken = show(&PolicyState::from_bytes(Some(b"x: 1"), FILE));
+    let broken = show(&PolicyState::from_bytes(Some(b"x: 1"), FILE), None);
     assert_eq!(
         (broken.state, broken.default, broken.rules.len()),
         ("unreadable", Effect::Deny, 0)

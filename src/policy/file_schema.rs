@@ -13,6 +13,7 @@ use crate::domain::decision::Effect;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::load::{EFFECTS, OBSERVE};
+use crate::policy::packs::PACKS;
 use crate::policy::pattern_list::MAX_PATTERN;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -20,16 +21,23 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
+/// An own pack, as it is written below `extends`.
+const OWN_PATTERN: &str = r"^\./policies/[A-Za-z0-9_-][A-Za-z0-9._-]*\.yaml$";
+
 /// The policy of a repository: what agents and people may do in it. The strictest rule that matches
 /// answers: deny, require_approval, warn, allow; the order of rules has no meaning.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, transform = needs(&["version", "default"]))]
+#[schemars(deny_unknown_fields, transform = needs(&["version"]))]
 #[expect(dead_code, reason = "only its shape is used")]
 pub struct PolicyFile {
     /// The version of the format.
     #[schemars(schema_with = "version")]
     version: u32,
-    /// The answer where no rule matches.
+    /// Packs whose rules count, too: such as ship with `ai` by their names, own ones as
+    /// `./policies/NAME.yaml`.
+    extends: OneOrMore<ExtendedText>,
+    /// The answer where no rule matches. The project's policy needs it, or what it extends has it;
+    /// other layers may be silent.
     default: Effect,
     /// The answer to a change beyond the paths that its task names; `warn` where it is absent.
     outside_paths: Effect,
@@ -83,6 +91,10 @@ struct RuleShape {
     expires: String,
     /// The reason, shown to whoever meets the rule; only one that allows may leave it out.
     reason: String,
+    /// True where a lower layer may answer in its place, by a rule of the same id, where that matches.
+    overridable: bool,
+    /// True where nothing may weaken it.
+    locked: bool,
     /// Examples that are tried whenever the file is read.
     examples: ExamplesShape,
 }
@@ -165,6 +177,7 @@ written! {
     ActionText as "ActionPattern" = words(action_patterns());
     OneAction as "Action" = words(Action::ALL.iter().map(|action| (action.as_str(), action.about())));
     EffectText as "RuleEffect" = words(rule_effects());
+    ExtendedText as "Extended" = extended();
     PathText as "PathPattern" = pattern(r"^(\./)?[^/~!@\\][^\\]*$");
     NameText as "NamePattern" = pattern(r"^[^\[\]{}\\]*$");
     PersonText as "PersonPattern" = pattern(r"^((human|\*):[^\[\]{}\\]*|[^:\[\]{}\\]*)$");
@@ -213,6 +226,13 @@ fn action_patterns() -> impl Iterator<Item = (String, String)> {
         .iter()
         .map(|action| (action.as_str().to_owned(), action.about().to_owned()));
     std::iter::once(all).chain(groups).chain(each)
+}
+
+/// What can be extended: the packs that ship, and own ones by their path.
+fn extended() -> Schema {
+    let packs = PACKS.iter().map(|pack| (pack.name, pack.summary));
+    let packs = words(packs);
+    json_schema!({ "anyOf": [packs, { "type": "string", "pattern": OWN_PATTERN }] })
 }
 
 fn version(_: &mut SchemaGenerator) -> Schema {

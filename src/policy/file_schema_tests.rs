@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::base::yaml::YamlProblem;
-use crate::policy::load::{self, FILE};
+use crate::policy::gather;
+use crate::policy::load::FILE;
 use schemars::generate::SchemaSettings;
 
 fn schema() -> Value {
@@ -14,7 +15,7 @@ fn schema() -> Value {
 }
 
 fn validate(bytes: &[u8], file: &str) -> Vec<YamlProblem> {
-    load::validate(bytes, file).map_or_else(Vec::new, |problems| problems.list)
+    gather::validate(bytes, file).map_or_else(Vec::new, |problems| problems.list)
 }
 
 /// The fields that the loader knows at a place, by what it says of one that nobody could mean.

@@ -4,7 +4,8 @@
 
 use crate::base::yaml::MAX_BYTES;
 use crate::domain::path_pattern::CaseMode;
-use crate::policy::load::{FILE, MAX_RULES, validate};
+use crate::policy::gather::validate;
+use crate::policy::load::{FILE, MAX_RULES};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 

@@ -56,8 +56,26 @@ impl LimitId {
 }
 
 impl PolicyLimits {
-    /// The limits that the action exceeds, as matched rules.
-    pub(super) fn exceeded(&self, action: Action, facts: &Facts) -> Vec<MatchedRule> {
+    /// The smaller one of each limit.
+    pub(super) fn narrowed(&self, other: &Self) -> Self {
+        let least = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
+        Self {
+            max_attempts: least(self.max_attempts, other.max_attempts),
+            run_minutes: least(self.run_minutes, other.run_minutes),
+            silence_minutes: least(self.silence_minutes, other.silence_minutes),
+            max_diff_lines: least(self.max_diff_lines, other.max_diff_lines),
+            max_diff_files: least(self.max_diff_files, other.max_diff_files),
+            parallel_runs: least(self.parallel_runs, other.parallel_runs),
+        }
+    }
+
+    /// The limits that the action exceeds, as matched rules of the layer that sets them.
+    pub(super) fn exceeded(
+        &self,
+        layer: PolicyLayer,
+        action: Action,
+        facts: &Facts,
+    ) -> Vec<MatchedRule> {
         let attempts = facts.attempts_used.map(u64::from);
         let alive = facts.runs_alive.map(u64::from);
         let found = match action {
@@ -91,7 +109,8 @@ impl PolicyLimits {
             ],
             _ => Vec::new(),
         };
-        found.into_iter().flatten().collect()
+        let found = found.into_iter().flatten();
+        found.map(|rule| MatchedRule { layer, ..rule }).collect()
     }
 }
 
@@ -150,7 +169,7 @@ mod tests {
 
     fn ids(limits: &PolicyLimits, action: Action, facts: &Facts) -> Vec<String> {
         limits
-            .exceeded(action, facts)
+            .exceeded(PolicyLayer::Project, action, facts)
             .into_iter()
             .map(|m| m.rule)
             .collect()
@@ -178,7 +197,7 @@ mod tests {
             ["limit.max_attempts", "limit.parallel_runs"]
         );
         assert!(ids(&limits, Action::RunFinish, &facts(9, 9, 10)).is_empty());
-        let large = limits.exceeded(Action::TaskAccept, &facts(0, 0, 11));
+        let large = limits.exceeded(PolicyLayer::Project, Action::TaskAccept, &facts(0, 0, 11));
         assert_eq!(
             (large.len(), large[0].rule.as_str()),
             (1, LimitId::DiffLines.rule_id())
@@ -198,7 +217,7 @@ mod tests {
             ids(&limits, Action::RunStart, &Facts::default()),
             ["limit.max_attempts"]
         );
-        let unknown = limits.exceeded(Action::RunFinish, &Facts::default());
+        let unknown = limits.exceeded(PolicyLayer::Project, Action::RunFinish, &Facts::default());
         assert_eq!((unknown.len(), unknown[0].effect), (1, Effect::Deny));
         assert!(
             ids(

@@ -13,7 +13,7 @@ const LIMITS: PolicyLimits = PolicyLimits {
 /// Effects and reasons of what is exceeded.
 fn exceeded(action: Action, facts: &Facts) -> Vec<(Effect, String)> {
     LIMITS
-        .exceeded(action, facts)
+        .exceeded(PolicyLayer::Project, action, facts)
         .into_iter()
         .map(|rule| (rule.effect, rule.reason))
         .collect()
@@ -81,5 +81,5 @@ rules! {
     a_claim_meets_no_limit: exceeded(Action::TaskClaim, &Facts::default()) => vec![];
     an_edit_meets_no_limit: exceeded(Action::Edit, &Facts::default()) => vec![];
     without_limits_nothing_is_exceeded:
-        PolicyLimits::default().exceeded(Action::RunStart, &Facts::default()).len() => 0;
+        PolicyLimits::default().exceeded(PolicyLayer::Project, Action::RunStart, &Facts::default()).len() => 0;
 }

@@ -1,4 +1,4 @@
-//! From the bytes of a policy file to a policy, or to all of its problems at once.
+//! From the bytes of a policy file to what it says, or to all of its problems at once.
 
 use crate::base::yaml::{
     self, MappingFields, SourcePlace, TreeStanding, YamlNode, YamlProblem, YamlProblems, YamlValue,
@@ -12,13 +12,14 @@ use crate::policy::condition::condition_of;
 use crate::policy::engine::DEFAULT_RULE;
 use crate::policy::examples;
 use crate::policy::limits::PolicyLimits;
-use crate::policy::model::{Policy, PolicyState, Unreadable};
+use crate::policy::model::PolicyPart;
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::needs::needs_of;
 use crate::policy::outside::OUTSIDE_KEY;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable, RuleForce};
+use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
+use crate::policy::source::{Extended, Target};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -39,94 +40,48 @@ pub(super) const EFFECTS: [(&str, Effect); 4] = [
 /// The word for a rule that only observes.
 pub(super) const OBSERVE: &str = "observe";
 
-/// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file
-/// unusable.
-pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, YamlProblems> {
-    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]));
-    root.and_then(|root| from_tree(&root, TreeStanding::New, bytes, file))
-        .map_err(|problems| problems.within(bytes))
-}
-
-/// Makes a policy of the tree of a file with these bytes.
-fn from_tree(
-    root: &YamlNode,
-    standing: TreeStanding,
-    bytes: &[u8],
-    file: &str,
-) -> Result<Policy, YamlProblems> {
-    let mut problems = Vec::new();
-    let policy = policy_of(root, standing, hash::sha256_hex(bytes), &mut problems);
-    match policy {
-        Some(policy) if problems.is_empty() => Ok(policy),
-        _ => Err(YamlProblems::new(file, problems)),
-    }
-}
-
-impl PolicyState {
-    /// Reads a policy from the bytes of its file; `None` where there is no file. `file` is its name
-    /// in messages.
-    pub fn from_bytes(bytes: Option<&[u8]>, file: &str) -> Self {
-        match bytes {
-            Some(bytes) => parse(bytes, file).map_or_else(
-                |problems| Self::from_problems(problems, bytes),
-                |policy| Self::Loaded(Box::new(policy)),
-            ),
-            None => Self::Absent,
-        }
+impl PolicyPart {
+    /// Reads a file of a policy; `file` is its name in messages. Any problem at all makes the whole
+    /// file unusable.
+    pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Self, YamlProblems> {
+        let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]));
+        root.and_then(|root| Self::from_tree(&root, TreeStanding::New, bytes, file))
+            .map_err(|problems| problems.within(bytes))
     }
 
-    /// The state of a file with these bytes, whose tree is known already.
+    /// Makes a part of the tree of a file with these bytes.
     pub fn from_tree(
         root: &YamlNode,
         standing: TreeStanding,
         bytes: &[u8],
         file: &str,
     ) -> Result<Self, YamlProblems> {
-        Ok(Self::Loaded(Box::new(from_tree(
-            root, standing, bytes, file,
-        )?)))
-    }
-
-    /// The state of a file with these bytes, in which there are problems.
-    pub fn from_problems(problems: YamlProblems, bytes: &[u8]) -> Self {
-        Self::Unreadable(Box::new(Unreadable {
-            problems,
-            digest: Some(hash::sha256_hex(bytes)),
-        }))
-    }
-
-    /// The state where the file could not even be read; `why` is the error.
-    pub fn from_read_error(why: &str, file: &str) -> Self {
-        Self::Unreadable(Box::new(Unreadable {
-            problems: YamlProblems::whole(file, why),
-            digest: None,
-        }))
+        let mut problems = Vec::new();
+        let part = part_of(root, standing, file, &mut problems);
+        let Some(mut part) = part.filter(|_| problems.is_empty()) else {
+            return Err(YamlProblems::new(file, problems));
+        };
+        part.digest = hash::sha256_hex(bytes);
+        part.text = bytes.into();
+        Ok(part)
     }
 }
 
-/// All problems of a policy file; nothing where it is in order.
-pub fn validate(bytes: &[u8], file: &str) -> Option<YamlProblems> {
-    parse(bytes, file).err()
-}
-
-fn policy_of(
+fn part_of(
     root: &YamlNode,
     standing: TreeStanding,
-    digest: String,
+    file: &str,
     problems: &mut Vec<YamlProblem>,
-) -> Option<Policy> {
+) -> Option<PolicyPart> {
     let mut fields = MappingFields::of(root, "the policy", problems)?;
     check_version(&mut fields, problems);
+    let extends = fields
+        .take("extends")
+        .map(|node| extends_of(node, problems))
+        .unwrap_or_default();
     let default = fields
         .take("default")
         .and_then(|node| yaml::one_of(node, "`default`", &EFFECTS, problems));
-    if default.is_none() && problems.is_empty() {
-        let problem = YamlProblem::new(
-            root.place,
-            "the policy needs `default`, which answers where no rule matches",
-        );
-        problems.push(problem.hint("write `default: allow` or `default: deny`"));
-    }
     let rules = fields
         .take("rules")
         .map(|node| rules_of(node, standing, problems))
@@ -138,19 +93,28 @@ fn policy_of(
     let outside_paths = fields
         .take(OUTSIDE_KEY)
         .and_then(|node| yaml::one_of(node, "`outside_paths`", &EFFECTS, problems));
-    fields.refuse(
-        "extends",
-        "`extends` needs a newer version of ai; copy the rules into this file",
-        problems,
-    );
     fields.finish(problems);
-    Some(Policy {
+    Some(PolicyPart {
+        file: file.into(),
+        text: [].into(),
+        begins: root.place,
+        extends,
         rules,
-        default: default?,
+        default,
         limits,
         outside_paths,
-        digest,
+        digest: String::new(),
     })
+}
+
+/// The packs that a file extends.
+fn extends_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<Extended> {
+    let texts = yaml::texts_of(node, "`extends`", problems);
+    let read = |(text, place): (String, SourcePlace)| {
+        let target = Target::read(&text, place).map_err(|problem| problems.push(problem));
+        target.ok().map(|target| Extended { target, place })
+    };
+    texts.into_iter().filter_map(read).collect()
 }
 
 /// Checks the first field of every file that people write.
@@ -244,11 +208,7 @@ fn rule_of(
     let when = fields
         .take("when")
         .map(|node| condition_of(node, standing, problems));
-    fields.refuse(
-        "overridable",
-        "`overridable` needs a newer version of ai",
-        problems,
-    );
+    let weakening = standing_of(&mut fields, problems);
     fields.finish(problems);
     let rule = PolicyRule {
         id: id?,
@@ -265,7 +225,8 @@ fn rule_of(
         when: when.map_or(Some(None), |read| read.map(Some))?,
         needs,
         reason,
-        replaceable: Replaceable::No,
+        standing: weakening,
+        file: "".into(),
         place: node.place,
     };
     // Examples of a rule that is itself in disorder would only repeat its problems, and those of a
@@ -307,6 +268,25 @@ fn effect_of(
     }
 }
 
+/// Reads whether lower layers may answer in place of a rule, or nothing may weaken it.
+fn standing_of(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>) -> RuleStanding {
+    let mut flag = |key| {
+        let node = fields.take(key)?;
+        let is_set = yaml::bool_of(node, &format!("`{key}`"), problems)?;
+        is_set.then_some(node.place)
+    };
+    match (flag("overridable"), flag("locked")) {
+        (Some(_), Some(place)) => {
+            let problem = YamlProblem::new(place, "a rule is `overridable` or `locked`, not both");
+            problems.push(problem.hint("leave one of them out"));
+            RuleStanding::Locked
+        }
+        (Some(_), None) => RuleStanding::Overridable,
+        (None, Some(_)) => RuleStanding::Locked,
+        (None, None) => RuleStanding::Fixed,
+    }
+}
+
 fn id_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<String> {
     let id = yaml::text_of(node, "`id`", problems)?;
     let plain =
@@ -323,7 +303,7 @@ fn id_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<String> {
     let replaces = builtin::rules().is_some_and(|rules| {
         rules
             .iter()
-            .any(|rule| rule.id == id && rule.replaceable == Replaceable::Yes)
+            .any(|rule| rule.id == id && rule.standing == RuleStanding::Overridable)
     });
     let reserved = id == DEFAULT_RULE
         || builtin::RESERVED

@@ -1,6 +1,7 @@
 //! Tests of reading policy files: good ones, and every kind of bad one.
 
 use super::*;
+use crate::policy::gather::validate;
 
 fn problems(text: &str) -> Vec<String> {
     let shown = |p: &YamlProblem| {
@@ -44,10 +45,10 @@ limits: {max_attempts: 3}
         text.to_owned(),
         format!("\u{feff}{}", text.replace('\n', "\r\n")),
     ] {
-        let policy = parse(text.as_bytes(), FILE).unwrap();
+        let policy = PolicyPart::from_bytes(text.as_bytes(), FILE).unwrap();
         assert_eq!(
             (policy.default, policy.limits.max_attempts),
-            (Effect::Deny, Some(3))
+            (Some(Effect::Deny), Some(3))
         );
         let rule = &policy.rules[0];
         assert_eq!(
@@ -106,7 +107,7 @@ rules:
     effect: allow
     when: task.risk > 2
 limits: {max_atempts: 3}
-extends: strict
+extends: strickt
 ";
     assert_eq!(
         problems(text),
@@ -118,7 +119,7 @@ extends: strict
             "10:5: a rule has no field `path`; did you mean `paths`?",
             "12:11: `when`, character 1: `task` has no field `risk`; known are id, type, labels, priority, attempts",
             "13:10: `limits` has no field `max_atempts`; did you mean `max_attempts`?",
-            "14:1: `extends` needs a newer version of ai; copy the rules into this file",
+            "14:10: there is no pack `strickt`; did you mean `strict`?",
         ]
     );
 }

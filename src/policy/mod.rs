@@ -1,11 +1,11 @@
 //! The policy: what is allowed to whom on what, answered by one pure function for every door.
 //!
-//! Invariants: the strictest matching effect wins; the order of rules in a file never matters; a
-//! policy that cannot be read denies and says so; an example that does not behave makes the policy
-//! unreadable; nothing here reads a clock or a file.
+//! Invariants: the strictest matching effect wins; the order of rules and files never matters; a lower
+//! layer tightens, and loosens only where a rule above says that it may; a policy that cannot be read
+//! denies and says so; an example that does not behave makes the policy unreadable; nothing here reads
+//! a clock or a file.
 //!
-//! Deliberately absent for now: the global and the agent layer (their places exist) and `extends:`, which is refused by
-//! name rather than ignored.
+//! Deliberately absent: how files are found, and time.
 
 mod asked;
 mod builtin;
@@ -13,8 +13,11 @@ mod condition;
 mod engine;
 mod examples;
 mod file_schema;
+mod gather;
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod layer_tests;
 mod limits;
 mod load;
 mod model;
@@ -27,16 +30,19 @@ mod pattern_list;
 mod replay;
 mod rule;
 mod show;
+mod source;
 
 pub use asked::Request;
 pub use engine::{DEFAULT_RULE, UNREADABLE_RULE, decide};
 pub use file_schema::PolicyFile;
+pub use gather::{BadFile, layer_problems};
 pub use limits::PolicyLimits;
-pub use load::{FILE, validate};
-pub use model::PolicyState;
+pub use load::FILE;
+pub use model::{PolicyPart, PolicyState, agent_of};
 pub use outside::OUTSIDE_RULE;
 pub use packs::{PACKS, Pack, pack};
 pub use path_globs::check_path_pattern;
 pub use replay::{UnmetCondition, unmet_conditions};
 pub use rule::is_one_of;
-pub use show::{Shown, show};
+pub use show::{Shown, ShownRule, show};
+pub use source::{LAYER_FILE, PolicySource};

@@ -1,18 +1,30 @@
-//! A policy in memory, and the three states in which a repository can have one.
+//! A policy in memory, by its layers, and the three states in which a repository can have one.
 
-use crate::base::yaml::YamlProblems;
-use crate::domain::decision::Effect;
+use crate::base::yaml::{SourcePlace, YamlProblems};
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::decision::{Effect, PolicyLayer};
 use crate::policy::builtin;
 use crate::policy::limits::PolicyLimits;
-use crate::policy::rule::{PolicyRule, Replaceable, RuleForce};
+use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
+use crate::policy::source::Extended;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// A policy file that was read and found in order.
+/// What one file of a policy says, found in order.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub struct PolicyPart {
+    /// The file as people know it.
+    pub(super) file: Arc<str>,
+    /// The bytes, for what is only found wrong together with other files.
+    pub(super) text: Arc<[u8]>,
+    /// The place at which it begins.
+    pub(super) begins: SourcePlace,
+    /// The packs that it extends.
+    pub(super) extends: Vec<Extended>,
     /// The rules in the order of the file, which has no meaning.
     pub(super) rules: Vec<PolicyRule>,
-    /// The effect where no rule of the file matches.
-    pub(super) default: Effect,
+    /// The effect where no rule matches, where the file says it.
+    pub(super) default: Option<Effect>,
     /// The limits.
     pub(super) limits: PolicyLimits,
     /// The effect of a change beyond the paths of its task, where the file says it.
@@ -21,13 +33,72 @@ pub struct Policy {
     pub(super) digest: String,
 }
 
+/// One layer: its file and all that it extends, put together.
+#[derive(Debug, Clone)]
+pub(super) struct LayerRules {
+    pub(super) layer: PolicyLayer,
+    pub(super) rules: Vec<PolicyRule>,
+    /// The effect where no rule of the layer matches; the layer says nothing there where absent.
+    pub(super) default: Option<Effect>,
+    pub(super) limits: PolicyLimits,
+    pub(super) outside_paths: Option<Effect>,
+    /// Its files: name and SHA-256, that of the layer itself first.
+    pub(super) files: Vec<(String, String)>,
+}
+
+/// The layer of one agent.
+#[derive(Debug, Clone)]
+pub(super) enum AgentLayer {
+    /// It was read.
+    Read {
+        rules: LayerRules,
+        /// The name of the whole policy for this agent, in records.
+        digest: String,
+    },
+    /// It cannot be used: for this agent everything is denied.
+    Unreadable(Unreadable),
+}
+
+/// A policy that was read and found in order.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The global and the project's layer, as far as they are there.
+    pub(super) layers: Vec<LayerRules>,
+    /// The layers of agents, by their names.
+    pub(super) agents: BTreeMap<String, AgentLayer>,
+    /// The name of the policy in records, for everybody without a layer of their own.
+    pub(super) digest: String,
+}
+
 /// A policy file that is there and cannot be used.
 #[derive(Debug, Clone)]
 pub struct Unreadable {
+    /// The layer that cannot be used.
+    pub layer: PolicyLayer,
     /// The problems found in it.
     pub problems: YamlProblems,
+    /// The problems of other files.
+    pub more: Vec<YamlProblems>,
     /// SHA-256 of the bytes of the file, where they could be read.
     pub digest: Option<String>,
+}
+
+impl Unreadable {
+    /// All of them as one; nothing where there are none.
+    pub(super) fn all(found: Vec<Unreadable>) -> Option<Unreadable> {
+        let mut found = found.into_iter();
+        let mut first = found.next()?;
+        for other in found {
+            first.more.push(other.problems);
+            first.more.extend(other.more);
+        }
+        Some(first)
+    }
+
+    /// The problems of each file.
+    pub fn files(&self) -> impl Iterator<Item = &YamlProblems> {
+        std::iter::once(&self.problems).chain(&self.more)
+    }
 }
 
 /// The state of a repository's policy: read, built in, or unreadable.
@@ -35,55 +106,98 @@ pub struct Unreadable {
 pub enum PolicyState {
     /// There is no policy file: the built-in rules alone.
     Absent,
-    /// The file was read.
+    /// The files were read.
     Loaded(Box<Policy>),
-    /// The file is there and cannot be used: everything that is not harmless is denied.
+    /// A file is there and cannot be used: everything that is not harmless is denied.
     Unreadable(Box<Unreadable>),
 }
 
 impl PolicyState {
-    /// The limits in force.
-    pub fn limits(&self) -> PolicyLimits {
-        match self {
-            Self::Loaded(policy) => policy.limits.clone(),
-            Self::Absent | Self::Unreadable(_) => PolicyLimits::default(),
-        }
+    /// The limits in force for the actor: the smallest of all layers.
+    pub fn limits(&self, actor: &Actor) -> PolicyLimits {
+        limits_of(&self.layers(agent_of(actor)).unwrap_or_default())
     }
 
-    /// Returns the name of this policy in records: the SHA-256 of its file, or the name of the
-    /// built-in policy.
-    pub fn digest(&self) -> &str {
+    /// Returns the name of this policy in records for an agent, or for everybody else: the SHA-256
+    /// of its file or of the list of its files, or the name of the built-in policy.
+    pub fn digest(&self, agent: Option<&str>) -> &str {
         match self {
             Self::Absent => builtin::DIGEST,
-            Self::Loaded(policy) => &policy.digest,
-            Self::Unreadable(unreadable) => unreadable.digest.as_deref().unwrap_or("unreadable"),
+            Self::Loaded(policy) => match agent.and_then(|name| policy.agents.get(name)) {
+                Some(AgentLayer::Read { digest, .. }) => digest,
+                Some(AgentLayer::Unreadable(unreadable)) => digest_of_bad(unreadable),
+                None if policy.layers.is_empty() => builtin::DIGEST,
+                None => &policy.digest,
+            },
+            Self::Unreadable(unreadable) => digest_of_bad(unreadable),
         }
     }
 
-    /// The file of a loaded policy.
-    pub(super) fn loaded(&self) -> Option<&Policy> {
+    /// The layers that count for an agent, or for everybody else, from the outermost inwards; the
+    /// problems where they cannot be used.
+    pub(super) fn layers(&self, agent: Option<&str>) -> Result<Vec<&LayerRules>, &Unreadable> {
         match self {
-            Self::Loaded(policy) => Some(policy),
-            Self::Absent | Self::Unreadable(_) => None,
+            Self::Absent => Ok(Vec::new()),
+            Self::Unreadable(unreadable) => Err(unreadable),
+            Self::Loaded(policy) => {
+                let own = match agent.and_then(|name| policy.agents.get(name)) {
+                    Some(AgentLayer::Unreadable(unreadable)) => return Err(unreadable),
+                    Some(AgentLayer::Read { rules, .. }) => Some(rules),
+                    None => None,
+                };
+                Ok(policy.layers.iter().chain(own).collect())
+            }
         }
     }
 
-    /// The built-in rules that stand, then the rules of the file; `None` only where `ai` itself is
-    /// broken.
-    pub(super) fn rules(&self) -> Option<Vec<&PolicyRule>> {
-        let own: &[PolicyRule] = self.loaded().map_or(&[], |policy| &policy.rules);
-        let replaced = |rule: &PolicyRule| {
-            rule.replaceable == Replaceable::Yes
-                && own
-                    .iter()
-                    .any(|o| o.id == rule.id && o.force == RuleForce::Binds)
-        };
-        Some(
-            builtin::rules()?
-                .iter()
-                .filter(|rule| !replaced(rule))
-                .chain(own)
-                .collect(),
-        )
+    /// True where there is no policy file at all.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
     }
+
+    /// Every file that cannot be used, also of agents for whom alone it matters.
+    pub fn bad_files(&self) -> Vec<&YamlProblems> {
+        match self {
+            Self::Absent => Vec::new(),
+            Self::Unreadable(unreadable) => unreadable.files().collect(),
+            Self::Loaded(policy) => {
+                let bad = policy.agents.values().filter_map(|layer| match layer {
+                    AgentLayer::Unreadable(unreadable) => Some(unreadable.files()),
+                    AgentLayer::Read { .. } => None,
+                });
+                bad.flatten().collect()
+            }
+        }
+    }
+}
+
+/// The limits of some layers: the smallest of each.
+pub(super) fn limits_of(layers: &[&LayerRules]) -> PolicyLimits {
+    let narrow = |all: PolicyLimits, layer: &&LayerRules| all.narrowed(&layer.limits);
+    layers.iter().fold(PolicyLimits::default(), narrow)
+}
+
+fn digest_of_bad(unreadable: &Unreadable) -> &str {
+    unreadable.digest.as_deref().unwrap_or("unreadable")
+}
+
+/// The name of the actor, where it is an agent: such may have a layer of its own.
+pub fn agent_of(actor: &Actor) -> Option<&str> {
+    (actor.kind == ActorKind::Agent).then_some(actor.name.as_str())
+}
+
+/// The built-in rules that stand beside these layers; `None` only where `ai` itself is broken. One
+/// that is overridable is replaced as a whole, by a rule of the user or of the project: no agent has
+/// a word in that.
+pub(super) fn standing_builtin<'a>(layers: &[&LayerRules]) -> Option<Vec<&'a PolicyRule>> {
+    let replacing = || {
+        let above = layers.iter().filter(|one| one.layer < PolicyLayer::Agent);
+        above.flat_map(|one| &one.rules)
+    };
+    let replaced = |rule: &PolicyRule| {
+        rule.standing == RuleStanding::Overridable
+            && replacing().any(|own| own.id == rule.id && own.force == RuleForce::Binds)
+    };
+    let rules = builtin::rules()?.iter();
+    Some(rules.filter(|rule| !replaced(rule)).collect())
 }

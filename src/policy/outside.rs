@@ -4,7 +4,7 @@
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
 use crate::domain::facts::Facts;
-use crate::policy::model::PolicyState;
+use crate::policy::model::LayerRules;
 
 /// The id under which the answer stands among the matched rules.
 pub const OUTSIDE_RULE: &str = "built-in.outside-paths";
@@ -13,21 +13,30 @@ pub const OUTSIDE_KEY: &str = "outside_paths";
 /// So many paths are named.
 const SHOWN: usize = 5;
 
-impl PolicyState {
-    /// The effect of a change beyond the paths of its task, and the layer that says so.
-    pub fn outside_paths(&self) -> (PolicyLayer, Effect) {
-        let set = self.loaded().and_then(|policy| policy.outside_paths);
-        match set {
-            Some(effect) => (PolicyLayer::Project, effect),
-            None => (PolicyLayer::BuiltIn, Effect::Warn),
+/// The effect of a change beyond the paths of its task, and the layer that says so: the strictest of
+/// all that say something, else a warning. Only user and project may turn the warning off.
+pub(super) fn effect(layers: &[&LayerRules]) -> (PolicyLayer, Effect) {
+    let mut said: Option<(PolicyLayer, Effect)> = None;
+    for layer in layers {
+        let Some(effect) = layer.outside_paths else {
+            continue;
+        };
+        let least = match said {
+            Some((_, above)) => Some(above),
+            None if layer.layer == PolicyLayer::Agent => Some(Effect::Warn),
+            None => None,
+        };
+        if least.is_none_or(|least| effect > least) {
+            said = Some((layer.layer, effect));
         }
     }
+    said.unwrap_or((PolicyLayer::BuiltIn, Effect::Warn))
 }
 
 /// The answer to a change that goes beyond the paths of its task. It is asked about the work
 /// (`run.finish`), at the end of a run and again at accept, and before a commit.
-pub(super) fn answer(state: &PolicyState, action: Action, facts: &Facts) -> Option<MatchedRule> {
-    let (layer, effect) = state.outside_paths();
+pub(super) fn answer(layers: &[&LayerRules], action: Action, facts: &Facts) -> Option<MatchedRule> {
+    let (layer, effect) = effect(layers);
     if !matches!(action, Action::RunFinish | Action::Commit) || effect == Effect::Allow {
         return None;
     }

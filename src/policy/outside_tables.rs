@@ -1,10 +1,10 @@
 use crate::base::rules::rules;
 use crate::domain::action::Action;
-use crate::domain::decision::Effect;
+use crate::domain::decision::{Effect, MatchedRule};
 use crate::domain::facts::Facts;
-use crate::policy::load::validate;
+use crate::policy::gather::validate;
 use crate::policy::model::PolicyState;
-use crate::policy::outside::answer;
+use crate::policy::outside::answer as answer_of;
 
 fn facts(paths: &[&str]) -> Facts {
     Facts {
@@ -16,6 +16,10 @@ fn facts(paths: &[&str]) -> Facts {
 fn policy(lines: &str) -> PolicyState {
     let text = format!("version: 1\ndefault: allow\n{lines}");
     PolicyState::from_bytes(Some(text.as_bytes()), "policy.yaml")
+}
+
+fn answer(state: &PolicyState, action: Action, facts: &Facts) -> Option<MatchedRule> {
+    answer_of(&state.layers(None).unwrap(), action, facts)
 }
 
 /// The effect, and the layer that says so, on the work of a run.

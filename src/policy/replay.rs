@@ -4,7 +4,7 @@
 use crate::domain::decision::{DecisionRecord, PolicyLayer, subject_digest};
 use crate::domain::facts::Facts;
 use crate::policy::asked::{AskedPaths, Request};
-use crate::policy::model::PolicyState;
+use crate::policy::model::{PolicyState, agent_of};
 use crate::policy::rule::RuleAnswer;
 
 /// A rule that was about a question, but for its condition.
@@ -25,7 +25,8 @@ pub fn unmet_conditions(
     record: &DecisionRecord,
 ) -> Option<Vec<UnmetCondition>> {
     let facts = record.facts.clone().unwrap_or_else(Facts::default);
-    let is_whole = state.digest() == record.policy_digest
+    let agent = agent_of(&record.actor);
+    let is_whole = state.digest(agent) == record.policy_digest
         && facts.digest() == record.facts_digest
         && subject_digest(record.action, &record.actor, &record.resource) == record.subject_digest;
     if !is_whole {
@@ -38,7 +39,9 @@ pub fn unmet_conditions(
         facts: &facts,
     };
     let asked = AskedPaths::of(request.resource, facts.path_case);
-    let unmet = state.rules()?.into_iter().filter_map(|rule| {
+    let layers = state.layers(agent).ok()?;
+    let rules = layers.iter().flat_map(|layer| &layer.rules);
+    let unmet = rules.filter_map(|rule| {
         let when = rule.when.as_ref()?;
         (rule.hold(&request, &asked) == RuleAnswer::OtherCase).then(|| UnmetCondition {
             layer: rule.layer,

@@ -12,6 +12,7 @@ use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::condition::{Condition, ConditionFailure};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
+use std::sync::Arc;
 
 /// A rule that says what an action may do.
 #[derive(Debug, Clone)]
@@ -44,8 +45,10 @@ pub struct PolicyRule {
     pub needs: Option<ApprovalNeed>,
     /// The reason, for the person or agent who meets it.
     pub reason: String,
-    /// The right of a later layer to replace it by a rule of the same id.
-    pub replaceable: Replaceable,
+    /// The right of a lower layer to answer in its place by a rule of the same id.
+    pub standing: RuleStanding,
+    /// The file, as people know it; empty for built-in rules.
+    pub file: Arc<str>,
     /// The place in its file; line zero for built-in rules.
     pub place: SourcePlace,
 }
@@ -59,13 +62,15 @@ pub enum RuleForce {
     Observes,
 }
 
-/// The right of a later layer to replace a rule by one of the same id.
+/// The right of a lower layer to answer in place of a rule, by one of the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replaceable {
-    /// The actor may.
-    Yes,
-    /// Later layers can only add to it.
-    No,
+pub enum RuleStanding {
+    /// Lower layers can only add to it.
+    Fixed,
+    /// A lower layer may, where its rule matches, too.
+    Overridable,
+    /// Nothing may weaken it: no lower layer, and nothing that is said later.
+    Locked,
 }
 
 /// The actions that a rule is about.
@@ -111,6 +116,8 @@ pub enum RuleAnswer {
         first: String,
         /// For each path, then each pattern: whether the rule answers for all of it.
         covered: Vec<bool>,
+        /// For each path, then each pattern: whether the rule may be about some of it.
+        touched: Vec<bool>,
     },
     /// The rule is about other actions.
     OtherAction,
@@ -249,21 +256,48 @@ pub fn is_one_of(actor: &Actor, globs: &[String]) -> bool {
 fn hold_paths(globs: &PathGlobs, asked: &AskedPaths<'_>, case: CaseMode) -> RuleAnswer {
     let mut first = None;
     let mut covered = Vec::with_capacity(asked.len());
+    let mut touched = Vec::with_capacity(asked.len());
     for path in asked.paths() {
         let hit = globs.matches(path, case);
         if hit != Some(false) && first.is_none() {
             first = Some(path.to_string());
         }
         covered.push(hit == Some(true));
+        touched.push(hit != Some(false));
     }
     for pattern in asked.patterns() {
-        if first.is_none() && globs.meet(pattern) {
+        let meets = globs.meet(pattern);
+        if meets && first.is_none() {
             first = Some(text::one_line(&pattern.text));
         }
         covered.push(globs.certainly_cover(pattern));
+        touched.push(meets);
     }
     match first {
-        Some(first) => RuleAnswer::Parts { first, covered },
+        Some(first) => RuleAnswer::Parts {
+            first,
+            covered,
+            touched,
+        },
         None => RuleAnswer::OtherPaths,
+    }
+}
+
+impl RuleAnswer {
+    /// True where the rule matches, or would if its condition had a value.
+    pub(super) fn says_something(&self) -> bool {
+        matches!(self, Self::Whole | Self::Parts { .. } | Self::Failed { .. })
+    }
+
+    /// True where this rule certainly answers for every part that the other one may be about.
+    pub(super) fn covers(&self, other: &RuleAnswer) -> bool {
+        match (self, other) {
+            (Self::Whole, Self::Whole | Self::Parts { .. }) => true,
+            (Self::Parts { covered, .. }, Self::Parts { touched, .. }) => {
+                let mut parts = touched.iter().zip(covered);
+                parts.all(|(touched, covered)| !touched || *covered)
+            }
+            _ => false,
+        }
     }
 }

@@ -4,9 +4,11 @@ use crate::base::yaml::YamlProblem;
 use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::builtin;
 use crate::policy::limits::PolicyLimits;
-use crate::policy::model::PolicyState;
-use crate::policy::rule::{PolicyRule, RuleForce};
+use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
+use crate::policy::outside;
+use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
 use serde::Serialize;
 
 /// The policy in force.
@@ -22,6 +24,9 @@ pub struct Shown {
     pub limits: PolicyLimits,
     /// The effect of a change beyond the paths of its task.
     pub outside_paths: Effect,
+    /// The files of it, from the outermost layer inwards.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ShownFile>,
     /// Rules in force by layer and id; none where the policy cannot be read.
     pub rules: Vec<ShownRule>,
     /// Problems of a policy that cannot be read.
@@ -69,45 +74,128 @@ pub struct ShownRule {
     pub needs: Option<ApprovalNeed>,
     /// The reason.
     pub reason: String,
+    /// The file that it stands in; absent for built-in rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The line in its file; zero for built-in rules.
     pub line: u64,
+    /// `overridable` where a lower layer may answer in its place by a rule of the same id, `locked`
+    /// where nothing may weaken it; absent for others, which lower layers can only add to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<&'static str>,
+    /// The rules in whose place it answers, where both match.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<ReplacedRule>,
 }
 
-/// The policy in force, in its normal form.
-pub fn show(state: &PolicyState) -> Shown {
-    let (name, default) = match state {
-        PolicyState::Absent => ("absent", Effect::Allow),
-        PolicyState::Loaded(policy) => ("loaded", policy.default),
-        PolicyState::Unreadable(_) => ("unreadable", Effect::Deny),
+/// A rule of a layer above in whose place another one answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ReplacedRule {
+    /// Its layer.
+    pub layer: PolicyLayer,
+    /// The file that it stands in; absent for a built-in rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in its file; zero for a built-in rule.
+    pub line: u64,
+    /// Its effect.
+    pub effect: Effect,
+}
+
+/// A file of the policy in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ShownFile {
+    /// The layer for which it was read.
+    pub layer: PolicyLayer,
+    /// Its name in the digest of the policy, the same on every machine.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub digest: String,
+}
+
+/// The policy in force for an agent, or for everybody else, in its normal form.
+pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
+    let digest = state.digest(agent).to_owned();
+    let layers = match state.layers(agent) {
+        Ok(layers) => layers,
+        Err(unreadable) => return shown_unreadable(unreadable, digest),
     };
-    let (mut rules, problems): (Vec<ShownRule>, _) = match state {
-        PolicyState::Unreadable(unreadable) => (Vec::new(), unreadable.problems.list.clone()),
-        _ => (
-            state
-                .rules()
-                .unwrap_or_default()
-                .into_iter()
-                .map(shown_rule)
-                .collect(),
-            Vec::new(),
-        ),
-    };
-    rules.sort_by(|a, b| (a.layer, &a.id).cmp(&(b.layer, &b.id)));
+    let said = layers.iter().filter_map(|layer| layer.default).max();
+    let mut rules = rules_of(&layers);
+    rules.sort_by(|a, b| (a.layer, &a.id, &a.file).cmp(&(b.layer, &b.id, &b.file)));
+    let files = layers.iter().flat_map(|layer| {
+        layer.files.iter().map(|(name, digest)| ShownFile {
+            layer: layer.layer,
+            name: name.clone(),
+            digest: digest.clone(),
+        })
+    });
     Shown {
-        state: name,
-        digest: state.digest().to_owned(),
-        default,
-        limits: state.limits(),
-        outside_paths: match state {
-            PolicyState::Unreadable(_) => Effect::Deny,
-            _ => state.outside_paths().1,
+        state: match layers.as_slice() {
+            [] => "absent",
+            _ => "loaded",
         },
+        digest,
+        default: said.unwrap_or(Effect::Allow),
+        limits: model::limits_of(&layers),
+        outside_paths: outside::effect(&layers).1,
+        files: files.collect(),
         rules,
-        problems,
+        problems: Vec::new(),
     }
 }
 
-fn shown_rule(rule: &PolicyRule) -> ShownRule {
+fn shown_unreadable(unreadable: &Unreadable, digest: String) -> Shown {
+    let problems = unreadable.files().flat_map(|file| file.list.clone());
+    Shown {
+        state: "unreadable",
+        digest,
+        default: Effect::Deny,
+        limits: PolicyLimits::default(),
+        outside_paths: Effect::Deny,
+        files: Vec::new(),
+        rules: Vec::new(),
+        problems: problems.collect(),
+    }
+}
+
+/// The rules of all layers and the built-in ones beside them, each with those in whose place it
+/// answers.
+fn rules_of(layers: &[&LayerRules]) -> Vec<ShownRule> {
+    let builtin = builtin::rules().unwrap_or_default();
+    let standing = model::standing_builtin(layers).unwrap_or_default();
+    let of_layers: Vec<&PolicyRule> = layers.iter().flat_map(|layer| &layer.rules).collect();
+    let replaced_by = |rule: &PolicyRule| {
+        let gone = |above: &&PolicyRule| !standing.iter().any(|kept| kept.id == above.id);
+        let above = builtin.iter().filter(gone).chain(of_layers.iter().copied());
+        let replaced = above.filter(|above| {
+            above.id == rule.id
+                && rule.force == RuleForce::Binds
+                && above.force == RuleForce::Binds
+                && above.layer < rule.layer
+                && above.standing == RuleStanding::Overridable
+        });
+        replaced.map(replaced_rule).collect()
+    };
+    let all = standing.iter().chain(&of_layers);
+    all.map(|rule| shown_rule(rule, replaced_by(rule)))
+        .collect()
+}
+
+fn replaced_rule(rule: &PolicyRule) -> ReplacedRule {
+    ReplacedRule {
+        layer: rule.layer,
+        file: file_of(rule),
+        line: rule.place.line,
+        effect: rule.effect,
+    }
+}
+
+fn file_of(rule: &PolicyRule) -> Option<String> {
+    (!rule.file.is_empty()).then(|| rule.file.to_string())
+}
+
+fn shown_rule(rule: &PolicyRule, replaces: Vec<ReplacedRule>) -> ShownRule {
     fn list<'a>(texts: Option<impl Iterator<Item = &'a str>>) -> Vec<String> {
         texts.into_iter().flatten().map(str::to_owned).collect()
     }
@@ -126,6 +214,13 @@ fn shown_rule(rule: &PolicyRule) -> ShownRule {
         observes: rule.force == RuleForce::Observes,
         needs: rule.needs.clone(),
         reason: rule.reason.clone(),
+        file: file_of(rule),
         line: rule.place.line,
+        standing: match rule.standing {
+            RuleStanding::Fixed => None,
+            RuleStanding::Overridable => Some("overridable"),
+            RuleStanding::Locked => Some("locked"),
+        },
+        replaces,
     }
 }

@@ -52,6 +52,7 @@ mod places;
 mod places_python;
 mod plurals;
 mod policy;
+mod policy_layers;
 mod quick_start;
 mod ready;
 mod repositories;

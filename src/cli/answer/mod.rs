@@ -14,8 +14,8 @@ pub(super) use lease::{
     LockedPath, TaskAnswer, TaskLease,
 };
 pub(super) use project::{
-    ErrorAnswer, ErrorBody, InitAnswer, InitCheck, PolicyValidated, SchemaLine, StatusAgent,
-    StatusAnswer, StatusLease, StatusRun, WhyAnswer,
+    BadPolicyFile, ErrorAnswer, ErrorBody, InitAnswer, InitCheck, PolicyValidated, SchemaLine,
+    StatusAgent, StatusAnswer, StatusLease, StatusRun, WhyAnswer,
 };
 pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer};
 pub(super) use work::{

@@ -157,7 +157,19 @@ pub(in crate::cli) struct PolicyValidated<'a> {
     pub(in crate::cli) file: &'a str,
     /// True where nothing is wrong.
     pub(in crate::cli) ok: bool,
-    /// Everything that is wrong.
+    /// Everything that is wrong with it.
+    pub(in crate::cli) problems: &'a [YamlProblem],
+    /// Other files of the policy in which something is wrong: what it extends, and other layers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::cli) others: Vec<BadPolicyFile<'a>>,
+}
+
+/// A file in which something is wrong.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct BadPolicyFile<'a> {
+    /// The file.
+    pub(in crate::cli) file: &'a str,
+    /// Everything that is wrong with it.
     pub(in crate::cli) problems: &'a [YamlProblem],
 }
 

@@ -1,36 +1,38 @@
 //! `ai policy validate|show|explain|log|approve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::env;
 use crate::base::fs::read_named;
 use crate::base::text::{counted, flowing, multi_line, one_line};
-use crate::cli::answer::PolicyValidated;
+use crate::base::yaml::{MAX_BYTES, YamlProblems};
+use crate::cli::answer::{BadPolicyFile, PolicyValidated};
 use crate::cli::cmd::approvals::{self, ApproveArgs};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing, Tone};
 use crate::cli::time::time;
 use crate::config::Trees;
 use crate::domain::approval::Says;
-use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::decision::{DecisionRecord, Effect, PolicyLayer};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
-use crate::ops::{approve, project};
-use crate::policy::{self, PolicyState, UnmetCondition};
+use crate::ops::{approve, policy_files, project};
+use crate::policy::{self, ShownRule, UnmetCondition};
 use crate::store::Access;
 
 /// Check, show and explain the policy and its decisions
 #[derive(Subcommand)]
 pub(in crate::cli) enum PolicyCommand {
-    /// Check a policy file and the examples of its rules; exit 1 where something is wrong
+    /// Check the policy, or a file of one, and the examples of its rules; exit 1 where something is wrong
     Validate(ValidateArgs),
     /// Show the rules that are in force
-    Show(NoArgs),
+    Show(ShowArgs),
     /// Show a decision: which rules matched and which one won
     Explain(DecisionArgs),
     /// List the decisions, newest last
@@ -40,11 +42,18 @@ pub(in crate::cli) enum PolicyCommand {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct NoArgs {}
+pub(in crate::cli) struct ShowArgs {
+    /// Say of each rule in which file and line it stands, and in whose place it answers
+    #[arg(long)]
+    origin: bool,
+    /// With the layer of this agent
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+}
 
 #[derive(Args)]
 pub(in crate::cli) struct ValidateArgs {
-    /// The file; .ai/policy.yaml where absent
+    /// The file; all files of the policy where absent
     file: Option<PathBuf>,
 }
 
@@ -67,7 +76,7 @@ pub(in crate::cli) struct PolicyLogArgs {
 pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
     match command {
         PolicyCommand::Validate(args) => validate(args, context),
-        PolicyCommand::Show(_) => show(context),
+        PolicyCommand::Show(args) => show(args, context),
         PolicyCommand::Explain(args) => explain(args, context),
         PolicyCommand::Log(args) => log(args, context),
         PolicyCommand::Approve(args) => approve(args, context),
@@ -75,79 +84,117 @@ pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
 }
 
 fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
-    let (path, shown) = match &args.file {
-        Some(file) => (
-            context.workspace.start_dir()?.join(file),
-            file.display().to_string(),
-        ),
-        None => (
-            context.workspace.root()?.join(policy::FILE),
-            policy::FILE.to_owned(),
-        ),
+    let root = context.workspace.root()?.to_owned();
+    let (shown, bad) = match &args.file {
+        Some(file) => {
+            let path = context.workspace.start_dir()?.join(file);
+            let shown = file.display().to_string();
+            let layer = layer_of(&path);
+            let bytes = read_policy(&path)?;
+            let bad = policy_files::problems_of(&root, &shown, &bytes, layer);
+            (shown, bad)
+        }
+        None => {
+            let state = project::policy(&root, &Trees::none());
+            if state.is_absent() {
+                read_policy(&root.join(policy::FILE))?;
+            }
+            let bad = state.bad_files().into_iter().cloned().collect();
+            (policy::FILE.to_owned(), bad)
+        }
     };
-    let bytes = read_named(&path, 1 << 20).map_err(|e| {
-        AppError::new(ErrorClass::NotFound, e.to_string())
-            .hint("`ai init --policy default` writes one")
-    })?;
-    let found = policy::validate(&bytes, &shown);
-    let problems = found.as_ref().map_or(&[][..], |found| &found.list);
     if context.ui.json() {
-        context.ui.object(&PolicyValidated {
-            file: &shown,
-            ok: problems.is_empty(),
-            problems,
-        });
-        return Ok(if problems.is_empty() {
+        tell_programs(&shown, &bad, context);
+        return Ok(if bad.is_empty() {
             exit::OK
         } else {
             exit::FAILED
         });
     }
     let room = context.ui.room();
-    for line in found.iter().flat_map(|found| found.shown(room)) {
+    for line in bad.iter().flat_map(|file| file.shown(room)) {
         context.ui.line(&line);
     }
-    match problems.len() {
-        0 => {
-            context
-                .ui
-                .line(&format!("{shown}: all rules and their examples hold"));
-            Ok(exit::OK)
-        }
-        n => Err(AppError::new(
-            ErrorClass::Failed,
-            format!(
-                "{shown} has {}, and denies everything until that is mended",
-                counted(n, "problem")
-            ),
-        )),
+    let Some(first) = bad.first() else {
+        context
+            .ui
+            .line(&format!("{shown}: all rules and their examples hold"));
+        return Ok(exit::OK);
+    };
+    let n = bad.iter().map(|file| file.list.len()).sum();
+    let also = match bad.len() - 1 {
+        0 => String::new(),
+        others => format!(" with {}", counted(others, "other file")),
+    };
+    let message = format!(
+        "{}{also} has {}, and denies everything until that is mended",
+        first.file,
+        counted::<usize>(n, "problem")
+    );
+    Err(AppError::new(ErrorClass::Failed, message))
+}
+
+fn tell_programs(shown: &str, bad: &[YamlProblems], context: &mut Context) {
+    let own = bad.iter().find(|file| file.file == shown);
+    let others = bad.iter().filter(|file| file.file != shown);
+    context.ui.object(&PolicyValidated {
+        file: shown,
+        ok: bad.is_empty(),
+        problems: own.map_or(&[][..], |file| &file.list),
+        others: others
+            .map(|file| BadPolicyFile {
+                file: &file.file,
+                problems: &file.list,
+            })
+            .collect(),
+    });
+}
+
+fn read_policy(path: &Path) -> Result<Vec<u8>, AppError> {
+    read_named(path, MAX_BYTES).map_err(|e| {
+        AppError::new(ErrorClass::NotFound, e.to_string())
+            .hint("`ai init --policy default` writes one")
+    })
+}
+
+/// The layer of which a file would be the policy: only the project's has to answer where no rule
+/// matches. One below `policies/` is a pack, and says as little as it likes.
+fn layer_of(path: &Path) -> PolicyLayer {
+    let above = |n: usize| path.ancestors().nth(n).and_then(Path::file_name);
+    if env::user_config_dir().is_some_and(|dir| path.starts_with(dir)) {
+        PolicyLayer::Global
+    } else if above(1).is_some_and(|name| name == "policies")
+        || above(2).is_some_and(|name| name == "agents")
+    {
+        PolicyLayer::Agent
+    } else {
+        PolicyLayer::Project
     }
 }
 
-fn show(context: &mut Context) -> Outcome {
+fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     let state = project::policy(context.workspace.root()?, &Trees::none());
-    let shown = policy::show(&state);
+    let shown = policy::show(&state, args.agent.as_deref());
     if context.ui.json() {
         context.ui.object(&shown);
     } else {
-        context.ui.print(&rules_text(&shown));
+        context.ui.print(&rules_text(&shown, args));
     }
-    if let PolicyState::Unreadable(unreadable) = state {
-        let message = format!(
-            "the policy cannot be read, so it denies: {}",
-            unreadable.problems
-        );
-        return Err(AppError::of(ErrorClass::Denied, unreadable.problems)
-            .saying(message)
-            .hint(format!(
-                "correct {}, then `ai policy validate`",
-                policy::FILE
-            )));
+    match state.bad_files().first() {
+        Some(problems) if shown.state == "unreadable" => {
+            let message = format!("the policy cannot be read, so it denies: {problems}");
+            Err(AppError::of(ErrorClass::Denied, (*problems).clone())
+                .saying(message)
+                .hint(format!(
+                    "correct {}, then `ai policy validate`",
+                    problems.file
+                )))
+        }
+        _ => Ok(exit::OK),
     }
-    Ok(exit::OK)
 }
 
-fn rules_text(shown: &policy::Shown) -> String {
+fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
     let mut out = format!(
         "policy {} ({}), default {}, outside_paths {}\n",
         shown.state,
@@ -185,8 +232,29 @@ fn rules_text(shown: &policy::Shown) -> String {
         if let Some(when) = &rule.when {
             out.push_str(&format!("  {:<16} when {}\n", "", flowing(when)));
         }
+        if args.origin {
+            out.push_str(&format!("  {:<16} {}\n", "", one_line(&origin(rule))));
+        }
     }
     out
+}
+
+/// Where a rule stands, and in whose place it answers.
+fn origin(rule: &ShownRule) -> String {
+    let place = |file: &Option<String>, line: u64| match file {
+        Some(file) => format!("{file}:{line}"),
+        None => "part of ai".to_owned(),
+    };
+    let mut text = format!("at {}", place(&rule.file, rule.line));
+    if let Some(standing) = rule.standing {
+        text.push_str(&format!("; {standing}"));
+    }
+    for above in &rule.replaces {
+        let at = place(&above.file, above.line);
+        let (effect, layer) = (above.effect, above.layer);
+        text.push_str(&format!("; in place of {effect} ({layer}, {at})"));
+    }
+    text
 }
 
 fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {

@@ -94,14 +94,24 @@ fn policy(root: &Path) -> Finding {
         PolicyState::Absent => {
             Finding::ok("policy", "no policy file; the built-in rules alone count")
         }
-        state => Finding::ok(
-            "policy",
-            format!(
-                "{} in force",
-                counted(policy::show(&state).rules.len(), "rule")
-            ),
-        ),
+        state => in_force(&state),
     }
+}
+
+/// A policy that was read. The layer of an agent may be broken all the same.
+fn in_force(state: &PolicyState) -> Finding {
+    if let Some(problems) = state.bad_files().first() {
+        let text =
+            format!("the layer of an agent cannot be read, so it is denied everything: {problems}");
+        return Finding::bad("policy", text).next("ai policy validate");
+    }
+    let shown = policy::show(state, None);
+    let from = match shown.files.len() {
+        0 | 1 => String::new(),
+        files => format!(" from {}", counted(files, "file")),
+    };
+    let rules = counted(shown.rules.len(), "rule");
+    Finding::ok("policy", format!("{rules} in force{from}"))
 }
 
 fn agents(root: &Path, findings: &mut Vec<Finding>) {

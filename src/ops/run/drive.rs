@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::{fs, id};
+use crate::config::Trees;
 use crate::connector::api::Connector;
 use crate::connector::guides::ProjectGuides;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
@@ -10,7 +11,6 @@ use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
-use crate::domain::repo_path::RepoPath;
 use crate::domain::routing::Relief;
 use crate::domain::run::{Run, RunStep};
 use crate::domain::sandbox::Isolation;
@@ -39,8 +39,8 @@ use crate::ops::run::step::{
 };
 use crate::ops::signals::Signals;
 use crate::ops::world::World;
-use crate::ops::{agents, credentials, failpoint, trust};
-use crate::policy::{self, PolicyState};
+use crate::ops::{agents, credentials, failpoint, policy_files, trust};
+use crate::policy::PolicyState;
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::router::Trace;
 use crate::store::{Store, Tx};
@@ -443,11 +443,8 @@ pub(crate) fn base_policy(
         return Ok(world.checkout_policy());
     };
     let base = Oid::parse(base).kept("the base of the run")?;
-    let blob = repo.read_blob(&base, &RepoPath::new(policy::FILE))?;
-    Ok(match blob {
-        Some(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
-        None => world.checkout_policy(),
-    })
+    let found = policy_files::of_commit(&world.root, &Trees::of_user(), (repo, &base))?;
+    Ok(found.unwrap_or_else(|| world.checkout_policy()))
 }
 
 /// Returns where the agent works: what its own file says, else its connector, else the project.

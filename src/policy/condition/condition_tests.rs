@@ -11,7 +11,8 @@ use crate::domain::facts::Facts;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::engine::decide;
-use crate::policy::load::{FILE, validate};
+use crate::policy::gather::{proven, validate};
+use crate::policy::load::FILE;
 use crate::policy::model::PolicyState;
 
 /// A question with its owner.
@@ -629,10 +630,6 @@ fn a_file_says_where_its_conditions_are_at_fault() {
 #[test]
 fn a_file_that_was_proven_before_answers_as_a_new_one_and_fails_where_it_is_none() {
     let text = policy("deny", &[rule("r", "allow", "change.lines > 100")]);
-    let proven = |text: &str| {
-        let tree = yaml::parse(text.as_bytes()).unwrap();
-        PolicyState::from_tree(&tree, TreeStanding::Proven, text.as_bytes(), FILE).unwrap()
-    };
     assert_eq!(
         decide(&proven(&text), &finish().request()).effect,
         Effect::Allow

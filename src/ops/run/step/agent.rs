@@ -167,7 +167,7 @@ fn ask(
         socket: hatch
             .as_ref()
             .map(|hatch| (hatch.socket.as_path(), hatch.key.as_str())),
-        limits: &live.policy.limits(),
+        limits: &live.policy.limits(&live.actor),
         budget: &live.started.budget,
         resumed: run.resumed.as_ref(),
     };

@@ -1,0 +1,160 @@
+//! Policies of several files and layers, as whoever writes them sees them: what is in force and why,
+//! what is wrong and where, and which files a run is judged by.
+
+use crate::snapshot;
+use crate::support::{Sandbox, markdown};
+
+const PUSHES: &str = "version: 1\ndefault: allow\nrules:\n  - id: pushes-need-a-human\n    on: [push]\n    actors: ['agent:*']\n    effect: require_approval\n    reason: a person looks at it first\n    overridable: true\n";
+
+/// The blocks of the page about policies, below one heading.
+fn blocks_below(heading: &str) -> Vec<markdown::Block> {
+    let page = markdown::page("docs/policy.md");
+    let below = page.split(&format!("\n## {heading}\n")).nth(1).unwrap();
+    markdown::blocks(below.split("\n## ").next().unwrap())
+}
+
+/// Runs the steps of a block, and holds what they print against it.
+fn replay(sandbox: &Sandbox, block: &markdown::Block) {
+    for step in block.steps() {
+        let words: Vec<&str> = step.command.split(' ').skip(1).collect();
+        let outcome = sandbox.ai(&words);
+        let printed = format!("{}{}", outcome.stdout, outcome.stderr);
+        let mut wanted = step.expected.clone();
+        let mut lines: Vec<&str> = printed.lines().collect();
+        if wanted.first().is_some_and(|line| line == "...") {
+            wanted.remove(0);
+            lines.drain(..lines.len().saturating_sub(wanted.len()));
+        }
+        assert_eq!(lines, wanted, "{}", step.command);
+    }
+}
+
+#[test]
+fn the_page_about_several_files_shows_what_is_printed() {
+    let sandbox = Sandbox::project();
+    let blocks = blocks_below("Policies of several files");
+    sandbox.write(".ai/policy.yaml", &blocks[0].text);
+    replay(&sandbox, &blocks[1]);
+    sandbox.write(".ai/policies/own.yaml", "version: 1\nextends: solo\n");
+    sandbox.ai_ok(&["policy", "validate"]);
+    sandbox.ai_ok(&["policy", "validate", ".ai/policies/own.yaml"]);
+    sandbox.ai_ok(&["task", "create", "One"]);
+}
+
+#[test]
+fn the_page_about_layers_shows_what_is_printed() {
+    let sandbox = Sandbox::project();
+    let blocks = blocks_below("Layers");
+    sandbox.write(".ai/policy.yaml", PUSHES);
+    sandbox.write(".ai/agents/releaser/policy.yaml", &blocks[0].text);
+    replay(&sandbox, &blocks[1]);
+    sandbox.ai_ok(&["policy", "validate", ".ai/agents/releaser/policy.yaml"]);
+}
+
+#[test]
+fn every_file_that_is_wrong_is_shown_with_its_lines() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nextends: [defalt, ./policies/a.yaml]\n",
+    );
+    sandbox.write(
+        ".ai/agents/bot/policy.yaml",
+        "version: 1\ndefault: perhaps\n",
+    );
+    snapshot!(sandbox.ai(&["policy", "validate"]));
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nextends: ./policies/a.yaml\n",
+    );
+    sandbox.write(
+        ".ai/policies/a.yaml",
+        "version: 1\nrules:\n  - id: \"\\e[31mx\"\n    on: edit\n    effect: denied\n",
+    );
+    snapshot!(sandbox.ai(&["policy", "validate"]));
+    snapshot!(sandbox.ai(&["policy", "validate", "--json"]));
+    snapshot!(sandbox.ai(&["task", "create", "One"]));
+    snapshot!(sandbox.ai(&["policy", "show"]));
+}
+
+/// The user's layer binds in every repository, and the record says whose rule it was.
+#[test]
+fn the_layer_of_the_user_binds() {
+    let sandbox = Sandbox::project();
+    let home = sandbox.base().join("home/.config/ai/policy.yaml");
+    sandbox.write(
+        home,
+        "version: 1\nrules:\n  - {id: mine, on: [task.create], effect: deny, reason: not on this machine, locked: true}\n",
+    );
+    snapshot!(sandbox.ai(&["task", "create", "One"]));
+    let records = sandbox.ai_json_lines(&["policy", "log"]);
+    let last = records.last().unwrap();
+    assert_eq!(
+        (&last["layer"], &last["rule"]),
+        (&"global".into(), &"mine".into())
+    );
+}
+
+/// A run is judged by the files of the commit that it started from: neither the checkout's own packs
+/// nor the agent's layer there can loosen it.
+#[test]
+fn a_run_is_judged_by_the_files_of_its_base() {
+    let sandbox = Sandbox::with_a_found_check("default", "mkdir -p docs; echo x >docs/a");
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nextends: ./policies/own.yaml\n",
+    );
+    let rule = |effect: &str| {
+        format!(
+            "version: 1\nrules:\n  - {{id: docs, on: [run.finish], paths: docs/, effect: {effect}, reason: these are ours}}\n"
+        )
+    };
+    sandbox.write(".ai/policies/own.yaml", rule("warn"));
+    sandbox.write(".ai/agents/bot/policy.yaml", rule("deny"));
+    sandbox.ai_ok(&["trust"]);
+    sandbox.commit("policy of several files");
+    sandbox.write(".ai/policies/own.yaml", rule("allow"));
+    std::fs::remove_file(sandbox.root().join(".ai/agents/bot/policy.yaml")).unwrap();
+    sandbox.ai_ok(&["trust"]);
+    let task = sandbox.task("One", &[]);
+    snapshot!(sandbox.ai(&["run", &task]));
+    let records = sandbox.ai_json_lines(&["policy", "log", &task]);
+    let denied = records
+        .iter()
+        .find(|record| record["effect"] == "deny")
+        .unwrap();
+    assert_eq!(denied["layer"], "agent");
+    let matched = denied["matched"].as_array().unwrap();
+    let answers: Vec<(&str, &str)> = matched
+        .iter()
+        .map(|one| {
+            (
+                one["layer"].as_str().unwrap(),
+                one["effect"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(answers, [("project", "warn"), ("agent", "deny")]);
+}
+
+/// What an agent's change below `.ai/` meets, wherever a file of the policy lies.
+#[test]
+fn an_agent_writes_no_policy() {
+    let sandbox = Sandbox::with_a_found_check(
+        "default",
+        "mkdir -p .ai/policies .ai/agents/bot; echo x >.ai/policies/own.yaml; echo x >.ai/agents/bot/policy.yaml",
+    );
+    let task = sandbox.task("One", &[]);
+    let outcome = sandbox.ai(&["run", &task, "--json"]);
+    assert_eq!(outcome.code, Some(8), "{outcome}");
+    let records = sandbox.ai_json_lines(&["policy", "log", &task]);
+    let asked = records
+        .iter()
+        .find(|record| record["effect"] == "require_approval")
+        .unwrap();
+    assert_eq!(asked["rule"], "built-in.protect-ai");
+    assert_eq!(
+        asked["resource"]["paths"],
+        serde_json::json!([".ai/agents/bot/policy.yaml", ".ai/policies/own.yaml"])
+    );
+}
