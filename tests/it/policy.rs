@@ -17,7 +17,14 @@ fn decision(sandbox: &Sandbox, task: &str, effect: &str) -> Value {
 
 #[test]
 fn every_pack_lets_plain_work_through() {
-    for pack in ["default", "strict", "solo"] {
+    for pack in [
+        "default",
+        "strict",
+        "solo",
+        "open-source",
+        "regulated",
+        "hardened-os-agent",
+    ] {
         let sandbox = Sandbox::with_a_found_check(pack, "mkdir -p src; echo x >>src/a");
         let task = sandbox.task("One", &["--path", "src/"]);
         sandbox.ai_ok(&["run", &task]);
