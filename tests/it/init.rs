@@ -51,7 +51,7 @@ fn a_named_policy_is_written_and_an_unknown_one_is_refused_with_the_list() {
     ----- stdout -----
     ----- stderr -----
     error: invalid value 'nonsense' for '--policy <PACK>'
-      [possible values: default, strict, solo]
+      [possible values: default, strict, solo, open-source, regulated, hardened-os-agent]
 
     For more information, try '--help'.
     "#);
