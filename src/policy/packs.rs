@@ -63,10 +63,10 @@ mod tests {
     use super::*;
     use crate::domain::action::Action;
     use crate::domain::decision::{Decision, Effect, Resource};
+    use crate::domain::facts::Facts;
     use crate::domain::tool_kind::ToolKind;
     use crate::policy::asked::Request;
     use crate::policy::engine::decide;
-    use crate::policy::facts::Facts;
     use crate::policy::model::PolicyState;
     use crate::policy::show::show;
 
