@@ -7,8 +7,9 @@ mod raw;
 mod staged;
 mod staged_tree;
 mod text;
+mod whole_files;
 
-pub use patch::DiffStats;
+pub use patch::{DiffStats, Patch};
 pub(in crate::git) use raw::changed_path;
 pub use raw::{ChangeSide, ChangedPath, CommitChanges, PathChange};
 pub use staged::{StagedChange, StagedIndex};

@@ -79,7 +79,7 @@ impl ShadowRepo {
         })
     }
 
-    /// The patch and its counts, of one process.
+    /// The patch and its counts, of one process or none.
     pub fn patch_and_stats(
         &self,
         old: &Oid,
@@ -87,6 +87,9 @@ impl ShadowRepo {
         cap: usize,
     ) -> Result<(Patch, DiffStats), GitError> {
         const COUNTS_CAP: usize = 32 << 20;
+        if let Some(found) = self.patch_of_whole_files(old, new, cap) {
+            return Ok(found);
+        }
         let out = self
             .objects(["diff-tree", "--numstat", "-p", "--unified=3"])
             .args(PINNED)

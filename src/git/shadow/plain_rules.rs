@@ -49,6 +49,12 @@ impl ShadowRepo {
         Some(PlainRules { outside: outside? })
     }
 
+    /// True where no attribute and no setting has a say in what the content of files is, as long as
+    /// the tree itself holds no attributes.
+    pub(in crate::git) fn has_plain_rules(&self) -> bool {
+        self.plain_rules().is_some()
+    }
+
     fn plain_settings(&self) -> Option<PlainSettings> {
         #[cfg(test)]
         if self.is_known_to_be_plain {

@@ -404,9 +404,7 @@ fn findings(
         None => agent::work(live, crew, store, slot, shadow)?,
     };
     take_up::leave(live, &worked)?;
-    live.step_sealed(store, &worked.sealed)?;
-    failpoint::hit("sealed")?;
-    let (patch, stats) = snapshot::write_patch(live, shadow, &worked.sealed)?;
+    let (patch, stats) = snapshot::record_sealed(live, store, shadow, &worked.sealed)?;
     let checked = match worked.lifecycle {
         Lifecycle::Finished => checks::checks(live, &worked.sealed)?,
         _ => Vec::new(),

@@ -7,15 +7,16 @@ use crate::base::fs;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::trailer::{self, Trailers};
 use crate::git::busy::unfinished;
-use crate::git::diff::DiffStats;
+use crate::git::diff::{DiffStats, Patch};
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{OwnState, SealRequest, Snapshot, SnapshotLimits, TreeLook, seal};
 use crate::git::worktree::Slot;
-use crate::git::{ExpectedRef, Oid};
+use crate::git::{ExpectedRef, GitError, Oid};
 use crate::ops::error::OpError;
 use crate::ops::failpoint;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Taken, Worked};
 use crate::ops::world::identity;
+use crate::store::Store;
 
 /// Largest patch that is kept.
 const PATCH_CAP: usize = 64 << 20;
@@ -167,13 +168,41 @@ impl Written {
     }
 }
 
+/// Records the step that names the commit, and writes the patch, which is made meanwhile.
+pub(crate) fn record_sealed(
+    live: &RunCx<'_>,
+    store: &mut dyn Store,
+    shadow: &ShadowRepo,
+    sealed: &Sealed,
+) -> Result<(Written, DiffStats), OpError> {
+    let (recorded, made) = std::thread::scope(|scope| {
+        let made = scope.spawn(|| patch(shadow, sealed));
+        let recorded = live.step_sealed(store, sealed);
+        let recorded = recorded.and_then(|()| failpoint::hit("sealed"));
+        (recorded, made.join())
+    });
+    recorded?;
+    let made = made.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    write(live, made?)
+}
+
 /// Writes the patch into the run's directory, without secrets.
 pub(crate) fn write_patch(
     live: &RunCx<'_>,
     shadow: &ShadowRepo,
     sealed: &Sealed,
 ) -> Result<(Written, DiffStats), OpError> {
-    let (patch, stats) = shadow.patch_and_stats(&sealed.base_tree, &sealed.tree, PATCH_CAP)?;
+    write(live, patch(shadow, sealed)?)
+}
+
+fn patch(shadow: &ShadowRepo, sealed: &Sealed) -> Result<(Patch, DiffStats), GitError> {
+    shadow.patch_and_stats(&sealed.base_tree, &sealed.tree, PATCH_CAP)
+}
+
+fn write(
+    live: &RunCx<'_>,
+    (patch, stats): (Patch, DiffStats),
+) -> Result<(Written, DiffStats), OpError> {
     let file = live.files.patch();
     let shown = live.world.redactor().redact(&patch.text);
     fs::write_private(&file, &shown)?;
