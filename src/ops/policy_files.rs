@@ -18,7 +18,7 @@ use crate::git::{GitError, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::policy::{self, BadFile, PolicyPart, PolicySource, PolicyState};
 
-/// Where the files of agents lie, below the root of the repository.
+/// The directory of the files of agents, below the root of the repository.
 const AGENTS: &str = ".ai/agents";
 
 /// The policy of the checkout at `root`, with all of its layers. One that cannot be read is a state of

@@ -228,7 +228,7 @@ fn action_patterns() -> impl Iterator<Item = (String, String)> {
     std::iter::once(all).chain(groups).chain(each)
 }
 
-/// What can be extended: the packs that ship, and own ones by their path.
+/// Everything that can be extended: the packs that ship, and own ones by their path.
 fn extended() -> Schema {
     let packs = PACKS.iter().map(|pack| (pack.name, pack.summary));
     let packs = words(packs);

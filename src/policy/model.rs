@@ -10,7 +10,7 @@ use crate::policy::source::Extended;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What one file of a policy says, found in order.
+/// The content of one file of a policy, found in order.
 #[derive(Debug, Clone)]
 pub struct PolicyPart {
     /// The file as people know it.

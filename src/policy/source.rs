@@ -35,7 +35,7 @@ impl PolicySource {
     }
 }
 
-/// What a file extends, as it is written.
+/// A pack that a file extends, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Extended {
     pub(super) target: Target,

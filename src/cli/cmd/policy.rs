@@ -239,7 +239,7 @@ fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
     out
 }
 
-/// Where a rule stands, and in whose place it answers.
+/// The place of a rule, and the rules in whose place it answers.
 fn origin(rule: &ShownRule) -> String {
     let place = |file: &Option<String>, line: u64| match file {
         Some(file) => format!("{file}:{line}"),
