@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::hash::sha256_hex;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Reply;
 use crate::domain::budget::RunUsage;
@@ -486,20 +485,4 @@ impl Event {
             Event::Decided { .. } => "policy.decided",
         }
     }
-}
-
-/// The `prev` of the first record.
-pub const CHAIN_START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// The hash of a record: SHA-256 over its parts, one a line, as they are stored. Verification
-/// hashes the stored text, so a record written by an older version verifies without being
-/// understood.
-pub fn record_hash(
-    prev: &str,
-    seq: u64,
-    at_ms: WallMs,
-    actor_json: &str,
-    event_json: &str,
-) -> String {
-    sha256_hex(format!("{prev}\n{seq}\n{at_ms}\n{actor_json}\n{event_json}").as_bytes())
 }

@@ -18,6 +18,7 @@ pub mod decision;
 pub mod eligibility;
 pub mod error_class;
 pub mod event;
+pub mod event_chain;
 mod event_subject;
 pub mod event_words;
 pub mod evidence;

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::CHAIN_START;
+use crate::domain::event_chain::CHAIN_START;
 use crate::domain::ids::Subject;
 use crate::domain::lease::Lease;
 use crate::domain::time::{LeaseInstant, WallMs};

@@ -1,7 +1,8 @@
 //! Verifying the log: the chain of hashes, the numbering, and that the tables are the fold of it.
 
 use crate::domain::actor::Actor;
-use crate::domain::event::{CHAIN_START, Event};
+use crate::domain::event::Event;
+use crate::domain::event_chain::CHAIN_START;
 use crate::domain::{event_words, fold};
 use crate::store::{EventFilter, Flow, ReplayedTables, StoreError, StoredEvent, Tx};
 

@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::decision::{DecisionRecord, Override};
-use crate::domain::event::{CHAIN_START, Event};
+use crate::domain::event::Event;
+use crate::domain::event_chain::CHAIN_START;
 use crate::domain::evidence::Evidence;
 use crate::domain::fold;
 use crate::domain::ids::TaskId;

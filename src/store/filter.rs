@@ -1,7 +1,8 @@
 //! What lists ask for, and what they get a row at a time.
 
 use crate::domain::actor::{Actor, ActorName};
-use crate::domain::event::{Event, record_hash};
+use crate::domain::event::Event;
+use crate::domain::event_chain::record_hash;
 use crate::domain::time::WallMs;
 use crate::store::StoreError;
 use crate::store::json::encode;

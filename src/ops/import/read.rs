@@ -5,7 +5,8 @@ use std::io::BufRead;
 
 use crate::base::fs::{self, BadLine, LineEnd};
 use crate::domain::actor::Actor;
-use crate::domain::event::{CHAIN_START, Event};
+use crate::domain::event::Event;
+use crate::domain::event_chain::CHAIN_START;
 use crate::ops::error::OpError;
 use crate::ops::export::{BODY, EventHead, FORMAT, Header, LeaseRow, VERSION};
 use crate::ops::log;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::event::record_hash;
+use crate::domain::event_chain::record_hash;
 use crate::domain::ids::TaskId;
 use crate::domain::task::{Task, TaskState};
 use crate::ops::create::{self, NewTask};
@@ -348,7 +348,7 @@ fn a_line_that_is_wrong_is_named_and_nothing_is_imported() {
 fn rechained(text: &str, change: impl Fn(&str) -> String) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let header: export::Header = serde_json::from_str(&lines[0]).unwrap();
-    let mut prev = crate::domain::event::CHAIN_START.to_owned();
+    let mut prev = crate::domain::event_chain::CHAIN_START.to_owned();
     for line in &mut lines[1..=usize::try_from(header.events).unwrap()] {
         let (head, body) = line.split_once(BODY).unwrap();
         let mut head: export::EventHead = serde_json::from_str(&format!("{head}}}")).unwrap();

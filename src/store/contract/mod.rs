@@ -13,7 +13,8 @@ use std::sync::mpsc;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::domain::event::{CHAIN_START, Event, TaskEdit, record_hash};
+use crate::domain::event::{Event, TaskEdit};
+use crate::domain::event_chain::{CHAIN_START, record_hash};
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_pattern::{overlap, prefix_candidates};

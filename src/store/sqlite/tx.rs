@@ -6,7 +6,8 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::actor::Actor;
-use crate::domain::event::{CHAIN_START, Event};
+use crate::domain::event::Event;
+use crate::domain::event_chain::CHAIN_START;
 use crate::domain::fold;
 use crate::domain::time::WallMs;
 use crate::store::sqlite::connect::failed;
