@@ -60,6 +60,8 @@ pub struct AskedCall {
     /// nothing else. Absent where the files that it changes say it: their new content is judged by
     /// itself.
     pub digest: Option<String>,
+    /// The command that it runs, where it says so, whole.
+    pub command: Option<String>,
 }
 
 /// The ruling about a tool call.

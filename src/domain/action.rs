@@ -1,9 +1,9 @@
 //! What somebody asks to do. Each action has one stable dotted name, used in policy files, events,
 //! records and JSON.
 //!
-//! Names are never reused or renamed: old policies and old logs keep their meaning. So a policy may
-//! name actions that no door asks about: [`Action::TaskRelease`], [`Action::LockRelease`],
-//! [`Action::RunStop`], [`Action::WorktreeRemove`] and [`Action::AgentRegister`].
+//! Names are never reused or renamed: old policies and old logs keep their meaning. A policy may
+//! name actions that no door asks about yet: those of [`Action::UNASKED`], so that one that is
+//! written today binds on the day on which the door is built.
 
 use crate::base::{suggest, text};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,26 @@ actions! {
     ToolCall = "tool.call", Guarded;
     /// An agent changes a file.
     Edit = "edit", Guarded;
+    /// An agent runs a command.
+    CommandExec = "command.exec", Guarded;
+    /// An agent reads a file.
+    FileRead = "file.read", Guarded;
+    /// A run reaches a host.
+    NetworkConnect = "network.connect", Guarded;
+    /// A run is given a credential.
+    SecretUse = "secret.use", Guarded;
+    /// A branch or another ref is moved.
+    RefUpdate = "ref.update", Guarded;
+    /// Evidence of a run is judged.
+    EvidenceJudge = "evidence.judge", Guarded;
+    /// An agent is given a skill.
+    SkillUse = "skill.use", Guarded;
+    /// A node of a workflow begins.
+    WorkflowNode = "workflow.node", Guarded;
+    /// A plugin is loaded.
+    PluginLoad = "plugin.load", Guarded;
+    /// A message leaves for somebody.
+    MessageSend = "message.send", Guarded;
     /// `git commit` through a hook.
     Commit = "commit", Guarded;
     /// `git push` through a hook.
@@ -107,6 +127,21 @@ actions! {
     Import = "import", Guarded;
     /// Allows what a repository brings to run code on this machine.
     Trust = "trust", Guarded;
+}
+
+impl Action {
+    /// The actions about which no door asks yet.
+    pub const UNASKED: [Self; 9] = [
+        Self::FileRead,
+        Self::NetworkConnect,
+        Self::SecretUse,
+        Self::RefUpdate,
+        Self::EvidenceJudge,
+        Self::SkillUse,
+        Self::WorkflowNode,
+        Self::PluginLoad,
+        Self::MessageSend,
+    ];
 }
 
 impl fmt::Display for Action {

@@ -345,7 +345,10 @@ fn kept_facts(facts: &Facts) -> Option<Facts> {
 /// What an agent asks within a run is bound to its task and not to the run, which has ended before
 /// anybody could say yes.
 pub fn subject_digest(action: Action, actor: &Actor, resource: &Resource) -> String {
-    let within_a_run = matches!(action, Action::ToolCall | Action::Edit);
+    let within_a_run = matches!(
+        action,
+        Action::ToolCall | Action::Edit | Action::CommandExec
+    );
     let run = resource.run.clone().filter(|_| !within_a_run);
     let resource = &Resource {
         run,

@@ -36,6 +36,9 @@ pub struct Facts {
     /// Changed paths that none of the task's own patterns covers; empty for a task that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_paths: Option<Vec<RepoPath>>,
+    /// The command that an agent wants to run, in its own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// The change of each path of the resource, a letter for each: added, modified, deleted, of another type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_kinds: Option<String>,
@@ -64,6 +67,10 @@ mod tests {
             },
             Facts {
                 task_priority: Some(2),
+                ..base.clone()
+            },
+            Facts {
+                command: Some("ls".into()),
                 ..base.clone()
             },
             Facts {

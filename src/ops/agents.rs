@@ -8,12 +8,16 @@ use crate::connector::agent_file::{self, AgentFileError, AgentFiles};
 use crate::connector::api::Connector;
 use crate::connector::launch::{LaunchRequest, SessionChoice};
 use crate::connector::registry::ConnectorRegistry;
+use crate::domain::action::Action;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_change::AgentChange;
+use crate::domain::repo_path::RepoPath;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::{detect, trust};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 
 /// The agents' directory of the checkout at `root`.
 pub fn dir(root: &Path) -> PathBuf {
@@ -67,6 +71,14 @@ pub fn command_line(
         program: program.as_deref(),
     };
     Ok(connector.command(&request)?.command.argv)
+}
+
+/// Asks whether the agent of this name may be registered, changed or removed, and records the answer.
+pub fn may_change(tx: &mut dyn Tx, cx: &Cx, name: &str) -> Result<Vec<String>, OpError> {
+    let mut question = Question::about(Action::AgentRegister);
+    let file = format!(".ai/agents/{}.yaml", agent_name(name)?);
+    question.resource.paths = vec![RepoPath::from(file.as_str())];
+    ask::or_refuse(tx, cx, question)
 }
 
 /// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.

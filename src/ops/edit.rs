@@ -208,6 +208,11 @@ pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<C
         TaskState::Running { run } => tx.run(run)?,
         _ => None,
     };
+    if let Some(run) = &run {
+        let mut question = Question::on_task(Action::RunStop, &task);
+        question.resource.run = Some(run.id.to_string());
+        ask::or_refuse(tx, cx, question)?;
+    }
     cx.record(
         tx,
         &Event::TaskCancelled {

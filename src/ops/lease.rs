@@ -159,6 +159,8 @@ pub fn release(
     let lease = fenced(tx, cx, token, "release")?;
     if let Some(task) = token.subject.task() {
         refuse_running(tx, &task)?;
+        let task = cx::load(tx, &task)?;
+        ask::or_refuse(tx, cx, Question::on_task(Action::TaskRelease, &task))?;
     }
     cx.record(
         tx,

@@ -107,6 +107,10 @@ pub fn release(
         ))
         .into());
     }
+    let mut question = Question::about(Action::LockRelease);
+    let held = tx.locks(&lease.subject)?;
+    question.resource.patterns = held.into_iter().map(|lock| lock.pattern).collect();
+    ask::or_refuse(tx, cx, question)?;
     cx.record(
         tx,
         &Event::LeaseReleased {

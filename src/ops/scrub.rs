@@ -90,6 +90,11 @@ pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
     let path = |path: &mut RepoPath| *path = RepoPath::new(redactor.redact(path.as_bytes()));
     record.resource.paths.iter_mut().for_each(path);
     record.resource.tool.iter_mut().for_each(text);
+    let command = record
+        .facts
+        .as_mut()
+        .and_then(|facts| facts.command.as_mut());
+    command.into_iter().for_each(text);
     let facts = record.facts.iter_mut();
     let outside = facts.flat_map(|facts| facts.outside_paths.iter_mut().flatten());
     outside.for_each(path);

@@ -83,7 +83,7 @@ fn match_rules(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
             }
         }
         let default = layer.default.filter(|_| coverage.has_gap());
-        gaps.extend(default.map(|effect| default_answer(layer.layer, effect)));
+        gaps.extend(default.map(|effect| default_answer(layer.layer, effect, request.action)));
     }
     let overridden: Vec<bool> = met.iter().map(|one| is_overridden(one, &met)).collect();
     let standing = met.into_iter().zip(overridden).filter(|(_, gone)| !gone);
@@ -99,7 +99,11 @@ fn match_rules(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
     }
     matched.extend(gaps);
     if layers.iter().all(|layer| layer.default.is_none()) {
-        matched.push(default_answer(PolicyLayer::BuiltIn, Effect::Allow));
+        matched.push(default_answer(
+            PolicyLayer::BuiltIn,
+            Effect::Allow,
+            request.action,
+        ));
     }
     matched.extend(builtin::credentials_in_change(request.facts));
     matched.extend(outside::answer(layers, request.action, request.facts));
@@ -151,10 +155,22 @@ fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
     })
 }
 
-fn default_answer(layer: PolicyLayer, effect: Effect) -> MatchedRule {
-    let reason = match layer {
-        PolicyLayer::BuiltIn => "there is no policy file and no built-in rule says otherwise",
-        _ => "no rule of the policy matches; its default says so",
+fn default_answer(layer: PolicyLayer, default: Effect, action: Action) -> MatchedRule {
+    // A policy that denies what it does not name would keep people in what they want to be out of.
+    let is_open = action.nature() == Nature::Harmless && !default.lets_through();
+    let (effect, reason) = match layer {
+        PolicyLayer::BuiltIn => (
+            default,
+            "there is no policy file and no built-in rule says otherwise",
+        ),
+        _ if is_open => (
+            Effect::Allow,
+            "no rule of the policy matches; to give back or to stop is denied by a rule only",
+        ),
+        _ => (
+            default,
+            "no rule of the policy matches; its default says so",
+        ),
     };
     MatchedRule {
         layer,

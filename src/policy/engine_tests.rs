@@ -648,3 +648,45 @@ fn a_rule_that_observes_is_recorded_and_decides_nothing() {
     );
     assert_eq!(decision.effect, Effect::RequireApproval);
 }
+
+#[test]
+fn giving_back_is_denied_by_a_rule_and_never_by_the_default() {
+    for action in [Action::TaskRelease, Action::LockRelease, Action::RunStop] {
+        for default in ["deny", "require_approval"] {
+            let open = ask(
+                &rules(default, &["id: r, on: [edit], effect: allow"]),
+                action,
+                "agent:x",
+                &Resource::default(),
+            );
+            assert_eq!(
+                (open.effect, open.rule.as_str()),
+                (Effect::Allow, DEFAULT_RULE)
+            );
+        }
+        let own = format!("id: r, on: [{action}], effect: deny, reason: it stays");
+        let shut = ask(
+            &rules("allow", &[&own]),
+            action,
+            "agent:x",
+            &Resource::default(),
+        );
+        assert_eq!((shut.effect, shut.rule.as_str()), (Effect::Deny, "r"));
+    }
+}
+
+#[test]
+fn the_page_says_of_each_action_whether_it_is_asked() {
+    let page = include_str!("../../docs/policy.md");
+    let (_, unasked) = page.split_once("nothing asks about them yet:").unwrap();
+    let (unasked, _) = unasked.split_once(" What guards").unwrap();
+    for action in Action::ALL {
+        let name = format!("`{action}`");
+        let listed = unasked.contains(&name) && !unasked.contains(&format!("({name} is asked)"));
+        assert_eq!(listed, Action::UNASKED.contains(action), "{action}");
+        assert!(
+            page.contains(&name) || *action == Action::Trust || *action == Action::Import,
+            "{action}"
+        );
+    }
+}

@@ -67,9 +67,9 @@ struct RuleShape {
     labels: OneOrMore<NameText>,
     /// Globs over the type of the task.
     types: OneOrMore<NameText>,
-    /// Kinds of tools; only for `tool.call` and `edit`.
+    /// Kinds of tools; only for `tool.call`, `edit` and `command.exec`.
     kinds: OneOrMore<ToolKind>,
-    /// Globs over the names of tools; only for `tool.call` and `edit`.
+    /// Globs over the names of tools; only for `tool.call`, `edit` and `command.exec`.
     tools: OneOrMore<NameText>,
     /// The condition under which it matches, in CEL over the facts of the question.
     #[schemars(length(min = 1, max = 4096))]

@@ -197,7 +197,7 @@ fn rule_of(
     {
         let problem = YamlProblem::new(
             node.place,
-            "only `tool.call` and `edit` are asked about a tool, so the rule would match nothing",
+            "only `tool.call`, `edit` and `command.exec` are asked about a tool, so the rule would match nothing",
         );
         problems.push(problem.hint("write `on: [tool.call, edit]`"));
     }
@@ -378,7 +378,7 @@ fn reason_of(
 }
 
 /// The actions that are asked about a tool.
-const TOOL_ACTIONS: [Action; 2] = [Action::ToolCall, Action::Edit];
+const TOOL_ACTIONS: [Action; 3] = [Action::ToolCall, Action::Edit, Action::CommandExec];
 
 /// The kinds of tools, each one a known word.
 fn kinds_of(

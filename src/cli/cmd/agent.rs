@@ -3,6 +3,7 @@
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::env;
 use crate::base::text::{flowing, one_line, shell_words};
@@ -17,8 +18,10 @@ use crate::domain::agent::{Agent, Home, Name};
 use crate::domain::agent_change::AgentChange;
 use crate::git::diff::{file_diff, unified};
 use crate::ops::agents::{self, Taken};
+use crate::ops::cx::commit;
 use crate::ops::needs_you::{self, Need};
 use crate::ops::{check, route};
+use crate::store::Access;
 
 /// Register, list and change agents
 #[derive(Subcommand)]
@@ -144,6 +147,7 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
         Taken::Refuse
     };
     let (name, change) = change(args);
+    may_change(&name, context)?;
     let done = agents::register((&root, &common_dir), &name, change, taken)?;
     match &done.before {
         Some(before) if *before == done.after => context.ui.say("nothing has changed"),
@@ -156,6 +160,17 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     }
     print(&done.agent, context);
     Ok(exit::OK)
+}
+
+/// Asks the policy, and tells what it warns of.
+pub(super) fn may_change(name: &str, context: &mut Context) -> Result<(), AppError> {
+    let cx = context.workspace.cx()?;
+    let store = context.store(Access::Write)?;
+    let warnings = commit(store, &cx, |tx, cx| agents::may_change(tx, cx, name))?;
+    for warning in warnings {
+        context.ui.warn(&warning);
+    }
+    Ok(())
 }
 
 /// The name and the change that the arguments describe.
@@ -390,6 +405,7 @@ fn facts(
 pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
     let root = context.workspace.root()?.to_owned();
     let mut agent = agents::load(&root, &args.name)?;
+    may_change(&args.name, context)?;
     agent.relabel(&args.labels, &args.remove);
     agents::save(
         &root,
@@ -402,6 +418,7 @@ pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
 
 fn remove(args: &AgentNameArgs, context: &mut Context) -> Outcome {
     let root = context.workspace.root()?.to_owned();
+    may_change(&args.name, context)?;
     agents::remove(
         &root,
         &context.workspace.place()?.common_dir.clone(),

@@ -6,6 +6,7 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::env;
 use crate::base::text::one_line;
+use crate::cli::cmd::agent::may_change;
 use crate::cli::context::{Context, Outcome};
 use crate::connector::registry::ConnectorRegistry;
 use crate::ops::detect::{self, DetectedCli, Project, Registration};
@@ -37,6 +38,11 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
             context.workspace.root()?.to_owned(),
             context.workspace.place()?.common_dir.clone(),
         );
+        let new = all.iter().filter(|found| found.agent == Registration::None);
+        let new: Vec<String> = new.map(|found| found.connector.to_string()).collect();
+        for name in &new {
+            may_change(name, context)?;
+        }
         detect::register(&root, &common_dir, &mut all)?;
     }
     if context.ui.json() {

@@ -12,6 +12,8 @@ use crate::connector::json::{field, list, owned_at, text_at};
 /// Most calls that are remembered, and most paths of one.
 const MAX_CALLS: usize = 1024;
 const MAX_PATHS: usize = 256;
+/// The longest command that is told, in bytes.
+const MAX_COMMAND: usize = 8192;
 /// Fields of a call's raw input in which agents have been seen to name a file.
 const PATH_FIELDS: [&str; 7] = [
     "file_path",
@@ -118,6 +120,19 @@ impl AcpCall {
         }
     }
 
+    /// The command of a call that runs one: a text, or a list of words. One that is too long to be kept is not
+    /// told at all, since a part of it says another thing.
+    fn command(&self) -> Option<String> {
+        let said = self.input.get("command")?;
+        let words =
+            || -> Option<Vec<&str>> { said.as_array()?.iter().map(Value::as_str).collect() };
+        let command = match said.as_str() {
+            Some(text) => text.to_owned(),
+            None => words()?.join(" "),
+        };
+        (self.kind == CallKind::Execute && command.len() <= MAX_COMMAND).then_some(command)
+    }
+
     /// Returns the call that has to be allowed. A call with more paths than are remembered names
     /// one that is nowhere, so that it is refused.
     pub(super) fn asked(&self) -> AskedCall {
@@ -133,6 +148,7 @@ impl AcpCall {
             title: clip::text(&self.title, clip::SUMMARY),
             paths,
             digest,
+            command: self.command(),
         }
     }
 }

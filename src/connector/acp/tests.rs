@@ -326,7 +326,8 @@ fn leave_is_given_for_once_or_not_at_all() {
                 kind: CallKind::Execute,
                 title: "rm".into(),
                 paths,
-                digest
+                digest,
+                command: None
             }]
         );
     }
@@ -439,7 +440,8 @@ fn a_call_may_be_described_before_leave_is_asked() {
             kind: CallKind::Edit,
             title: String::new(),
             paths,
-            digest: None
+            digest: None,
+            command: None
         }]
     );
 }

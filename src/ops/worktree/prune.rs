@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::base::onlooker::Onlooker;
 use crate::base::{file_lock, fs};
+use crate::domain::action::Action;
 use crate::domain::ids::TaskId;
 use crate::domain::pruning::{self, Ages, Fate, IdleWorktree};
 use crate::domain::run::Run;
@@ -16,6 +17,8 @@ use crate::git::merge::{Containment, containment};
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, Rescue, WorktreePool};
 use crate::git::{Head, Oid, Repo};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place;
@@ -420,6 +423,13 @@ fn remove_slot(
     name: &str,
 ) -> Result<(), OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
+    let mut question = Question::about(Action::WorktreeRemove);
+    if let Some(run) = list::last_run(&runs, name) {
+        question.resource.task = Some(run.task.to_string());
+        question.resource.run = Some(run.id.to_string());
+    }
+    let cx = world.cx(&world.checkout_policy())?;
+    commit(store, &cx, |tx, cx| ask::or_refuse(tx, cx, question))?;
     let before = repo.list_refs("refs/")?;
     let rescued = rescue_slot(world, repo, name, list::last_run(&runs, name))?;
     match &rescued.rescue {

@@ -179,6 +179,7 @@ facts! {
     Branch = "branch", Type::TEXT;
     ToolName = "tool.name", Type::TEXT;
     ToolKind = "tool.kind", Type::Text(Words::Tools);
+    ToolCommand = "tool.command", Type::TEXT;
 }
 
 /// A field of a changed file.
@@ -276,6 +277,7 @@ impl Fact {
             Self::Branch => text(&resource.branch)?,
             Self::ToolName => text(&resource.tool)?,
             Self::ToolKind => KnownFact::Text(resource.kind?.word().as_bytes()),
+            Self::ToolCommand => text(&facts.command)?,
         })
     }
 }

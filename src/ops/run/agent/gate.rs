@@ -14,12 +14,14 @@ use crate::domain::aftermath::Parked;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
 use crate::domain::repo_path::RepoPath;
+use crate::domain::tool_kind::ToolKind;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::lease;
 use crate::ops::run::model::RunCx;
 use crate::ops::scrub::redact_record;
+use crate::policy::DEFAULT_RULE;
 use crate::store::Store;
 
 /// The rule that stands in the record of a denied path outside of the worktree.
@@ -67,16 +69,36 @@ impl PolicyGate<'_, '_> {
                 outside.escape_debug()
             );
         }
-        let kept = self.keep(record)?;
-        let reason = kept.record.reason.clone();
-        if kept.allowed {
-            return Ok(ToolRuling::Allow);
+        if let Some(ruling) = self.unless_allowed(record)? {
+            return Ok(ruling);
         }
+        // A command is a tool call first. As a command it is asked about where a rule speaks of commands: the
+        // default has answered already.
+        if call.kind == ToolKind::Execute {
+            let mut question = self.question(call, &inside);
+            question.action = Action::CommandExec;
+            let record = ask::answer(&cx, &question);
+            if record.rule != DEFAULT_RULE
+                && let Some(ruling) = self.unless_allowed(record)?
+            {
+                return Ok(ruling);
+            }
+        }
+        Ok(ToolRuling::Allow)
+    }
+
+    /// Keeps an answer, and makes a ruling of one that does not let the call through.
+    fn unless_allowed(&mut self, record: DecisionRecord) -> Result<Option<ToolRuling>, OpError> {
+        let kept = self.keep(record)?;
+        if kept.allowed {
+            return Ok(None);
+        }
+        let reason = kept.record.reason.clone();
         if kept.record.effect != Effect::RequireApproval {
-            return Ok(ToolRuling::Deny(reason));
+            return Ok(Some(ToolRuling::Deny(reason)));
         }
         self.parked = Some(Parked::on(&kept.record));
-        Ok(ToolRuling::Park(reason))
+        Ok(Some(ToolRuling::Park(reason)))
     }
 
     fn question(&self, call: &AskedCall, inside: &[Option<Vec<u8>>]) -> Question {
@@ -94,6 +116,8 @@ impl PolicyGate<'_, '_> {
         resource.tool = Some(call.title.clone()).filter(|title| !title.is_empty());
         resource.kind = Some(call.kind);
         resource.input = call.digest.clone();
+        question.facts.command = call.command.clone();
+        let resource = &mut question.resource;
         // The worktree itself is no file in it.
         let files = inside.iter().flatten().filter(|path| !path.is_empty());
         resource.paths = files.map(|path| RepoPath::new(path.clone())).collect();
