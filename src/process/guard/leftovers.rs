@@ -260,13 +260,20 @@ mod tests {
 
     /// A process that waits until it is ended, with this mark.
     fn waiting(run: &str, dir: &std::path::Path) -> Child {
-        Command::new("cat")
+        let child = Command::new("cat")
             .env(AI_RUN, run)
             .current_dir(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
-            .unwrap()
+            .unwrap();
+        // The environment of a process that is about to become another program is empty for a moment.
+        let mark = format!("{AI_RUN}={run}").into_bytes();
+        let until = std::time::Instant::now() + Duration::from_secs(60);
+        while !environment_has(pid(&child), &mark) && std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        child
     }
 
     fn pid(child: &Child) -> i32 {
