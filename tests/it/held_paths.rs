@@ -283,6 +283,7 @@ fn each_question_at_an_accept_leaves_its_record() {
         .map(|one| format!("{} by {}", one["action"], one["actor"]))
         .collect();
     snapshot!(asked.join("\n"), @r#"
+    "agent.register" by "human:tester"
     "task.create" by "human:tester"
     "task.claim" by "agent:fake#[SESSION]"
     "run.start" by "agent:fake#[SESSION]"

@@ -14,7 +14,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::error::{FsError, at};
-use crate::base::fs::{make_writable, remove_dir_all, remove_file, symlink};
+use crate::base::fs::{make_writable, remove_dir_all, remove_file, symlink, sync_dir_of};
 use crate::base::onlooker::Onlooker;
 use crate::base::text::path_bytes;
 
@@ -43,6 +43,7 @@ fn move_by_copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Resul
             "copying {mib} MiB of {from} to another disk, which may take a while"
         ));
     }
+    // The two disks keep journals of their own: the copy lasts before the original goes.
     let placed =
         copy(from, &draft, onlooker).and_then(|()| at("move", from, fs::rename(&draft, to)));
     if let Err(error) = placed {
@@ -50,6 +51,7 @@ fn move_by_copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Resul
         let _removed = remove(&draft);
         return Err(error);
     }
+    sync_dir_of(to)?;
     remove(from)
 }
 
@@ -96,6 +98,7 @@ fn copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), Fs
             let entry = at("list", from, entry)?;
             copy(&entry.path(), &to.join(entry.file_name()), onlooker)?;
         }
+        at("flush", to, File::open(to).and_then(|dir| dir.sync_all()))?;
         return at("copy", to, fs::set_permissions(to, meta.permissions()));
     }
     Ok(())
@@ -108,7 +111,7 @@ fn copy_file(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> io::Resu
             onlooker.check().map_err(io::Error::other)
         })?;
         if io::copy(&mut (&mut source).take(CHUNK), &mut target)? < CHUNK {
-            return Ok(());
+            return target.sync_all();
         }
     }
 }

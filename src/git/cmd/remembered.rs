@@ -101,6 +101,14 @@ impl Git {
     }
 
     fn settings_stamp_at(&self, common_dir: &Path, now_ms: i64) -> Option<String> {
+        // Set and empty means none at all, which is another answer under the same stamps.
+        let is_switched_off = |name: &str| {
+            let found = self.base_env().iter().find(|(key, _)| key == name);
+            found.is_some_and(|(_, value)| value.is_empty())
+        };
+        if is_switched_off("GIT_CONFIG_GLOBAL") || is_switched_off("GIT_CONFIG_SYSTEM") {
+            return None;
+        }
         let program = self.program_stamp()?;
         let mut files = Vec::new();
         if reads_system_settings(self.base_env())? {

@@ -1,10 +1,13 @@
 //! The library back end. libgit2 runs no programs: no hooks, no filters, no fsmonitor, no lazy
 //! fetch.
 
+use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
 
+use crate::base::fs::FsError;
 use crate::domain::repo_path::RepoPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
@@ -172,30 +175,43 @@ pub(super) fn write_object(repo: &Repository, kind: &str, bytes: &[u8]) -> Resul
     )?;
     let (dir, file) = oid.as_str().split_at(2);
     // The library does not flush; the name must not become known before the content is durable.
-    sync_file(&repo.path().join("objects").join(dir).join(file));
+    sync_file(&repo.path().join("objects").join(dir).join(file))?;
     Ok(oid)
 }
 
 /// Flushes a file that the library wrote, under its final name, which the file systems of Linux then
 /// keep as well: no flush of the directory is needed (ADR 0034). The file may be gone already (packed
 /// meanwhile), which is as good.
-pub(super) fn sync_file(path: &Path) {
-    if let Ok(file) = std::fs::OpenOptions::new().read(true).open(path) {
-        let _ = file.sync_all();
-    }
+pub(super) fn sync_file(path: &Path) -> Result<(), FsError> {
+    let flushed = match std::fs::OpenOptions::new().read(true).open(path) {
+        Ok(file) => file.sync_all(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    };
+    flushed.map_err(|source| FsError {
+        action: "flush",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Flushes several of them; more than two at once, so that they share commits of the file system's
 /// journal.
-pub(super) fn sync_files(paths: &[PathBuf]) {
+pub(super) fn sync_files(paths: &[PathBuf]) -> Result<(), FsError> {
     const THREADS: usize = 8;
+    let all = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync_file(path));
     if paths.len() <= 2 {
-        return paths.iter().for_each(|path| sync_file(path));
+        return all(paths);
     }
     let share = paths.len().div_ceil(THREADS);
     std::thread::scope(|scope| {
-        for paths in paths.chunks(share) {
-            scope.spawn(|| paths.iter().for_each(|path| sync_file(path)));
-        }
-    });
+        let threads: Vec<_> = paths
+            .chunks(share)
+            .map(|paths| scope.spawn(move || all(paths)))
+            .collect();
+        let mut flushed = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        flushed.try_for_each(|one| one)
+    })
 }

@@ -1,9 +1,10 @@
 //! Objects of a store by themselves: no repository, and so no configuration. For few at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use git2::{Config, ObjectType, Odb, Repository, RepositoryOpenFlags};
+use git2::{Config, ObjectType, Odb, Repository, RepositoryInitOptions, RepositoryOpenFlags};
 
+use crate::base::fs::{self, FsError};
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::repo::native;
@@ -32,24 +33,115 @@ pub(in crate::git) fn read_blobs(objects: &Path, names: &[&Oid], cap: u64) -> Op
 }
 
 /// Writes objects to the store at `objects`; they last when this returns.
+///
+/// Each is flushed before it has its name. Named first, those of which the content is still on its way
+/// would be empty files after a power cut, and an empty file under the name of an object counts as that
+/// object from then on, for Git as for the library. One that is there already is read, and what is
+/// left of such a cut is made anew.
 pub(in crate::git) fn store_objects(
     objects: &Path,
     new: &[(ObjectType, Vec<u8>)],
 ) -> Result<(), GitError> {
-    let failed = GitError::native("write objects");
+    let drafts = tempfile::Builder::new()
+        // The name by which Git's own housekeeping knows what a killed one has left.
+        .prefix("tmp_objdir-ai-")
+        .tempdir_in(objects)
+        .map_err(|source| FsError {
+            action: "create",
+            path: objects.to_owned(),
+            source,
+        })?;
+    let missing = missing(objects, new).map_err(GitError::native("look for objects"))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut drafted = draft(drafts.path(), &missing).map_err(GitError::native("write objects"))?;
+    // Two files of the same content are one object.
+    drafted.sort_unstable();
+    drafted.dedup();
+    let files: Vec<PathBuf> = drafted
+        .iter()
+        .map(|id| loose(&drafts.path().join("objects"), id))
+        .collect();
+    native::sync_files(&files)?;
+    for (file, id) in files.iter().zip(&drafted) {
+        let place = loose(objects, id);
+        if let Some(dir) = place.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        fs::rename(file, &place)?;
+    }
+    Ok(())
+}
+
+type NewObject = (ObjectType, Vec<u8>);
+
+/// The objects that are not there, or cannot be read.
+fn missing<'o>(objects: &Path, new: &'o [NewObject]) -> Result<Vec<&'o NewObject>, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];
     let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT;
-    let common_dir = objects.parent().unwrap_or(objects);
-    let written = Repository::open_ext(common_dir, flags, none).and_then(|repo| {
-        let odb = repo.odb()?;
-        let names = new.iter().map(|(kind, content)| odb.write(*kind, content));
-        names.collect::<Result<Vec<_>, _>>()
-    });
-    let files = written.map_err(failed)?.into_iter().map(|id| {
-        let name = id.to_string();
-        let (dir, file) = name.split_at(2);
-        objects.join(dir).join(file)
-    });
-    native::sync_files(&files.collect::<Vec<_>>());
-    Ok(())
+    let repo = Repository::open_ext(objects.parent().unwrap_or(objects), flags, none)?;
+    let odb = repo.odb()?;
+    let mut missing = Vec::new();
+    for object in new {
+        let id = git2::Oid::hash_object(object.0, &object.1)?;
+        let is_whole = odb.exists(id) && odb.read(id).is_ok_and(|found| found.data() == object.1);
+        if !is_whole {
+            missing.push(object);
+        }
+    }
+    Ok(missing)
+}
+
+/// Writes the objects below `dir`, in a store of their own, as files by themselves.
+fn draft(dir: &Path, new: &[&NewObject]) -> Result<Vec<git2::Oid>, git2::Error> {
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).external_template(false).mkdir(false);
+    let store = Repository::init_opts(dir, &options)?;
+    let odb = store.odb()?;
+    let names = new.iter().map(|(kind, content)| odb.write(*kind, content));
+    names.collect()
+}
+
+fn loose(objects: &Path, id: &git2::Oid) -> PathBuf {
+    let name = id.to_string();
+    let (dir, file) = name.split_at(2);
+    objects.join(dir).join(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::TestRepo;
+
+    #[test]
+    fn an_object_that_a_power_cut_left_empty_is_made_anew() {
+        let repo = TestRepo::new();
+        let objects = repo.root.join(".git/objects");
+        let new = [
+            (ObjectType::Blob, b"one".to_vec()),
+            (ObjectType::Blob, b"two".to_vec()),
+            (ObjectType::Blob, b"two".to_vec()),
+        ];
+        store_objects(&objects, &new[..1]).unwrap();
+        let ids = new
+            .iter()
+            .map(|(kind, content)| git2::Oid::hash_object(*kind, content).unwrap());
+        let ids: Vec<git2::Oid> = ids.collect();
+        let broken = loose(&objects, &ids[0]);
+        std::fs::remove_file(&broken).unwrap();
+        std::fs::write(&broken, "").unwrap();
+        store_objects(&objects, &new).unwrap();
+        let show = |id: &git2::Oid| repo.git(&["cat-file", "blob", &id.to_string()]);
+        assert_eq!((show(&ids[0]), show(&ids[1])), ("one".into(), "two".into()));
+        // Nothing of it is written again, and no draft stays.
+        let written = std::fs::metadata(&broken).unwrap().modified().unwrap();
+        store_objects(&objects, &new).unwrap();
+        let now = std::fs::metadata(&broken).unwrap().modified().unwrap();
+        assert_eq!(now, written);
+        let drafts = std::fs::read_dir(&objects).unwrap();
+        let names = drafts.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let left: Vec<String> = names.filter(|name| name.starts_with("tmp_")).collect();
+        assert_eq!(left, [""; 0]);
+    }
 }

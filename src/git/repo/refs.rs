@@ -351,7 +351,7 @@ fn swap_native(
     };
     match result {
         Ok(()) => {
-            native::sync_file(&repo.path().join(name));
+            native::sync_file(&repo.path().join(name))?;
             Ok(SwapAttempt::Done)
         }
         Err(e) => classify(repo, name, e),

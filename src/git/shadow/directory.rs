@@ -53,13 +53,23 @@ impl ShadowRepo {
         Ok(shadow)
     }
 
-    /// Opens a shadow that [`ShadowRepo::create`] made; makes it again where it is gone.
+    /// Opens a shadow that [`ShadowRepo::create`] made; makes it again where it is gone, or where a
+    /// power cut left names of files without their content.
     pub fn open(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
-        if dir.join("HEAD").is_file() && dir.join("config").is_file() {
-            Ok(Self::at(repo, dir))
+        let holds_something = |name: &str| {
+            let file = std::fs::metadata(dir.join(name));
+            file.is_ok_and(|file| file.is_file() && file.len() > 0)
+        };
+        let shadow = if holds_something("HEAD") && holds_something("config") {
+            Self::at(repo, dir)
         } else {
-            Self::create(repo, dir)
+            Self::create(repo, dir)?
+        };
+        if shadow.is_primed() && !holds_something("index") {
+            shadow.forget()?;
+            fs::remove_file(&shadow.index_path())?;
         }
+        Ok(shadow)
     }
 
     /// Brings the settings up to date, before the tree at `root`, whose state the index knows, is

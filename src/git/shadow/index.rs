@@ -188,7 +188,8 @@ impl ShadowRepo {
     /// The tree that the index holds, where it is known without a look at it.
     pub(in crate::git) fn known_tree(&self) -> Result<Option<Oid>, GitError> {
         let known = fs::read_text_if_there(&self.dir.join("tree"), 128)?;
-        Ok(known.map(|known| Oid::parse(known.trim())).transpose()?)
+        // A power cut can leave the name of a file without its content.
+        Ok(known.and_then(|known| Oid::parse(known.trim()).ok()))
     }
 
     /// The tree that the index holds, written to the object store.

@@ -127,6 +127,7 @@ fn is_absent(file: &Path) -> bool {
 /// True where a line of these patterns could match a file of this name, or a directory. A pattern
 /// matches a path by its last part, which has to fit the last name.
 fn may_match(patterns: &[u8], name: &[u8]) -> bool {
+    let patterns = patterns.strip_prefix(b"\xef\xbb\xbf").unwrap_or(patterns);
     patterns
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.starts_with(b"#") && !line.starts_with(b"!"))
@@ -134,7 +135,6 @@ fn may_match(patterns: &[u8], name: &[u8]) -> bool {
 }
 
 fn line_may_match(line: &[u8], name: &[u8]) -> bool {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let blanks = line.iter().rev().take_while(|byte| **byte == b' ').count();
     let line = &line[..line.len() - blanks];
@@ -143,6 +143,15 @@ fn line_may_match(line: &[u8], name: &[u8]) -> bool {
     }
     // An escaped blank at its end, and whatever else only a careful reader knows.
     if line.contains(&b'\\') || line.contains(&0) {
+        return true;
+    }
+    // A slash may be one of the letters between brackets, and stars before one may stand for nothing at
+    // all, the slash included: then the last part is not what stands behind the last slash.
+    let is_glued = |at: usize| at > 0 && line[at - 1] != b'/';
+    let mut stars = line.windows(3).enumerate();
+    if line.contains(&b'[') && line.contains(&b'/')
+        || stars.any(|(at, part)| part == b"**/" && is_glued(at))
+    {
         return true;
     }
     let line = line.strip_suffix(b"/").unwrap_or(line);
@@ -207,7 +216,7 @@ mod tests {
             &'static [&'static str],
             &'static [&'static str],
         );
-        let table: [Row; 12] = [
+        let table: [Row; 15] = [
             ("target/\n", &["target", "Target"], &["targets", "x"]),
             ("/a/b/c\n", &["c"], &["a", "b"]),
             ("*.log\n", &["x.log", ".log"], &["log", "x.logs"]),
@@ -220,6 +229,9 @@ mod tests {
             ("\\x\n", &["x", "anything"], &[]),
             ("a/**\n", &["a", "anything"], &[]),
             ("/\n", &["anything"], &[]),
+            ("secrets**/key\n", &["secretskey", "anything"], &[]),
+            ("x[a/b]y\n", &["xay"], &[]),
+            ("**/key\n", &["key"], &["secretskey"]),
         ];
         for (patterns, may, surely_not) in table {
             for name in may {
@@ -254,12 +266,13 @@ mod tests {
 
         #[test]
         fn what_git_ignores_is_never_surely_taken(
+            glued in r"[ab]{1,2}\*\*/[ab]|[ab]\[[ab/]{1,3}\][ab]?",
             lines in prop::collection::vec(r"[ab]?[ab*?/!\[\]\\.# \r\t-]{0,3}[ab*/. ]{0,2}", 1..4),
             within in prop::collection::vec(r"[ab*/.!]{1,3}", 0..2),
             paths in prop::collection::vec(r"[ab][ab.]{0,2}(/[ab. ]{1,2}[ab]){0,2}", 1..6),
         ) {
             let run = Run::new();
-            run.write(".gitignore", lines.join("\n"));
+            run.write(".gitignore", format!("{glued}\n{}", lines.join("\n")));
             run.write("a/.gitignore", within.join("\n"));
             let rules = PlainRules { outside: Vec::new() };
             for path in paths {

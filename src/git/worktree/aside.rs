@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs;
 use crate::base::onlooker::Onlooker;
+use crate::base::text::path_bytes;
 use crate::domain::repo_path::RepoPath;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::admin::MODULES;
@@ -78,7 +79,7 @@ fn move_out(
     left: &[TreeReport],
     (to, onlooker): (&Path, Option<Onlooker<'_>>),
 ) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
-    let mut moved = Vec::new();
+    let mut moved: Vec<(String, PathBuf)> = Vec::new();
     let beneath = left
         .iter()
         .filter(|report| report.is_left_behind() && **report != TreeReport::SubmoduleStores);
@@ -91,7 +92,14 @@ fn move_out(
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::relocate(&from, &target, onlooker)?;
+        if let Err(error) = fs::relocate(&from, &target, onlooker) {
+            // What went before it stands there all the same, and its owner looks for it.
+            for (what, kept) in &moved {
+                let kept = path_bytes(kept.as_os_str().as_encoded_bytes());
+                onlooker.inspect(|one| one.say(&format!("{what}; kept as {kept}")));
+            }
+            return Err(error.into());
+        }
         moved.push((report.to_string(), target));
     }
     Ok(moved)
