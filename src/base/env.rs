@@ -176,6 +176,30 @@ pub fn user_config_dir() -> Option<PathBuf> {
     base.is_absolute().then(|| base.join("ai"))
 }
 
+/// The directory of the user's layer of policy: that of [`user_config_dir`], and where `HOME` is not set at
+/// all the one below the home that the system knows for the user. `None` where it knows none; an error is
+/// a `HOME` that leads nowhere, so that nobody can say whether there is such a layer.
+pub fn user_policy_dir() -> Result<Option<PathBuf>, String> {
+    // Reads `HOME`, and the system's list of users where that is not set.
+    policy_dir_of(os("XDG_CONFIG_HOME"), std::env::home_dir())
+}
+
+fn policy_dir_of(
+    config: Option<OsString>,
+    home: Option<PathBuf>,
+) -> Result<Option<PathBuf>, String> {
+    let config = config.map(PathBuf::from).filter(|dir| dir.is_absolute());
+    match (config, home) {
+        (Some(config), _) => Ok(Some(config.join("ai"))),
+        (None, Some(home)) if home.is_absolute() => Ok(Some(home.join(".config/ai"))),
+        (None, Some(home)) => Err(format!(
+            "HOME is `{}`, which is no absolute path: your own layer of policy cannot be found",
+            home.display()
+        )),
+        (None, None) => Ok(None),
+    }
+}
+
 /// The directory in which worktrees and places of checks lie: `$AI_CACHE_DIR`, else `ai/` in
 /// `$XDG_CACHE_HOME` or `$HOME/.cache`. `None` where none of them is an absolute path.
 pub fn user_cache_dir() -> Option<PathBuf> {
@@ -183,4 +207,39 @@ pub fn user_cache_dir() -> Option<PathBuf> {
     absolute(AI_CACHE_DIR)
         .or_else(|| absolute("XDG_CACHE_HOME").map(|dir| dir.join("ai")))
         .or_else(|| absolute("HOME").map(|dir| dir.join(".cache/ai")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_layer_of_policy_is_looked_for_at_their_home_or_nobody_can_say() {
+        let dir = |config: Option<&str>, home: Option<&str>| {
+            let found = policy_dir_of(config.map(OsString::from), home.map(PathBuf::from));
+            match found {
+                Ok(Some(dir)) => dir.display().to_string(),
+                Ok(None) => "none".to_owned(),
+                Err(_) => "unknown".to_owned(),
+            }
+        };
+        for (config, home, wanted) in [
+            (Some("/c"), Some("/h"), "/c/ai"),
+            (Some("/c"), Some(""), "/c/ai"),
+            (Some(""), Some("/h"), "/h/.config/ai"),
+            (Some("relative"), Some("/h"), "/h/.config/ai"),
+            (None, Some("/h"), "/h/.config/ai"),
+            (None, Some(""), "unknown"),
+            (Some("relative"), Some("relative"), "unknown"),
+            (None, None, "none"),
+        ] {
+            assert_eq!(dir(config, home), wanted, "{config:?} {home:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_home_the_system_is_asked_for_it() {
+        // Who has started the tests has a home, by the variable or by the system's list of users.
+        assert!(user_policy_dir().is_ok_and(|dir| dir.is_some()));
+    }
 }

@@ -37,12 +37,22 @@ pub(super) fn answer(workspace: &Workspace, call: ToolCall) -> Result<Value, App
         }
         ToolCall::Checkpoint(args) => {
             let handle = args.lease.ok_or_else(no_handle)?;
+            refuse_lock(&handle, "no next step")?;
             renew(workspace, "checkpoint", &handle, Some(args.next_step))
         }
-        ToolCall::Release(args) => release(workspace, &args.lease, args.next_step),
-        ToolCall::Submit(args) => submit(workspace, &args.lease),
+        ToolCall::Release(args) => {
+            refuse_lock(&args.lease, "no task to give back")?;
+            release(workspace, &args.lease, args.next_step)
+        }
+        ToolCall::Submit(args) => {
+            refuse_lock(&args.lease, "no work to hand in")?;
+            submit(workspace, &args.lease)
+        }
         ToolCall::Lock(args) => lock_paths(workspace, &args),
-        ToolCall::Unlock(args) => unlock(workspace, &args.lease),
+        ToolCall::Unlock(args) => {
+            refuse_task(&args.lease)?;
+            unlock(workspace, &args.lease)
+        }
         ToolCall::Note(args) => note(workspace, &args.task, &args.text),
         ToolCall::CheckPath(args) => check_path(workspace, &args.paths),
     }
@@ -56,6 +66,36 @@ fn named(task: Option<String>) -> Result<String, AppError> {
 
 fn no_handle() -> AppError {
     AppError::usage("no lease handle is given").hint("`claim` returns one; give it as `lease`")
+}
+
+/// Refuses the handle of a lock where that of a task is wanted, before anything is written.
+fn refuse_lock(handle: &str, lacks: &str) -> Result<(), AppError> {
+    let token = parsed(handle)?;
+    if token.subject.task().is_some() {
+        return Ok(());
+    }
+    let text = format!(
+        "the handle is that of the lock {}, which has {lacks}",
+        token.subject
+    );
+    Err(AppError::usage(text).hint("`unlock` gives a lock back; give the handle from `claim` here"))
+}
+
+/// Refuses the handle of a task where that of a lock is wanted.
+fn refuse_task(handle: &str) -> Result<(), AppError> {
+    match parsed(handle)?.subject.task() {
+        None => Ok(()),
+        Some(task) => {
+            let text = format!("the handle is that of the task {task}, and no lock's");
+            Err(AppError::usage(text)
+                .hint("`release` gives a task back; give the handle from `lock` here"))
+        }
+    }
+}
+
+fn parsed(handle: &str) -> Result<Token, AppError> {
+    Token::parse(handle)
+        .map_err(|e| AppError::usage(e.to_string()).hint("`claim` and `lock` return a handle"))
 }
 
 fn ready(workspace: &Workspace, limit: u32) -> Result<Value, AppError> {
@@ -162,9 +202,7 @@ fn token_of(
     store: &mut dyn Store,
     (handle, tried): (&str, &str),
 ) -> Result<Token, AppError> {
-    let subject: Subject = Token::parse(handle)
-        .map_err(|e| AppError::usage(e.to_string()).hint("`claim` and `lock` return a handle"))?
-        .subject;
+    let subject: Subject = parsed(handle)?.subject;
     let ask = TokenAsk {
         subject: &subject,
         flag: Some(handle),

@@ -53,9 +53,15 @@ impl Session {
             Some(text) => parse_actor(&text)?,
             None => by_client(client)?,
         };
-        if actor.kind == ActorKind::Human {
+        let other = match actor.kind {
+            ActorKind::Agent => None,
+            ActorKind::Human => Some("person"),
+            ActorKind::Hook => Some("hook"),
+            ActorKind::Daemon => Some("daemon"),
+        };
+        if let Some(other) = other {
             return Err(AppError::usage(format!(
-                "`{actor}` is a person, and who asks here is an agent"
+                "`{actor}` is a {other}, and who asks here is an agent"
             ))
             .hint(format!("start it as `ai mcp --as agent:{}`", actor.name)));
         }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::error::AppError;
+use crate::app::in_run::MOST_PATHS;
 use crate::base::suggest;
 use crate::base::text::one_line;
 
@@ -22,6 +23,9 @@ pub(super) enum Surroundings {
     /// By the agent of a run, which has its task already.
     WithinRun,
 }
+
+/// Most tasks that `ready` lists.
+const MOST_READY: u32 = 1_000;
 
 /// What a tool does to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +130,12 @@ macro_rules! tools {
         impl ToolCall {
             /// Reads a call; refuses a tool or an argument that is not known.
             pub(super) fn read(name: &str, given: JsonObject) -> Result<ToolCall, AppError> {
-                match name {
+                let call = match name {
                     $($name => arguments(name, given).map(ToolCall::$variant),)*
                     other => Err(unknown(other)),
-                }
+                }?;
+                within_bounds(&call)?;
+                Ok(call)
             }
         }
 
@@ -215,6 +221,31 @@ fn arguments<A: DeserializeOwned>(name: &str, given: JsonObject) -> Result<A, Ap
         ))
         .hint("look at the tool's schema, and call it again")
     })
+}
+
+/// Refuses what asks for more than one call should, and lists that name nothing.
+fn within_bounds(call: &ToolCall) -> Result<(), AppError> {
+    match call {
+        ToolCall::Ready(ReadyArgs { limit: Some(limit) }) if *limit > MOST_READY => {
+            let text = format!("`limit` is {limit}, and `ready` lists at most {MOST_READY} tasks");
+            Err(AppError::usage(text).hint(format!("call it with a `limit` of 1 to {MOST_READY}")))
+        }
+        ToolCall::Lock(args) => listed("globs", args.globs.len()),
+        ToolCall::CheckPath(args) => listed("paths", args.paths.len()),
+        _ => Ok(()),
+    }
+}
+
+fn listed(argument: &str, count: usize) -> Result<(), AppError> {
+    match count {
+        0 => Err(AppError::usage(format!("`{argument}` is empty"))
+            .hint("name at least one, from the root of the repository")),
+        count if count > MOST_PATHS => Err(AppError::usage(format!(
+            "`{argument}` has {count} entries, and a call takes at most {MOST_PATHS}"
+        ))
+        .hint("ask in several calls, or name a directory as `src/`")),
+        _ => Ok(()),
+    }
 }
 
 fn unknown(name: &str) -> AppError {

@@ -65,3 +65,39 @@ fn a_call_that_makes_no_sense_is_refused_with_the_next_step() {
         .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
+
+#[test]
+fn a_call_that_asks_for_too_much_or_for_nothing_is_refused_with_the_next_step() {
+    let many = |count: usize| vec!["a"; count];
+    let cases = [
+        ("lock", json!({"globs": many(0)})),
+        ("lock", json!({"globs": many(256)})),
+        ("lock", json!({"globs": many(257)})),
+        ("check_path", json!({"paths": many(0)})),
+        ("check_path", json!({"paths": many(256)})),
+        ("check_path", json!({"paths": many(257)})),
+        ("ready", json!({"limit": 1_000})),
+        ("ready", json!({"limit": 1_001})),
+    ];
+    let told: Vec<String> = cases
+        .into_iter()
+        .map(|(name, given)| {
+            let read = ToolCall::read(name, given.as_object().unwrap().clone());
+            let said = read.map_or_else(
+                |error| format!("{} | {}", error.message, error.hint.unwrap_or_default()),
+                |_| "taken".to_owned(),
+            );
+            format!("{name}: {said}")
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    lock: `globs` is empty | name at least one, from the root of the repository
+    lock: taken
+    lock: `globs` has 257 entries, and a call takes at most 256 | ask in several calls, or name a directory as `src/`
+    check_path: `paths` is empty | name at least one, from the root of the repository
+    check_path: taken
+    check_path: `paths` has 257 entries, and a call takes at most 256 | ask in several calls, or name a directory as `src/`
+    ready: taken
+    ready: `limit` is 1001, and `ready` lists at most 1000 tasks | call it with a `limit` of 1 to 1000
+    ");
+}

@@ -3,18 +3,22 @@
 //!
 //! All files of the project come from one tree: the checkout, or the commit from which a run started,
 //! which no agent of the run can have written. A file that cannot be read is a problem of the policy,
-//! which denies; what git cannot say is an error.
+//! which denies, and so is one to which a link leads that leads nowhere; what git cannot say is an error.
+//!
+//! Whoever may write in the checkout may write its policy, so the rules of a checkout take the place of
+//! built-in ones only where they stand in HEAD as they are.
 
 use std::cell::RefCell;
 use std::path::Path;
 
 use crate::base::yaml::{MAX_BYTES, YamlProblems};
-use crate::base::{env, fs};
+use crate::base::{env, fs, hash};
 use crate::config::Trees;
 use crate::domain::agent::Name;
 use crate::domain::decision::PolicyLayer;
 use crate::domain::repo_path::RepoPath;
-use crate::git::{GitError, Oid, Repo};
+use crate::git::discover::discover;
+use crate::git::{Git, GitError, Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::policy::{self, BadFile, PolicyPart, PolicySource, PolicyState};
 
@@ -24,10 +28,38 @@ const AGENTS: &str = ".ai/agents";
 /// The policy of the checkout at `root`, with all of its layers. One that cannot be read is a state of
 /// its own, which denies.
 pub fn of_checkout(root: &Path, trees: &Trees) -> PolicyState {
-    match agents(root, &|path| path.is_dir()) {
+    let mut state = match agents(root, &fs::may_be_dir) {
         Ok(agents) => PolicyState::read(&|source| part(root, trees, source), &agents),
-        Err(bad) => unreadable(&bad),
+        Err(bad) => return unreadable(&bad),
+    };
+    let replacing = state.files_that_replace();
+    if !replacing.is_empty() && !stand_in_head(root, &replacing) {
+        state.keep_builtin();
     }
+    state
+}
+
+/// True where all of these files, each with its digest, are in the commit at which the checkout's HEAD is.
+/// What cannot be looked at is not.
+fn stand_in_head(root: &Path, files: &[(String, String)]) -> bool {
+    let Ok(location) = discover(root) else {
+        return false;
+    };
+    let look = || -> Result<bool, GitError> {
+        let repo = Repo::open(&location, Git::system()?)?;
+        let head = repo.head_of(&location.git_dir)?;
+        let Some(commit) = Head::commit(&head) else {
+            return Ok(false);
+        };
+        for (file, digest) in files {
+            let there = repo.read_blob(commit, &RepoPath::new(file.as_str()))?;
+            if there.is_none_or(|bytes| hash::sha256_hex(&bytes) != *digest) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    look().unwrap_or(false)
 }
 
 /// The policy of a commit; nothing where it has none. The checkout at `root` says which agents there are:
@@ -96,18 +128,19 @@ fn part(root: &Path, trees: &Trees, source: &PolicySource) -> Result<Option<Poli
             let name = format!(".ai/{path}");
             (root.join(&name), name)
         }
-        PolicySource::OfUser(path) => match env::user_config_dir() {
-            Some(dir) => {
+        PolicySource::OfUser(path) => match env::user_policy_dir() {
+            Ok(Some(dir)) => {
                 let path = dir.join(path);
                 let name = path.display().to_string();
                 (path, name)
             }
-            None => return Ok(None),
+            Ok(None) => return Ok(None),
+            Err(why) => return Err(BadFile::of_read_error(&why, path)),
         },
     };
     match fs::read_capped(&path, MAX_BYTES) {
         Ok(bytes) => of_bytes(trees, &name, &bytes).map(Some),
-        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) if error.is_not_found() && !fs::leads_nowhere(&path) => Ok(None),
         Err(error) => Err(BadFile::of_read_error(&error.to_string(), &name)),
     }
 }
@@ -131,7 +164,12 @@ fn unreadable(bad: &BadFile) -> PolicyState {
 /// The names of the agents of a checkout: those that are registered, and those that have a directory
 /// of their own.
 fn agents(root: &Path, counts: &dyn Fn(&Path) -> bool) -> Result<Vec<String>, BadFile> {
-    let found = match fs::list_dir(&root.join(AGENTS)) {
+    let dir = root.join(AGENTS);
+    let found = match fs::list_dir(&dir) {
+        Ok(found) if found.is_empty() && fs::leads_nowhere(&dir) => {
+            let why = "a link on the way to it leads nowhere";
+            return Err(BadFile::of_read_error(why, AGENTS));
+        }
         Ok(found) => found,
         Err(error) => return Err(BadFile::of_read_error(&error.to_string(), AGENTS)),
     };

@@ -12,8 +12,10 @@ use std::sync::OnceLock;
 
 /// Name of the built-in policy in records; counts up when the built-in rules change.
 pub const DIGEST: &str = "built-in:1";
+/// Ids of the built-in rules begin so; a rule of a file that does replaces one.
+pub(super) const PREFIX: &str = "built-in.";
 /// Ids that begin so belong to `ai`.
-pub const RESERVED: [&str; 3] = ["built-in.", "limit.", "policy."];
+pub const RESERVED: [&str; 3] = [PREFIX, "limit.", "policy."];
 
 /// The built-in rules; none only where `ai` itself is broken, and then everything is denied.
 pub fn rules() -> Option<&'static [PolicyRule]> {

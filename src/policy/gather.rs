@@ -17,7 +17,9 @@ use crate::policy::limits::PolicyLimits;
 #[cfg(test)]
 use crate::policy::load::FILE;
 use crate::policy::load::MAX_RULES;
-use crate::policy::model::{AgentLayer, LayerRules, Policy, PolicyPart, PolicyState, Unreadable};
+use crate::policy::model::{
+    AgentLayer, BuiltinStanding, LayerRules, Policy, PolicyPart, PolicyState, Unreadable,
+};
 use crate::policy::packs::Pack;
 use crate::policy::source::{LAYER_FILE, PolicySource};
 use std::collections::BTreeMap;
@@ -319,6 +321,7 @@ fn merged(layer: PolicyLayer, parts: Vec<(PolicySource, PolicyPart)>) -> LayerRu
         default: None,
         limits: PolicyLimits::default(),
         outside_paths: None,
+        builtin: BuiltinStanding::Replaceable,
         files: Vec::new(),
     };
     // What a file extends stands before it; the file of the layer is named first.

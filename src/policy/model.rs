@@ -33,6 +33,15 @@ pub struct PolicyPart {
     pub(super) digest: String,
 }
 
+/// The say of a layer's rules in place of built-in ones that may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BuiltinStanding {
+    /// A rule of the same id replaces it.
+    Replaceable,
+    /// It stands beside the rules of the layer.
+    Kept,
+}
+
 /// One layer: its file and all that it extends, put together.
 #[derive(Debug, Clone)]
 pub(super) struct LayerRules {
@@ -42,6 +51,8 @@ pub(super) struct LayerRules {
     pub(super) default: Option<Effect>,
     pub(super) limits: PolicyLimits,
     pub(super) outside_paths: Option<Effect>,
+    /// The built-in rules, as far as this layer is concerned.
+    pub(super) builtin: BuiltinStanding,
     /// Its files: name and SHA-256, that of the layer itself first.
     pub(super) files: Vec<(String, String)>,
 }
@@ -150,6 +161,32 @@ impl PolicyState {
         }
     }
 
+    /// The files below `.ai/` of the project's layer, each with its digest, where a rule of them takes the
+    /// place of a built-in one; else nothing.
+    pub fn files_that_replace(&self) -> Vec<(String, String)> {
+        let Self::Loaded(policy) = self else {
+            return Vec::new();
+        };
+        let replaces = |rule: &PolicyRule| rule.id.starts_with(builtin::PREFIX);
+        let project = policy.layers.iter().filter(|layer| {
+            layer.layer == PolicyLayer::Project && layer.rules.iter().any(replaces)
+        });
+        let files = project.flat_map(|layer| &layer.files);
+        let own = files.filter(|(name, _)| name.starts_with(".ai/"));
+        own.cloned().collect()
+    }
+
+    /// Lets no rule of the project's layer take the place of a built-in one any more.
+    pub fn keep_builtin(&mut self) {
+        if let Self::Loaded(policy) = self {
+            for layer in &mut policy.layers {
+                if layer.layer == PolicyLayer::Project {
+                    layer.builtin = BuiltinStanding::Kept;
+                }
+            }
+        }
+    }
+
     /// True where there is no policy file at all.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
@@ -188,10 +225,12 @@ pub fn agent_of(actor: &Actor) -> Option<&str> {
 
 /// The built-in rules that stand beside these layers; `None` only where `ai` itself is broken. One
 /// that is overridable is replaced as a whole, by a rule of the user or of the project: no agent has
-/// a word in that.
+/// a word in that, and a project whose rules are not committed has none.
 pub(super) fn standing_builtin<'a>(layers: &[&LayerRules]) -> Option<Vec<&'a PolicyRule>> {
     let replacing = || {
-        let above = layers.iter().filter(|one| one.layer < PolicyLayer::Agent);
+        let above = layers.iter().filter(|one| {
+            one.layer < PolicyLayer::Agent && one.builtin == BuiltinStanding::Replaceable
+        });
         above.flat_map(|one| &one.rules)
     };
     let replaced = |rule: &PolicyRule| {

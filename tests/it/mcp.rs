@@ -1,13 +1,13 @@
 //! `ai mcp` as a client uses it: a process that is spoken to line by line, until it is hung up on.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::snapshot;
-use crate::support::runs::GOOD;
-use crate::support::{Outcome, Sandbox, mask, run};
+use crate::support::runs::{GOOD, PATIENCE};
+use crate::support::{Outcome, Sandbox, mask, poll, run};
 
 /// A client, and the server that it has started.
 struct Client {
@@ -46,8 +46,16 @@ impl Client {
 
     /// The result or the error of a request.
     fn ask(&mut self, method: &str, params: &Value) -> Value {
+        self.begin(method, params);
+        self.answer()
+    }
+
+    fn begin(&mut self, method: &str, params: &Value) {
         self.asked += 1;
         self.tell(&json!({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params}));
+    }
+
+    fn answer(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         let mut answer: Value = serde_json::from_str(&line).unwrap();
@@ -69,6 +77,12 @@ impl Client {
         // Some clients show only the one, and some only the other.
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), told);
         told
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Hangs up, and waits for the server's end.
@@ -159,7 +173,31 @@ fn paths_are_locked_and_given_back_by_their_handle() {
     conflict: `theirs/a` meets `theirs`, locked exclusively by human:ann ([TASK]) for another [LEFT]: both match `theirs/a`
     next: `ai lock list` shows who holds what; `ai task show [TASK]` what for
     ");
-    client.call("unlock", &json!({"lease": lock["lease"]}));
+    // A handle of the other kind is refused before anything happens.
+    let shown = json!({"lease": lock["lease"]});
+    let worded = json!({"lease": lock["lease"], "next_step": "go on"});
+    let claimed = client.call("claim", &json!({}));
+    let refused: Vec<String> = [
+        client.call("release", &shown),
+        client.call("submit", &shown),
+        client.call("checkpoint", &worded),
+        client.call("unlock", &json!({"lease": claimed["lease"]})),
+    ]
+    .iter()
+    .map(told)
+    .collect();
+    snapshot!(refused.join("\n"), @"
+    usage: the handle is that of the lock [LOCK], which has no task to give back
+    next: `unlock` gives a lock back; give the handle from `claim` here
+    usage: the handle is that of the lock [LOCK], which has no work to hand in
+    next: `unlock` gives a lock back; give the handle from `claim` here
+    usage: the handle is that of the lock [LOCK], which has no next step
+    next: `unlock` gives a lock back; give the handle from `claim` here
+    usage: the handle is that of the task [TASK], and no lock's
+    next: `release` gives a task back; give the handle from `lock` here
+    ");
+    assert_eq!(client.call("heartbeat", &shown)["live"], true);
+    client.call("unlock", &shown);
     sandbox.ai_ok(&["lock", "acquire", "docs/a.md", "--as", "ben"]);
 }
 
@@ -191,11 +229,51 @@ fn who_asks_is_an_agent_by_the_clients_name_if_by_no_other() {
     let holder = sandbox.show(&id)["lease"]["holder"].clone();
     let holder = holder.as_str().unwrap().split('#').next().unwrap();
     assert_eq!(holder, "agent:some-code");
-    let mut person = Client::start(&sandbox, &["--as", "ann"]);
-    snapshot!(told(&person.call("ready", &json!({}))), @"
+    let others = ["ann", "hook:x", "daemon:y"].map(|name| {
+        let mut other = Client::start(&sandbox, &["--as", name]);
+        told(&other.call("ready", &json!({})))
+    });
+    snapshot!(others.join("\n"), @"
     usage: `human:ann` is a person, and who asks here is an agent
     next: start it as `ai mcp --as agent:ann`
+    usage: `hook:x` is a hook, and who asks here is an agent
+    next: start it as `ai mcp --as agent:x`
+    usage: `daemon:y` is a daemon, and who asks here is an agent
+    next: start it as `ai mcp --as agent:y`
     ");
+}
+
+/// The end of a server that is told to end: what runs is answered first.
+#[test]
+fn a_signal_ends_a_server_also_one_that_has_stopped_checks() {
+    let sandbox = Sandbox::project();
+    sandbox.configure(
+        "version: 1\nchecks:\n  slow: {run: touch checking; sleep 600}\nruns: {grace: 1s}\n",
+    );
+    // The place is made when it is first needed.
+    let checking = || sandbox.check_place("done").join("checking");
+    for name in ["INT", "TERM"] {
+        let id = sandbox.task(name, &[]);
+        let mut idle = Client::start(&sandbox, &["--as", "agent:idle"]);
+        idle.signal(name);
+        assert_eq!(idle.child.wait().unwrap().code(), Some(0), "{name}");
+        let mut client = Client::start(&sandbox, &["--as", "agent:codex"]);
+        let claimed = client.call("claim", &json!({"task": id}));
+        let submit = json!({"name": "submit", "arguments": {"lease": claimed["lease"]}});
+        let _ = std::fs::remove_file(checking());
+        client.begin("tools/call", &submit);
+        poll::until("the check runs", PATIENCE, || checking().exists());
+        client.signal(name);
+        let answer = client.answer();
+        let said = told(&answer["content"][0]["text"]);
+        assert_eq!(
+            said.split(':').next(),
+            Some("interrupted"),
+            "{name}: {answer}"
+        );
+        assert_eq!(client.child.wait().unwrap().code(), Some(0), "{name}");
+        assert_eq!(sandbox.status(&id), "claimed");
+    }
 }
 
 #[test]

@@ -158,3 +158,59 @@ fn an_agent_writes_no_policy() {
         serde_json::json!([".ai/agents/bot/policy.yaml", ".ai/policies/own.yaml"])
     );
 }
+
+/// An agent in the checkout that ends its work is not judged by a policy that it has just written: there a
+/// built-in rule is replaced only once a commit says so.
+#[test]
+fn an_edited_policy_replaces_no_built_in_rule() {
+    let sandbox = Sandbox::project();
+    sandbox.configure("version: 1\nchecks:\n  unit: {run: test -d .ai}\n");
+    let id = sandbox.task("One", &[]);
+    sandbox.ai_ok(&["task", "claim", &id, "--as", "agent:bot"]);
+    let own = "version: 1\ndefault: allow\nrules:\n  - {id: built-in.protect-ai, on: [push], effect: allow}\n";
+    let done = ["task", "done", &id, "--as", "agent:bot"];
+    sandbox.write(".ai/policy.yaml", own);
+    sandbox.ai_ok(&["trust"]);
+    snapshot!(sandbox.ai(&done));
+    sandbox.git(&["add", ".ai"]);
+    assert_eq!(sandbox.ai(&done).code, Some(8));
+    sandbox.commit("the project says it otherwise");
+    sandbox.write(".ai/notes.md", "x");
+    sandbox.ai_ok(&done);
+}
+
+/// A file of the policy that cannot be looked at, or to which a link leads that leads nowhere, denies
+/// like one that cannot be read.
+#[test]
+fn a_layer_that_cannot_be_looked_at_is_not_taken_for_none() {
+    let sandbox = Sandbox::project();
+    let config = sandbox.base().join("home/.config");
+    let agents = sandbox.root().join(".ai/agents");
+    std::fs::remove_file(sandbox.root().join(".ai/policy.yaml")).unwrap();
+    for dir in [&agents, &config.join("ai")] {
+        std::fs::create_dir_all(dir).unwrap();
+    }
+    let create = |who: &str| sandbox.ai(&["task", "create", "One", "--as", who]).code;
+    let denied = Some(5);
+    for (link, to, of_agent, of_person) in [
+        (config.join("ai/policy.yaml"), "gone", denied, denied),
+        (
+            sandbox.root().join(".ai/policy.yaml"),
+            "gone",
+            denied,
+            denied,
+        ),
+        (agents.join("bot"), "gone", denied, Some(0)),
+        (agents.join("bot"), "bot", denied, Some(0)),
+    ] {
+        std::os::unix::fs::symlink(to, &link).unwrap();
+        let codes = (create("agent:bot"), create("ann"));
+        assert_eq!(codes, (of_agent, of_person), "{}", link.display());
+        std::fs::remove_file(&link).unwrap();
+        assert_eq!(create("agent:bot"), Some(0), "{}", link.display());
+    }
+    std::fs::remove_dir(&agents).unwrap();
+    std::os::unix::fs::symlink("gone", &agents).unwrap();
+    assert_eq!(create("ann"), denied);
+    std::fs::remove_file(&agents).unwrap();
+}

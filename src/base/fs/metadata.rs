@@ -106,6 +106,23 @@ pub fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
+/// True where a link at a path, or on the way to it, leads nowhere. Whoever reads there is told that there
+/// is no such file, and yet somebody meant one to be there.
+pub fn leads_nowhere(path: &Path) -> bool {
+    let stands = path
+        .ancestors()
+        .find(|one| !one.as_os_str().is_empty() && !is_missing(one));
+    stands.is_some_and(|one| fs::metadata(one).is_err())
+}
+
+/// True unless it is known that no directory stands at a path: one that cannot be looked at counts.
+pub fn may_be_dir(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(meta) => meta.is_dir(),
+        Err(_) => !is_missing(path),
+    }
+}
+
 /// Bytes that a file or directory occupies on the disk, with everything below it; links are not
 /// followed. What cannot be looked at, or goes meanwhile, counts as nothing.
 pub fn disk_usage(path: &Path) -> u64 {
