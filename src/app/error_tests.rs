@@ -352,7 +352,7 @@ fn every_refusal_has_its_class_and_its_next_command() {
                 left_ms: 60_000,
             })
             .collect(),
-        again: "ai accept t-9".into(),
+        again: "`ai accept t-9`".into(),
     };
     let unfit = |why| Refusal::UnmetDemand {
         task: TaskId("t-1".into()),

@@ -9,7 +9,7 @@ use crate::base::hash::sha256_hex;
 use crate::domain::git_hook::HookName;
 
 /// The version of the text. A newer `ai` writes an older one anew.
-pub const SHIM_VERSION: u32 = 1;
+pub const SHIM_VERSION: u32 = 2;
 /// The ending of the name under which a hook that stood there before is kept.
 pub const KEPT_ENDING: &str = ".before-ai";
 /// The file beside the store in which the shim notes that it was told to let something pass.
@@ -167,9 +167,8 @@ fail() {{
 {early}{ask}if [ -x "$before" ]; then
     {pass}"$before" "$@" || exit
 fi
-{only}# What the agent of a run commits is judged when the run ends.
-[ -z "${{AI_RUN-}}" ] || exit 0
-if [ -n "${{{SKIP_VARIABLE}-}}" ]; then
+{only}# Within a run nobody lets anything pass: `ai` knows what is judged when the run ends.
+if [ -n "${{{SKIP_VARIABLE}-}}" ] && [ -z "${{AI_RUN-}}" ]; then
     set -f
     # One line, whatever the reason is.
     reason=$(set -- ${SKIP_VARIABLE}; printf %s "$*")

@@ -24,7 +24,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::held_paths::{Touching, paths_of};
+use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::Refusal;
@@ -192,7 +192,7 @@ impl Case<'_> {
     fn touching<'b>(&'b self, paths: &'b [Vec<u8>]) -> Touching<'b> {
         Touching {
             what: "what would land",
-            command: ACCEPT,
+            again: TryAgain::OnTask(ACCEPT),
             task: Some(&self.task.id),
             paths,
             kept: self.order.kept,

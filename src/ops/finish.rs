@@ -12,7 +12,7 @@ use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
-use crate::ops::held_paths::Touching;
+use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::refusal::Refusal;
 use crate::ops::{fit, lease, mutant, patterns};
 use crate::store::{Store, Tx};
@@ -141,7 +141,7 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
 fn touching<'a>(task: &'a TaskId, changed: &'a Changed) -> Touching<'a> {
     Touching {
         what: "the work",
-        command: DONE,
+        again: TryAgain::OnTask(DONE),
         task: Some(task),
         paths: &changed.paths,
         kept: &changed.own,

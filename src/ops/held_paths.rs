@@ -18,13 +18,24 @@ use crate::ops::refusal::Refusal;
 use crate::ops::refusal_words::HeldPaths;
 use crate::store::Tx;
 
+/// The way in which a change that was refused is tried again.
+#[derive(Clone, Copy)]
+pub enum TryAgain<'a> {
+    /// By a command of `ai` that names the task.
+    OnTask(&'a str),
+    /// By a command that names none.
+    Command(&'a str),
+    /// By a command that only its caller knows.
+    Same,
+}
+
 /// A change that is about to go through a door.
 #[derive(Clone, Copy)]
 pub struct Touching<'a> {
     /// The thing that changes the paths, as it begins a sentence.
     pub what: &'a str,
-    /// The command by which it is tried again.
-    pub command: &'a str,
+    /// The way in which it is tried again.
+    pub again: TryAgain<'a>,
     /// The task for which it is done, where it is known.
     pub task: Option<&'a TaskId>,
     /// The paths, as Git names them.
@@ -59,9 +70,12 @@ impl Touching<'_> {
         Err(Refusal::PathsHeld {
             what: self.what.to_owned(),
             held,
-            again: match self.task {
-                Some(task) => format!("{} {task}", self.command),
-                None => self.command.to_owned(),
+            again: match (self.again, self.task) {
+                (TryAgain::OnTask(command), Some(task)) => format!("`{command} {task}`"),
+                (TryAgain::OnTask(command) | TryAgain::Command(command), _) => {
+                    format!("`{command}`")
+                }
+                (TryAgain::Same, _) => "the same command again".to_owned(),
             },
         }
         .into())

@@ -188,7 +188,7 @@ pub enum Refusal {
         what: String,
         /// The locks.
         held: Vec<HeldPaths>,
-        /// The command by which it is tried again.
+        /// The way in which it is tried again, in words.
         again: String,
     },
     /// The lease was made under another clock.

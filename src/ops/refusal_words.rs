@@ -54,11 +54,11 @@ pub(super) fn after_held(held: &[HeldPaths], again: &str) -> String {
     match first.filter(|one| one.subject.starts_with("l-")) {
         // Taken by hand: there is no task to wait for.
         Some(one) => format!(
-            "wait, or ask {} to give it back (`ai lock release {}`); then `{again}`",
+            "wait, or ask {} to give it back (`ai lock release {}`); then {again}",
             one.holder, one.subject
         ),
         None => format!(
-            "`ai why {}` shows the work that holds it; when that has ended, `{again}`",
+            "`ai why {}` shows the work that holds it; when that has ended, {again}",
             first.map_or("TASK", |one| one.subject.as_str())
         ),
     }

@@ -25,7 +25,7 @@ use crate::ops::accepted_run::accepted;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::held_paths::{Touching, paths_of};
+use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{Refusal, Thing};
@@ -378,7 +378,7 @@ impl<'a> Case<'a> {
     fn touching<'b>(&'b self, paths: &'b [Vec<u8>]) -> Touching<'b> {
         Touching {
             what: "taking it back",
-            command: UNDO,
+            again: TryAgain::OnTask(UNDO),
             task: Some(&self.task.id),
             paths,
             kept: self.order.own,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::snapshot;
-use crate::support::{Outcome, Sandbox, run};
+use crate::support::{Outcome, Sandbox, mask, run};
 
 /// A project whose hook asks `ai`, with two committed files.
 fn hooked() -> Sandbox {
@@ -347,6 +347,15 @@ fn in_the_worktree_of_a_task_its_paths_are_the_bounds() {
     error: policy denies commit: the change goes beyond the task's own paths: free.txt; name them in the task where they belong to it (rule `built-in.outside-paths`, decision [DECISION])
       next: `ai policy explain [DECISION]` shows the rules that matched
     ");
+    // A commit that has the same change already is none that is merged because a variable says so.
+    let tree = sandbox.git_in(&linked, &["write-tree"]);
+    let alike = sandbox.git_in(&linked, &["commit-tree", &tree, "-p", "HEAD", "-m", "x"]);
+    let mut forged = sandbox.command("git");
+    forged
+        .current_dir(&linked)
+        .env(format!("GITHEAD_{alike}"), "side");
+    let outcome = run(forged.args(["commit", "-qm", "x"]));
+    assert_eq!(outcome.code, Some(1), "{outcome}");
     sandbox.git_in(&linked, &["reset", "-q", "free.txt"]);
     sandbox.git_in(&linked, &["checkout", "-q", "free.txt"]);
     sandbox.git_in(&linked, &["commit", "-qm", "x"]);
@@ -358,13 +367,91 @@ fn in_the_worktree_of_a_task_its_paths_are_the_bounds() {
 }
 
 #[test]
-fn what_a_run_commits_is_left_to_its_end() {
+fn the_name_of_a_branch_opens_no_locks_of_a_task() {
+    let sandbox = hooked();
+    let id = sandbox.task("One", &["--path", "src/"]);
+    let linked = sandbox.worktree("linked");
+    let claimed = sandbox.ai_in(&linked, &["task", "claim", &id, "--as", "agent:ben"]);
+    assert_eq!(claimed.code, Some(0), "{claimed}");
+    sandbox.git(&["checkout", "-q", "-b", &format!("ai/{id}/1")]);
+    snapshot!(commit(&sandbox, "src/a", &[]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: the commit changes src/a, locked exclusively by agent:ben ([TASK], `src`) for another [LEFT]
+      next: `ai why [TASK]` shows the work that holds it; when that has ended, `git commit`
+    ");
+}
+
+#[test]
+fn that_a_run_is_named_lets_nothing_pass_outside_of_its_worktree() {
     let sandbox = held();
+    let named = "AI_RUN=t-1.1";
+    for more in [&[named][..], &[named, "AI_HOOKS_SKIP=why"]] {
+        let refused = commit(&sandbox, "held.txt", more);
+        assert_eq!(refused.code, Some(1), "{more:?}\n{refused}");
+    }
     assert_eq!(
-        commit(&sandbox, "held.txt", &["AI_RUN=t-1.1"]).code,
-        Some(0)
+        answers(&sandbox, "commit"),
+        ["deny built-in.locked-paths"; 2]
     );
+}
+
+#[test]
+fn a_run_pushes_nothing_and_commits_into_what_is_locked_until_its_end() {
+    let sandbox = Sandbox::with_script(
+        "cat >/dev/null; echo one > work.txt; git add work.txt
+        git -c user.name=A -c user.email=a@b commit -qm mine || echo refused >> work.txt
+        git push -q origin HEAD:refs/heads/x 2> \"$BASE/said\"
+        AI_HOOKS_SKIP=why git push -q origin HEAD:refs/heads/x 2>> \"$BASE/said\"",
+    );
+    let other = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", other.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", other.to_str().unwrap()]);
+    sandbox.ai_ok(&["hooks", "install"]);
+    sandbox.ai_ok(&["lock", "acquire", "work.txt", "--as", "agent:ben"]);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    let made = sandbox.git(&["log", "--format=%s", &format!("ai/{id}/1")]);
+    assert!(made.lines().any(|subject| subject == "mine"), "{outcome}");
     assert_eq!(answers(&sandbox, "commit"), [""; 0]);
+    let said = std::fs::read_to_string(sandbox.base().join("said")).unwrap();
+    snapshot!(mask(&said), @"
+    error: nothing is pushed from within a run: its work reaches a branch by `ai accept`
+      next: leave the work in the worktree, or commit it there; it is judged when the run ends
+    error: failed to push some refs to '[PATH]/other.git'
+    error: nothing is pushed from within a run: its work reaches a branch by `ai accept`
+      next: leave the work in the worktree, or commit it there; it is judged when the run ends
+    error: failed to push some refs to '[PATH]/other.git'
+    ");
+    assert_eq!(sandbox.try_git(&other, &["for-each-ref"]).stdout, "");
+}
+
+#[test]
+fn the_work_of_a_run_that_policy_has_denied_is_asked_about_when_it_is_pushed() {
+    let sandbox =
+        Sandbox::with_script("cat >/dev/null; mkdir ci; echo x > ci/a; echo x > work.txt");
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - {id: no-ci, on: [run.finish, commit], paths: [ci/], effect: deny, reason: it runs with secrets}\n",
+    );
+    sandbox.commit("a rule");
+    let other = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", other.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", other.to_str().unwrap()]);
+    sandbox.git(&["push", "-q", "origin", "main"]);
+    sandbox.ai_ok(&["hooks", "install"]);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+    let pushed = format!("ai/{id}/1:refs/heads/side");
+    for _ in 0..2 {
+        let outcome = sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", &pushed]);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+    }
+    assert_eq!(answers(&sandbox, "commit"), ["deny no-ci"; 2]);
+    assert_eq!(bypasses(&sandbox), 1);
 }
 
 /// The same project with another repository to push to, which has its first commits.
@@ -642,6 +729,7 @@ fn a_push_is_asked_about_every_commit_that_it_brings() {
     exit: 1
     ----- stdout -----
     ----- stderr -----
+    warning: 2 commits on the way to refs/heads/main passed no hook: [SHORT], [SHORT]; that is recorded
     error: the push changes held.txt, locked exclusively by agent:ben ([LOCK], `held.txt`) for another [LEFT]
       next: wait, or ask agent:ben to give it back (`ai lock release [LOCK]`); then `git push`
     error: failed to push some refs to '[PATH]/other.git'
@@ -689,18 +777,45 @@ fn policy_is_asked_about_a_push_and_about_what_passed_by() {
     sandbox.write("ci/a", "x");
     sandbox.git(&["add", "ci"]);
     sandbox.git(&["commit", "-qm", "x", "--no-verify"]);
-    snapshot!(push(&sandbox), @"
-    exit: 1
-    ----- stdout -----
-    ----- stderr -----
-    error: policy denies commit: it runs with secrets (ci/a) (rule `no-ci`, decision [DECISION])
-      next: `ai policy explain [DECISION]` shows the rules that matched
-    error: failed to push some refs to '[PATH]/other.git'
-    ");
+    // A no holds for each push, and what is known already is told once more and recorded no more.
+    for _ in 0..2 {
+        snapshot!(push(&sandbox), @"
+        exit: 1
+        ----- stdout -----
+        ----- stderr -----
+        warning: 1 commit on the way to refs/heads/main passed no hook: [SHORT]; that is recorded
+        error: policy denies commit: it runs with secrets (ci/a) (rule `no-ci`, decision [DECISION])
+          next: `ai policy explain [DECISION]` shows the rules that matched
+        error: failed to push some refs to '[PATH]/other.git'
+        ");
+    }
+    assert_eq!(bypasses(&sandbox), 1);
     assert_eq!(
         answers(&sandbox, "push"),
         ["allow default", "deny no-push", "deny no-push"]
     );
+}
+
+#[test]
+fn a_yes_to_a_push_is_for_one_other_repository() {
+    let sandbox = pushing();
+    let third = sandbox.base().join("third.git");
+    sandbox.git(&["init", "-q", "--bare", third.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "third", third.to_str().unwrap()]);
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - {id: ask, on: [push], effect: require_approval, reason: it leaves the house}\n",
+    );
+    assert_eq!(commit(&sandbox, "a", &[]).code, Some(0));
+    assert_eq!(push(&sandbox).code, Some(1));
+    let waiting = sandbox.ai_json_lines(&["approvals"]);
+    let id = waiting[0]["decision"]["id"].as_str().unwrap().to_owned();
+    sandbox.ai_ok(&["approve", &id, "--reason", "seen", "--as", "ann"]);
+    let elsewhere = sandbox.try_git(&sandbox.root(), &["push", "-q", "third", "main"]);
+    assert_eq!(elsewhere.code, Some(1), "{elsewhere}");
+    let outcome = push(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
 }
 
 #[test]
@@ -724,6 +839,15 @@ fn references_are_guarded_past_no_verify_where_that_was_asked_for() {
         &["fetch", "-q", ".", &format!("{made}:refs/heads/other")],
     ];
     sandbox.git(&["branch", "other"]);
+    let update = ["update-ref", "refs/heads/main", &made];
+    snapshot!(sandbox.try_git(&sandbox.root(), &update), @"
+    exit: 128
+    ----- stdout -----
+    ----- stderr -----
+    error: moving refs/heads/main changes held.txt, locked exclusively by agent:ben ([LOCK], `held.txt`) for another [LEFT]
+      next: wait, or ask agent:ben to give it back (`ai lock release [LOCK]`); then the same command again
+    fatal: ref updates aborted by hook
+    ");
     for args in table {
         assert_ne!(
             sandbox.try_git(&sandbox.root(), args).code,

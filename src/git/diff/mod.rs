@@ -12,5 +12,5 @@ mod whole_files;
 pub use patch::{DiffStats, Patch};
 pub(in crate::git) use raw::changed_path;
 pub use raw::{ChangeSide, ChangedPath, CommitChanges, PathChange};
-pub use staged::{StagedChange, StagedIndex};
+pub use staged::{MergeHeads, StagedChange, StagedIndex};
 pub use text::{FileDiff, file_diff, unified};

@@ -36,6 +36,16 @@ pub struct StagedChange {
     pub brought: BTreeSet<RepoPath>,
 }
 
+/// The source of the commits that are merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeHeads {
+    /// The file in which Git notes them.
+    Noted,
+    /// The same, or the variables by which `git merge` tells them before it notes them. Anybody can set
+    /// these: only the hook of a merge may believe them.
+    NotedOrTold,
+}
+
 /// The index of a commit, and where it may be copied to.
 #[derive(Debug, Clone, Copy)]
 pub struct StagedIndex<'a> {
@@ -45,6 +55,8 @@ pub struct StagedIndex<'a> {
     pub file: &'a Path,
     /// A directory for a copy.
     pub scratch: &'a Path,
+    /// The source of the commits that are merged.
+    pub heads: MergeHeads,
 }
 
 impl Repo {
@@ -55,7 +67,7 @@ impl Repo {
         let empty = self.format().objects.empty_tree();
         let changed = self.changed_between(head.commit().unwrap_or(&empty), &tree)?;
         let mut brought = BTreeSet::new();
-        for other in merged(index.git_dir)? {
+        for other in merged(index)? {
             let differs: BTreeSet<RepoPath> = self
                 .changed_between(&other, &tree)?
                 .into_iter()
@@ -119,14 +131,14 @@ impl Repo {
 
 /// The commits that are being merged, beside HEAD: as Git has noted them, or as `git merge` tells its
 /// hooks before it does.
-fn merged(git_dir: &Path) -> Result<Vec<Oid>, GitError> {
-    let noted = fs::read_text_if_there(&git_dir.join("MERGE_HEAD"), HEADS_CAP)?;
+fn merged(index: StagedIndex<'_>) -> Result<Vec<Oid>, GitError> {
+    let noted = fs::read_text_if_there(&index.git_dir.join("MERGE_HEAD"), HEADS_CAP)?;
     let mut all: BTreeSet<Oid> = noted
         .unwrap_or_default()
         .lines()
         .filter_map(|line| Oid::parse(line.trim()).ok())
         .collect();
-    if all.is_empty() {
+    if all.is_empty() && index.heads == MergeHeads::NotedOrTold {
         let told = env::all().into_iter();
         all.extend(
             told.filter_map(|(name, _)| Oid::parse(name.to_str()?.strip_prefix(MERGED)?).ok()),

@@ -10,18 +10,16 @@ use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::decision::{DecisionRecord, Effect, MatchedRule, PolicyLayer};
 use crate::domain::event::Event;
-use crate::domain::ids::TaskId;
 use crate::domain::lease::ShownToken;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{LockRequest, Task};
 use crate::git::diff::{ChangeSide, ChangedPath, StagedChange};
-use crate::git::{Repo, discover};
+use crate::git::{Repo, RepoLocation, discover};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit_as};
 use crate::ops::error::{Doing as _, OpError};
-use crate::ops::held_paths::Touching;
-use crate::ops::hooks::doors;
-use crate::ops::uninstall::refs::is_run_branch;
+use crate::ops::held_paths::{Touching, TryAgain};
+use crate::ops::hooks::{doors, place};
 use crate::ops::{lock, patterns};
 use crate::store::{Lasting, Store, Tx};
 
@@ -43,6 +41,8 @@ pub const LOCK_RULE: &str = "built-in.locked-paths";
 /// A commit that is about to be made.
 #[derive(Clone, Copy)]
 pub struct CommitAsked<'a> {
+    /// The worktree.
+    pub place: &'a RepoLocation,
     /// The change.
     pub staged: &'a StagedChange,
     /// The tokens at hand.
@@ -69,7 +69,7 @@ pub fn judge(
             .collect();
         let touching = Touching {
             what: "the commit",
-            command: asked.command,
+            again: TryAgain::Command(asked.command),
             task: tasks.first().map(|task| &task.id),
             paths: &paths,
             kept: asked.kept,
@@ -114,16 +114,13 @@ pub(super) fn held_or_not(
     ))
 }
 
-/// The tasks for which the commit is made: that of the branch, or those that the actor holds here.
+/// The tasks for which the commit is made: that of the run whose worktree this is, or those that the actor
+/// holds here. A branch can have any name, so the name alone opens nothing.
 fn tasks_at_hand(tx: &mut dyn Tx, cx: &Cx, asked: &CommitAsked<'_>) -> Result<Vec<Task>, OpError> {
-    let branch = asked.staged.head.branch();
-    let of_run = branch
-        .and_then(|name| name.strip_prefix("refs/heads/ai/"))
-        .filter(|rest| is_run_branch(rest))
-        .and_then(|rest| rest.split_once('/'));
-    let ids = match of_run {
-        Some((task, _)) => vec![TaskId(task.to_owned())],
-        None => lock::opened_by(tx, cx, asked.kept)?
+    let named = place::run_of(&asked.staged.head);
+    let ids = match named {
+        Some(run) if place::is_worktree_of(tx, asked.place, &run)? => vec![run.task()],
+        _ => lock::opened_by(tx, cx, asked.kept)?
             .iter()
             .filter_map(|subject| subject.task())
             .collect(),

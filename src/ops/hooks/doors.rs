@@ -138,7 +138,12 @@ impl DoorMemory {
         memory
     }
 
-    /// The commits of a list that passed no hook and were not told yet. One that was amended stands on
+    /// True where this commit was told to have passed by already.
+    pub(super) fn is_told(&self, commit: &Oid) -> bool {
+        self.told.contains(commit.as_str())
+    }
+
+    /// The commits of a list that passed no hook, told or not. One that was amended stands on
     /// what its HEAD stood on; `look_up` brings such commits.
     pub(super) fn unasked(
         &self,
@@ -163,7 +168,6 @@ impl DoorMemory {
         }
         let passed_by = commits
             .iter()
-            .filter(|one| !self.told.contains(one.id.as_str()))
             .filter(|one| !self.has_passed(one, &known, &mut BTreeSet::new()));
         Ok(passed_by.map(|one| one.id.clone()).collect())
     }
@@ -261,10 +265,12 @@ mod tests {
                 false,
             ),
             ("amends in a circle", commit("3", "e", &["1"]), false),
-            ("told already", commit("6", "f", &["1"]), true),
+            // Telling asks nobody.
+            ("told already", commit("6", "f", &["1"]), false),
         ] {
             let found = memory.unasked(std::slice::from_ref(&one), look_up).unwrap();
             assert_eq!(found.is_empty(), asked, "{what}");
+            assert_eq!(memory.is_told(&one.id), what == "told already", "{what}");
         }
     }
 }

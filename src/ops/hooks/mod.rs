@@ -4,6 +4,7 @@ mod doors;
 mod in_the_way;
 mod install;
 mod layout;
+mod place;
 mod remove;
 mod standing;
 
@@ -16,5 +17,6 @@ pub use doors::begin;
 pub use in_the_way::HooksInTheWay;
 pub use install::{DryRun, HookChange, HookOrder, HookPlan, install};
 pub use layout::hooks_path;
+pub use place::is_of_run;
 pub use remove::{RemovedHooks, ours, remove};
 pub use standing::{HookStanding, HookState, standings};

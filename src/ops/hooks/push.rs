@@ -2,7 +2,8 @@
 //! alone. Policy is asked about each reference with all paths that its commits change, and whether
 //! others hold any of them.
 //!
-//! Commits that no hook was asked about are found here: told, recorded, and asked about as commits are.
+//! Commits that no hook was asked about are found here: told, recorded once, and asked about as commits
+//! are, at each push until the other side has them. A no that was given once would hold for nobody.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,12 +16,13 @@ use crate::domain::git_hook::{HookName, PushedRef};
 use crate::domain::lease::ShownToken;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
+use crate::domain::verdict::{Lifecycle, PolicyVerdict};
 use crate::git::history::CommitLine;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::held_paths::Touching;
+use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::hooks::bypass;
 use crate::ops::hooks::commit::held_or_not;
 use crate::ops::hooks::doors::{self, DoorMemory};
@@ -31,6 +33,8 @@ use crate::store::Store;
 pub struct PushAsked<'a> {
     /// The name of the other repository, or its address.
     pub remote: &'a str,
+    /// The address to which Git sends.
+    pub address: &'a str,
     /// The references.
     pub refs: &'a [PushedRef],
     /// The tokens at hand.
@@ -38,11 +42,11 @@ pub struct PushAsked<'a> {
 }
 
 /// The answers to a push.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PushJudged {
-    /// The records of the policy's answers.
-    pub records: Vec<DecisionRecord>,
-    /// Commits that passed no hook.
+    /// The records of the policy's answers, or the refusal.
+    pub answer: Result<Vec<DecisionRecord>, OpError>,
+    /// Commits that passed no hook, to be told whatever the answer is.
     pub bypasses: Vec<Bypass>,
 }
 
@@ -51,6 +55,8 @@ struct Sent<'a> {
     to: &'a PushedRef,
     paths: BTreeSet<RepoPath>,
     unasked: Vec<CommitLine>,
+    /// Those of the unasked of which there is no record yet.
+    untold: Vec<Oid>,
 }
 
 /// Refuses a push that may not be made, and records what passed the hooks by in any case.
@@ -66,32 +72,44 @@ pub fn judge(
     for to in asked.refs {
         sent.push(measure(repo, asked.remote, to, (memory.as_ref(), &runs))?);
     }
-    let mut judged = PushJudged::default();
+    let mut bypasses = Vec::new();
     for one in sent.iter().filter(|one| !one.unasked.is_empty()) {
-        let names = one.unasked.iter().map(|commit| commit.id.to_string());
-        let bypass = Bypass::Unasked {
-            hook: HookName::PrePush.to_string(),
-            target: one.to.name.clone(),
-            commits: names.take(NAMED).collect(),
-            count: one.unasked.len() as u64,
-        };
-        bypass::record(store, cx, &bypass)?;
-        let ids: Vec<Oid> = one.unasked.iter().map(|commit| commit.id.clone()).collect();
-        doors::told(state_dir, &ids)?;
-        judged.bypasses.push(bypass);
-    }
-    for one in &sent {
-        if let Some(question) = of_unasked(repo, one)? {
-            judged
-                .records
-                .push(answer(store, cx, one, (question, asked.kept))?);
+        if !one.untold.is_empty() {
+            bypass::record(store, cx, &passed_by(one, one.untold.iter()))?;
+            doors::told(state_dir, &one.untold)?;
         }
-        let question = of_push(one);
-        judged
-            .records
-            .push(answer(store, cx, one, (question, asked.kept))?);
+        bypasses.push(passed_by(one, one.unasked.iter().map(|commit| &commit.id)));
     }
-    Ok(judged)
+    Ok(PushJudged {
+        answer: answers(store, cx, repo, (&sent, asked)),
+        bypasses,
+    })
+}
+
+fn passed_by<'a>(sent: &Sent<'_>, commits: impl ExactSizeIterator<Item = &'a Oid>) -> Bypass {
+    Bypass::Unasked {
+        hook: HookName::PrePush.to_string(),
+        target: sent.to.name.clone(),
+        count: commits.len() as u64,
+        commits: commits.take(NAMED).map(Oid::to_string).collect(),
+    }
+}
+
+fn answers(
+    store: &mut dyn Store,
+    cx: &Cx,
+    repo: &Repo,
+    (sent, asked): (&[Sent<'_>], PushAsked<'_>),
+) -> Result<Vec<DecisionRecord>, OpError> {
+    let mut records = Vec::new();
+    for one in sent {
+        if let Some(question) = of_unasked(repo, one)? {
+            records.push(answer(store, cx, one, (question, asked.kept))?);
+        }
+        let question = of_push(one, asked.address);
+        records.push(answer(store, cx, one, (question, asked.kept))?);
+    }
+    Ok(records)
 }
 
 fn answer(
@@ -108,7 +126,7 @@ fn answer(
     commit(store, cx, |tx, cx| {
         let touching = Touching {
             what: "the push",
-            command: "git push",
+            again: TryAgain::Command("git push"),
             task: None,
             paths: &paths,
             kept,
@@ -118,15 +136,13 @@ fn answer(
     })
 }
 
-fn of_push(sent: &Sent<'_>) -> Question {
+/// The question about a push. A yes is for these commits, and for this other repository.
+fn of_push(sent: &Sent<'_>, address: &str) -> Question {
     let mut question = Question::about(Action::Push);
     question.resource.branch = Some(sent.to.name.clone());
     question.resource.paths = sent.paths.iter().cloned().collect();
-    question.resource.input = sent
-        .to
-        .new
-        .as_ref()
-        .map(|id| hash::sha256_hex(id.as_bytes()));
+    let new = sent.to.new.as_deref().unwrap_or_default();
+    question.resource.input = Some(hash::sha256_hex(format!("{new}\n{address}").as_bytes()));
     question.facts.diff_files = Some(sent.paths.len() as u64);
     question
 }
@@ -161,6 +177,7 @@ fn measure<'a>(
         to,
         paths: BTreeSet::new(),
         unasked: Vec::new(),
+        untold: Vec::new(),
     };
     let Some(tip) = &to.new else {
         return Ok(sent);
@@ -186,16 +203,19 @@ fn measure<'a>(
         let unasked = memory.unasked(&rest, |names| repo.commits_named(names))?;
         sent.unasked = rest;
         sent.unasked.retain(|one| unasked.contains(&one.id));
+        sent.untold = unasked;
+        sent.untold.retain(|id| !memory.is_told(id));
     }
     Ok(sent)
 }
 
-/// The commits that `ai` made, and those of agents that were judged when their run ended.
+/// The commits that `ai` made by accept, and those of agents whose run the policy let through at its end.
 fn of_runs<'a>(commits: &'a [CommitLine], runs: &'a [Run]) -> BTreeSet<&'a str> {
     let mut own = BTreeSet::new();
     for run in runs {
         let mut of_run = BTreeSet::new();
-        let mut open: Vec<&str> = run.commit.as_deref().into_iter().collect();
+        let judged = run.commit.as_deref().filter(|_| was_let_through(run));
+        let mut open: Vec<&str> = judged.into_iter().collect();
         while let Some(id) = open.pop() {
             if Some(id) == run.base.as_deref() || !of_run.insert(id) {
                 continue;
@@ -217,4 +237,14 @@ fn of_runs<'a>(commits: &'a [CommitLine], runs: &'a [Run]) -> BTreeSet<&'a str> 
         );
     }
     own
+}
+
+/// True where policy has let the work of a run through: in its verdict, or at an accept. A run that did
+/// not come to its end was judged by nobody.
+fn was_let_through(run: &Run) -> bool {
+    let landed = [&run.accepting, &run.undoing, &run.undone];
+    landed.into_iter().any(Option::is_some)
+        || run.end.as_ref().is_some_and(|end| {
+            end.cell.lifecycle == Lifecycle::Finished && end.cell.policy == PolicyVerdict::Allow
+        })
 }

@@ -12,7 +12,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::Question;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::held_paths::{self, Touching};
+use crate::ops::held_paths::{self, Touching, TryAgain};
 use crate::ops::hooks::commit::held_or_not;
 use crate::store::Store;
 
@@ -42,7 +42,7 @@ pub fn judge(
         commit(store, cx, |tx, cx| {
             let touching = Touching {
                 what: &format!("moving {}", one.name),
-                command: "the same command",
+                again: TryAgain::Same,
                 task: None,
                 paths: &paths,
                 kept,

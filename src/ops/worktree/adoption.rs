@@ -53,7 +53,7 @@ impl Adoption {
 }
 
 /// The name of the place of the worktree with this git directory.
-pub(super) fn key(git_dir: &Path) -> String {
+pub fn key(git_dir: &Path) -> String {
     let name = hash::sha256_hex(git_dir.as_os_str().as_bytes());
     format!("adopted-{}", &name[..16])
 }

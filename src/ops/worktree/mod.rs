@@ -17,7 +17,7 @@ mod rescue;
 
 pub use crate::domain::pruning::Ages;
 pub use adopt::{AdoptableWorktree, Adopted, Wanted, adopt, look, place};
-pub use adoption::{Adoption, of_epoch};
+pub use adoption::{Adoption, key as adopted_key, of_epoch};
 pub use find::{FoundWorktree, find};
 pub use hand_in::hand_in;
 pub use list::{ListedWorktree, list};

@@ -36,10 +36,10 @@ pub(super) fn run(command: &HooksCommand, context: &mut Context) -> Outcome {
     }
 }
 
-/// Runs it for the agent of a run: its commits are judged when the run ends.
+/// Runs it for the agent of a run, as far as its hooks ask.
 pub(super) fn ask_the_run(command: &HooksCommand, context: &mut Context) -> Outcome {
     match command {
-        HooksCommand::Run(args) => Ok(run::let_pass(args, context)),
+        HooksCommand::Run(args) => run::run(args, context),
         _ => Err(in_run::not_available()),
     }
 }

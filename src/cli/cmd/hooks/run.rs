@@ -15,8 +15,10 @@ use crate::cli::answer::HookAnswer;
 use crate::cli::cmd::hooks::install::repo;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::decision::DecisionRecord;
+use crate::domain::error_class::ErrorClass;
 use crate::domain::git_hook::{self, HookName, MovedRef};
-use crate::git::diff::StagedIndex;
+use crate::domain::ids::RunId;
+use crate::git::diff::{MergeHeads, StagedIndex};
 use crate::ops::ask;
 use crate::ops::error::OpError;
 use crate::ops::hooks::commit::{self, CommitAsked};
@@ -37,9 +39,9 @@ pub(in crate::cli) struct HookRunArgs {
 }
 
 pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
-    // Within a run the store is out of sight, and what its agent commits is judged at its end.
-    if env::text(env::AI_RUN).is_some() {
-        return Ok(let_pass(args, context));
+    let run = env::text(env::AI_RUN).map(RunId);
+    if run.is_some() && args.name == HookName::PrePush {
+        return Err(no_push_within());
     }
     let here = env::current_dir().map_err(|source| OpError::System {
         doing: "find the current directory",
@@ -51,6 +53,17 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         let named = context.workspace.named().map(str::to_owned);
         context.workspace = Workspace::new(Some(dir), named);
     }
+    if let Some(run) = run {
+        // Within a run the store is out of sight, and what its agent commits is judged at its end. That
+        // the variable is set proves nothing elsewhere.
+        let place = context.workspace.place()?;
+        let head = repo(context)?
+            .head_of(&place.git_dir)
+            .map_err(OpError::from)?;
+        if hooks::is_of_run(place, &head, &run) {
+            return Ok(let_pass(args, context));
+        }
+    }
     match args.name {
         HookName::PreCommit => commit((args, "git commit"), &here, context),
         HookName::PreMergeCommit => commit((args, "git merge --continue"), &here, context),
@@ -59,8 +72,15 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
     }
 }
 
+/// The work of an agent goes one way alone, on which it is judged.
+fn no_push_within() -> AppError {
+    let message = "nothing is pushed from within a run: its work reaches a branch by `ai accept`";
+    AppError::new(ErrorClass::Denied, message)
+        .hint("leave the work in the worktree, or commit it there; it is judged when the run ends")
+}
+
 /// The answer where nothing has to be asked.
-pub(super) fn let_pass(args: &HookRunArgs, context: &mut Context) -> u8 {
+fn let_pass(args: &HookRunArgs, context: &mut Context) -> u8 {
     answer(args.name, &[], context);
     exit::OK
 }
@@ -79,10 +99,15 @@ fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Cont
         git_dir: &place.git_dir,
         file: &file,
         scratch: &state_dir,
+        heads: match args.name {
+            HookName::PreMergeCommit => MergeHeads::NotedOrTold,
+            _ => MergeHeads::Noted,
+        },
     };
     hooks::begin(&repo, &state_dir)?;
     let staged = repo.staged(index).map_err(OpError::from)?;
     let asked = CommitAsked {
+        place: &place,
         staged: &staged,
         kept: &kept,
         command,
@@ -94,16 +119,17 @@ fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Cont
 
 fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
     let refs = git_hook::pushed(&input()?).map_err(|why| AppError::usage(why.to_string()))?;
-    let remote = args
-        .args
-        .first()
-        .map(|name| name.to_string_lossy().into_owned());
+    let word = |at: usize| args.args.get(at).map(|word| word.to_string_lossy());
+    let remote = word(0).unwrap_or_default();
+    // Where a hook manager gives the name alone, that is all that is known.
+    let address = word(1).unwrap_or_else(|| remote.clone());
     let (state_dir, cx) = (context.workspace.state_dir()?, context.cx()?);
     let kept = token::at_hand(&context.workspace)?;
     let repo = repo(context)?;
     let store = context.store(Access::Write)?;
     let asked = PushAsked {
-        remote: remote.as_deref().unwrap_or_default(),
+        remote: &remote,
+        address: &address,
         refs: &refs,
         kept: &kept,
     };
@@ -113,7 +139,7 @@ fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
             .ui
             .warn(&format!("{}; that is recorded", bypass.told()));
     }
-    answer(args.name, &judged.records, context);
+    answer(args.name, &judged.answer?, context);
     Ok(exit::OK)
 }
 

@@ -27,7 +27,7 @@ use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
-use crate::ops::held_paths::{Touching, paths_of};
+use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::lock::Blocked;
 use crate::ops::refusal::{self, Refusal, Thing};
 use crate::ops::route::{self, Wish};
@@ -318,7 +318,7 @@ fn judge_all(
 pub(crate) fn touching<'a>(live: &'a RunCx<'_>, paths: &'a [Vec<u8>]) -> Touching<'a> {
     Touching {
         what: "the work",
-        command: "ai task done",
+        again: TryAgain::OnTask("ai task done"),
         task: Some(&live.started.task.id),
         paths,
         kept: live.kept,
