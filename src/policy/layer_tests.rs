@@ -390,10 +390,8 @@ fn lower_layers_tighten_and_loosen_only_where_they_may() {
         Effect::RequireApproval
     );
     // A rule that answers in place of one answers for no more than that one does.
-    let narrow = format!(
-        "version: 1\ndefault: deny\nrules:\n  - {{id: r, on: edit, paths: docs/, effect: warn, reason: x, overridable: true}}\n"
-    );
-    let state = policy(&[(OF_PROJECT, &narrow), (OF_BOT, &all)]);
+    let narrow = "version: 1\ndefault: deny\nrules:\n  - {id: r, on: edit, paths: docs/, effect: warn, reason: x, overridable: true}\n";
+    let state = policy(&[(OF_PROJECT, narrow), (OF_BOT, &all)]);
     assert_eq!(
         won(&state, "agent:bot", Action::Edit, &["docs/a"]).0,
         Effect::Allow

@@ -2,7 +2,6 @@
 //! condition that was not true. Their number is not bounded, so records do not keep them.
 
 use crate::domain::decision::{DecisionRecord, PolicyLayer, subject_digest};
-use crate::domain::facts::Facts;
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::model::{PolicyState, agent_of};
 use crate::policy::rule::RuleAnswer;
@@ -24,7 +23,7 @@ pub fn unmet_conditions(
     state: &PolicyState,
     record: &DecisionRecord,
 ) -> Option<Vec<UnmetCondition>> {
-    let facts = record.facts.clone().unwrap_or_else(Facts::default);
+    let facts = record.facts.clone().unwrap_or_default();
     let agent = agent_of(&record.actor);
     let is_whole = state.digest(agent) == record.policy_digest
         && facts.digest() == record.facts_digest

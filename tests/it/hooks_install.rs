@@ -98,9 +98,7 @@ fn whatever_stood_there_is_asked_first_and_comes_back_to_the_byte() {
             sandbox.ai_ok(&["hooks", "install"]);
             let outcome = commit(&sandbox);
             assert_eq!(outcome.code, Some(0), "{what}\n{outcome}");
-            let runs = ["a hook", "a link", "an odd mode"]
-                .iter()
-                .any(|one| *one == what);
+            let runs = matches!(what, "a hook" | "a link" | "an odd mode");
             assert_eq!(sandbox.root().join("order").exists(), runs, "{what}");
             assert_eq!(sandbox.ai_json_lines(&["policy", "log"]).len(), 1, "{what}");
             sandbox.ai_ok(by);

@@ -271,10 +271,13 @@ fn conditions_decide_and_are_explained() {
     ");
     let refused = |action: &str| {
         let all = sandbox.ai_json_lines(&["policy", "log"]);
-        let denied = all
+        let mut denied = all
             .iter()
             .filter(|one| one["action"] == action && one["effect"] == "deny");
-        denied.last().unwrap()["id"].as_str().unwrap().to_owned()
+        denied.next_back().unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     snapshot!(sandbox.ai(&["policy", "explain", &refused("task.create")]), @r#"
     exit: 0

@@ -54,14 +54,17 @@ impl DataSettings {
     /// True where they say no more than a repository on an ordinary file system does anyway: files
     /// are as they are, modes and links count. Names of files of patterns may stand among them.
     pub(super) fn are_plain(&self) -> bool {
-        self.0
-            .iter()
-            .all(|(key, value)| match (key.as_str(), value.as_str()) {
+        self.0.iter().all(|(key, value)| {
+            matches!(
+                (key.as_str(), value.as_str()),
                 ("core.filemode" | "core.symlinks", "true")
-                | ("core.ignorecase" | "core.precomposeunicode" | "core.autocrlf", "false")
-                | ("core.excludesfile" | "core.preloadindex", _) => true,
-                _ => false,
-            })
+                    | (
+                        "core.ignorecase" | "core.precomposeunicode" | "core.autocrlf",
+                        "false"
+                    )
+                    | ("core.excludesfile" | "core.preloadindex", _)
+            )
+        })
     }
 
     /// The user's file of patterns, as it is written in the settings.

@@ -57,9 +57,10 @@ pub fn ours(repo: &Repo) -> Result<Vec<PathBuf>, OpError> {
 
 /// Takes all hooks away. `state_dir` need not be there.
 pub fn remove(repo: &Repo, state_dir: &Path) -> Result<RemovedHooks, OpError> {
-    let _alone = match state_dir.is_dir() {
-        true => Some(file_lock::lock(&state_dir.join(LOCK))?),
-        false => None,
+    let _alone = if state_dir.is_dir() {
+        Some(file_lock::lock(&state_dir.join(LOCK))?)
+    } else {
+        None
     };
     let dir = layout::dir(repo);
     let (mut done, mut origin) = (RemovedHooks::default(), HooksDir::Found);
