@@ -56,6 +56,7 @@ fn help_is_short_and_whole() {
       export       Write the whole store down as JSON Lines
       import       Take in an export: all of it into a new store, new tasks into any other
       uninstall    Give the repository back as it was before `ai init`
+      mcp          Serve an agent by the Model Context Protocol, on standard input and output
       schema       Print the JSON Schema of what commands print and read
       completions  Print a completion script for your shell
       man          Print the manual page, or write one page a command into a directory
