@@ -72,6 +72,14 @@ fn done(at_ms: i64, task: &str, who: &'static str) -> Event {
     (at_ms, who, json!({ "kind": "task.done", "task": task }))
 }
 
+fn released(task: &str, epoch: u64, who: &'static str) -> Event {
+    (
+        1_400,
+        who,
+        json!({ "kind": "lease.released", "subject": task, "epoch": epoch }),
+    )
+}
+
 fn answer(op: &str, task: &str, epoch: u64, who: &str, times: (i64, i64), code: i32) -> Answer {
     Answer {
         op: op.into(),
@@ -158,6 +166,20 @@ fn what_is_wrong_in_the_log_is_seen() {
         wrong(&|log| log.extend(two.clone())),
         [Promise::Decided],
         "a decision without effect"
+    );
+    let given_back = [
+        decided("task.release", "t-1", "human:b"),
+        released("t-1", 2, "human:b"),
+    ];
+    assert_eq!(
+        wrong(&|log| drop(log.splice(6.., given_back.clone()))),
+        [],
+        "a release on its decision"
+    );
+    assert_eq!(
+        wrong(&|log| drop(log.splice(6.., given_back[1..].to_vec()))),
+        [Promise::Decided],
+        "a release without its decision"
     );
     let stale = [
         decided("task.override", "t-1", "human:a"),

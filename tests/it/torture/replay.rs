@@ -109,6 +109,14 @@ impl Replay {
             "task.created" => self.created(row, findings),
             "lease.granted" => self.granted(row, before, findings),
             "lease.released" => {
+                let own = Some((
+                    "task.release".to_owned(),
+                    Some(subject(row).to_owned()),
+                    row.actor.clone(),
+                ));
+                findings.check(before == own, Promise::Decided, || {
+                    format!("{}: {} released on {before:?}", row.seq, subject(row))
+                });
                 self.ended(
                     row,
                     subject(row),
@@ -343,6 +351,7 @@ fn effect(action: &str) -> &'static str {
     match action {
         "task.create" => "task.created",
         "task.claim" => "lease.granted",
+        "task.release" => "lease.released",
         "task.override" => "task.done",
         "task.edit" => "task.unheld",
         _ => "nothing that this test does",
