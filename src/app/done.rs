@@ -10,10 +10,10 @@ use crate::app::workspace::Workspace;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::Token;
 use crate::domain::task::{Proof, Task};
-use crate::domain::time::WallMs;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Changed, Ending, Right};
+use crate::ops::lease::WorkBegun;
 use crate::ops::refusal::Refusal;
 use crate::ops::worktree::{self, Adoption};
 use crate::ops::world::World;
@@ -75,8 +75,8 @@ pub fn end(
         ),
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
-            let since_ms = store.read(|tx| since(tx, &id))?;
-            let proven = prove::here(world, &task, since_ms)?;
+            let begun = store.read(|tx| begun(tx, &id))?;
+            let proven = prove::here(world, &task, begun.as_ref())?;
             let changed = Changed {
                 own: token::at_hand(workspace)?,
                 ..proven.changed
@@ -128,21 +128,19 @@ fn overridden_change(
     (task, token): (&TaskId, Option<&Token>),
 ) -> Result<Option<Changed>, AppError> {
     let own = token::at_hand(workspace)?;
-    let (others_hold, since_ms) = store.read(|tx| -> Result<_, OpError> {
+    let (others_hold, begun) = store.read(|tx| -> Result<_, OpError> {
         let others_hold = held_paths::any_of_others(tx, cx, task, &own)?;
-        Ok((others_hold, since(tx, task)?))
+        Ok((others_hold, begun(tx, task)?))
     })?;
     if token.is_none() || !others_hold {
         return Ok(None);
     }
-    let changed = prove::change_here(world, since_ms)?;
+    let changed = prove::change_here(world, begun.as_ref())?;
     Ok(changed.map(|changed| Changed { own, ..changed }))
 }
 
-/// The time since which whoever holds the task has worked on it.
-fn since(tx: &mut dyn Tx, task: &TaskId) -> Result<Option<WallMs>, OpError> {
+/// The begin of the work of whoever holds the task.
+fn begun(tx: &mut dyn Tx, task: &TaskId) -> Result<Option<WorkBegun>, OpError> {
     let lease = tx.lease(&task.subject())?;
-    lease
-        .map(|lease| lease::worked_since(tx, &lease))
-        .transpose()
+    lease.map(|lease| lease::work_begun(tx, &lease)).transpose()
 }

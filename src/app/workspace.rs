@@ -20,7 +20,8 @@ use crate::git::WorktreeOwner;
 use crate::git::discover::{self, RepoLocation};
 use crate::git::person;
 use crate::git::preflight;
-use crate::ops::cx::{Cx, PolicyAtHand, Rules};
+use crate::git::repo::head_commit;
+use crate::ops::cx::{Cx, HeadAtHand, PolicyAtHand, Rules};
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
 use crate::ops::places::Places;
@@ -179,12 +180,15 @@ impl Workspace {
         let rules = Rules::of(self.config()?, self.place()?)?.with_agents_of(&root);
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
         let scrub = self.scrub()?.clone();
+        let place = self.place()?.clone();
+        let head = HeadAtHand::when_asked(move || head_commit(&place).ok()?.map(String::from));
         Ok(Cx {
             now: now(),
             actor: self.actor()?,
             policy,
             rules: Arc::new(rules),
             scrub,
+            head,
         })
     }
 

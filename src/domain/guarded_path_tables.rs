@@ -35,6 +35,7 @@ fn held(subject: &str, pattern: &str, mode: LockMode) -> (HeldLock, Lease) {
         holder: somebody("other"),
         secret_hash: Token::parse("t-1.1.abc").unwrap().secret_hash(),
         granted_ms: 0,
+        head: None,
         ttl_ms: 100,
         expires: at(0).lease.plus(100),
         expires_ms: 100,

@@ -24,6 +24,11 @@ pub struct Lease {
     pub secret_hash: String,
     /// Time of the grant by the wall clock.
     pub granted_ms: WallMs,
+    /// The commit at which HEAD of the claimant's checkout was at the grant of a task: what is done
+    /// under the lease comes after it, whatever date its commits bear. Nothing where no checkout was
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// Duration of a grant or renewal, in milliseconds.
     pub ttl_ms: i64,
     /// Time of expiry on the lease clock.
@@ -304,6 +309,7 @@ mod tests {
             holder,
             secret_hash: token.secret_hash(),
             granted_ms: 0,
+            head: None,
             ttl_ms: 100,
             expires: now(0).lease.plus(100),
             expires_ms: 100,

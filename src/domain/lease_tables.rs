@@ -36,6 +36,7 @@ fn lease() -> Lease {
         holder: session("codex", Some("s1")),
         secret_hash: token("t-1.3.abc").secret_hash(),
         granted_ms: 0,
+        head: None,
         ttl_ms: 100,
         expires: at(0).lease.plus(100),
         expires_ms: 5_100,

@@ -297,7 +297,8 @@ fn grant(
 ) -> Result<Claimed, OpError> {
     let question = Question::on_task(Action::TaskClaim, &task);
     let warnings = ask::or_refuse(tx, cx, question)?;
-    let (lease, token) = new_lease(cx, task.id.subject(), task.epoch + 1, ttl_ms);
+    let (mut lease, token) = new_lease(cx, task.id.subject(), task.epoch + 1, ttl_ms);
+    lease.head = cx.head.commit();
     cx.record(
         tx,
         &Event::LeaseGranted {
@@ -323,6 +324,7 @@ pub fn new_lease(cx: &Cx, subject: Subject, epoch: u64, ttl_ms: i64) -> (Lease, 
         holder: cx.actor.clone(),
         secret_hash: token.secret_hash(),
         granted_ms: cx.now.wall_ms,
+        head: None,
         ttl_ms,
         expires: cx.now.lease.plus(ttl_ms),
         expires_ms: cx.now.wall_ms.saturating_add(ttl_ms),

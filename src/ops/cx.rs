@@ -36,6 +36,27 @@ pub struct Cx {
     pub rules: Arc<Rules>,
     /// The filter that takes secrets out of everything that is recorded.
     pub scrub: Scrub,
+    /// The HEAD of the checkout in which whoever acts stands.
+    pub head: HeadAtHand,
+}
+
+/// The commit of a checkout's HEAD, looked up when it is asked for; nothing where no checkout belongs to
+/// what is done, or its HEAD cannot be read.
+#[derive(Clone, Default)]
+pub struct HeadAtHand(Option<Arc<LookHead>>);
+
+type LookHead = dyn Fn() -> Option<String> + Send + Sync;
+
+impl HeadAtHand {
+    /// A HEAD that `look` will find.
+    pub fn when_asked(look: impl Fn() -> Option<String> + Send + Sync + 'static) -> HeadAtHand {
+        HeadAtHand(Some(Arc::new(look)))
+    }
+
+    /// The commit.
+    pub fn commit(&self) -> Option<String> {
+        self.0.as_ref().and_then(|look| look())
+    }
 }
 
 /// The policy, read when it is first asked: many commands that only look never ask it.

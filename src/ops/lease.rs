@@ -31,31 +31,48 @@ pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Le
     lease.ok_or_else(|| lost(cx, None, token, Stale::NoLease, tried))
 }
 
-/// The time since which the holder of a lease has worked on its task, in milliseconds since 1970: the
-/// first grant to it since the task was created or opened again. Who gives a task back and claims it
-/// anew has not begun anew.
-pub fn worked_since(tx: &mut dyn Tx, lease: &Lease) -> Result<WallMs, OpError> {
+/// The grant with which the holder of a lease began to work on its task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkBegun {
+    /// Its time, in milliseconds since 1970.
+    pub at_ms: WallMs,
+    /// The commit at which HEAD of the holder's checkout was, where that is known.
+    pub head: Option<String>,
+}
+
+impl WorkBegun {
+    fn of(lease: &Lease) -> WorkBegun {
+        WorkBegun {
+            at_ms: lease.granted_ms,
+            head: lease.head.clone(),
+        }
+    }
+}
+
+/// The begin of the work of the holder of a lease: the first grant to it since the task was created or
+/// opened again. Who gives a task back and claims it anew has not begun anew.
+pub fn work_begun(tx: &mut dyn Tx, lease: &Lease) -> Result<WorkBegun, OpError> {
     let filter = EventFilter {
         subject: Some(lease.subject.to_string()),
         ..EventFilter::default()
     };
-    let mut since: Option<WallMs> = None;
+    let mut begun: Option<WorkBegun> = None;
     tx.events(&filter, &mut |stored| {
         match stored.kind.as_str() {
-            "task.reopened" => since = None,
+            "task.reopened" => begun = None,
             "lease.granted" => {
                 if let Ok(Event::LeaseGranted { lease: granted, .. }) =
                     serde_json::from_str(&stored.body)
                     && granted.holder.label() == lease.holder.label()
                 {
-                    since.get_or_insert(granted.granted_ms);
+                    begun.get_or_insert_with(|| WorkBegun::of(&granted));
                 }
             }
             _ => {}
         }
         Ok(Flow::More)
     })?;
-    Ok(since.unwrap_or(lease.granted_ms))
+    Ok(begun.unwrap_or_else(|| WorkBegun::of(lease)))
 }
 
 fn lost(cx: &Cx, lease: Option<&Lease>, token: &Token, why: Stale, tried: &str) -> OpError {

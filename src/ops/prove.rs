@@ -15,6 +15,7 @@ use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::ops::finish::Changed;
+use crate::ops::lease::WorkBegun;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
@@ -149,8 +150,8 @@ pub struct Proven {
 }
 
 /// Proves the tree in which the caller stands: all of it as it is on disk, committed or not, but
-/// for what is ignored. `since_ms` is when the work was begun, where that is known.
-pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven, OpError> {
+/// for what is ignored. `begun` is the begin of the work, where that is known.
+pub fn here(world: &World, task: &Task, begun: Option<&WorkBegun>) -> Result<Proven, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let Some(top) = &world.location.top else {
         let why = "there is no worktree here whose state could be checked".to_owned();
@@ -162,7 +163,7 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
     };
     let repo = world.repo()?;
     let (tree, commit) = snapshot(world, &repo, top)?;
-    let changed = changed(world, &repo, (&tree, commit.as_ref()), since_ms)?;
+    let changed = changed(world, &repo, (&tree, commit.as_ref()), begun)?;
     let mark = format!("{}.{}", task.id, (world.clock)().wall_ms);
     let trial = Trial {
         task,
@@ -193,13 +194,13 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
 
 /// The change in the worktree where the caller stands, against the start of the work; nothing where
 /// there is no worktree. Runs nothing of the repository.
-pub fn change_here(world: &World, since_ms: Option<i64>) -> Result<Option<Changed>, OpError> {
+pub fn change_here(world: &World, begun: Option<&WorkBegun>) -> Result<Option<Changed>, OpError> {
     let Some(top) = &world.location.top else {
         return Ok(None);
     };
     let repo = world.repo()?;
     let (tree, commit) = snapshot(world, &repo, top)?;
-    changed(world, &repo, (&tree, commit.as_ref()), since_ms).map(Some)
+    changed(world, &repo, (&tree, commit.as_ref()), begun).map(Some)
 }
 
 /// Measures the change of the tree against the start of the work.
@@ -207,11 +208,11 @@ fn changed(
     world: &World,
     repo: &Repo,
     (tree, head): (&Oid, Option<&Oid>),
-    since_ms: Option<i64>,
+    begun: Option<&WorkBegun>,
 ) -> Result<Changed, OpError> {
     let shadow = ShadowRepo::open(repo, &person_dir(world, &world.location.git_dir))?;
     let start = head
-        .map(|head| start(world, repo, head, since_ms))
+        .map(|head| start(world, repo, head, begun))
         .transpose()?
         .flatten();
     let base = match &start {
@@ -232,12 +233,12 @@ fn changed(
 }
 
 /// Finds the commit from which the work started: where its branch left the target; on the target
-/// itself, the last commit from before the work was begun.
+/// itself, where HEAD was when the task was claimed, else the last commit from before that by its date.
 fn start(
     world: &World,
     repo: &Repo,
     head: &Oid,
-    since_ms: Option<i64>,
+    begun: Option<&WorkBegun>,
 ) -> Result<Option<Oid>, OpError> {
     let target = match &world.config.defaults.base {
         Some(base) => repo.find_ref(&format!("refs/heads/{base}"))?,
@@ -248,11 +249,22 @@ fn start(
         .map(|target| repo.merge_base(&target, head))
         .transpose()?
         .flatten();
-    match (fork, since_ms) {
-        (Some(fork), _) if fork != *head => Ok(Some(fork)),
-        (_, Some(since_ms)) => Ok(repo.last_before(head, since_ms)?),
-        (_, None) => Ok(Some(head.clone())),
+    if let Some(fork) = fork.filter(|fork| fork != head) {
+        return Ok(Some(fork));
     }
+    let Some(begun) = begun else {
+        return Ok(Some(head.clone()));
+    };
+    // Dates of commits are what their maker says. A HEAD that was rewritten since counts from where
+    // both lines part; one that is gone says nothing.
+    let claimed_at = begun.head.as_deref().and_then(|head| Oid::parse(head).ok());
+    if let Some(claimed_at) = claimed_at
+        && repo.has_object(&claimed_at)?
+        && let Some(parted) = repo.merge_base(&claimed_at, head)?
+    {
+        return Ok(Some(parted));
+    }
+    Ok(repo.last_before(head, begun.at_ms)?)
 }
 
 /// The tree at `top` as it is now, and the commit that HEAD is at there.

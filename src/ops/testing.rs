@@ -8,7 +8,7 @@ use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::time::Now;
 use crate::git::RepoLocation;
-use crate::ops::cx::{Cx, Rules, commit};
+use crate::ops::cx::{Cx, HeadAtHand, Rules, commit};
 use crate::ops::error::OpError;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
@@ -53,6 +53,7 @@ impl World {
                 policy,
                 rules,
                 scrub,
+                head: HeadAtHand::default(),
             },
         };
         world.turn(at(1_000_000));

@@ -13,7 +13,7 @@ use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
 use crate::git::{CommitIdentity, Git, Repo, RepoLocation, preflight};
-use crate::ops::cx::{Cx, Rules};
+use crate::ops::cx::{Cx, HeadAtHand, Rules};
 use crate::ops::error::OpError;
 use crate::ops::hatch::HatchMaker;
 use crate::ops::places::Places;
@@ -129,6 +129,7 @@ impl World {
                 .with_agents_of(&self.root)
                 .into(),
             scrub: self.scrub.clone(),
+            head: HeadAtHand::default(),
         })
     }
 

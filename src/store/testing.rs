@@ -100,6 +100,7 @@ pub(crate) fn lease(subject: &str, epoch: u64, until: i64) -> Lease {
         holder: ann(),
         secret_hash: "h".into(),
         granted_ms: 0,
+        head: None,
         ttl_ms: until,
         expires: at(until).lease,
         expires_ms: until,

@@ -221,6 +221,41 @@ fn what_is_really_changed_is_asked_about() {
     assert_eq!(done.code, Some(0), "{done}");
 }
 
+/// The work of a task is what came after its claim, whatever date a commit bears, however Git keeps the
+/// branch, and where a commit from before the claim was written anew.
+#[test]
+fn a_commit_with_an_early_date_is_part_of_the_work() {
+    for prepare in [
+        &["status", "--short"][..],
+        &["pack-refs", "--all"],
+        &["checkout", "-q", "--detach"],
+    ] {
+        let (sandbox, _) = claimed();
+        sandbox.write(".ai/policy.yaml", NO_CI);
+        sandbox.write("work.txt", "x");
+        sandbox.commit("before");
+        sandbox.git(prepare);
+        let id = sandbox.task("Two", &[]);
+        sandbox.ai_ok(&["task", "claim", &id]);
+        sandbox.write("ci/build", "x");
+        sandbox.git(&["add", "-A"]);
+        let early = "alias.early=!GIT_COMMITTER_DATE=2001-01-01T00:00:00Z git commit";
+        for anew in [0, 2] {
+            sandbox.git(&["reset", "-q", "--soft", &format!("HEAD~{anew}")]);
+            sandbox.git(&["-c", early, "early", "-q", "-m", "early"]);
+            snapshot!(sandbox.ai(&["task", "done", &id]), @"
+            exit: 5
+            ----- stdout -----
+            ----- stderr -----
+            check unit: test -f work.txt
+            check unit: passed
+            error: policy denies run.finish: ours (ci/build) (rule `no-ci`, decision [DECISION])
+              next: `ai policy explain [DECISION]` shows the rules that matched
+            ");
+        }
+    }
+}
+
 #[test]
 fn what_somebody_else_has_locked_is_not_done() {
     let (sandbox, id) = claimed();

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::base::fs;
-use crate::git::cmd::oid_line;
+use crate::git::cmd::{Git, oid_line};
+use crate::git::discover::RepoLocation;
 use crate::git::error::GitError;
 use crate::git::format::RefStorage;
 use crate::git::oid::Oid;
@@ -149,6 +150,20 @@ impl Repo {
             _ => Ok(rev.to_owned()),
         }
     }
+}
+
+/// The commit at which HEAD of the worktree in which discovery began is. Nearly always two plain files say
+/// it, and nothing is opened: a claim asks for no more than this.
+pub fn head_commit(location: &RepoLocation) -> Result<Option<Oid>, GitError> {
+    if let Ok(HeadTarget::Branch(name)) = read_head(&location.git_dir) {
+        let loose = fs::read_capped(&location.common_dir.join(&name), 1 << 10).ok();
+        let line = loose.and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(commit) = line.and_then(|line| Oid::parse(line.trim_end()).ok()) {
+            return Ok(Some(commit));
+        }
+    }
+    let repo = Repo::open(location, Git::system()?)?;
+    Ok(repo.head()?.commit().cloned())
 }
 
 enum HeadTarget {

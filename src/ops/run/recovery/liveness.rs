@@ -107,6 +107,7 @@ mod tests {
             holder: Actor::new(ActorKind::Agent, "bot").unwrap(),
             secret_hash: String::new(),
             granted_ms: 0,
+            head: None,
             ttl_ms: 10,
             expires: instant(expires),
             expires_ms: expires,
