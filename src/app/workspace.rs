@@ -27,7 +27,7 @@ use crate::ops::hooks::bypass;
 use crate::ops::places::Places;
 use crate::ops::scrub::Scrub;
 use crate::ops::world::{Progress, World};
-use crate::ops::{credentials, init, project};
+use crate::ops::{credentials, init, project, standing_policy};
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
 use crate::store::{Access, Store, StoreError, local_now};
@@ -169,7 +169,7 @@ impl Workspace {
     /// store, and others wait.
     pub fn cx(&self) -> Result<Cx, AppError> {
         let cx = self.cx_for_reading()?;
-        cx.policy.state();
+        standing_policy::remember(self.root()?, self.place()?, cx.policy.state());
         Ok(cx)
     }
 

@@ -59,6 +59,7 @@ pub mod run;
 pub mod scrub;
 pub mod signals;
 pub mod standing;
+pub mod standing_policy;
 pub mod testimony;
 pub mod tokens;
 pub mod trust;

@@ -33,37 +33,35 @@ pub fn of_checkout(root: &Path, trees: &Trees) -> PolicyState {
         Err(bad) => return unreadable(&bad),
     };
     let replacing = state.files_that_replace();
-    if !replacing.is_empty() && !stand_in_head(root, &replacing) {
+    if !replacing.is_empty() && commit_with(root, &replacing).is_none() {
         state.keep_builtin();
     }
     state
 }
 
-/// True where all of these files, each with its digest, are in the commit at which the checkout's HEAD is.
+/// The commit at which the checkout's HEAD is, where all of these files, each with its digest, are in it.
 /// What cannot be looked at is not.
-fn stand_in_head(root: &Path, files: &[(String, String)]) -> bool {
-    let Ok(location) = discover(root) else {
-        return false;
-    };
-    let look = || -> Result<bool, GitError> {
+pub(super) fn commit_with(root: &Path, files: &[(String, String)]) -> Option<Oid> {
+    let location = discover(root).ok()?;
+    let look = || -> Result<Option<Oid>, GitError> {
         let repo = Repo::open(&location, Git::system()?)?;
         let head = repo.head_of(&location.git_dir)?;
         let Some(commit) = Head::commit(&head) else {
-            return Ok(false);
+            return Ok(None);
         };
         for (file, digest) in files {
             let there = repo.read_blob(commit, &RepoPath::new(file.as_str()))?;
             if there.is_none_or(|bytes| hash::sha256_hex(&bytes) != *digest) {
-                return Ok(false);
+                return Ok(None);
             }
         }
-        Ok(true)
+        Ok(Some(commit.clone()))
     };
-    look().unwrap_or(false)
+    look().ok().flatten()
 }
 
-/// The policy of a commit; nothing where it has none. The checkout at `root` says which agents there are:
-/// one that nobody can start has no run.
+/// The policy of a commit; nothing where it has none. The checkout at `root` says which agents there are,
+/// and so does the commit: one that nobody can start has no run, but acts all the same.
 pub fn of_commit(
     root: &Path,
     trees: &Trees,
@@ -90,8 +88,15 @@ pub fn of_commit(
             }
         }
     };
+    let of_commit = repo.list_files(commit, &RepoPath::new(AGENTS))?;
     let state = match agents(root, &|_| true) {
-        Ok(agents) => PolicyState::read(&read, &agents),
+        Ok(mut agents) => {
+            let paths = of_commit.iter().map(|path| path.beneath(root));
+            agents.extend(paths.filter_map(|path| agent_of(&path)));
+            agents.sort();
+            agents.dedup();
+            PolicyState::read(&read, &agents)
+        }
         Err(bad) => unreadable(&bad),
     };
     match failed.into_inner() {
@@ -153,7 +158,7 @@ fn of_bytes(trees: &Trees, file: &str, bytes: &[u8]) -> Result<PolicyPart, BadFi
 }
 
 /// The state in which nobody can say which layers there are.
-fn unreadable(bad: &BadFile) -> PolicyState {
+pub(super) fn unreadable(bad: &BadFile) -> PolicyState {
     let read = |source: &PolicySource| match source {
         PolicySource::OfProject(_) => Err(bad.clone()),
         _ => Ok(None),
@@ -173,15 +178,19 @@ fn agents(root: &Path, counts: &dyn Fn(&Path) -> bool) -> Result<Vec<String>, Ba
         Ok(found) => found,
         Err(error) => return Err(BadFile::of_read_error(&error.to_string(), AGENTS)),
     };
-    let names = found.iter().filter(|path| counts(path)).filter_map(|path| {
-        let name = match path.extension() {
-            Some(end) if end == "yaml" => path.file_stem(),
-            _ => path.file_name(),
-        };
-        Name::new(name?.to_str()?).ok()
-    });
-    let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
+    let counting = found.iter().filter(|path| counts(path));
+    let mut names: Vec<String> = counting.filter_map(|path| agent_of(path)).collect();
     names.sort();
     names.dedup();
     Ok(names)
+}
+
+/// The name of the agent to whom a file or a directory of agents belongs.
+fn agent_of(path: &Path) -> Option<String> {
+    let name = match path.extension() {
+        Some(end) if end == "yaml" => path.file_stem(),
+        _ => path.file_name(),
+    };
+    let name = Name::new(name?.to_str()?).ok()?;
+    Some(name.to_string())
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, Trees};
 use crate::ops::error::OpError;
-use crate::ops::policy_files;
 use crate::ops::refusal::Refusal;
+use crate::ops::standing_policy;
 use crate::policy::PolicyState;
 use crate::store::StorePlace;
 
@@ -37,7 +37,7 @@ pub fn config(root: &Path, trees: &Trees) -> Result<Config, OpError> {
     Ok(config::load(root, trees).map_err(Refusal::Config)?)
 }
 
-/// The policy of the checkout at `root`, with all of its layers.
+/// The policy in force in the checkout at `root`, with all of its layers.
 pub fn policy(root: &Path, trees: &Trees) -> PolicyState {
-    policy_files::of_checkout(root, trees)
+    standing_policy::in_force(root, trees)
 }

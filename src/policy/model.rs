@@ -161,19 +161,36 @@ impl PolicyState {
         }
     }
 
-    /// The files below `.ai/` of the project's layer, each with its digest, where a rule of them takes the
-    /// place of a built-in one; else nothing.
+    /// The files below `.ai/` of the project's layer, each with its digest.
+    pub fn files_of_project(&self) -> Vec<(String, String)> {
+        let Self::Loaded(policy) = self else {
+            return Vec::new();
+        };
+        let is_project = |layer: &&LayerRules| layer.layer == PolicyLayer::Project;
+        let files = policy
+            .layers
+            .iter()
+            .filter(is_project)
+            .flat_map(|layer| &layer.files);
+        let own = files.filter(|(name, _)| name.starts_with(".ai/"));
+        own.cloned().collect()
+    }
+
+    /// The same, where a rule of them takes the place of a built-in one; else nothing.
     pub fn files_that_replace(&self) -> Vec<(String, String)> {
         let Self::Loaded(policy) = self else {
             return Vec::new();
         };
         let replaces = |rule: &PolicyRule| rule.id.starts_with(builtin::PREFIX);
-        let project = policy.layers.iter().filter(|layer| {
-            layer.layer == PolicyLayer::Project && layer.rules.iter().any(replaces)
-        });
-        let files = project.flat_map(|layer| &layer.files);
-        let own = files.filter(|(name, _)| name.starts_with(".ai/"));
-        own.cloned().collect()
+        let is_replacing = policy
+            .layers
+            .iter()
+            .any(|layer| layer.layer == PolicyLayer::Project && layer.rules.iter().any(replaces));
+        if is_replacing {
+            self.files_of_project()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Lets no rule of the project's layer take the place of a built-in one any more.

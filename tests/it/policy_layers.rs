@@ -214,3 +214,49 @@ fn a_layer_that_cannot_be_looked_at_is_not_taken_for_none() {
     assert_eq!(create("ann"), denied);
     std::fs::remove_file(&agents).unwrap();
 }
+
+/// A rule that nobody may do what `task create` does.
+const NO_TASKS: &str = "version: 1\ndefault: allow\nrules:\n  - id: no-tasks\n    on: [task.create]\n    effect: deny\n    reason: frozen\n";
+
+/// Promise 9 for policies: what was in force a moment ago does not go without a word.
+#[test]
+fn a_policy_does_not_vanish_with_its_file() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", NO_TASKS);
+    let with = sandbox.commit("a policy");
+    let denied = |sandbox: &Sandbox| sandbox.ai(&["task", "create", "One"]).code == Some(5);
+    assert!(denied(&sandbox));
+    let file = sandbox.root().join(".ai/policy.yaml");
+    std::fs::remove_file(&file).unwrap();
+    assert!(denied(&sandbox), "moved away");
+    snapshot!(sandbox.ai(&["policy", "show"]), @"
+    exit: 0
+    ----- stdout -----
+    policy loaded ([SHORT]), default allow, outside_paths warn
+      require_approval built-in.humans-override work without a passing verdict is done only by a human's word (built-in)
+                       on task.override; by agent:* daemon:* hook:*
+      deny             built-in.humans-trust    trust and approvals are a human's word (built-in)
+                       on trust approval.grant; by agent:* daemon:* hook:*
+      require_approval built-in.protect-ai      policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human says yes to their changes (built-in)
+                       on edit tool.call commit push run.finish task.accept; paths .ai; by agent:*
+      deny             no-tasks                 frozen (project)
+                       on task.create
+    ----- stderr -----
+    warning: .ai/policy.yaml is not in this checkout; that of commit [SHORT] is in force
+    ");
+    let findings = sandbox.ai(&["doctor", "--json"]).json_lines();
+    let said = findings.iter().find(|one| one["check"] == "policy").unwrap();
+    assert_eq!(said["level"], "warn", "{said}");
+    sandbox.git(&["checkout", "-q", "-f", "--orphan", "other"]);
+    sandbox.git(&["rm", "-q", "-r", "--cached", "."]);
+    std::fs::remove_dir_all(sandbox.root().join(".ai")).unwrap();
+    assert!(denied(&sandbox), "a branch without a commit");
+    sandbox.write("a", "a");
+    sandbox.commit("nothing else");
+    assert!(denied(&sandbox), "another line of commits");
+    sandbox.git(&["checkout", "-q", "-f", "--detach", &with]);
+    sandbox.git(&["rm", "-q", ".ai/policy.yaml"]);
+    assert!(denied(&sandbox), "to be removed by the next commit");
+    sandbox.commit("no policy any more");
+    assert!(!denied(&sandbox), "a commit took it away");
+}

@@ -22,7 +22,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
-use crate::ops::{approve, policy_files, project};
+use crate::ops::{approve, policy_files, project, standing_policy};
 use crate::policy::{self, ShownRule, UnmetCondition};
 use crate::store::Access;
 
@@ -173,7 +173,15 @@ fn layer_of(path: &Path) -> PolicyLayer {
 }
 
 fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
-    let state = project::policy(context.workspace.root()?, &Trees::none());
+    let root = context.workspace.root()?.to_owned();
+    let state = project::policy(&root, &Trees::none());
+    if let Some(commit) = standing_policy::commit_in_force(&root) {
+        context.ui.warn(&format!(
+            "{} is not in this checkout; that of commit {} is in force",
+            policy::FILE,
+            commit.short()
+        ));
+    }
     let shown = policy::show(&state, args.agent.as_deref());
     if context.ui.json() {
         context.ui.object(&shown);

@@ -9,7 +9,7 @@ use crate::config::Trees;
 use crate::domain::agent::Agent;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::unready::unready;
-use crate::ops::{agents, check, credentials, project, trust};
+use crate::ops::{agents, check, credentials, project, standing_policy, trust};
 use crate::policy::{self, PolicyState};
 
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
@@ -94,7 +94,21 @@ fn policy(root: &Path) -> Finding {
         PolicyState::Absent => {
             Finding::ok("policy", "no policy file; the built-in rules alone count")
         }
-        state => in_force(&state),
+        state => match standing_policy::commit_in_force(root) {
+            None => in_force(&state),
+            Some(commit) => {
+                let text = format!(
+                    "{} is not in this checkout; that of commit {} is in force",
+                    policy::FILE,
+                    commit.short()
+                );
+                Finding::warn("policy", text).next(format!(
+                    "git checkout {} -- {}, or commit that it goes",
+                    commit.short(),
+                    policy::FILE
+                ))
+            }
+        },
     }
 }
 
