@@ -7,7 +7,7 @@ use crate::app::error::AppError;
 use crate::app::in_run::{LeaseTold, LockTold};
 use crate::app::token::{self, TokenAsk};
 use crate::app::workspace::{Workspace, now};
-use crate::base::duration;
+use crate::base::{duration, env};
 use crate::domain::ids::Subject;
 use crate::domain::lease::Token;
 use crate::domain::path_lock::LockMode;
@@ -176,8 +176,10 @@ fn claim(workspace: &Workspace, args: ClaimArgs) -> Result<Value, AppError> {
     let mut store = workspace.open_store(Access::Write)?;
     let claimed = claim::run(&mut *store, &cx, &which, ttl_ms)?;
     token::keep(workspace, &claimed.lease, &claimed.token)?;
+    // Hooks of Git know whoever commits by this alone; the lease is this session's.
+    let shell = format!("export {}={}", env::AI_ACTOR, claimed.lease.holder);
     to_json(&Granted {
-        what: json!({ "task": to_json(&claimed.task)? }),
+        what: json!({ "task": to_json(&claimed.task)?, "shell": shell }),
         lease: claimed.token.reveal(),
         expires_ms: claimed.lease.expires_ms,
         warnings: claimed.warnings,

@@ -715,6 +715,43 @@ fn a_hook_that_was_told_to_let_something_pass_is_seen_at_the_next_look() {
     assert!(!sandbox.root().join(".git/ai/skipped").exists());
 }
 
+/// What another repository has was changed long ago: whoever holds it now is not in the way of a push to
+/// one more. Policy sees it all the same.
+#[test]
+fn a_first_push_elsewhere_is_not_held_against_locks_of_today() {
+    let sandbox = pushing();
+    commit(&sandbox, "src/a", &[]);
+    assert_eq!(push(&sandbox).code, Some(0));
+    sandbox.ai_ok(&["lock", "acquire", "src/", "--as", "agent:ben"]);
+    let second = sandbox.base().join("second.git");
+    sandbox.git(&["init", "-q", "--bare", second.to_str().unwrap()]);
+    let to_second = ["push", "-q", second.to_str().unwrap(), "main"];
+    let outcome = sandbox.try_git(&sandbox.root(), &to_second);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let records = sandbox.ai_json_lines(&["log"]);
+    let asked = records.iter().rev().find_map(|one| {
+        let record = &one["event"]["record"];
+        (record["action"] == "push").then(|| record["resource"]["paths"].to_string())
+    });
+    let paths = asked.unwrap();
+    assert!(paths.split('"').any(|path| path == "src/a"), "{paths}");
+}
+
+/// A note is a commit that no hook is asked about, and nobody passed one by.
+#[test]
+fn notes_are_no_bypass() {
+    let sandbox = pushing();
+    sandbox.git(&["notes", "add", "-m", "seen", "HEAD"]);
+    let notes = ["push", "-q", "origin", "refs/notes/commits"];
+    assert_eq!(sandbox.try_git(&sandbox.root(), &notes).code, Some(0));
+    assert_eq!(bypasses(&sandbox), 0);
+    sandbox.write("a", "x");
+    sandbox.git(&["add", "a"]);
+    sandbox.git(&["commit", "-q", "--no-verify", "-m", "x"]);
+    sandbox.git(&["push", "-q", "origin", "HEAD:refs/notes/other"]);
+    assert_eq!(bypasses(&sandbox), 1, "by the name of notes");
+}
+
 #[test]
 fn a_push_is_asked_about_every_commit_that_it_brings() {
     let sandbox = pushing();

@@ -150,6 +150,7 @@ fn an_agent_claims_works_and_submits() {
     // Nothing is there yet.
     snapshot!(told(&client.call("submit", &json!({"lease": lease}))), @"not_proven: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)");
     sandbox.write("work.txt", "work");
+    commits_by_its_own_shell(&sandbox, &claimed);
     let submitted = client.call("submit", &json!({"lease": lease}));
     assert_eq!(
         (&submitted["task"], &submitted["status"]),
@@ -160,6 +161,20 @@ fn an_agent_claims_works_and_submits() {
     let by: Vec<Value> = sandbox.ai(&["log", "--json"]).json_lines();
     let done = by.iter().rfind(|line| line["event"]["kind"] == "task.done");
     assert_eq!(done.unwrap()["actor"], holder);
+}
+
+/// The lease is the session's: Git's hooks know an agent that commits from its shell by what the claim told.
+fn commits_by_its_own_shell(sandbox: &Sandbox, claimed: &Value) {
+    sandbox.ai_ok(&["hooks", "install"]);
+    sandbox.git(&["add", "work.txt"]);
+    let shell = claimed["shell"].as_str().unwrap();
+    let commit = |line: &str| {
+        let script = format!("{line}\ngit commit -q -m work -- work.txt");
+        let mut command = sandbox.command("sh");
+        run(command.current_dir(sandbox.root()).args(["-c", &script])).code
+    };
+    assert_eq!(commit(":"), Some(1), "another's path");
+    assert_eq!(commit(shell), Some(0), "{shell}");
 }
 
 #[test]

@@ -245,7 +245,10 @@ fn a_policy_does_not_vanish_with_its_file() {
     warning: .ai/policy.yaml is not in this checkout; that of commit [SHORT] is in force
     ");
     let findings = sandbox.ai(&["doctor", "--json"]).json_lines();
-    let said = findings.iter().find(|one| one["check"] == "policy").unwrap();
+    let said = findings
+        .iter()
+        .find(|one| one["check"] == "policy")
+        .unwrap();
     assert_eq!(said["level"], "warn", "{said}");
     sandbox.git(&["checkout", "-q", "-f", "--orphan", "other"]);
     sandbox.git(&["rm", "-q", "-r", "--cached", "."]);

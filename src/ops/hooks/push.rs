@@ -1,6 +1,6 @@
 //! The question before a push: each commit that the other side does not have is looked at, not the tips
-//! alone. Policy is asked about each reference with all paths that its commits change, and whether
-//! others hold any of them.
+//! alone. Policy is asked about each reference with all paths that its commits change; others' locks are
+//! held against what was made here and went nowhere yet, since a lock is about what changes now.
 //!
 //! Commits that no hook was asked about are found here: told, recorded once, and asked about as commits
 //! are, at each push until the other side has them. A no that was given once would hold for nobody.
@@ -54,6 +54,8 @@ pub struct PushJudged {
 struct Sent<'a> {
     to: &'a PushedRef,
     paths: BTreeSet<RepoPath>,
+    /// Those of commits that came from no other repository, and are younger than the hooks.
+    made_here: BTreeSet<RepoPath>,
     unasked: Vec<CommitLine>,
     /// Those of the unasked of which there is no record yet.
     untold: Vec<Oid>,
@@ -119,7 +121,7 @@ fn answer(
     (question, kept): (Question, &[ShownToken]),
 ) -> Result<DecisionRecord, OpError> {
     let paths: Vec<Vec<u8>> = sent
-        .paths
+        .made_here
         .iter()
         .map(|path| path.as_bytes().to_vec())
         .collect();
@@ -176,6 +178,7 @@ fn measure<'a>(
     let mut sent = Sent {
         to,
         paths: BTreeSet::new(),
+        made_here: BTreeSet::new(),
         unasked: Vec::new(),
         untold: Vec::new(),
     };
@@ -185,21 +188,29 @@ fn measure<'a>(
     let tip = Oid::parse(tip).kept("the commit that is pushed")?;
     let mut known = repo.fetched_tips(Some(remote))?;
     known.extend(to.old.as_deref().and_then(|old| Oid::parse(old).ok()));
+    // What came from any other repository was made elsewhere.
+    let mut made = known.clone();
+    made.extend(repo.fetched_tips(None)?);
+    made.extend(memory.iter().flat_map(|memory| memory.base.iter().cloned()));
+    let made_here = repo.commits_beyond(&tip, &made)?;
+    let is_new: BTreeSet<&str> = made_here.iter().map(|one| one.id.as_str()).collect();
     for one in repo.commits_beyond(&tip, &known)? {
-        sent.paths.extend(repo.own_paths(&one)?);
+        let paths = repo.own_paths(&one)?;
+        if is_new.contains(one.id.as_str()) {
+            sent.made_here.extend(paths.iter().cloned());
+        }
+        sent.paths.extend(paths);
     }
     if let Some(memory) = memory {
-        // What came from any other repository was made elsewhere.
-        known.extend(repo.fetched_tips(None)?);
-        known.extend(memory.base.iter().cloned());
-        let made_here = repo.commits_beyond(&tip, &known)?;
         let own = of_runs(&made_here, runs);
         let is_own = |one: &CommitLine| own.contains(one.id.as_str());
-        let rest: Vec<CommitLine> = made_here
-            .iter()
-            .filter(|one| !is_own(one))
-            .cloned()
-            .collect();
+        let mut rest = Vec::new();
+        for one in made_here.iter().filter(|one| !is_own(one)) {
+            // Git makes commits of notes by itself, and asks no hook.
+            if !is_of_notes(&repo.own_paths(one)?) {
+                rest.push(one.clone());
+            }
+        }
         let unasked = memory.unasked(&rest, |names| repo.commits_named(names))?;
         sent.unasked = rest;
         sent.unasked.retain(|one| unasked.contains(&one.id));
@@ -207,6 +218,19 @@ fn measure<'a>(
         sent.untold.retain(|id| !memory.is_told(id));
     }
     Ok(sent)
+}
+
+/// True for the change of a commit of `git notes`, all of whose files are named by an object each. Any
+/// commit can go under a reference of any name, so the name alone says nothing.
+fn is_of_notes(changed: &BTreeSet<RepoPath>) -> bool {
+    let is_name = |path: &RepoPath| {
+        let digits = path.as_bytes().iter().filter(|byte| **byte != b'/');
+        let (hex, all) = digits.fold((0, 0), |(hex, all), byte| {
+            (hex + usize::from(byte.is_ascii_hexdigit()), all + 1)
+        });
+        hex == all && matches!(all, 40 | 64)
+    };
+    !changed.is_empty() && changed.iter().all(is_name)
 }
 
 /// The commits that `ai` made by accept, and those of agents whose run the policy let through at its end.
