@@ -311,6 +311,42 @@ fn a_manager_that_is_installed_again_is_still_asked_first() {
     assert!(!path.with_extension("legacy").exists());
 }
 
+/// Some managers write their hooks anew with each `npm install`, over whatever stands there.
+#[test]
+fn a_hook_that_somebody_has_put_over_ours_is_told_and_put_back() {
+    let sandbox = Sandbox::project();
+    sandbox.ai_ok(&["hooks", "install"]);
+    hook(&sandbox, "pre-commit", "#!/bin/sh\nexit 0\n", 0o755);
+    std::fs::remove_file(sandbox.root().join(".git/hooks/pre-push")).unwrap();
+    snapshot!(status(&sandbox), @"
+    exit: 1
+    ----- stdout -----
+    pre-commit            displaced  it was installed, and something else stands there, or nothing; `ai hooks install` puts it back
+    pre-merge-commit      installed  asks [AI]
+    pre-push              displaced  it was installed, and something else stands there, or nothing; `ai hooks install` puts it back
+    reference-transaction absent     `ai hooks install` makes it
+    ----- stderr -----
+    ");
+    let doctor = sandbox.ai(&["doctor", "--json"]).json_lines();
+    let bad = doctor
+        .iter()
+        .filter(|one| one["check"] == "hooks" && one["level"] == "bad");
+    assert_eq!(bad.count(), 2);
+    sandbox.ai_ok(&["hooks", "install"]);
+    assert_eq!(status(&sandbox).code, Some(0));
+    sandbox.ai_ok(&["hooks", "uninstall"]);
+    assert_eq!(sandbox.read(HOOK), "#!/bin/sh\nexit 0\n");
+    snapshot!(status(&sandbox), @"
+    exit: 0
+    ----- stdout -----
+    pre-commit            foreign    it is not of `ai`
+    pre-merge-commit      absent     `ai hooks install` makes it
+    pre-push              absent     `ai hooks install` makes it
+    reference-transaction absent     `ai hooks install` makes it
+    ----- stderr -----
+    ");
+}
+
 #[test]
 fn what_somebody_has_changed_stays_and_is_told() {
     let sandbox = Sandbox::project();

@@ -189,6 +189,11 @@ fn door_out_of_order(one: &HookStanding) -> Finding {
             ),
         )
         .next("ai hooks install"),
+        HookState::Displaced => Finding::bad(
+            "hooks",
+            format!("{hook} was installed to ask `ai`, and is not there any more"),
+        )
+        .next("ai hooks install"),
         HookState::Changed => Finding::warn(
             "hooks",
             format!("somebody has changed {hook} since `ai` wrote it"),

@@ -91,6 +91,7 @@ pub fn install(
     if order.run == DryRun::No {
         doors::begin(repo, state_dir)?;
         fs::create_dir_all(&dir)?;
+        layout::note_installed(state_dir, order.hooks)?;
         for (plan, text) in &planned {
             put(plan, text)?;
         }

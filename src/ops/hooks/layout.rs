@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::base::fs::FsError;
 use crate::base::text::path_bytes;
 use crate::base::{fs, path};
 use crate::domain::git_hook::HookName;
@@ -14,6 +15,8 @@ use crate::ops::hooks::in_the_way::HooksInTheWay;
 
 /// The directory in the shared git directory in which Git looks where nothing else is said.
 const DIR: &str = "hooks";
+/// The file beside the store with the names of the hooks that are installed.
+const INSTALLED: &str = "hooks-installed";
 /// The command by which a hook asks; its name follows.
 const ASK: &str = "ai hooks run";
 /// The largest hook that is read; a larger one is a program, and none of ours.
@@ -180,4 +183,30 @@ fn lefthook_advice(hook: HookName) -> String {
         format!("{ASK} {hook}")
     };
     format!("add to lefthook.yml: `{hook}: {{commands: {{ai: {{run: {run}{more}}}}}}}`")
+}
+
+/// The hooks that were installed and not uninstalled since, as far as the list can be read.
+pub(super) fn installed(state_dir: &Path) -> Vec<HookName> {
+    let text = fs::read_text_if_there(&state_dir.join(INSTALLED), CAP);
+    let text = text.ok().flatten().unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Notes that hooks are installed: whoever puts another one in their place is found out by it.
+pub(super) fn note_installed(state_dir: &Path, hooks: &[HookName]) -> Result<(), FsError> {
+    let mut all = installed(state_dir);
+    all.extend(hooks);
+    all.sort();
+    all.dedup();
+    let text: String = all.iter().map(|hook| format!("{hook}\n")).collect();
+    fs::write_private(&state_dir.join(INSTALLED), text.as_bytes())
+}
+
+/// Forgets that any hook was installed.
+pub(super) fn forget_installed(state_dir: &Path) -> Result<(), FsError> {
+    let file = state_dir.join(INSTALLED);
+    if file.exists() {
+        fs::remove_file(&file)?;
+    }
+    Ok(())
 }

@@ -84,6 +84,7 @@ pub fn remove(repo: &Repo, state_dir: &Path) -> Result<RemovedHooks, OpError> {
         let _ = fs::remove_empty_dir(&dir);
     }
     doors::forget(state_dir)?;
+    layout::forget_installed(state_dir)?;
     Ok(done)
 }
 

@@ -13,6 +13,7 @@ use crate::domain::hook_shim::{HookFile, SHIM_VERSION};
 use crate::git::Repo;
 use crate::ops::error::OpError;
 use crate::ops::hooks::layout;
+use crate::ops::project;
 
 /// The state of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -32,6 +33,8 @@ pub enum HookState {
     Broken,
     /// Git looks for hooks elsewhere.
     Shadowed,
+    /// It was installed; somebody has put another one in its place since, or removed it.
+    Displaced,
 }
 
 impl HookState {
@@ -39,7 +42,7 @@ impl HookState {
     pub fn is_out_of_order(self) -> bool {
         matches!(
             self,
-            HookState::Changed | HookState::Broken | HookState::Shadowed
+            HookState::Changed | HookState::Broken | HookState::Shadowed | HookState::Displaced
         )
     }
 
@@ -53,6 +56,7 @@ impl HookState {
             HookState::Changed => "changed",
             HookState::Broken => "broken",
             HookState::Shadowed => "shadowed",
+            HookState::Displaced => "displaced",
         }
     }
 }
@@ -80,9 +84,24 @@ pub struct HookStanding {
 pub fn standings(repo: &Repo) -> Result<Vec<HookStanding>, OpError> {
     let elsewhere = layout::elsewhere(repo);
     let dir = layout::dir(repo);
+    let installed = layout::installed(&project::state_dir(repo.common_dir()));
     let all = HookName::ALL.into_iter();
-    all.map(|hook| standing(hook, &dir, elsewhere.as_deref()))
-        .collect()
+    all.map(|hook| {
+        let mut found = standing(hook, &dir, elsewhere.as_deref())?;
+        let aside = layout::read(&layout::aside_name(&found.file))?;
+        let is_gone = match found.state {
+            HookState::Absent => true,
+            // pre-commit and prek put ours aside, and ask it first.
+            HookState::Foreign => !matches!(aside, Some(HookFile::Ours { .. })),
+            _ => false,
+        };
+        // An `ai` that kept no list left the hook that stood there before.
+        if is_gone && (installed.contains(&hook) || found.before.is_some()) {
+            found.state = HookState::Displaced;
+        }
+        Ok(found)
+    })
+    .collect()
 }
 
 fn standing(hook: HookName, dir: &Path, elsewhere: Option<&Path>) -> Result<HookStanding, OpError> {

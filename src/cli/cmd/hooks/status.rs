@@ -51,6 +51,10 @@ fn line(one: &HookStanding) -> String {
             let path = one.shadowed_by.as_deref().map(shown).unwrap_or_default();
             format!("Git looks in {path} (core.hooksPath), and never runs it")
         }
+        HookState::Displaced => {
+            "it was installed, and something else stands there, or nothing; `ai hooks install` puts it back"
+                .to_owned()
+        }
     };
     let first = match &one.before {
         Some(path) => format!("; first it asks {}", shown(path)),
