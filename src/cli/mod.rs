@@ -6,6 +6,7 @@ mod branch;
 mod cmd;
 mod context;
 mod error;
+mod junit;
 mod live;
 mod look;
 mod mistake;
@@ -13,6 +14,7 @@ mod mistake;
 mod numbers_tests;
 #[cfg(test)]
 mod reference;
+mod sarif;
 mod start;
 mod time;
 mod ui;

@@ -5,7 +5,7 @@
 
 use crate::base::hash;
 use crate::domain::action::Action;
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, ActorName};
 use crate::domain::approval::{ApprovalNeed, Reply};
 use crate::domain::facts::Facts;
 use crate::domain::repo_path::RepoPath;
@@ -230,6 +230,10 @@ pub struct DecisionRecord {
     pub at_ms: i64,
     /// The actor that asked.
     pub actor: Actor,
+    /// The login of a person whom Git names, by which rules know them, too; absent for others, and in
+    /// records of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<ActorName>,
     /// The action that was asked for.
     pub action: Action,
     /// On what. At most [`KEPT_PATHS`] paths are kept; `subject_digest` covers all of them.
@@ -307,6 +311,7 @@ impl Decision {
             id,
             at_ms,
             actor: actor.clone(),
+            login: actor.login.clone(),
             action,
             resource: kept,
             path_count: resource.paths.len() as u64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::repo_path::RepoPath;
+use crate::domain::trailer;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
@@ -17,6 +18,19 @@ pub struct CommitLine {
     pub tree: Oid,
     /// The parents.
     pub parents: Vec<Oid>,
+}
+
+/// A commit with what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthoredCommit {
+    /// Its name.
+    pub id: Oid,
+    /// The address of its author.
+    pub email: String,
+    /// The agent that its trailer names.
+    pub agent: Option<String>,
+    /// The first line of its message.
+    pub subject: String,
 }
 
 /// Git knows names of references by their beginning; so does this.
@@ -40,6 +54,50 @@ impl Repo {
         }
         let input: String = names.iter().map(|name| format!("{name}\n")).collect();
         self.listed_commits(&["rev-list", "--no-walk=unsorted"], input)
+    }
+
+    /// These commits with what they say of themselves, in this order. One that is not there is an error.
+    pub fn authored(&self, names: &[Oid]) -> Result<Vec<AuthoredCommit>, GitError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input: String = names.iter().map(|name| format!("{name}\n")).collect();
+        let format = format!(
+            "--format=%H%x00%ae%x00%(trailers:key={},valueonly,unfold,separator=%x01)%x00%s",
+            trailer::AGENT
+        );
+        let args = [
+            "rev-list",
+            "--no-walk=unsorted",
+            "--no-commit-header",
+            "--stdin",
+        ];
+        let command = self.git().command(args).arg(format).input(input);
+        let out = command.git_dir(self.common_dir()).run()?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        let mut found = Vec::new();
+        for line in text.lines() {
+            let mut fields = line.splitn(4, '\0').map(str::to_owned);
+            let mut next = || fields.next().unwrap_or_default();
+            let (id, email, agents, subject) = (next(), next(), next(), next());
+            let agent = agents.rsplit('\u{1}').next().unwrap_or_default().trim();
+            found.push(AuthoredCommit {
+                id: Oid::parse(&id)?,
+                email,
+                agent: (!agent.is_empty()).then(|| agent.to_owned()),
+                subject,
+            });
+        }
+        let listed = found.iter().map(|one| &one.id);
+        match names
+            .iter()
+            .find(|name| !listed.clone().any(|id| id == *name))
+        {
+            Some(lost) => Err(GitError::Missing {
+                oid: lost.to_string(),
+            }),
+            None => Ok(found),
+        }
     }
 
     fn listed_commits(&self, args: &[&str], input: String) -> Result<Vec<CommitLine>, GitError> {
@@ -81,20 +139,24 @@ impl Repo {
 
     /// The paths that a commit itself changes: a merge those alone that are as in none of its parents.
     pub fn own_paths(&self, commit: &CommitLine) -> Result<BTreeSet<RepoPath>, GitError> {
-        let paths = |changed: Vec<ChangedPath>| -> BTreeSet<RepoPath> {
-            changed.into_iter().map(|one| one.path).collect()
-        };
+        let changed = self.own_changes(commit)?.into_iter();
+        Ok(changed.map(|one| one.path).collect())
+    }
+
+    /// The same with what became of each path, against the first parent.
+    pub fn own_changes(&self, commit: &CommitLine) -> Result<Vec<ChangedPath>, GitError> {
         let Some((first, others)) = commit.parents.split_first() else {
             let empty = self.format().objects.empty_tree();
-            return Ok(paths(self.changed_between(&empty, &commit.tree)?));
+            return self.changed_between(&empty, &commit.tree);
         };
-        let mut own = paths(self.changed_between(first, &commit.id)?);
+        let mut own = self.changed_between(first, &commit.id)?;
         for other in others {
             if own.is_empty() {
                 break;
             }
-            let differs = paths(self.changed_between(other, &commit.id)?);
-            own.retain(|path| differs.contains(path));
+            let differs = self.changed_between(other, &commit.id)?;
+            let differs: BTreeSet<&RepoPath> = differs.iter().map(|one| &one.path).collect();
+            own.retain(|one| differs.contains(&one.path));
         }
         Ok(own)
     }

@@ -51,6 +51,7 @@ pub mod prove;
 pub mod refusal;
 pub mod refusal_words;
 pub mod reject;
+pub mod replay;
 pub mod restore;
 pub mod review;
 mod reviewed_work;

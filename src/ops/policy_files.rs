@@ -20,7 +20,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::git::discover::discover;
 use crate::git::{Git, GitError, Head, Oid, Repo};
 use crate::ops::error::OpError;
-use crate::policy::{self, BadFile, PolicyPart, PolicySource, PolicyState};
+use crate::policy::{self, BadFile, PolicyPart, PolicySource, PolicyState, TriedExample};
 
 /// The directory of the files of agents, below the root of the repository.
 const AGENTS: &str = ".ai/agents";
@@ -73,6 +73,26 @@ pub fn of_commit(
     {
         return Ok(None);
     }
+    let of_commit = repo.list_files(commit, &RepoPath::new(AGENTS))?;
+    match agents(root, &|_| true) {
+        Ok(mut agents) => {
+            let paths = of_commit.iter().map(|path| path.beneath(root));
+            agents.extend(paths.filter_map(|path| agent_of(&path)));
+            agents.sort();
+            agents.dedup();
+            of_base(root, trees, (repo, commit), &agents).map(Some)
+        }
+        Err(bad) => Ok(Some(unreadable(&bad))),
+    }
+}
+
+/// The policy of a commit for these agents; the built-in rules where it has none.
+pub fn of_base(
+    root: &Path,
+    trees: &Trees,
+    (repo, commit): (&Repo, &Oid),
+    agents: &[String],
+) -> Result<PolicyState, OpError> {
     let failed: RefCell<Option<GitError>> = RefCell::new(None);
     let read = |source: &PolicySource| {
         let PolicySource::OfProject(path) = source else {
@@ -88,20 +108,55 @@ pub fn of_commit(
             }
         }
     };
-    let of_commit = repo.list_files(commit, &RepoPath::new(AGENTS))?;
-    let state = match agents(root, &|_| true) {
-        Ok(mut agents) => {
-            let paths = of_commit.iter().map(|path| path.beneath(root));
-            agents.extend(paths.filter_map(|path| agent_of(&path)));
-            agents.sort();
-            agents.dedup();
-            PolicyState::read(&read, &agents)
-        }
-        Err(bad) => unreadable(&bad),
-    };
+    let state = PolicyState::read(&read, agents);
     match failed.into_inner() {
         Some(error) => Err(error.into()),
-        None => Ok(Some(state)),
+        None => Ok(state),
+    }
+}
+
+/// The policy of a project alone, as it would be once its files are committed, and the examples of every file that
+/// took part. The user's own layer is left out: it is another one on the next machine.
+pub fn of_project(root: &Path) -> (PolicyState, Vec<TriedExample>) {
+    let (trees, examples) = (Trees::none(), RefCell::new(Vec::new()));
+    let read = |source: &PolicySource| {
+        if matches!(source, PolicySource::OfUser(_)) {
+            return Ok(None);
+        }
+        let part = part(root, &trees, source)?;
+        if let Some(part) = &part {
+            examples.borrow_mut().extend(policy::examples_of(part));
+        }
+        Ok(part)
+    };
+    let state = match agents(root, &fs::may_be_dir) {
+        Ok(agents) => PolicyState::read(&read, &agents),
+        Err(bad) => unreadable(&bad),
+    };
+    (state, in_order(examples.into_inner()))
+}
+
+/// Each example once, by file and place: several layers may extend one pack.
+fn in_order(mut examples: Vec<TriedExample>) -> Vec<TriedExample> {
+    let key = |one: &TriedExample| (one.file.clone(), one.place);
+    examples.sort_by_key(key);
+    examples.dedup_by_key(|one| key(one));
+    examples
+}
+
+/// The policy that there would be with other bytes in place of the project's file; `file` is their name in messages. What
+/// they extend, and the other layers, are those of the checkout.
+pub fn with_project_file(root: &Path, file: &str, bytes: &[u8]) -> PolicyState {
+    let trees = Trees::none();
+    let read = |source: &PolicySource| match source {
+        PolicySource::OfProject(path) if path == policy::LAYER_FILE => {
+            of_bytes(&trees, file, bytes).map(Some)
+        }
+        other => part(root, &trees, other),
+    };
+    match agents(root, &fs::may_be_dir) {
+        Ok(agents) => PolicyState::read(&read, &agents),
+        Err(bad) => unreadable(&bad),
     }
 }
 

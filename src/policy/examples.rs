@@ -5,12 +5,13 @@
 //! of tool, a tool. It matches where the rule agrees with all that it states. Written as plain text
 //! it is a path for a rule about paths, else an action.
 
-use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlValue};
+use crate::base::yaml::{self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlValue};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::model::PolicyPart;
 use crate::policy::rule::PolicyRule;
 
 /// The statement of one example.
@@ -29,8 +30,80 @@ struct Example {
 /// that ship stay below a tenth of it.
 const MOST_TRIED: usize = 1_000_000;
 
+/// An example of a rule that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriedExample {
+    /// The file, as people know it.
+    pub file: String,
+    /// The place in the file.
+    pub place: SourcePlace,
+    /// The rule that carries it.
+    pub rule: String,
+    /// The parts that it states.
+    pub text: String,
+    /// True where the rule must match it, false where it must not.
+    pub must_match: bool,
+}
+
+/// The examples of a file that was found in order: every one of them behaves.
+pub fn examples_of(part: &PolicyPart) -> Vec<TriedExample> {
+    let Ok(root) = yaml::parse(&part.text) else {
+        return Vec::new();
+    };
+    let field = |node: &YamlNode, key: &str| match &node.value {
+        YamlValue::Map(entries) => entries
+            .iter()
+            .find(|(name, _, _)| name == key)
+            .map(|(_, _, value)| value.clone()),
+        _ => None,
+    };
+    let rules = field(&root, "rules").map(|node| node.value);
+    let Some(YamlValue::List(rules)) = rules else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    // The rules of a file in order stand in it one for one.
+    for (rule, node) in part.rules.iter().zip(&rules) {
+        if let Some(examples) = field(node, "examples") {
+            let mut none = Vec::new();
+            each(rule, &examples, &mut none, |example, (item, must_match)| {
+                found.push(TriedExample {
+                    file: part.file.to_string(),
+                    place: item.place,
+                    rule: rule.id.clone(),
+                    text: example.shown(),
+                    must_match,
+                });
+                None
+            });
+        }
+    }
+    found
+}
+
 /// Checks the examples of a rule; each one that does not behave is a problem.
 pub(super) fn check(rule: &PolicyRule, node: &YamlNode, problems: &mut Vec<YamlProblem>) {
+    each(rule, node, problems, |example, (item, wanted)| {
+        if example.agrees(rule) == wanted {
+            return None;
+        }
+        let word = if wanted { "does not match" } else { "matches" };
+        let what = format!(
+            "the example {} {word} the rule `{}`",
+            example.shown(),
+            rule.id
+        );
+        Some(YamlProblem::new(item.place, what).hint("correct the rule, or the example"))
+    });
+}
+
+/// Reads the examples of a rule and tries each: with its node, and true where it must match.
+fn each(
+    rule: &PolicyRule,
+    node: &YamlNode,
+    problems: &mut Vec<YamlProblem>,
+    mut tried: impl FnMut(&Example, (&YamlNode, bool)) -> Option<YamlProblem>,
+) {
     let Some(mut fields) = MappingFields::of(node, "`examples`", problems) else {
         return;
     };
@@ -50,17 +123,7 @@ pub(super) fn check(rule: &PolicyRule, node: &YamlNode, problems: &mut Vec<YamlP
             let Some(example) = example_of(rule, item, problems) else {
                 continue;
             };
-            if example.agrees(rule) != wanted {
-                let word = if wanted { "does not match" } else { "matches" };
-                let what = format!(
-                    "the example {} {word} the rule `{}`",
-                    example.shown(),
-                    rule.id
-                );
-                problems.push(
-                    YamlProblem::new(item.place, what).hint("correct the rule, or the example"),
-                );
-            }
+            problems.extend(tried(&example, (item, wanted)));
         }
     }
 }
@@ -124,7 +187,8 @@ fn example_of(
     (problems.len() == before).then_some(example)
 }
 
-fn parsed<T>(node: &YamlNode, text: &str, problems: &mut Vec<YamlProblem>) -> Option<T>
+/// Reads a word; one that cannot be read is a problem.
+pub(super) fn parsed<T>(node: &YamlNode, text: &str, problems: &mut Vec<YamlProblem>) -> Option<T>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {

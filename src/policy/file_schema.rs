@@ -143,7 +143,7 @@ struct PartsShape {
 }
 
 /// A list of at least one, or one alone.
-struct OneOrMore<T>(PhantomData<T>);
+pub(super) struct OneOrMore<T>(PhantomData<T>);
 
 impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
     fn schema_name() -> Cow<'static, str> {
@@ -159,7 +159,8 @@ impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
 /// Declares a type by the schema of what is written for it.
 macro_rules! written {
     ($($name:ident as $title:literal = $schema:expr;)*) => {$(
-        struct $name;
+        #[doc = concat!("The text of a field: ", $title, ".")]
+        pub(super) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -235,7 +236,8 @@ fn extended() -> Schema {
     json_schema!({ "anyOf": [packs, { "type": "string", "pattern": OWN_PATTERN }] })
 }
 
-fn version(_: &mut SchemaGenerator) -> Schema {
+/// The version of every file that people write.
+pub(super) fn version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "const": 1 })
 }
 
@@ -257,7 +259,7 @@ fn limits(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Names the fields that must be there; all others may be absent.
-fn needs(fields: &'static [&'static str]) -> impl Fn(&mut Schema) {
+pub(super) fn needs(fields: &'static [&'static str]) -> impl Fn(&mut Schema) {
     move |schema| {
         schema.insert("required".to_owned(), json!(fields));
     }

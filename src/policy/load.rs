@@ -118,7 +118,7 @@ fn extends_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<Extended>
 }
 
 /// Checks the first field of every file that people write.
-fn check_version(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>) {
+pub(super) fn check_version(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>) {
     let Some(node) = fields.need("version", problems) else {
         return;
     };

@@ -1,52 +1,182 @@
-//! A decision that was made before, held against the policy again: which rules were about it and had a
-//! condition that was not true. Their number is not bounded, so records do not keep them.
+//! A decision that was made before, held against a policy again: what it would be now, and which rules had
+//! a say, or were about something else. The number of those is not bounded, so records do not keep them.
 
-use crate::domain::decision::{DecisionRecord, PolicyLayer, subject_digest};
+use crate::domain::actor::Actor;
+use crate::domain::decision::{
+    Decision, DecisionRecord, Effect, KEPT_PATHS, PolicyLayer, subject_digest,
+};
+use crate::domain::facts::Facts;
 use crate::policy::asked::{AskedPaths, Request};
-use crate::policy::model::{PolicyState, agent_of};
-use crate::policy::rule::RuleAnswer;
+use crate::policy::engine::decide;
+use crate::policy::model::{self, LayerRules, PolicyState, agent_of};
+use crate::policy::rule::{PolicyRule, RuleAnswer, RuleForce};
+use serde::Serialize;
 
-/// A rule that was about a question, but for its condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnmetCondition {
+/// A decision that cannot be made again from its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotReplayable {
+    /// The question had longer lists than a record keeps.
+    Cut,
+    /// The record is not what was asked: secrets were taken out of it, or an older `ai` wrote fewer facts.
+    Incomplete,
+    /// Something else than the policy decided, such as a lock.
+    ByOthers,
+}
+
+impl NotReplayable {
+    /// The reason in words.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Cut => "longer lists were asked about than a record keeps",
+            Self::Incomplete => {
+                "a secret was taken out of the record, or it is of an `ai` that kept no facts"
+            }
+            Self::ByOthers => "a lock of somebody else decided, not the policy",
+        }
+    }
+}
+
+/// A rule as it stands to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct HeldRule {
     /// The layer of the rule.
     pub layer: PolicyLayer,
     /// The rule.
     pub rule: String,
+    /// The effect that it has, or would have where it only observes.
+    pub effect: Effect,
+    /// True where it only observes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observes: bool,
+    /// The file that it stands in; absent for a built-in rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in its file; zero for a built-in rule.
+    pub line: u64,
+    /// Its answer: `matched`, `failed` where its condition has no value, or what it is about instead.
+    pub answer: &'static str,
+    /// The first path or pattern that it matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// The condition, as it is written.
-    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
-/// The rules that were about a decision and whose condition was false; `None` where that cannot be told any more: the
-/// policy is another one, or the record does not hold all that was asked (long lists are cut, secrets taken out).
-pub fn unmet_conditions(
+/// A decision that was made again.
+#[derive(Debug)]
+pub struct Replay {
+    /// The answer.
+    pub decision: Decision,
+    /// Every rule as it stands to the question.
+    pub rules: Vec<HeldRule>,
+}
+
+impl HeldRule {
+    /// True where it is about the question, but for a condition that was false.
+    pub fn is_unmet(&self) -> bool {
+        self.answer == OTHER_CASE
+    }
+}
+
+const OTHER_CASE: &str = "condition_false";
+
+/// The answer of a policy to the question of a record.
+pub fn replay(state: &PolicyState, record: &DecisionRecord) -> Result<Decision, NotReplayable> {
+    let asked = whole(record)?;
+    Ok(decide(state, &request(record, &asked)))
+}
+
+/// The same, with every rule of the policy.
+pub fn replay_with_rules(
     state: &PolicyState,
     record: &DecisionRecord,
-) -> Option<Vec<UnmetCondition>> {
-    let facts = record.facts.clone().unwrap_or_default();
-    let agent = agent_of(&record.actor);
-    let is_whole = state.digest(agent) == record.policy_digest
-        && facts.digest() == record.facts_digest
-        && subject_digest(record.action, &record.actor, &record.resource) == record.subject_digest;
-    if !is_whole {
-        return None;
-    }
-    let request = Request {
-        action: record.action,
-        actor: &record.actor,
-        resource: &record.resource,
-        facts: &facts,
-    };
-    let asked = AskedPaths::of(request.resource, facts.path_case);
-    let layers = state.layers(agent).ok()?;
-    let rules = layers.iter().flat_map(|layer| &layer.rules);
-    let unmet = rules.filter_map(|rule| {
-        let when = rule.when.as_ref()?;
-        (rule.hold(&request, &asked) == RuleAnswer::OtherCase).then(|| UnmetCondition {
-            layer: rule.layer,
-            rule: rule.id.clone(),
-            text: when.text().to_owned(),
-        })
-    });
-    Some(unmet.collect())
+) -> Result<Replay, NotReplayable> {
+    Ok(Replay {
+        decision: replay(state, record)?,
+        rules: held_rules(state, record)?,
+    })
 }
+
+/// Every rule of a policy as it stands to the question of a record; none where the policy cannot be read.
+fn held_rules(
+    state: &PolicyState,
+    record: &DecisionRecord,
+) -> Result<Vec<HeldRule>, NotReplayable> {
+    let whole = whole(record)?;
+    let request = request(record, &whole);
+    let asked = AskedPaths::of(request.resource, request.facts.path_case);
+    let layers: Vec<&LayerRules> = state.layers(agent_of(&record.actor)).unwrap_or_default();
+    let builtin = match state {
+        PolicyState::Unreadable(_) => Vec::new(),
+        _ => model::standing_builtin(&layers).unwrap_or_default(),
+    };
+    let of_layers = layers.iter().flat_map(|layer| &layer.rules);
+    let all = builtin.into_iter().chain(of_layers);
+    Ok(all.map(|rule| held(rule, &request, &asked)).collect())
+}
+
+fn held(rule: &PolicyRule, request: &Request<'_>, asked: &AskedPaths<'_>) -> HeldRule {
+    let (answer, path) = match rule.hold(request, asked) {
+        RuleAnswer::Whole => ("matched", None),
+        RuleAnswer::Parts { first, .. } => ("matched", Some(first)),
+        RuleAnswer::OtherAction => ("other_action", None),
+        RuleAnswer::OtherActor => ("other_actor", None),
+        RuleAnswer::OtherType => ("other_type", None),
+        RuleAnswer::OtherLabels => ("other_labels", None),
+        RuleAnswer::OtherKind => ("other_kind", None),
+        RuleAnswer::OtherTool => ("other_tool", None),
+        RuleAnswer::OtherPaths => ("other_paths", None),
+        RuleAnswer::OtherCase => (OTHER_CASE, None),
+        RuleAnswer::Failed { first, .. } => ("failed", first),
+    };
+    HeldRule {
+        layer: rule.layer,
+        rule: rule.id.clone(),
+        effect: rule.effect,
+        observes: rule.force == RuleForce::Observes,
+        file: (!rule.file.is_empty()).then(|| rule.file.to_string()),
+        line: rule.place.line,
+        answer,
+        path,
+        when: rule.when.as_ref().map(|when| when.text().to_owned()),
+    }
+}
+
+fn request<'a>(record: &'a DecisionRecord, (actor, facts): &'a (Actor, Facts)) -> Request<'a> {
+    Request {
+        action: record.action,
+        actor,
+        resource: &record.resource,
+        facts,
+    }
+}
+
+/// The actor and the facts of a record that holds all that was asked.
+fn whole(record: &DecisionRecord) -> Result<(Actor, Facts), NotReplayable> {
+    let facts = record.facts.clone().unwrap_or_default();
+    let has_facts = facts.digest() == record.facts_digest;
+    let has_subject =
+        subject_digest(record.action, &record.actor, &record.resource) == record.subject_digest;
+    if has_facts && has_subject {
+        let actor = Actor {
+            login: record.login.clone(),
+            ..record.actor.clone()
+        };
+        return Ok((actor, facts));
+    }
+    let outside = facts.outside_paths.as_ref().map_or(0, Vec::len);
+    let kinds = facts.change_kinds.as_ref().map_or(0, String::len);
+    let is_cut = record.path_count > record.resource.paths.len() as u64
+        || !has_facts && outside.max(kinds) == KEPT_PATHS;
+    Err(if is_cut {
+        NotReplayable::Cut
+    } else {
+        NotReplayable::Incomplete
+    })
+}
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;

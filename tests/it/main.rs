@@ -53,6 +53,8 @@ mod places_python;
 mod plurals;
 mod policy;
 mod policy_layers;
+mod policy_past;
+mod policy_tools;
 mod quick_start;
 mod ready;
 mod repositories;

@@ -8,13 +8,18 @@ const PUSHES: &str = "version: 1\ndefault: allow\nrules:\n  - id: pushes-need-a-
 
 /// The blocks of the page about policies, below one heading.
 fn blocks_below(heading: &str) -> Vec<markdown::Block> {
-    let page = markdown::page("docs/policy.md");
+    blocks_of("docs/policy.md", heading)
+}
+
+/// The blocks of a page, below one heading.
+pub fn blocks_of(page: &str, heading: &str) -> Vec<markdown::Block> {
+    let page = markdown::page(page);
     let below = page.split(&format!("\n## {heading}\n")).nth(1).unwrap();
     markdown::blocks(below.split("\n## ").next().unwrap())
 }
 
 /// Runs the steps of a block, and holds what they print against it.
-fn replay(sandbox: &Sandbox, block: &markdown::Block) {
+pub fn replay(sandbox: &Sandbox, block: &markdown::Block) {
     for step in block.steps() {
         let words: Vec<&str> = step.command.split(' ').skip(1).collect();
         let outcome = sandbox.ai(&words);

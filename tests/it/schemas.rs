@@ -12,6 +12,11 @@ struct Checker<'a> {
     root: &'a Value,
 }
 
+/// A value against a schema that stands by itself.
+pub fn checked(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+    Checker { root: schema }.check(schema, value, at)
+}
+
 impl Checker<'_> {
     fn check(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         let Value::Object(rules) = schema else {
@@ -248,6 +253,23 @@ fn what_is_printed_fits_its_schema() {
     fits(&scene, "log-verify", &scene.ai_json(&["log", "verify"]));
     fits(&scene, "init", &scene.ai_json(&["init"]));
     fits(&scene, "policy", &scene.ai_json(&["policy", "show"]));
+    let test = "version: 1\ntests:\n  - {name: a, ask: {action: edit, actor: human:ann}, expect: deny, rule: b}\n";
+    scene.write(".ai/policy.test.yaml", test);
+    let tested = scene.ai(&["policy", "test", "--json"]);
+    fits(
+        &scene,
+        "policy-tested",
+        &serde_json::from_str(&tested.stdout).unwrap(),
+    );
+    let checked = scene.ai_json(&["policy", "check", "--range", "main..main"]);
+    fits(&scene, "policy-check", &checked);
+    let decided = scene.ai_json_lines(&["policy", "log", "-n", "1"]);
+    let id = decided[0]["id"].as_str().unwrap();
+    let told = scene.ai_json(&["policy", "explain", id, "--rules"]);
+    fits(&scene, "decision-rules", &told);
+    scene.write("deny.yaml", "version: 1\ndefault: deny\n");
+    let replayed = scene.ai_json(&["policy", "replay", "--policy", "deny.yaml"]);
+    fits(&scene, "policy-replay", &replayed);
     fits(
         &scene,
         "policy-validate",

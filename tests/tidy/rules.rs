@@ -17,6 +17,7 @@ const HOSTS: &[&str] = &[
     "[::1]",
     "in-toto.io",
     "json-schema.org",
+    "json.schemastore.org",
     "keepachangelog.com",
     "localhost",
     "semver.org",

@@ -3,6 +3,7 @@
 
 mod hooks;
 mod lease;
+mod policy;
 mod project;
 mod store;
 mod work;
@@ -12,6 +13,10 @@ pub(super) use hooks::HookAnswer;
 pub(super) use lease::{
     ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand,
     LockedPath, TaskAnswer, TaskLease,
+};
+pub(super) use policy::{
+    CheckedPart, DecisionExplained, PolicyChecked, PolicyReplayed, PolicyTested, ReplayedDecision,
+    TestedQuestion,
 };
 pub(super) use project::{
     BadPolicyFile, ErrorAnswer, ErrorBody, InitAnswer, InitCheck, PolicyValidated, SchemaLine,

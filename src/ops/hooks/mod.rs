@@ -11,6 +11,7 @@ mod standing;
 pub mod bypass;
 pub mod commit;
 pub mod push;
+pub mod range;
 pub mod references;
 
 pub use doors::begin;

@@ -5,7 +5,7 @@
 //! Commits that no hook was asked about are found here: told, recorded once, and asked about as commits
 //! are, at each push until the other side has them. A no that was given once would hold for nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::base::hash;
@@ -108,7 +108,7 @@ fn answers(
         if let Some(question) = of_unasked(repo, one)? {
             records.push(answer(store, cx, one, (question, asked.kept))?);
         }
-        let question = of_push(one, asked.address);
+        let question = of_push((one.to, &one.paths), asked.address);
         records.push(answer(store, cx, one, (question, asked.kept))?);
     }
     Ok(records)
@@ -139,13 +139,13 @@ fn answer(
 }
 
 /// The question about a push. A yes is for these commits, and for this other repository.
-fn of_push(sent: &Sent<'_>, address: &str) -> Question {
+pub(super) fn of_push((to, paths): (&PushedRef, &BTreeSet<RepoPath>), address: &str) -> Question {
     let mut question = Question::about(Action::Push);
-    question.resource.branch = Some(sent.to.name.clone());
-    question.resource.paths = sent.paths.iter().cloned().collect();
-    let new = sent.to.new.as_deref().unwrap_or_default();
+    question.resource.branch = Some(to.name.clone());
+    question.resource.paths = paths.iter().cloned().collect();
+    let new = to.new.as_deref().unwrap_or_default();
     question.resource.input = Some(hash::sha256_hex(format!("{new}\n{address}").as_bytes()));
-    question.facts.diff_files = Some(sent.paths.len() as u64);
+    question.facts.diff_files = Some(paths.len() as u64);
     question
 }
 
@@ -154,19 +154,31 @@ fn of_unasked(repo: &Repo, sent: &Sent<'_>) -> Result<Option<Question>, OpError>
     if sent.unasked.is_empty() {
         return Ok(None);
     }
-    let mut paths = BTreeSet::new();
+    of_commits(repo, Some(&sent.to.name), &sent.unasked).map(Some)
+}
+
+/// The question about commits that were made already, on their way to a reference. What became of each path
+/// is known of one commit; several may have done this and that.
+pub(super) fn of_commits(
+    repo: &Repo,
+    branch: Option<&str>,
+    commits: &[CommitLine],
+) -> Result<Question, OpError> {
+    let mut changes: BTreeMap<RepoPath, char> = BTreeMap::new();
     let mut names = String::new();
-    for one in &sent.unasked {
-        paths.extend(repo.own_paths(one)?);
+    for one in commits {
+        let changed = repo.own_changes(one)?.into_iter();
+        changes.extend(changed.map(|change| (change.path, change.change.letter())));
         names.push_str(one.id.as_str());
     }
     let mut question = Question::about(Action::Commit);
-    question.resource.branch = Some(sent.to.name.clone());
+    question.resource.branch = branch.map(str::to_owned);
     question.resource.input = Some(hash::sha256_hex(names.as_bytes()));
-    question.facts.diff_files = Some(paths.len() as u64);
+    question.facts.diff_files = Some(changes.len() as u64);
     question.facts.outside_paths = Some(Vec::new());
-    question.resource.paths = paths.into_iter().collect();
-    Ok(Some(question))
+    question.facts.change_kinds = (commits.len() == 1).then(|| changes.values().collect());
+    question.resource.paths = changes.into_keys().collect();
+    Ok(question)
 }
 
 fn measure<'a>(

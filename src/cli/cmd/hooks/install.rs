@@ -109,7 +109,7 @@ pub(super) fn uninstall(_args: &HooksUninstallArgs, context: &mut Context) -> Ou
 }
 
 /// The repository around.
-pub(super) fn repo(context: &Context) -> Result<Repo, AppError> {
+pub(in crate::cli::cmd) fn repo(context: &Context) -> Result<Repo, AppError> {
     let git = Git::system().map_err(OpError::from)?;
     Ok(Repo::open(context.workspace.place()?, git).map_err(OpError::from)?)
 }

@@ -9,6 +9,8 @@ use clap::{Args, Command, Subcommand};
 use crate::app::in_run;
 use crate::cli::context::{Context, Outcome};
 
+pub(super) use install::repo;
+
 /// Ask `ai` before Git commits and pushes
 #[derive(Subcommand)]
 pub(in crate::cli) enum HooksCommand {
