@@ -10,6 +10,7 @@
 mod asked;
 mod builtin;
 mod condition;
+mod conflicts;
 mod engine;
 mod examples;
 mod file_schema;
@@ -35,6 +36,7 @@ mod test_file;
 mod test_schema;
 
 pub use asked::Request;
+pub use conflicts::{ConflictKind, ExampleQuestion, FoundConflict, RuleName, conflicts};
 pub use engine::{DEFAULT_RULE, UNREADABLE_RULE, decide};
 pub use examples::{TriedExample, examples_of};
 pub use file_schema::PolicyFile;

@@ -105,6 +105,33 @@ impl PathGlobs {
     }
 }
 
+/// What the patterns of two rules have in common, where names are compared as they are spelled.
+impl PathGlobs {
+    /// A path that both match; nothing where there is none.
+    pub(super) fn shared_with(&self, other: &Self) -> Option<RepoPath> {
+        let (own, others) = (self.patterns()?, other.patterns()?);
+        let pairs = own.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
+        let mut met = pairs.filter_map(|(a, b)| overlap(&a.sensitive, &b.sensitive));
+        // A search that grew too large answers with a pattern in place of a path.
+        met.find_map(|path| {
+            let path = RepoPath::new(path);
+            let matches = |globs: &Self| globs.matches(&path, CaseMode::Sensitive) == Some(true);
+            (matches(self) && matches(other)).then_some(path)
+        })
+    }
+
+    /// True where every path that the others match is certainly matched by one of these.
+    pub(super) fn cover_all_of(&self, others: &Self) -> bool {
+        let (Some(own), Some(others)) = (self.patterns(), others.patterns()) else {
+            return false;
+        };
+        others.iter().all(|narrow| {
+            own.iter()
+                .any(|wide| wide.sensitive.certainly_covers(&narrow.sensitive))
+        })
+    }
+}
+
 impl RulePattern {
     fn read(written: &str) -> Result<Self, String> {
         let refuse = |why: &str| Err(format!("the path pattern `{written}` {why}"));

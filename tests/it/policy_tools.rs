@@ -338,3 +338,45 @@ fn the_templates_of_ci_run_what_they_say() {
     assert_eq!(report.matches("<failure").count(), 1);
     assert_eq!(gitlab["policy"]["variables"]["GIT_DEPTH"], "0");
 }
+
+#[test]
+fn the_page_about_rules_that_meet_shows_what_is_printed() {
+    let sandbox = Sandbox::project();
+    let blocks = blocks_of(PAGE, "Rules that meet");
+    sandbox.write(".ai/policy.yaml", &blocks[0].text);
+    let outcome = sandbox.ai_ok(&["policy", "conflicts"]);
+    let step = &blocks[1].steps()[0];
+    let told: Vec<&str> = outcome.stdout.lines().collect();
+    let (last, wanted) = step.expected.split_last().unwrap();
+    assert_eq!(last, "...");
+    assert_eq!(&told[..wanted.len()], wanted);
+    for line in sandbox.ai_json_lines(&["policy", "conflicts"]) {
+        let schema = sandbox.ai_json(&["schema", "policy-conflict"]);
+        assert_eq!(checked(&schema, &line, "conflict"), Ok(()));
+    }
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: alow\n");
+    assert_eq!(sandbox.ai(&["policy", "conflicts"]).code, Some(5));
+}
+
+#[test]
+fn what_became_of_a_path_is_known_of_each_commit() {
+    let sandbox = Sandbox::repository();
+    let rule = "{id: gone, on: commit, when: 'change.files.exists(f, f.status == \"deleted\")', effect: deny, reason: it stays}";
+    let policy = format!("version: 1\ndefault: allow\nrules:\n  - {rule}\n");
+    sandbox.write(".ai/policy.yaml", policy);
+    sandbox.commit("rules");
+    sandbox.write("b", "1\n");
+    sandbox.commit("adds");
+    std::fs::remove_file(sandbox.root().join("README.md")).unwrap();
+    sandbox.commit("removes");
+    let outcome = sandbox.ai(&["policy", "check", "--json", "--range", "main~2..main"]);
+    let answer: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let told = answer["questions"].as_array().unwrap().iter();
+    let told: Vec<_> = told
+        .map(|one| json!([one["subject"], one["effect"], one["rule"]]))
+        .collect();
+    assert_eq!(
+        json!(told),
+        json!([["adds", "allow", "default"], ["removes", "deny", "gone"]])
+    );
+}

@@ -117,6 +117,7 @@ const ALL: &[PublishedSchema] = &[
     read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
     printed::<policy::Shown>("policy", "`ai policy show`"),
     printed::<answer::PolicyChecked<'_>>("policy-check", "`ai policy check`"),
+    printed::<policy::FoundConflict>("policy-conflict", "a line of `ai policy conflicts`"),
     read::<policy::PolicyFile>("policy-file", "`.ai/policy.yaml`, for editors"),
     printed::<answer::PolicyReplayed<'_>>("policy-replay", "`ai policy replay`"),
     read::<policy::PolicyTestFile>("policy-test", "`.ai/policy.test.yaml`, for editors"),

@@ -18,7 +18,7 @@ use crate::domain::decision::PolicyLayer;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::cx::commit;
 use crate::ops::{approve, policy_files, project, standing_policy};
-use crate::policy::{self, ShownRule};
+use crate::policy::{self, PolicyState, ShownRule};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -143,8 +143,14 @@ pub(super) fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     } else {
         context.ui.print(&rules_text(&shown, args));
     }
+    refuse_unreadable(&state, args.agent.as_deref())?;
+    Ok(exit::OK)
+}
+
+/// Refuses a policy that cannot be read for an agent, or for everybody else.
+pub(super) fn refuse_unreadable(state: &PolicyState, agent: Option<&str>) -> Result<(), AppError> {
     match state.bad_files().first() {
-        Some(problems) if shown.state == "unreadable" => {
+        Some(problems) if policy::show(state, agent).state == "unreadable" => {
             let message = format!("the policy cannot be read, so it denies: {problems}");
             Err(AppError::of(ErrorClass::Denied, (*problems).clone())
                 .saying(message)
@@ -153,7 +159,7 @@ pub(super) fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
                     problems.file
                 )))
         }
-        _ => Ok(exit::OK),
+        _ => Ok(()),
     }
 }
 

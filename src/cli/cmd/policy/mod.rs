@@ -1,6 +1,7 @@
 //! `ai policy …`
 
 mod check;
+mod conflicts;
 mod explain;
 mod log;
 mod look;
@@ -21,6 +22,8 @@ pub(in crate::cli) enum PolicyCommand {
     Show(look::ShowArgs),
     /// Try the examples of the project's policy and its tests; exit 1 where one fails
     Test(test::TestArgs),
+    /// Show rules that meet, that never decide, and actions with one answer, each with a question that shows it
+    Conflicts(conflicts::ConflictsArgs),
     /// Judge the commits of a range, in any clone; exit 5 where one is denied, 8 where one needs a person's yes
     Check(check::PolicyCheckArgs),
     /// Show a decision: which rules matched and which one won
@@ -38,6 +41,7 @@ pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
         PolicyCommand::Validate(args) => look::validate(args, context),
         PolicyCommand::Show(args) => look::show(args, context),
         PolicyCommand::Test(args) => test::run(args, context),
+        PolicyCommand::Conflicts(args) => conflicts::run(args, context),
         PolicyCommand::Check(args) => check::run(args, context),
         PolicyCommand::Explain(args) => explain::explain(args, context),
         PolicyCommand::Log(args) => log::log(args, context),
