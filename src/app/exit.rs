@@ -25,6 +25,9 @@ pub const STORE: u8 = ErrorClass::StoreUnusable.code();
 /// Busy, out of quota, or too early: the same command may work later.
 pub const TRY_LATER: u8 = ErrorClass::TryLater.code();
 
+/// A hook refuses the call of a tool: the one code that CLIs take for a no, with the reason on standard error.
+pub const HOOK_REFUSES: u8 = 2;
+
 /// The code of a run that came to its verdict.
 pub fn of_run(outcome: Outcome, lifecycle: Lifecycle) -> u8 {
     match outcome {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::error::AppError;
 use crate::base::env;
 use crate::base::socket;
+use crate::connector::dialogue::AskedCall;
 use crate::domain::actor::Actor;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::{Subject, TaskId};
@@ -79,6 +80,11 @@ pub enum AgentAsk {
         /// Paths relative to the root of the repository.
         paths: Vec<String>,
     },
+    /// Asks whether a tool may be called, as the hook of the agent's CLI does.
+    PreTool {
+        /// The call.
+        call: AskedCall,
+    },
 }
 
 /// A reply.
@@ -113,6 +119,8 @@ pub enum AgentAnswer {
     Lease(LeaseTold),
     /// The paths that somebody else has locked.
     Locked(Vec<LockTold>),
+    /// The tool may be called.
+    MayCall,
 }
 
 /// A task with all that `ai task show` tells.

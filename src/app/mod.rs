@@ -10,6 +10,7 @@ pub mod error;
 pub mod exit;
 #[cfg(test)]
 mod front_end_tests;
+pub mod guard;
 pub mod in_run;
 pub mod token;
 pub mod workspace;

@@ -11,6 +11,7 @@
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::base::env;
+use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{KeptToken, Lease, ShownToken, Token, TokenReach};
 use crate::ops::error::OpError;
@@ -124,6 +125,26 @@ pub fn at_hand(workspace: &Workspace) -> Result<Vec<ShownToken>, AppError> {
     if let Some(token) = env::text(env::AI_LEASE).and_then(|text| Token::parse(&text).ok()) {
         let reach = reach_by_hand(workspace);
         all.push(ShownToken { token, reach });
+    }
+    Ok(all)
+}
+
+/// The tokens of a session of an agent's CLI in this worktree: those at hand, and those that were kept here
+/// for another session of whoever holds them. The hook of a CLI is called in no session of `ai`, and a lease
+/// that was taken by `ai mcp` beside it is the same agent's.
+pub fn of_session(workspace: &Workspace, holder: &Actor) -> Result<Vec<ShownToken>, AppError> {
+    let mut all = at_hand(workspace)?;
+    for kept in tokens::kept(&workspace.place()?.git_dir)? {
+        if kept
+            .holder
+            .is_some_and(|other| other.label() == holder.label())
+        {
+            let reach = TokenReach::Bearer;
+            all.push(ShownToken {
+                token: kept.token,
+                reach,
+            });
+        }
     }
     Ok(all)
 }

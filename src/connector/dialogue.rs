@@ -4,6 +4,8 @@
 //! Pure like everything here: lines come in, lines go out, and whether a tool call may be made is
 //! asked through [`ToolGate`].
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::agent_event::Denial;
 pub use crate::domain::tool_kind::ToolKind as CallKind;
 
@@ -48,7 +50,8 @@ pub trait ToolGate {
 }
 
 /// A tool call for which the agent asks leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AskedCall {
     /// The kind of thing that it does.
     pub kind: CallKind,

@@ -7,6 +7,7 @@
 
 mod acp;
 pub mod agent_file;
+pub mod announced;
 pub mod api;
 mod by_manifest;
 mod claude;

@@ -131,8 +131,7 @@ actions! {
 
 impl Action {
     /// The actions about which no door asks yet.
-    pub const UNASKED: [Self; 9] = [
-        Self::FileRead,
+    pub const UNASKED: [Self; 8] = [
         Self::NetworkConnect,
         Self::SecretUse,
         Self::RefUpdate,

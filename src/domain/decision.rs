@@ -352,7 +352,7 @@ fn kept_facts(facts: &Facts) -> Option<Facts> {
 pub fn subject_digest(action: Action, actor: &Actor, resource: &Resource) -> String {
     let within_a_run = matches!(
         action,
-        Action::ToolCall | Action::Edit | Action::CommandExec
+        Action::ToolCall | Action::Edit | Action::CommandExec | Action::FileRead
     );
     let run = resource.run.clone().filter(|_| !within_a_run);
     let resource = &Resource {

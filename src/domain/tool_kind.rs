@@ -107,6 +107,11 @@ impl ToolKind {
     pub fn changes_files(self) -> bool {
         matches!(self, Self::Edit | Self::Delete | Self::Move)
     }
+
+    /// True where the call only looks, so that letting it happen unasked leaves everything as it is.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Read | Self::Search | Self::Think)
+    }
 }
 
 impl fmt::Display for ToolKind {

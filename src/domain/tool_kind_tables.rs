@@ -36,5 +36,8 @@ rules! {
     a_move_changes_files: ToolKind::Move.changes_files() => true;
     a_command_changes_none_itself: ToolKind::Execute.changes_files() => false;
     a_read_changes_none: ToolKind::Read.changes_files() => false;
+    a_read_only_looks: ToolKind::Read.only_looks() => true;
+    a_command_does_more_than_look: ToolKind::Execute.only_looks() => false;
+    what_is_not_known_does_more_than_look: ToolKind::Other.only_looks() => false;
     anything_else_changes_none_as_far_as_is_known: ToolKind::Other.changes_files() => false;
 }

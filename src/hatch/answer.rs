@@ -15,12 +15,16 @@ use crate::app::in_run::{
     RefusalTold, Reply, ReplyOutcome, TaskTold, VERSION,
 };
 use crate::base::text::one_line;
+use crate::connector::dialogue::AskedCall;
 use crate::domain::error_class::ErrorClass;
+use crate::domain::ids::RunId;
 use crate::domain::lease::Lease;
 use crate::ops::cx::{Cx, commit, typed_prefix};
 use crate::ops::error::OpError;
+use crate::ops::guard::{self, GuardAsked, RefusalRecord};
 use crate::ops::hatch::HatchOrder;
 use crate::ops::refusal::Refusal;
+use crate::ops::whereabouts::SessionPlace;
 use crate::ops::{lease, lock, why};
 use crate::store::{Access, Store, Tx};
 
@@ -102,6 +106,7 @@ impl Clerk {
                 self.renew(|tx, cx| lease::checkpoint(tx, cx, &self.order.token, next_step))
             }
             AgentAsk::LockCheck { paths } => self.lock_check(&paths),
+            AgentAsk::PreTool { call } => self.pre_tool(&call),
         }
     }
 
@@ -165,6 +170,39 @@ impl Clerk {
         let cx = self.cx();
         let lease = commit(&mut *self.store(Access::Write)?, &cx, write)?;
         Ok(AgentAnswer::Lease(LeaseTold::of(&lease, &cx.now)))
+    }
+
+    /// Answers the hook of the agent's CLI. After so many refusals that no more may be written they stay
+    /// refusals.
+    fn pre_tool(&self, call: &AskedCall) -> Result<AgentAnswer, AppError> {
+        if call.paths.len() > MOST_PATHS {
+            let message =
+                format!("inside of a run a tool changes at most {MOST_PATHS} files at once");
+            return Err(AppError::usage(message));
+        }
+        let (cx, own) = (self.cx(), &self.order.token);
+        let run = RunId(format!("{}.{}", self.order.task, own.epoch));
+        let place = SessionPlace::of_tree(self.order.worktree.clone());
+        let asked = GuardAsked {
+            call,
+            place: &place,
+            holder: &cx.actor,
+            kept: &[],
+            run: Some(&run),
+        };
+        let keep = if self.written.load(Ordering::SeqCst) < WRITES {
+            RefusalRecord::Kept
+        } else {
+            RefusalRecord::Dropped
+        };
+        let mut store = self.store(Access::Write)?;
+        store.read(|tx| lease::fenced(tx, &cx, own, "tool call").map(drop))?;
+        let ruled = guard::judge(&mut *store, &cx, asked, keep);
+        if ruled.is_err() {
+            self.written.fetch_add(1, Ordering::SeqCst);
+        }
+        ruled?;
+        Ok(AgentAnswer::MayCall)
     }
 
     fn lock_check(&self, paths: &[String]) -> Result<AgentAnswer, AppError> {

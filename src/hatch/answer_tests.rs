@@ -65,6 +65,7 @@ impl Project {
             clock: now,
             task: self.token.subject.task().unwrap(),
             token: self.token.clone(),
+            worktree: self.repo.root.canonicalize().unwrap(),
             config: workspace.config().unwrap().clone(),
         })
     }
@@ -327,4 +328,53 @@ fn a_run_that_writes_without_end_is_stopped_and_an_ended_one_is_not_answered() {
     clerk.close();
     let late = json!({"version": 1, "ask": {"show": {"task": "t-a"}}}).to_string();
     assert_eq!(clerk.reply(Ok(late.into_bytes())), None);
+}
+
+#[test]
+fn a_hook_is_answered_for_the_own_worktree_and_under_the_own_lease() {
+    let project = project();
+    let clerk = project.clerk();
+    let call = |kind: &str, paths: &[&str]| {
+        let call =
+            json!({"kind": kind, "title": "Tool", "paths": paths, "digest": null, "command": null});
+        let reply = ask(&clerk, json!({"pre_tool": {"call": call}}));
+        match reply["answer"].as_str() {
+            Some(word) => word.to_owned(),
+            None => refusal(&reply).1,
+        }
+    };
+    assert_eq!(call("edit", &["a/x"]), "may_call");
+    assert_eq!(call("edit", &[]), "may_call");
+    let held = call("edit", &["a/x", "b/x"]);
+    assert!(
+        held.starts_with("the call of `Tool` changes b/x, locked exclusively by human:ann"),
+        "{held}"
+    );
+    let beyond = call("edit", &["/elsewhere"]);
+    assert!(
+        beyond.starts_with("policy denies edit: `/elsewhere` is not in the worktree of the run"),
+        "{beyond}"
+    );
+    let many: Vec<String> = (0..300).map(|n| format!("a/{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(
+        call("edit", &many),
+        "inside of a run a tool changes at most 256 files at once"
+    );
+    let refused = project
+        .log()
+        .iter()
+        .filter(|one| one.ends_with("policy.decided"))
+        .count();
+    // After the last write that one run may ask for, a no stays a no and leaves no record.
+    clerk.written.store(WRITES, Ordering::SeqCst);
+    assert_eq!(call("edit", &["a/x"]), "may_call");
+    let words = |text: &str| text.split(", decision").next().map(str::to_owned);
+    assert_eq!(words(&call("edit", &["/elsewhere"])), words(&beyond));
+    let after = project
+        .log()
+        .iter()
+        .filter(|one| one.ends_with("policy.decided"))
+        .count();
+    assert_eq!(after, refused);
 }

@@ -48,6 +48,7 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
         AgentAnswer::Gates(told) => json(&told),
         AgentAnswer::Lease(told) => json(&told),
         AgentAnswer::Locked(told) => json(&serde_json::json!({ "locked": told })),
+        AgentAnswer::MayCall => Err(in_run::other_answer()),
     }
 }
 

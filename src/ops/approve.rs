@@ -128,7 +128,7 @@ fn is_open(tx: &mut dyn Tx, record: &DecisionRecord, now_ms: WallMs) -> Result<b
             matches!(state, TaskState::Queued | TaskState::Blocked { .. })
         }
         // An agent asked within a run, which went on without it or has ended.
-        (_, Action::Edit | Action::ToolCall) => false,
+        (_, Action::Edit | Action::ToolCall | Action::FileRead) => record.resource.run.is_none(),
         _ => true,
     })
 }

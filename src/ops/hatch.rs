@@ -31,6 +31,8 @@ pub struct HatchOrder {
     pub task: TaskId,
     /// The run's lease, which the agent never sees.
     pub token: Token,
+    /// The worktree of the run, links resolved.
+    pub worktree: PathBuf,
     /// The project's configuration.
     pub config: Config,
 }

@@ -27,6 +27,8 @@ pub enum TryAgain<'a> {
     Command(&'a str),
     /// By a command that only its caller knows.
     Same,
+    /// By the same call of a tool.
+    SameCall,
 }
 
 /// A change that is about to go through a door.
@@ -76,6 +78,7 @@ impl Touching<'_> {
                     format!("`{command}`")
                 }
                 (TryAgain::Same, _) => "the same command again".to_owned(),
+                (TryAgain::SameCall, _) => "the same call again".to_owned(),
             },
         }
         .into())

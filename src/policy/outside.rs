@@ -34,10 +34,13 @@ pub(super) fn effect(layers: &[&LayerRules]) -> (PolicyLayer, Effect) {
 }
 
 /// The answer to a change that goes beyond the paths of its task. It is asked about the work
-/// (`run.finish`), at the end of a run and again at accept, and before a commit.
+/// (`run.finish`), at the end of a run and again at accept, before a commit, and where an agent asks before it
+/// edits.
 pub(super) fn answer(layers: &[&LayerRules], action: Action, facts: &Facts) -> Option<MatchedRule> {
     let (layer, effect) = effect(layers);
-    if !matches!(action, Action::RunFinish | Action::Commit) || effect == Effect::Allow {
+    if !matches!(action, Action::RunFinish | Action::Commit | Action::Edit)
+        || effect == Effect::Allow
+    {
         return None;
     }
     let reason = match &facts.outside_paths {

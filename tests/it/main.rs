@@ -33,6 +33,7 @@ mod doctor;
 mod ecosystems;
 mod eligible;
 mod exit_codes;
+mod guard;
 mod held_paths;
 mod hooks;
 mod hooks_install;

@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod doctor;
 mod evidence;
+mod hook;
 mod hooks;
 mod init;
 mod lock;
@@ -98,6 +99,9 @@ pub(super) enum Command {
     /// Recover runs that were cut off: end what is left of them, save their work, give their tasks
     /// back
     Recover(recover::RecoverArgs),
+    /// Answer the hook of an agent's CLI
+    #[command(subcommand)]
+    Hook(hook::HookCommand),
     /// Ask `ai` before Git commits and pushes
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
@@ -142,6 +146,7 @@ pub(super) fn branch(first: &str, second: Option<&str>) -> Option<clap::Command>
     use clap::{Args, Command};
     Some(match first {
         "task" => Command::new("task").subcommand(task::branch(second?)?),
+        "hook" => Command::new("hook").subcommand(hook::branch(second?)?),
         "hooks" => Command::new("hooks").subcommand(hooks::branch(second?)?),
         "why" => why::WhyArgs::augment_args(Command::new("why")),
         "status" => status::StatusArgs::augment_args(Command::new("status")),
@@ -175,6 +180,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Reject(args) => accept::reject(&args, context),
         Command::Undo(args) => undo::run(&args, context),
         Command::Recover(args) => recover::run(&args, context),
+        Command::Hook(command) => hook::run(&command, None, context),
         Command::Hooks(command) => hooks::run(&command, context),
         Command::Worktree(command) => worktree::run(&command, context),
         Command::Why(args) => why::run(&args, context),
@@ -202,6 +208,7 @@ pub(super) fn ask_the_run(command: Command, socket: &Path, context: &mut Context
         Command::Task(command) => task::ask_the_run(&command, socket, context),
         Command::Lock(command) => lock::ask_the_run(&command, socket, context),
         Command::Why(args) => why::ask_the_run(&args, socket, context),
+        Command::Hook(command) => hook::run(&command, Some(socket), context),
         Command::Hooks(command) => hooks::ask_the_run(&command, context),
         Command::Mcp(args) => mcp::run(&args, Some(socket), context),
         Command::Schema(args) => schema::run(&args, context),

@@ -84,7 +84,7 @@ pub fn judge(
 }
 
 /// The refusal for a lock, with a record of its own: it is an answer like that of the policy.
-pub(super) fn held_or_not(
+pub(crate) fn held_or_not(
     found: Result<(), OpError>,
     cx: &Cx,
     question: &Question,

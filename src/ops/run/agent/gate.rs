@@ -5,9 +5,8 @@
 //! the task waits for that approval. Every path outside of the run's worktree is denied, whatever
 //! the policy says.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::base::path::plain;
 use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
 use crate::domain::action::Action;
 use crate::domain::aftermath::Parked;
@@ -19,8 +18,10 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::lease;
+use crate::ops::patterns;
 use crate::ops::run::model::RunCx;
 use crate::ops::scrub::redact_record;
+use crate::ops::whereabouts::{SessionPlace, Whereabouts};
 use crate::policy::DEFAULT_RULE;
 use crate::store::Store;
 
@@ -51,12 +52,19 @@ impl ToolGate for PolicyGate<'_, '_> {
 impl PolicyGate<'_, '_> {
     fn rule(&mut self, call: &AskedCall) -> Result<ToolRuling, OpError> {
         let cx = self.live.cx()?;
-        let inside: Vec<Option<Vec<u8>>> = call
-            .paths
-            .iter()
-            .map(|path| inside(&self.worktree, path))
-            .collect();
-        let mut record = ask::answer(&cx, &self.question(call, &inside));
+        let place = SessionPlace::of_tree(self.worktree.clone());
+        let inside = |path: &String| match place.find(path) {
+            Whereabouts::Inside(below) => Some(below),
+            _ => None,
+        };
+        let inside: Vec<Option<Vec<u8>>> = call.paths.iter().map(inside).collect();
+        let mut question = self.question(call, &inside);
+        if question.action == Action::Edit {
+            let own = &self.live.started.task.paths;
+            let paths = question.resource.paths.iter().map(RepoPath::as_bytes);
+            question.facts.outside_paths = patterns::outside(&cx.rules, own, paths);
+        }
+        let mut record = ask::answer(&cx, &question);
         if let Some(outside) = inside
             .iter()
             .zip(&call.paths)
@@ -147,71 +155,4 @@ impl PolicyGate<'_, '_> {
 struct Kept {
     allowed: bool,
     record: DecisionRecord,
-}
-
-/// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads
-/// anywhere else, or to Git's own.
-fn inside(worktree: &Path, word: &str) -> Option<Vec<u8>> {
-    let path = resolved(&plain(&worktree.join(word)))?;
-    let below = path.strip_prefix(worktree).ok()?;
-    let first = below.components().next();
-    let is_gits =
-        matches!(first, Some(Component::Normal(name)) if name.eq_ignore_ascii_case(".git"));
-    // Seen from the main checkout, other runs work there.
-    let is_pool = below.starts_with(".ai/worktrees");
-    (!is_gits && !is_pool).then(|| below.as_os_str().as_encoded_bytes().to_vec())
-}
-
-/// The path with the links of its existing part resolved.
-fn resolved(path: &Path) -> Option<PathBuf> {
-    for base in path.ancestors() {
-        // A link that leads nowhere could lead anywhere tomorrow.
-        if base.symlink_metadata().is_ok() {
-            let real = base.canonicalize().ok()?;
-            return Some(real.join(path.strip_prefix(base).ok()?)).map(|whole| plain(&whole));
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::symlink;
-
-    #[test]
-    fn only_what_really_lies_in_the_worktree_is_inside() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().canonicalize().unwrap();
-        let tree = root.join("w");
-        std::fs::create_dir_all(tree.join("src")).unwrap();
-        std::fs::create_dir(root.join("w2")).unwrap();
-        symlink(&root, tree.join("out")).unwrap();
-        symlink(root.join("gone"), tree.join("dangling")).unwrap();
-        symlink("src", tree.join("in")).unwrap();
-        let is = |word: &str| inside(&tree, word).map(|path| String::from_utf8(path).unwrap());
-        assert_eq!(is("a/b"), Some("a/b".into()));
-        assert_eq!(
-            is(&format!("{}/src/new.rs", tree.display())),
-            Some("src/new.rs".into())
-        );
-        assert_eq!(is("in/x"), Some("src/x".into()));
-        assert_eq!(is("src/../x"), Some("x".into()));
-        assert_eq!(is("."), Some(String::new()));
-        for outside in [
-            "..",
-            "../w2/x",
-            "/",
-            "/etc/passwd",
-            "out/x",
-            "dangling",
-            "dangling/x",
-            ".git",
-            ".GIT/config",
-            ".ai/worktrees/w1/x",
-            "x\0y/../../z",
-        ] {
-            assert_eq!(is(outside), None, "{outside}");
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The step of the agent: it is asked, and what it left is taken.
 
 use std::any::Any;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::{fs, id};
 use crate::connector::launch::SessionChoice;
@@ -148,7 +148,7 @@ fn ask(
         .canonicalize()
         .doing("find the worktree of the run")?;
     // Open for as long as the agent works: it is closed when this returns.
-    let hatch = open_hatch(live)?;
+    let hatch = open_hatch(live, &worktree)?;
     let mut gate = PolicyGate {
         live,
         store,
@@ -201,7 +201,7 @@ struct AgentHatch {
 
 /// Opens the socket at which the agent asks. Where none can be made, it works as agents did before
 /// there was one, and this is told.
-fn open_hatch(live: &RunCx<'_>) -> Result<Option<AgentHatch>, OpError> {
+fn open_hatch(live: &RunCx<'_>, worktree: &Path) -> Result<Option<AgentHatch>, OpError> {
     let (world, run) = (live.world, &live.started.run);
     let Some(open) = world.hatch else {
         return Ok(None);
@@ -221,6 +221,7 @@ fn open_hatch(live: &RunCx<'_>) -> Result<Option<AgentHatch>, OpError> {
         clock: world.clock,
         task: run.task.clone(),
         token: live.started.token.clone(),
+        worktree: worktree.to_owned(),
         config: world.config.clone(),
     });
     match opened {

@@ -1,0 +1,326 @@
+//! The question that a CLI asks by its own hook before it calls a tool: what the call would do, read out
+//! of the payload of that CLI.
+//!
+//! Invariant: a tool that is known to change files, or to run a command, is never taken for one that does
+//! less; where it does not say which file or command, the question cannot be answered. A tool that nobody
+//! here knows is what its name says. Deliberately absent: answers, and where the paths lead.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use crate::base::hash;
+use crate::base::text::one_line;
+use crate::connector::clip;
+use crate::connector::dialogue::AskedCall;
+use crate::connector::json::{field, text_at};
+use crate::domain::tool_kind::ToolKind;
+
+/// A CLI whose hook is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookCli {
+    /// Claude Code, `PreToolUse`.
+    Claude,
+    /// Codex CLI, `PreToolUse`.
+    Codex,
+    /// Gemini CLI, `BeforeTool`.
+    Gemini,
+    /// OpenCode, `tool.execute.before` of a plugin, which hands it on in these words.
+    Opencode,
+    /// GitHub Copilot CLI, `preToolUse`.
+    Copilot,
+    /// Qwen Code, `PreToolUse`.
+    Qwen,
+}
+
+/// A word that names no such CLI.
+#[derive(Debug, thiserror::Error)]
+#[error("known are claude, codex, gemini, opencode, copilot and qwen")]
+pub struct UnknownCli;
+
+/// A question that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BadPayload {
+    /// It is no JSON.
+    #[error("what the CLI says of the tool call is no JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// No tool stands in it.
+    #[error("the CLI does not say which tool it is about to call")]
+    NoTool,
+    /// A tool that changes files, and no file.
+    #[error("`{0}` changes a file and does not say which")]
+    NoFile(String),
+    /// More files than are looked at.
+    #[error("`{0}` names more than {MOST_FILES} files")]
+    TooManyFiles(String),
+    /// A tool that runs commands, and no command.
+    #[error("`{0}` runs a command and does not say which")]
+    NoCommand(String),
+}
+
+/// Most files of one call.
+const MOST_FILES: usize = 256;
+/// Longest command that is looked at; a part of a longer one would say another thing.
+const MOST_COMMAND: usize = 8 << 10;
+/// Before the name of a file in a patch.
+const IN_PATCH: [&str; 4] = [
+    "*** Add File:",
+    "*** Update File:",
+    "*** Delete File:",
+    "*** Move to:",
+];
+/// The mark of a patch, which Codex takes out of a shell command, too.
+const PATCH: &str = "*** Begin Patch";
+
+/// The place in its input where a tool says what it is about.
+#[derive(Clone, Copy)]
+enum Says {
+    /// The file, in the first of these fields that is there.
+    File(&'static [&'static str]),
+    /// Files within a patch.
+    Patch,
+    /// A command in the field `command`.
+    Command,
+    /// Nothing that is asked about.
+    Nothing,
+}
+
+/// One tool: its name, its kind, and where it says what it is about.
+type Row = (&'static str, ToolKind, Says);
+
+const CLAUDE: &[Row] = &[
+    ("Write", ToolKind::Edit, Says::File(&["file_path"])),
+    ("Edit", ToolKind::Edit, Says::File(&["file_path"])),
+    ("MultiEdit", ToolKind::Edit, Says::File(&["file_path"])),
+    (
+        "NotebookEdit",
+        ToolKind::Edit,
+        Says::File(&["notebook_path"]),
+    ),
+    ("Read", ToolKind::Read, Says::File(&["file_path"])),
+    (
+        "NotebookRead",
+        ToolKind::Read,
+        Says::File(&["notebook_path"]),
+    ),
+    ("Bash", ToolKind::Execute, Says::Command),
+    ("BashOutput", ToolKind::Read, Says::Nothing),
+    ("KillShell", ToolKind::Other, Says::Nothing),
+    ("KillBash", ToolKind::Other, Says::Nothing),
+    ("SlashCommand", ToolKind::Other, Says::Nothing),
+];
+const CODEX: &[Row] = &[
+    ("apply_patch", ToolKind::Edit, Says::Patch),
+    ("Bash", ToolKind::Execute, Says::Command),
+];
+const GEMINI: &[Row] = &[
+    ("write_file", ToolKind::Edit, Says::File(&["file_path"])),
+    ("replace", ToolKind::Edit, Says::File(&["file_path"])),
+    (
+        "read_file",
+        ToolKind::Read,
+        Says::File(&["file_path", "absolute_path"]),
+    ),
+    ("run_shell_command", ToolKind::Execute, Says::Command),
+];
+const QWEN: &[Row] = &[
+    ("write_file", ToolKind::Edit, Says::File(&["file_path"])),
+    ("edit", ToolKind::Edit, Says::File(&["file_path"])),
+    (
+        "read_file",
+        ToolKind::Read,
+        Says::File(&["file_path", "absolute_path"]),
+    ),
+    ("run_shell_command", ToolKind::Execute, Says::Command),
+];
+const OPENCODE: &[Row] = &[
+    ("write", ToolKind::Edit, Says::File(&["filePath"])),
+    ("edit", ToolKind::Edit, Says::File(&["filePath"])),
+    ("multiedit", ToolKind::Edit, Says::File(&["filePath"])),
+    ("apply_patch", ToolKind::Edit, Says::Patch),
+    ("patch", ToolKind::Edit, Says::Patch),
+    ("read", ToolKind::Read, Says::File(&["filePath"])),
+    ("bash", ToolKind::Execute, Says::Command),
+];
+const COPILOT: &[Row] = &[
+    ("create", ToolKind::Edit, Says::File(&["path"])),
+    ("edit", ToolKind::Edit, Says::File(&["path"])),
+    ("str_replace_editor", ToolKind::Edit, Says::File(&["path"])),
+    ("apply_patch", ToolKind::Edit, Says::Patch),
+    ("view", ToolKind::Read, Says::File(&["path"])),
+    ("bash", ToolKind::Execute, Says::Command),
+    ("read_bash", ToolKind::Read, Says::Nothing),
+    ("stop_bash", ToolKind::Other, Says::Nothing),
+    ("list_bash", ToolKind::Read, Says::Nothing),
+];
+/// Fields in which tools that nobody here knows may name a file.
+const FILE_FIELDS: [&str; 6] = [
+    "file_path",
+    "filePath",
+    "path",
+    "notebook_path",
+    "absolute_path",
+    "file",
+];
+
+impl HookCli {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Claude,
+        Self::Codex,
+        Self::Gemini,
+        Self::Opencode,
+        Self::Copilot,
+        Self::Qwen,
+    ];
+
+    /// The word for it, as it is typed and as an agent without a name is called.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Opencode => "opencode",
+            Self::Copilot => "copilot",
+            Self::Qwen => "qwen",
+        }
+    }
+
+    fn rows(self) -> &'static [Row] {
+        match self {
+            Self::Claude => CLAUDE,
+            Self::Codex => CODEX,
+            Self::Gemini => GEMINI,
+            Self::Opencode => OPENCODE,
+            Self::Copilot => COPILOT,
+            Self::Qwen => QWEN,
+        }
+    }
+}
+
+impl fmt::Display for HookCli {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for HookCli {
+    type Err = UnknownCli;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCli> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|cli| cli.as_str() == text).ok_or(UnknownCli)
+    }
+}
+
+/// Reads the payload of a hook. Paths that are not absolute are taken from where the CLI says that it
+/// works, else from `here`.
+///
+/// # Errors
+/// Where it cannot be told what the call would do.
+pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall, BadPayload> {
+    let payload: Value = serde_json::from_slice(payload)?;
+    let (tool, input) = match cli {
+        HookCli::Copilot => (text_at(&payload, "toolName"), field(&payload, "toolArgs")),
+        HookCli::Opencode => (text_at(&payload, "tool"), field(&payload, "args")),
+        _ => (
+            text_at(&payload, "tool_name"),
+            field(&payload, "tool_input"),
+        ),
+    };
+    let tool = tool
+        .filter(|tool| !tool.trim().is_empty())
+        .ok_or(BadPayload::NoTool)?;
+    // Arguments that were handed on as the text that the model wrote.
+    let parsed = input
+        .as_str()
+        .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        .filter(Value::is_object);
+    let input = parsed.as_ref().unwrap_or(input);
+    let known = cli.rows().iter().find(|(name, ..)| *name == tool);
+    let kind = known.map_or_else(|| ToolKind::of_name(tool), |(_, kind, _)| *kind);
+    let shown = || one_line(&clip::text(tool, clip::SUMMARY));
+    let mut paths = match known.map(|(.., says)| *says) {
+        Some(Says::File(fields)) => named_in(input, fields),
+        Some(Says::Patch) => all_texts(input).flat_map(of_patch).collect(),
+        Some(Says::Command | Says::Nothing) => Vec::new(),
+        None => named_in(input, &FILE_FIELDS),
+    };
+    let is_command = kind == ToolKind::Execute;
+    let command = is_command.then(|| command_in(input)).flatten();
+    if let Some(text) = command.as_deref().filter(|text| text.contains(PATCH)) {
+        paths.extend(of_patch(text));
+    }
+    if known.is_some() && kind.changes_files() && paths.is_empty() {
+        return Err(BadPayload::NoFile(shown()));
+    }
+    if matches!(known, Some((.., Says::Command))) && command.is_none() {
+        return Err(BadPayload::NoCommand(shown()));
+    }
+    paths.sort();
+    paths.dedup();
+    if paths.len() > MOST_FILES {
+        return Err(BadPayload::TooManyFiles(shown()));
+    }
+    let cwd = text_at(&payload, "cwd").map_or(here, Path::new);
+    let paths: Vec<String> = paths
+        .iter()
+        .map(|path| here.join(cwd).join(path).to_string_lossy().into_owned())
+        .collect();
+    let is_said_by_files = kind.changes_files() && !paths.is_empty();
+    let whole = serde_json::json!({ "tool": tool, "input": input });
+    Ok(AskedCall {
+        kind,
+        title: clip::text(tool, clip::SUMMARY),
+        paths,
+        digest: (!is_said_by_files).then(|| hash::sha256_hex(whole.to_string().as_bytes())),
+        command: command.filter(|text| text.len() <= MOST_COMMAND),
+    })
+}
+
+/// The first of these fields that names something.
+fn named_in(input: &Value, fields: &[&str]) -> Vec<String> {
+    let mut named = fields.iter().filter_map(|name| text_at(input, name));
+    let first = named.find(|path| !path.is_empty());
+    first.map(str::to_owned).into_iter().collect()
+}
+
+/// The command, a text or a list of words.
+fn command_in(input: &Value) -> Option<String> {
+    let said = input.get("command")?;
+    let words = || -> Option<Vec<&str>> { said.as_array()?.iter().map(Value::as_str).collect() };
+    let command = match said.as_str() {
+        Some(text) => text.to_owned(),
+        None => words()?.join(" "),
+    };
+    (!command.trim().is_empty()).then_some(command)
+}
+
+/// All texts of an input, itself or in its fields; a list of words is several.
+fn all_texts(input: &Value) -> impl Iterator<Item = &str> {
+    let fields = input.as_object().into_iter().flat_map(|map| map.values());
+    let all = std::iter::once(input).chain(fields);
+    all.flat_map(|value| {
+        let words = value.as_array().into_iter().flatten();
+        std::iter::once(value)
+            .chain(words)
+            .filter_map(Value::as_str)
+    })
+}
+
+/// The files that a patch names. A line of a file's content that looks like one counts as well: a file
+/// too many is asked about, never one too few.
+fn of_patch(text: &str) -> Vec<String> {
+    let files = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let name = IN_PATCH.iter().find_map(|head| line.strip_prefix(head))?;
+        Some(name.trim().to_owned())
+    });
+    files.filter(|name| !name.is_empty()).collect()
+}
+
+#[cfg(test)]
+#[path = "announced_tests.rs"]
+mod tests;

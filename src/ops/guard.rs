@@ -1,0 +1,310 @@
+//! The answer to a CLI that asks by its own hook before it calls a tool: whether others hold what the
+//! call changes, whether that is Git's own or lies elsewhere, and what the rules of the policy say of it.
+//!
+//! Invariants: only rules answer, never the default of a policy, which is about what is asked where work
+//! is judged (ADR 0059). A refusal leaves a record; what is let through leaves none, since it is asked for
+//! each call of a tool. Deliberately absent: the payloads of CLIs, and what a hook does when it cannot ask.
+
+use std::cmp::Reverse;
+
+use crate::connector::dialogue::AskedCall;
+use crate::domain::action::Action;
+use crate::domain::actor::Actor;
+use crate::domain::decision::{DecisionRecord, Effect, MatchedRule, PolicyLayer};
+use crate::domain::event::Event;
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::lease::ShownToken;
+use crate::domain::repo_path::RepoPath;
+use crate::domain::task::{LockRequest, Task};
+use crate::domain::tool_kind::ToolKind;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::Cx;
+use crate::ops::error::{OpError, Refused};
+use crate::ops::held_paths::{Touching, TryAgain};
+use crate::ops::hooks::commit::held_or_not;
+use crate::ops::refusal::Refusal;
+use crate::ops::whereabouts::{SessionPlace, Whereabouts};
+use crate::ops::{lock, patterns};
+use crate::policy::{DEFAULT_RULE, UNREADABLE_RULE};
+use crate::store::{Store, Tx};
+
+/// The rule in the record of a call that would change Git's own files.
+const GITS_RULE: &str = "built-in.git-files";
+/// The rule in the record of a call that would change files beyond the tree of its session.
+const INSIDE_RULE: &str = "built-in.inside-worktree";
+
+/// A tool call that is about to be made.
+#[derive(Clone, Copy)]
+pub struct GuardAsked<'a> {
+    /// The call.
+    pub call: &'a AskedCall,
+    /// The trees of the session.
+    pub place: &'a SessionPlace,
+    /// The one whose locks keep nothing out: the agent, or the person for whom it works.
+    pub holder: &'a Actor,
+    /// The tokens at hand.
+    pub kept: &'a [ShownToken],
+    /// The run, where the session is one.
+    pub run: Option<&'a RunId>,
+}
+
+/// The record of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalRecord {
+    /// It is kept.
+    Kept,
+    /// There have been so many that no more are.
+    Dropped,
+}
+
+/// Refuses a call that may not be made.
+pub fn judge(
+    store: &mut dyn Store,
+    cx: &Cx,
+    asked: GuardAsked<'_>,
+    keep: RefusalRecord,
+) -> Result<(), OpError> {
+    // The policy is read, and links are followed, before the store is held.
+    cx.policy.state();
+    let paths = asked.call.paths.iter();
+    let found: Vec<Whereabouts> = paths.map(|path| asked.place.find(path)).collect();
+    let looked = store.read(|tx| {
+        let cx = cx.at(tx.now()?);
+        look(tx, &cx, &asked, &found)
+    });
+    match looked {
+        Err(OpError::Refused(refused)) if keep == RefusalRecord::Kept => {
+            let Refused { why, record } = *refused;
+            if !record.is_empty() {
+                store.write(|tx| {
+                    let cx = cx.at(tx.now()?);
+                    record.iter().try_for_each(|event| cx.record(tx, event))
+                })?;
+            }
+            Err(why.into())
+        }
+        other => other,
+    }
+}
+
+fn look(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    asked: &GuardAsked<'_>,
+    found: &[Whereabouts],
+) -> Result<(), OpError> {
+    let tasks = tasks_at_hand(tx, cx, asked)?;
+    let call = asked.call;
+    let changes =
+        !call.paths.is_empty() && (call.kind.changes_files() || call.kind == ToolKind::Execute);
+    let mut actions = Vec::new();
+    if changes {
+        let edit = question(cx, asked, (&tasks, found), Action::Edit);
+        stays_inside(cx, asked, &edit, found)?;
+        let paths: Vec<Vec<u8>> = edit
+            .resource
+            .paths
+            .iter()
+            .map(|p| p.as_bytes().to_vec())
+            .collect();
+        let run_task = asked.run.map(RunId::task);
+        let touching = Touching {
+            what: &format!("the call of `{}`", call.title),
+            again: TryAgain::SameCall,
+            task: run_task.as_ref(),
+            paths: &paths,
+            kept: asked.kept,
+        };
+        let holder = Cx {
+            actor: asked.holder.clone(),
+            ..cx.clone()
+        };
+        held_or_not(touching.or_refuse(tx, &holder), cx, &edit)?;
+        actions.push(edit);
+    }
+    let mut also = |action| actions.push(question(cx, asked, (&tasks, found), action));
+    if !call.kind.changes_files() || !changes {
+        also(Action::ToolCall);
+    }
+    if call.kind == ToolKind::Execute {
+        also(Action::CommandExec);
+    }
+    if call.kind == ToolKind::Read && !call.paths.is_empty() {
+        also(Action::FileRead);
+    }
+    actions
+        .iter()
+        .try_for_each(|question| rules_let_it(tx, cx, asked, question))
+}
+
+/// Refuses a call by the answer of the policy's rules.
+fn rules_let_it(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    asked: &GuardAsked<'_>,
+    question: &Question,
+) -> Result<(), OpError> {
+    let record = by_rules(ask::answer(cx, question));
+    // Whoever is to mend a policy that cannot be read has to look at it.
+    let is_blind = record.rule == UNREADABLE_RULE && asked.call.kind.only_looks();
+    if record.effect.lets_through() || is_blind || ask::approved(tx, cx.now.wall_ms, &record)? {
+        return Ok(());
+    }
+    let record = Box::new(record);
+    let why = ask::refused(tx, cx.now.wall_ms, record.clone())?;
+    Err(OpError::recorded(why, vec![Event::Decided { record }]))
+}
+
+/// The answer without the default: the strictest of the rules that matched.
+fn by_rules(record: DecisionRecord) -> DecisionRecord {
+    if record.rule != DEFAULT_RULE {
+        return record;
+    }
+    let rules = record.matched.iter().filter(|one| one.rule != DEFAULT_RULE);
+    let strictest = rules.min_by_key(|one| (Reverse(one.effect), one.layer, one.rule.as_str()));
+    match strictest.cloned() {
+        Some(one) => DecisionRecord {
+            effect: one.effect,
+            layer: one.layer,
+            reason: match &one.path {
+                Some(path) => format!("{} ({path})", one.reason),
+                None => one.reason,
+            },
+            rule: one.rule,
+            ..record
+        },
+        None => DecisionRecord {
+            effect: Effect::Allow,
+            ..record
+        },
+    }
+}
+
+/// Refuses a change of Git's own files, of the trees of runs, and, within a run, of anything beyond its
+/// worktree. Elsewhere an interactive session has its person beside it.
+fn stays_inside(
+    cx: &Cx,
+    asked: &GuardAsked<'_>,
+    question: &Question,
+    found: &[Whereabouts],
+) -> Result<(), OpError> {
+    for (place, word) in found.iter().zip(&asked.call.paths) {
+        let shown = word.escape_debug();
+        let (rule, reason) = match place {
+            Whereabouts::Inside(_) => continue,
+            Whereabouts::Beyond if asked.run.is_none() => continue,
+            Whereabouts::OfGit => (
+                GITS_RULE,
+                format!(
+                    "`{shown}` is Git's own, by which programs are run; use `git` for what it does"
+                ),
+            ),
+            Whereabouts::OfRuns => (
+                INSIDE_RULE,
+                format!("`{shown}` lies in the worktree of a run, in which another agent works"),
+            ),
+            Whereabouts::Beyond => (
+                INSIDE_RULE,
+                format!(
+                    "`{shown}` is not in the worktree of the run; work below {}",
+                    asked.place.tree.display()
+                ),
+            ),
+            Whereabouts::Nowhere => (
+                INSIDE_RULE,
+                format!(
+                    "it cannot be told where `{shown}` leads; name the file without links and `..`"
+                ),
+            ),
+        };
+        return Err(denied(ask::answer(cx, question), rule, reason));
+    }
+    Ok(())
+}
+
+/// A refusal by `ai` itself, with its record.
+fn denied(mut record: DecisionRecord, rule: &str, reason: String) -> OpError {
+    record.effect = Effect::Deny;
+    record.layer = PolicyLayer::BuiltIn;
+    record.rule = rule.to_owned();
+    record.matched.push(MatchedRule {
+        layer: PolicyLayer::BuiltIn,
+        rule: rule.to_owned(),
+        effect: Effect::Deny,
+        reason: reason.clone(),
+        path: None,
+        needs: None,
+        when: None,
+    });
+    record.reason = reason;
+    let record = Box::new(record);
+    OpError::recorded(
+        Refusal::Denied(record.clone()),
+        vec![Event::Decided { record }],
+    )
+}
+
+/// The tasks for which the session works: that of its run, or those that it holds here.
+fn tasks_at_hand(tx: &mut dyn Tx, cx: &Cx, asked: &GuardAsked<'_>) -> Result<Vec<Task>, OpError> {
+    let ids: Vec<TaskId> = match asked.run {
+        Some(run) => vec![run.task()],
+        None => {
+            let holder = Cx {
+                actor: asked.holder.clone(),
+                ..cx.clone()
+            };
+            let opened = lock::opened_by(tx, &holder, asked.kept)?;
+            opened.iter().filter_map(|subject| subject.task()).collect()
+        }
+    };
+    let mut tasks = Vec::new();
+    for id in ids {
+        tasks.extend(tx.task(&id)?);
+    }
+    Ok(tasks)
+}
+
+fn question(
+    cx: &Cx,
+    asked: &GuardAsked<'_>,
+    (tasks, found): (&[Task], &[Whereabouts]),
+    action: Action,
+) -> Question {
+    let mut question = match tasks {
+        [task] => Question::on_task(action, task),
+        _ => Question::about(action),
+    };
+    let call = asked.call;
+    let resource = &mut question.resource;
+    resource.patterns.clear();
+    resource.run = asked.run.map(ToString::to_string);
+    resource.tool = Some(call.title.clone());
+    resource.kind = Some(call.kind);
+    resource.input.clone_from(&call.digest);
+    if matches!(action, Action::Edit | Action::FileRead) {
+        let inside = found.iter().filter_map(|place| match place {
+            Whereabouts::Inside(path) if !path.is_empty() => Some(RepoPath::new(path.clone())),
+            _ => None,
+        });
+        resource.paths = inside.collect();
+    }
+    if action == Action::Edit {
+        question.facts.outside_paths = outside(cx, tasks, &question.resource.paths);
+    } else {
+        question.facts.command.clone_from(&call.command);
+    }
+    question
+}
+
+/// The paths beyond those of every task at hand; none where one of them names none.
+fn outside(cx: &Cx, tasks: &[Task], changed: &[RepoPath]) -> Option<Vec<RepoPath>> {
+    if tasks.iter().any(|task| task.paths.is_empty()) {
+        return Some(Vec::new());
+    }
+    let own: Vec<LockRequest> = tasks.iter().flat_map(|task| task.paths.clone()).collect();
+    patterns::outside(&cx.rules, &own, changed.iter().map(RepoPath::as_bytes))
+}
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

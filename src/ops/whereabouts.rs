@@ -1,0 +1,162 @@
+//! The place that a path leads to which an agent names: a file of the tree in which it works, one of
+//! Git's own, or another.
+//!
+//! Invariant: links of the existing part are followed, and a path that the system would read otherwise
+//! than its words say is nowhere. Nothing is read but links.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::base::path::{plain, resolved};
+
+/// The end of the directory in which worktrees of runs may lie, seen from a checkout.
+const POOL: &str = ".ai/worktrees";
+
+/// The trees of a session, links resolved.
+#[derive(Debug, Clone)]
+pub struct SessionPlace {
+    /// The tree in which the session works.
+    pub tree: PathBuf,
+    /// Another tree of the same repository, whose files have the same names.
+    pub main: Option<PathBuf>,
+    /// The git directory that all trees share, where it lies elsewhere.
+    pub git_dir: Option<PathBuf>,
+}
+
+/// The place of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// A file of the tree, by its name there; empty for the tree itself.
+    Inside(Vec<u8>),
+    /// Git's own.
+    OfGit,
+    /// The tree of a run, seen from a checkout.
+    OfRuns,
+    /// Elsewhere on the machine.
+    Beyond,
+    /// Nobody can say: a link that leads nowhere could lead anywhere tomorrow.
+    Nowhere,
+}
+
+impl SessionPlace {
+    /// A place of one tree alone.
+    pub fn of_tree(tree: PathBuf) -> SessionPlace {
+        SessionPlace {
+            tree,
+            main: None,
+            git_dir: None,
+        }
+    }
+
+    /// The place that a path leads to; one that is not absolute begins at the tree.
+    pub fn find(&self, word: &str) -> Whereabouts {
+        let written = self.tree.join(word);
+        let Some(path) = followed(&plain(&written)) else {
+            return Whereabouts::Nowhere;
+        };
+        let climbs = written
+            .components()
+            .any(|part| part == Component::ParentDir);
+        if climbs && resolved(&written) != path {
+            return Whereabouts::Nowhere;
+        }
+        if self
+            .git_dir
+            .as_ref()
+            .is_some_and(|dir| path.starts_with(dir))
+        {
+            return Whereabouts::OfGit;
+        }
+        let trees = std::iter::once(&self.tree).chain(&self.main);
+        let below = trees.filter_map(|tree| path.strip_prefix(tree).ok());
+        below.map(within).next().unwrap_or(Whereabouts::Beyond)
+    }
+}
+
+fn within(below: &Path) -> Whereabouts {
+    let is_gits = |part: Component<'_>| matches!(part, Component::Normal(name) if name.eq_ignore_ascii_case(".git"));
+    if below.components().any(is_gits) {
+        Whereabouts::OfGit
+    } else if below.starts_with(POOL) {
+        Whereabouts::OfRuns
+    } else {
+        Whereabouts::Inside(below.as_os_str().as_encoded_bytes().to_vec())
+    }
+}
+
+/// The path with the links of its existing part followed; nothing where one leads nowhere.
+fn followed(path: &Path) -> Option<PathBuf> {
+    for base in path.ancestors() {
+        if base.symlink_metadata().is_ok() {
+            let real = base.canonicalize().ok()?;
+            return Some(real.join(path.strip_prefix(base).ok()?)).map(|whole| plain(&whole));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn each_path_is_where_it_really_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let tree = root.join("w");
+        for made in ["w/src", "w2", "repo/.ai/worktrees/w1", "repo/src", "common"] {
+            std::fs::create_dir_all(root.join(made)).unwrap();
+        }
+        symlink(&root, tree.join("out")).unwrap();
+        symlink(root.join("gone"), tree.join("dangling")).unwrap();
+        symlink("src", tree.join("in")).unwrap();
+        symlink(root.join("w2"), tree.join("other")).unwrap();
+        let one = SessionPlace::of_tree(tree.clone());
+        let whole = SessionPlace {
+            main: Some(root.join("repo")),
+            git_dir: Some(root.join("common")),
+            ..one.clone()
+        };
+        let told = |place: &SessionPlace, word: &str| match place.find(word) {
+            Whereabouts::Inside(path) => format!("inside {}", String::from_utf8(path).unwrap()),
+            other => format!("{other:?}"),
+        };
+        let absolute = |word: &str| root.join(word).display().to_string();
+        let table = [
+            ("a/b".into(), "inside a/b", "inside a/b"),
+            (
+                absolute("w/src/new.rs"),
+                "inside src/new.rs",
+                "inside src/new.rs",
+            ),
+            ("in/x".into(), "inside src/x", "inside src/x"),
+            ("src/../x".into(), "inside x", "inside x"),
+            (".".into(), "inside ", "inside "),
+            ("..".into(), "Beyond", "Beyond"),
+            ("../w2/x".into(), "Beyond", "Beyond"),
+            ("/etc/passwd".into(), "Beyond", "Beyond"),
+            ("out/x".into(), "Beyond", "Beyond"),
+            // The system leaves by the link first, the words do not.
+            ("other/../x".into(), "Nowhere", "Nowhere"),
+            ("dangling".into(), "Nowhere", "Nowhere"),
+            ("dangling/x".into(), "Nowhere", "Nowhere"),
+            ("x\0y/../../z".into(), "Beyond", "Beyond"),
+            (".git".into(), "OfGit", "OfGit"),
+            (".GIT/config".into(), "OfGit", "OfGit"),
+            ("sub/.git/hooks/x".into(), "OfGit", "OfGit"),
+            (
+                ".gitignore".into(),
+                "inside .gitignore",
+                "inside .gitignore",
+            ),
+            (".ai/worktrees/w1/x".into(), "OfRuns", "OfRuns"),
+            (absolute("repo/src/x"), "Beyond", "inside src/x"),
+            (absolute("repo/.ai/worktrees/w1/x"), "Beyond", "OfRuns"),
+            (absolute("common/config"), "Beyond", "OfGit"),
+        ];
+        for (word, in_one, in_whole) in table {
+            assert_eq!(told(&one, &word), in_one, "{word}");
+            assert_eq!(told(&whole, &word), in_whole, "{word}");
+        }
+    }
+}

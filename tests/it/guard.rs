@@ -1,0 +1,195 @@
+//! The hooks of the CLIs that ask `ai` before a tool is called: what they are told, beside a person and
+//! within a run.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::modes;
+use crate::snapshot;
+use crate::support::{Outcome, Sandbox, mask_also, run, run_with_input};
+
+/// A project with a file that `agent:ben` has locked.
+fn held() -> Sandbox {
+    let sandbox = Sandbox::project();
+    sandbox.write("held.txt", "one\n");
+    sandbox.commit("files");
+    sandbox.ai_ok(&["lock", "acquire", "held.txt", "--as", "agent:ben"]);
+    sandbox
+}
+
+/// The answer to the hook of a CLI.
+fn asks(sandbox: &Sandbox, cli: &str, payload: &str) -> Outcome {
+    let args = ["hook", "pre-tool", "--cli", cli];
+    run_with_input(&mut sandbox.ai_command(&args), payload)
+}
+
+/// What Claude Code says before it calls a tool.
+fn claude(tool: &str, input: &Value) -> String {
+    json!({"hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": input}).to_string()
+}
+
+fn write(file: &str) -> String {
+    claude("Write", &json!({"file_path": file, "content": "x"}))
+}
+
+#[test]
+fn a_call_that_touches_what_somebody_holds_is_refused_with_holder_and_way_on() {
+    let sandbox = held();
+    snapshot!(asks(&sandbox, "claude", &write("held.txt")), @"");
+    snapshot!(asks(&sandbox, "claude", &write("free.txt")), @"");
+    let rules: Vec<Value> = sandbox.ai_json_lines(&["policy", "log"]);
+    let rules: Vec<String> = rules
+        .iter()
+        .map(|one| format!("{} {} {}", one["actor"], one["action"], one["rule"]))
+        .collect();
+    // What was let through leaves nothing.
+    assert_eq!(
+        rules.last().unwrap(),
+        r#""agent:claude" "edit" "built-in.locked-paths""#
+    );
+    assert_eq!(
+        rules
+            .iter()
+            .filter(|rule| rule.starts_with("\"agent:claude"))
+            .count(),
+        1
+    );
+}
+
+/// The one answer that all of them take for a no: 2, the reason on standard error, and nothing else.
+#[test]
+fn every_cli_is_told_in_the_same_way() {
+    let sandbox = held();
+    let patch = "*** Begin Patch\n*** Update File: held.txt\n@@\n-one\n+two\n*** End Patch\n";
+    let payloads = [
+        ("claude", write("held.txt")),
+        ("codex", json!({"tool_name": "apply_patch", "tool_input": {"command": patch}}).to_string()),
+        ("codex", json!({"tool_name": "Bash", "tool_input": {"command": format!("apply_patch <<'X'\n{patch}X\n")}}).to_string()),
+        ("gemini", json!({"tool_name": "replace", "tool_input": {"file_path": "held.txt"}}).to_string()),
+        ("qwen", json!({"tool_name": "edit", "tool_input": {"file_path": "held.txt"}}).to_string()),
+        ("opencode", json!({"tool": "write", "args": {"filePath": "held.txt"}}).to_string()),
+        ("copilot", json!({"toolName": "create", "toolArgs": {"path": "held.txt"}}).to_string()),
+    ];
+    for (cli, payload) in &payloads {
+        let refused = asks(&sandbox, cli, payload);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (Some(2), ""),
+            "{cli} {refused}"
+        );
+        assert!(
+            refused.stderr.starts_with("error: the call of `"),
+            "{cli} {refused}"
+        );
+        let free = asks(&sandbox, cli, &payload.replace("held", "free"));
+        let silent = (free.code, free.stdout.as_str(), free.stderr.as_str());
+        assert_eq!(silent, (Some(0), "", ""), "{cli}");
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_unless_it_only_looks() {
+    let sandbox = held();
+    let answers = |cli: &str, payload: &str| {
+        let told = asks(&sandbox, cli, payload);
+        let first = told.stderr.lines().next().unwrap_or_default().to_owned();
+        (told.code.unwrap(), told.stdout, first)
+    };
+    let refused = |why: &str| (2, String::new(), format!("error: {why}"));
+    let no_tool = "the CLI does not say which tool it is about to call";
+    assert_eq!(answers("claude", "{}"), refused(no_tool));
+    let no_file = "`Write` changes a file and does not say which";
+    assert_eq!(
+        answers("claude", &claude("Write", &json!({}))),
+        refused(no_file)
+    );
+    assert_eq!(answers("claude", "").0, 2);
+    assert_eq!(answers("nobody", &write("free.txt")).0, 2);
+    // A store that is gone.
+    std::fs::remove_dir_all(sandbox.root().join(".git/ai")).unwrap();
+    assert_eq!(answers("claude", &write("free.txt")).0, 2);
+    let (code, out, said) = answers("claude", &claude("Read", &json!({"file_path": "free.txt"})));
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert!(said.starts_with("warning: not judged: "), "{said}");
+    // What a user has for all projects is called where `ai` is nobody's business, too.
+    let bare = Sandbox::empty();
+    let silent = asks(&bare, "claude", &write("x"));
+    assert_eq!((silent.code, silent.stderr.as_str()), (Some(0), ""));
+}
+
+/// Without a name the session works for whoever started it; with one, it is that agent alone.
+#[test]
+fn a_session_is_kept_out_by_others_and_not_by_its_own() {
+    let sandbox = held();
+    sandbox.ai_ok(&["lock", "acquire", "mine.txt"]);
+    sandbox.ai_ok(&["lock", "acquire", "agents.txt", "--as", "agent:claude#s1"]);
+    let code = |args: &[&str], file: &str| {
+        let args: Vec<&str> = ["hook", "pre-tool", "--cli", "claude"]
+            .iter()
+            .chain(args)
+            .copied()
+            .collect();
+        run_with_input(&mut sandbox.ai_command(&args), &write(file))
+            .code
+            .unwrap()
+    };
+    let named = ["--as", "agent:claude"];
+    assert_eq!(code(&[], "mine.txt"), 0);
+    assert_eq!(code(&named, "mine.txt"), 2);
+    assert_eq!(code(&named, "agents.txt"), 0);
+    assert_eq!(code(&["--as", "agent:codex"], "agents.txt"), 2);
+    assert_eq!(code(&named, "held.txt"), 2);
+    assert_eq!(code(&named, ".git/config"), 2);
+    assert_eq!(code(&named, ".ai/policy.yaml"), 2);
+}
+
+/// Within a run the store is out of sight, and the supervisor answers, for its own task alone.
+#[test]
+fn within_a_run_the_supervisor_answers() {
+    for layer in modes() {
+        let scene = Sandbox::with_script("true");
+        scene.ai_ok(&["lock", "acquire", "held.txt", "--as", "agent:ben"]);
+        let own = scene.task("Own", &["--path", "out.txt", "--path", "work.txt"]);
+        let ai = scene.ai_in_sight();
+        let asks = [
+            write("work.txt"),
+            write("held.txt"),
+            write(".git/config"),
+            write("/etc/passwd"),
+            claude("Write", &json!({})),
+            claude("Bash", &json!({"command": "true"})),
+            claude("Read", &json!({"file_path": "/etc/hostname"})),
+        ];
+        let said: String = asks
+            .iter()
+            .map(|payload| {
+                format!(
+                    "echo '{payload}' | '{}' hook pre-tool --cli claude; echo \"[$?]\"\n",
+                    ai.display()
+                )
+            })
+            .collect();
+        scene.set_script(
+            "fake",
+            &format!("cat >/dev/null; echo work > work.txt; ( {said} ) > out.txt 2>&1; true"),
+        );
+        let outcome = run(scene.ai_command(&["run", &own]).env("AI_SANDBOX", layer));
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        let out = scene.file_at(&format!("ai/{own}/1"), "out.txt");
+        snapshot!(
+            "asked_by_the_hook_of_a_cli",
+            mask_also(out, &[(r"below \S+", "below [WORKTREE]")])
+        );
+        let all = scene.ai_json_lines(&["policy", "log"]);
+        let refused = all.iter().filter(|one| one["effect"] == "deny");
+        let rules: Vec<&str> = refused.map(|one| one["rule"].as_str().unwrap()).collect();
+        assert_eq!(
+            rules,
+            [
+                "built-in.locked-paths",
+                "built-in.git-files",
+                "built-in.inside-worktree"
+            ],
+            "{layer}"
+        );
+    }
+}
