@@ -34,8 +34,18 @@ fn write(file: &str) -> String {
 #[test]
 fn a_call_that_touches_what_somebody_holds_is_refused_with_holder_and_way_on() {
     let sandbox = held();
-    snapshot!(asks(&sandbox, "claude", &write("held.txt")), @"");
-    snapshot!(asks(&sandbox, "claude", &write("free.txt")), @"");
+    snapshot!(asks(&sandbox, "claude", &write("held.txt")), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the call of `Write` changes held.txt, locked exclusively by agent:ben ([LOCK], `held.txt`) for another [LEFT]
+      next: wait, or ask agent:ben to give it back (`ai lock release [LOCK]`); then the same call again
+    ");
+    snapshot!(asks(&sandbox, "claude", &write("free.txt")), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    ");
     let rules: Vec<Value> = sandbox.ai_json_lines(&["policy", "log"]);
     let rules: Vec<String> = rules
         .iter()

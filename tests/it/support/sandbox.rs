@@ -15,7 +15,8 @@ const DATE: &str = "1700000000 +0000";
 
 /// Scenes of these modules stand on the disk: in a real sandbox `/dev` is the sandbox's own, and what
 /// is killed or crowded there should wait for a real disk.
-const ON_DISK: [&str; 13] = [
+const ON_DISK: [&str; 14] = [
+    "guard",
     "in_run",
     "contention",
     "credentials",
