@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::hash;
@@ -19,7 +20,8 @@ use crate::connector::json::{field, text_at};
 use crate::domain::tool_kind::ToolKind;
 
 /// A CLI whose hook is understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HookCli {
     /// Claude Code, `PreToolUse`.
     Claude,

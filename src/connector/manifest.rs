@@ -12,6 +12,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::yaml;
+use crate::connector::announced::HookCli;
 use crate::connector::manifest_check::{check, compile};
 use crate::connector::version::VersionRange;
 use crate::domain::agent::{Home, Name};
@@ -89,6 +90,9 @@ pub struct Manifest {
     /// The differences of its start inside of a sandbox of `ai`, which bounds what it can do.
     #[serde(default)]
     pub in_sandbox: SandboxedStart,
+    /// The hook by which it asks before it calls a tool, as a run gives it one.
+    #[serde(default)]
+    pub guard: Option<GuardSetup>,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Signs of trouble in its text output.
@@ -123,6 +127,20 @@ pub struct SandboxedStart {
     pub words: BTreeMap<String, String>,
     /// Variables to set besides `env_set`.
     pub env_set: BTreeMap<String, String>,
+}
+
+/// The way in which a CLI is given, for one run, the hook by which it asks before it calls a tool. `{hook}` stands for
+/// the command that it is to start, as a string of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardSetup {
+    /// The CLI whose questions these are.
+    pub cli: HookCli,
+    /// Arguments besides those of `argv`; `{files_dir}` and `{hook}` are replaced.
+    pub args: Vec<String>,
+    /// Files that are written into `{files_dir}` besides; `{hook}` is replaced.
+    #[serde(default)]
+    pub files: BTreeMap<Name, String>,
 }
 
 /// The way to find a CLI.

@@ -6,7 +6,9 @@ use std::path::{Component, Path};
 use regex::Regex;
 
 use crate::connector::home_settings::merged;
-use crate::connector::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
+use crate::connector::manifest::{
+    CliDetection, GuardSetup, HomeSwitch, Manifest, OutputFormat, PromptMode,
+};
 use crate::connector::placeholders::{PLACEHOLDERS, placeholders};
 use crate::domain::agent::check_env_names;
 
@@ -21,6 +23,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     check_command_line(manifest)?;
     check_prompt(manifest)?;
     check_environment(manifest)?;
+    manifest.guard.as_ref().map_or(Ok(()), check_guard)?;
     check_patterns(manifest)?;
     manifest.home.as_ref().map_or(Ok(()), check_home)?;
     manifest.detect.as_ref().map_or(Ok(()), check_detect)
@@ -104,6 +107,26 @@ fn check_conversation(manifest: &Manifest) -> Result<(), String> {
             Err("prompt: `acp` gives it within the conversation; use `stdin`".to_owned())
         }
     }
+}
+
+/// A hook that is named nowhere is given to nobody.
+fn check_guard(guard: &GuardSetup) -> Result<(), String> {
+    let all: Vec<&String> = guard.args.iter().chain(guard.files.values()).collect();
+    for text in &all {
+        let known = ["hook", "files_dir"];
+        if let Some(other) = placeholders(text)
+            .into_iter()
+            .find(|word| !known.contains(word))
+        {
+            return Err(format!(
+                "guard: there is no {{{other}}}; known are {{hook}} and {{files_dir}}"
+            ));
+        }
+    }
+    if guard.args.is_empty() || !all.iter().any(|text| placeholders(text).contains(&"hook")) {
+        return Err("guard: needs args, and {hook} in them or in a file".to_owned());
+    }
+    Ok(())
 }
 
 fn check_environment(manifest: &Manifest) -> Result<(), String> {

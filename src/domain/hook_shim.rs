@@ -104,7 +104,7 @@ fn read_ours(rest: &[u8]) -> Option<HookFile> {
 }
 
 /// A word of the shell that means exactly these bytes.
-fn quoted(bytes: &[u8]) -> Vec<u8> {
+pub fn quoted(bytes: &[u8]) -> Vec<u8> {
     let mut word = vec![b'\''];
     for byte in bytes {
         match byte {

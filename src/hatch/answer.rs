@@ -180,6 +180,7 @@ impl Clerk {
                 format!("inside of a run a tool changes at most {MOST_PATHS} files at once");
             return Err(AppError::usage(message));
         }
+        self.order.asked.fetch_add(1, Ordering::SeqCst);
         let (cx, own) = (self.cx(), &self.order.token);
         let run = RunId(format!("{}.{}", self.order.task, own.epoch));
         let place = SessionPlace::of_tree(self.order.worktree.clone());

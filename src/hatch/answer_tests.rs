@@ -65,6 +65,7 @@ impl Project {
             clock: now,
             task: self.token.subject.task().unwrap(),
             token: self.token.clone(),
+            asked: std::sync::Arc::default(),
             worktree: self.repo.root.canonicalize().unwrap(),
             config: workspace.config().unwrap().clone(),
         })

@@ -24,6 +24,7 @@ fn order(repo: &TestRepo, socket: &Path) -> HatchOrder {
         clock: now,
         task: token.subject.task().unwrap(),
         token,
+        asked: Arc::default(),
         worktree: repo.root.clone(),
         config: workspace.config().unwrap().clone(),
     }

@@ -4,6 +4,8 @@
 
 use std::any::Any;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use crate::config::Config;
 use crate::domain::ids::TaskId;
@@ -31,6 +33,8 @@ pub struct HatchOrder {
     pub task: TaskId,
     /// The run's lease, which the agent never sees.
     pub token: Token,
+    /// Counts how often the hook of the agent's CLI has asked.
+    pub asked: Arc<AtomicU32>,
     /// The worktree of the run, links resolved.
     pub worktree: PathBuf,
     /// The project's configuration.

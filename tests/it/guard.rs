@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::modes;
 use crate::snapshot;
-use crate::support::{Outcome, Sandbox, mask_also, run, run_with_input};
+use crate::support::{Agent, Outcome, Sandbox, Scene, mask_also, run, run_with_input};
 
 /// A project with a file that `agent:ben` has locked.
 fn held() -> Sandbox {
@@ -202,4 +202,64 @@ fn within_a_run_the_supervisor_answers() {
             "{layer}"
         );
     }
+}
+
+/// A CLI of Claude's vocabulary that writes a file, and asks its hook before where `asks` says so.
+fn cli(asks: &str) -> Agent {
+    let script = format!(
+        r#"cat > /dev/null
+echo '{{"type":"system","subtype":"init","session_id":"s","model":"m"}}'
+echo '{{"type":"assistant","message":{{"id":"1","content":[{{"type":"tool_use","id":"t1","name":"Write","input":{{"file_path":"held.txt"}}}}]}}}}'
+may() {{ echo '{{"tool_name":"Write","tool_input":{{"file_path":"held.txt"}}}}' | sh -c "$1"; }}
+hook=$(sed -n 's/^.*"command": "\([^"]*\)".*$/\1/p' "$2")
+{asks} && echo two > held.txt
+echo work > work.txt
+echo '{{"type":"result","subtype":"success","is_error":false,"result":"done","session_id":"s"}}'
+"#
+    );
+    let guard = r#"guard:
+  cli: claude
+  args: [--settings, '{files_dir}/guard.json']
+  files: {guard.json: '{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": {hook}}]}]}}'}
+"#;
+    Agent::of_a_cli("fake", "claude-stream-json", &script).manifest(guard)
+}
+
+/// True where the review tells of a hook that was never called.
+fn warns(run: &Outcome) -> bool {
+    let unasked = "its program called tools and never the hook by which `ai` is asked before: nothing was held back while it worked";
+    let report = run.json();
+    report["warnings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|one| *one == unasked)
+}
+
+/// A refused tool is told so while the model still works, in every layer of the sandbox.
+#[test]
+fn a_run_gives_its_cli_the_hook() {
+    for layer in modes() {
+        let scene = Scene::new().agent(cli("may \"$hook\" 2> said.txt")).build();
+        scene.ai_ok(&["lock", "acquire", "held.txt", "--as", "agent:ben"]);
+        let id = scene.task("One", &[]);
+        let outcome = run(scene
+            .ai_command(&["run", &id, "--json"])
+            .env("AI_SANDBOX", layer));
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        assert!(!warns(&outcome), "{layer}: {outcome}");
+        snapshot!(scene.file_at(&format!("ai/{id}/1"), "said.txt"), @"
+        error: the call of `Write` changes held.txt, locked exclusively by agent:ben ([LOCK], `held.txt`) for another [LEFT]
+          next: wait, or ask agent:ben to give it back (`ai lock release [LOCK]`); then the same call again
+        ");
+    }
+}
+
+/// Its hook is there and was not heeded, as of a CLI that does not trust it.
+#[test]
+fn a_cli_that_never_asked_its_hook_is_told_in_the_review() {
+    let scene = Scene::new().agent(cli("test -n \"$hook\"; false")).build();
+    let id = scene.task("One", &[]);
+    let outcome = scene.ai(&["run", &id, "--json"]);
+    assert!(warns(&outcome), "{outcome}");
 }

@@ -24,7 +24,7 @@ use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
-use crate::ops::run::agent::{cgroup, own_home, ports, session};
+use crate::ops::run::agent::{cgroup, guard, own_home, ports, session};
 use crate::ops::run::files::{AGENT_LOGS, RunDir};
 use crate::ops::run::model::{AgentEnd, AgentProcess, AgentReach, AgentStream, HeldBy};
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
@@ -154,8 +154,15 @@ impl<'a> AgentLaunch<'a> {
         talk: Option<Talk<'w>>,
         cancel: &CancelToken,
     ) -> Result<AgentEnd, OpError> {
+        // Without a socket the hook could ask nobody, and would refuse everything.
+        let hook = self
+            .socket
+            .and_then(|_| guard::give(&mut plan, self.manifest(), &self.files.manifest_files()));
         self.lay_out(world, &plan)?;
-        let sandbox = self.sandbox(world, &plan)?;
+        let mut sandbox = self.sandbox(world, &plan)?;
+        if let Some(program) = &hook {
+            sandbox.read(program);
+        }
         let used = sandbox.used();
         if layer::leaves_no_room(world, used) {
             drop_own_sandbox(&mut plan.command.argv, self.manifest());

@@ -2,6 +2,7 @@
 
 pub mod cgroup;
 pub mod gate;
+pub(crate) mod guard;
 pub mod heartbeat;
 pub mod launch;
 pub mod listener;

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::base::{fs, id};
 use crate::connector::launch::SessionChoice;
@@ -53,7 +55,7 @@ pub(crate) fn work(
         own: own.as_ref(),
         isolation: live.started.run.isolation(),
     };
-    let end = ask(live, crew, store, place, network)?;
+    let (end, unasked) = ask(live, crew, store, place, network)?;
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, RunStep::Snapshot)?;
     let taken_in = match &own {
@@ -76,6 +78,7 @@ pub(crate) fn work(
             "the agent's own commits were not taken over, its files are: {error}"
         ));
     }
+    worked.remarks.extend(unasked);
     let seen = trespass::look(live, crew.agent.sandbox, store, &before, &idle)?;
     worked.end.reach.trespasses = seen.own_words;
     worked.end.reach.moved_refs = seen.moved_refs;
@@ -133,14 +136,14 @@ fn ask_network(live: &RunCx<'_>, store: &mut dyn Store) -> Result<Network, OpErr
 }
 
 /// Asks the agent, and once more with a new session where its CLI does not continue the one that it
-/// was given.
+/// was given. Returns what is to be said of its hook besides.
 fn ask(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
     place: AgentPlace<'_>,
     network: Network,
-) -> Result<AgentEnd, OpError> {
+) -> Result<(AgentEnd, Option<String>), OpError> {
     let (world, run) = (live.world, &live.started.run);
     let worktree = place
         .slot
@@ -189,13 +192,22 @@ fn ask(
         end.reach.planted = [planted, end.reach.planted].concat();
     }
     end.stream.parked = gate.parked;
-    Ok(end)
+    let asked = hatch.map(|hatch| hatch.asked.load(Ordering::SeqCst));
+    let has_hook = crew.connector.describe().guard.is_some();
+    // A CLI that does not heed a hook does not say so.
+    let is_passed_by = has_hook && asked == Some(0) && !end.stream.tools.is_empty();
+    let unasked = is_passed_by.then(|| {
+        "its program called tools and never the hook by which `ai` is asked before: nothing was held back while it worked"
+            .to_owned()
+    });
+    Ok((end, unasked))
 }
 
 /// A hatch that is open.
 struct AgentHatch {
     socket: PathBuf,
     key: String,
+    asked: Arc<AtomicU32>,
     _closes: Box<dyn Any>,
 }
 
@@ -213,6 +225,7 @@ fn open_hatch(live: &RunCx<'_>, worktree: &Path) -> Result<Option<AgentHatch>, O
         .doing("find the files of the run")?;
     let socket = RunDir::at(dir).socket();
     let key = id::random_text(26);
+    let asked = Arc::new(AtomicU32::new(0));
     let opened = open(HatchOrder {
         socket: socket.clone(),
         key: key.clone(),
@@ -221,6 +234,7 @@ fn open_hatch(live: &RunCx<'_>, worktree: &Path) -> Result<Option<AgentHatch>, O
         clock: world.clock,
         task: run.task.clone(),
         token: live.started.token.clone(),
+        asked: Arc::clone(&asked),
         worktree: worktree.to_owned(),
         config: world.config.clone(),
     });
@@ -228,6 +242,7 @@ fn open_hatch(live: &RunCx<'_>, worktree: &Path) -> Result<Option<AgentHatch>, O
         Ok(closes) => Ok(Some(AgentHatch {
             socket,
             key,
+            asked,
             _closes: closes,
         })),
         Err(error) => {
