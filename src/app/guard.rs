@@ -28,6 +28,9 @@ use crate::store::Access;
 const MOST_TRIES: u32 = 100;
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
+/// The way on within a run.
+const ANOTHER_WAY: &str = "do it another way, or leave it and say so; `ai task checkpoint` leaves word for whoever goes on";
+
 /// The ruling on a tool call.
 #[derive(Debug)]
 pub enum HookRuling {
@@ -94,6 +97,8 @@ fn within(socket: &Path, call: &AskedCall) -> Result<(), AppError> {
                 tries += 1;
                 clock::pause(BETWEEN_TRIES);
             }
+            // What a person would look at is out of the agent's sight.
+            Err(error) if error.class == ErrorClass::Denied => return Err(error.hint(ANOTHER_WAY)),
             Err(error) => return Err(error),
         }
     }

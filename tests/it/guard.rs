@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::sandbox::modes;
 use crate::snapshot;
-use crate::support::{Agent, Outcome, Sandbox, Scene, mask_also, run, run_with_input};
+use crate::support::scene::{Agent, Scene};
+use crate::support::{Outcome, Sandbox, mask_also, run, run_with_input};
 
 /// A project with a file that `agent:ben` has locked.
 fn held() -> Sandbox {
