@@ -168,7 +168,7 @@ pub(super) fn shared_actor(
     ];
     let of = |globs: Option<&NameGlobs>| -> Vec<String> {
         globs.map_or_else(
-            || vec!["*:*".to_owned()],
+            || vec!["*".to_owned()],
             |globs| globs.texts().map(str::to_owned).collect(),
         )
     };
