@@ -622,6 +622,7 @@ fn of_an_agent(state: &PolicyState, action: Action, path: &str, path_case: CaseM
         diff_lines: Some(1),
         diff_files: Some(1),
         outside_paths: Some(Vec::new()),
+        findings: Some(Vec::new()),
         ..Facts::default()
     };
     let request = Request {

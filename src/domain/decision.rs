@@ -340,6 +340,9 @@ fn kept_facts(facts: &Facts) -> Option<Facts> {
     if let Some(paths) = &mut kept.outside_paths {
         paths.truncate(KEPT_PATHS);
     }
+    if let Some(findings) = &mut kept.findings {
+        findings.truncate(KEPT_PATHS);
+    }
     if let Some(kinds) = &mut kept.change_kinds {
         kinds.truncate(KEPT_PATHS);
     }

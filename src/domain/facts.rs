@@ -2,6 +2,7 @@
 //! claimed by an agent.
 
 use crate::base::hash;
+use crate::domain::guards::GuardFinding;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct Facts {
     /// Changed paths that none of the task's own patterns covers; empty for a task that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_paths: Option<Vec<RepoPath>>,
+    /// Findings in the content of the change, for guards; absent where it was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<GuardFinding>>,
     /// The command that an agent wants to run, in its own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -71,6 +75,10 @@ mod tests {
             },
             Facts {
                 command: Some("ls".into()),
+                ..base.clone()
+            },
+            Facts {
+                findings: Some(Vec::new()),
                 ..base.clone()
             },
             Facts {

@@ -27,6 +27,7 @@ pub mod fold;
 pub mod free_text;
 pub mod git_hook;
 pub mod guarded_path;
+pub mod guards;
 pub mod high_water;
 pub mod history;
 pub mod hook_shim;

@@ -3,6 +3,7 @@
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
+use crate::domain::guards::GuardFinding;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{LeaseLiveness, ShownToken, Token};
 use crate::domain::parts::Ended;
@@ -14,7 +15,7 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::refusal::Refusal;
-use crate::ops::{fit, lease, mutant, patterns};
+use crate::ops::{fit, guards, lease, mutant, patterns};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -35,6 +36,8 @@ pub struct Changed {
     pub paths: Vec<Vec<u8>>,
     /// Lines, added plus removed.
     pub lines: u64,
+    /// Findings in it for guards; none where nobody asks.
+    pub findings: Option<Vec<GuardFinding>>,
     /// The tokens at hand where the task is ended: locks that they open do not count.
     pub own: Vec<ShownToken>,
 }
@@ -134,6 +137,9 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question.resource.paths = changed.paths.iter().cloned().map(RepoPath::new).collect();
     question.facts.diff_files = Some(changed.paths.len() as u64);
     question.facts.diff_lines = Some(changed.lines);
+    question.facts.findings = changed.findings.clone();
+    // No run is named here, so that a yes has to be bound to what was found.
+    question.resource.input = guards::digest_of(changed.findings.as_deref());
     question
 }
 

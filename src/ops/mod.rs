@@ -31,6 +31,7 @@ mod fit;
 pub mod fitness;
 pub mod gates;
 pub mod guard;
+pub mod guards;
 pub mod hatch;
 pub mod health;
 pub mod held_paths;

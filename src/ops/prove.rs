@@ -15,6 +15,7 @@ use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::ops::finish::Changed;
+use crate::ops::guards::LookAt;
 use crate::ops::lease::WorkBegun;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
@@ -221,6 +222,12 @@ fn changed(
     };
     let stats = shadow.stats(&base, tree)?;
     let paths = shadow.changed_paths(&base, tree)?;
+    let look = LookAt {
+        repo,
+        policy: &world.checkout_policy(),
+        base: start.as_ref().map(Oid::as_str),
+    };
+    let findings = look.findings(&paths)?;
     let paths = paths
         .iter()
         .map(|one| one.path.as_bytes().to_vec())
@@ -228,6 +235,7 @@ fn changed(
     Ok(Changed {
         paths,
         lines: stats.insertions + stats.deletions,
+        findings,
         own: Vec::new(),
     })
 }

@@ -16,6 +16,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
+use crate::ops::guards::LookAt;
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict;
 use crate::ops::scrub::redact_record;
@@ -48,8 +49,13 @@ impl ReviewedWork {
             shadow.changed_paths(&base, tree)?,
             shadow.stats(&base, tree)?,
         );
-        let size = ChangeFacts::measure(repo, world.redactor(), &changed, stats)?;
         let cx = world.cx(&world.checkout_policy())?;
+        let look = LookAt {
+            repo,
+            policy: cx.policy.state(),
+            base: run.base.as_deref(),
+        };
+        let size = ChangeFacts::measure(&look, world.redactor(), &changed, stats)?;
         Ok(ReviewedWork {
             question: verdict::question(&cx, (task, run), &changed, size),
             changed,
@@ -64,6 +70,7 @@ impl ReviewedWork {
         question.resource.run = Some(run.to_string());
         question.resource.branch = Some(target.to_owned());
         question.facts.diff_files = Some(self.stats.files);
+        question.facts.findings = self.question.facts.findings.clone();
         question.facts.diff_lines = Some(self.stats.insertions + self.stats.deletions);
         question
     }

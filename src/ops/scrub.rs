@@ -98,6 +98,11 @@ pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
     let facts = record.facts.iter_mut();
     let outside = facts.flat_map(|facts| facts.outside_paths.iter_mut().flatten());
     outside.for_each(path);
+    let facts = record.facts.iter_mut();
+    for finding in facts.flat_map(|facts| facts.findings.iter_mut().flatten()) {
+        path(&mut finding.path);
+        text(&mut finding.what);
+    }
     text(&mut record.reason);
     for rule in record.matched.iter_mut().chain(&mut record.observed) {
         text(&mut rule.reason);

@@ -25,6 +25,7 @@ use crate::ops::accepted_run::accepted;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
+use crate::ops::guards::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
@@ -366,10 +367,16 @@ impl<'a> Case<'a> {
         question.resource.paths = changed.iter().map(|one| one.path.clone()).collect();
         let old = plan.old.as_ref().unwrap_or(&plan.tree);
         let size = self.shadow.stats(old, &plan.tree)?;
-        let size = ChangeFacts::measure(self.repo, self.world.redactor(), changed, size)?;
+        let look = LookAt {
+            repo: self.repo,
+            policy: &self.world.checkout_policy(),
+            base: plan.old.as_ref().map(Oid::as_str),
+        };
+        let size = ChangeFacts::measure(&look, self.world.redactor(), changed, size)?;
         question.facts.diff_files = Some(changed.len() as u64);
         question.facts.diff_lines = Some(size.lines);
         question.facts.credentials_added = size.credentials_added;
+        question.facts.findings = size.findings;
         question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());
         Ok(question)
     }

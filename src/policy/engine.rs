@@ -10,6 +10,7 @@ use crate::domain::actor::ActorKind;
 use crate::domain::decision::{Decision, Effect, MatchedRule, MetCondition, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::builtin;
+use crate::policy::guards;
 use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
 use crate::policy::outside;
 use crate::policy::rule::{PolicyRule, RuleAnswer, RuleForce, RuleStanding};
@@ -107,6 +108,9 @@ fn match_rules(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
     }
     matched.extend(builtin::credentials_in_change(request.facts));
     matched.extend(outside::answer(layers, request.action, request.facts));
+    let (of_guards, would) = guards::answers(layers, request);
+    matched.extend(of_guards);
+    observed.extend(would);
     for layer in layers {
         let limits = &layer.limits;
         matched.extend(limits.exceeded(layer.layer, request.action, request.facts));

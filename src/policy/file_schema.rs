@@ -10,13 +10,15 @@
 
 use crate::domain::action::Action;
 use crate::domain::decision::Effect;
+use crate::domain::guards::Guard;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::guards::{GUARD_EFFECTS, LEAST_BYTES, options};
 use crate::policy::limits::PolicyLimits;
 use crate::policy::load::{EFFECTS, OBSERVE};
 use crate::policy::packs::PACKS;
 use crate::policy::pattern_list::MAX_PATTERN;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -43,6 +45,9 @@ pub struct PolicyFile {
     outside_paths: Effect,
     /// The rules.
     rules: Vec<RuleShape>,
+    /// Guards: what is looked for in a change when a run ends, at accept, and before a commit.
+    #[schemars(schema_with = "guards")]
+    guards: Value,
     /// Limits on attempts, time, size and parallel runs; each is at least 1.
     #[schemars(schema_with = "limits")]
     limits: PolicyLimits,
@@ -256,6 +261,56 @@ fn limits(_: &mut SchemaGenerator) -> Schema {
         }
     }
     schema
+}
+
+/// The guards as they may be written: an effect, or a mapping with one and the options of that guard.
+fn guards(generator: &mut SchemaGenerator) -> Schema {
+    let paths = generator.subschema_for::<OneOrMore<PathText>>();
+    let each = Guard::ALL.iter().map(|guard| {
+        let (effect, whole) = (guard_effects(), guard_mapping(*guard, &paths));
+        let schema = if matches!(guard, Guard::AllowedPaths | Guard::ChangeRadius) {
+            json!({ "description": guard.about(), "anyOf": [whole] })
+        } else {
+            json!({ "description": guard.about(), "anyOf": [effect, whole] })
+        };
+        (guard.word().to_owned(), schema)
+    });
+    let each: Map<String, Value> = each.collect();
+    json_schema!({ "type": "object", "additionalProperties": false, "properties": each })
+}
+
+/// The mapping that can stand behind a guard.
+fn guard_mapping(guard: Guard, paths: &Schema) -> Value {
+    let mut fields = Map::new();
+    fields.insert("effect".to_owned(), guard_effects().to_value());
+    fields.insert(
+        "would".to_owned(),
+        json!({ "enum": ["warn", "require_approval", "deny"], "description": "The effect that a guard that only observes would have; `deny` without it." }),
+    );
+    for option in options(guard) {
+        let schema = match option {
+            "paths" | "except" => paths.clone().to_value(),
+            "bytes" => json!({ "type": "integer", "minimum": LEAST_BYTES }),
+            _ => json!({ "type": "integer", "minimum": 1 }),
+        };
+        fields.insert(option.to_owned(), schema);
+    }
+    let mut whole = json!({
+        "type": "object", "additionalProperties": false, "required": ["effect"], "properties": fields,
+    });
+    match guard {
+        Guard::AllowedPaths => whole["required"] = json!(["effect", "paths"]),
+        Guard::ChangeRadius => {
+            whole["anyOf"] = json!([{ "required": ["files"] }, { "required": ["lines"] }])
+        }
+        _ => {}
+    }
+    whole
+}
+
+/// The words that can stand behind `effect` of a guard.
+fn guard_effects() -> Schema {
+    words(rule_effects().filter(|(word, _)| GUARD_EFFECTS.iter().any(|(known, _)| known == word)))
 }
 
 /// Names the fields that must be there; all others may be absent.

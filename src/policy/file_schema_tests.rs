@@ -56,6 +56,10 @@ fn schema_and_loader_know_the_same_fields() {
             "/properties/limits",
         ),
         (
+            "guards: {qqqqqqqqqqqq: 1}\n".to_owned(),
+            "/properties/guards",
+        ),
+        (
             format!("{rule}    examples: {{qqqqqqqqqqqq: []}}\n"),
             "/$defs/Examples",
         ),
@@ -163,5 +167,44 @@ fn patterns_of_the_schema_are_those_of_the_loader() {
             loads(&format!("expires: '{text}'")),
             "{text}"
         );
+    }
+}
+
+/// The options of each guard in the schema are those that the loader knows, and its words are read.
+#[test]
+fn guards_of_the_schema_are_those_of_the_loader() {
+    let schema = schema();
+    for guard in Guard::ALL {
+        let word = guard.word();
+        let shape = schema.pointer(&format!("/properties/guards/properties/{word}"));
+        let all = shape
+            .and_then(|shape| shape["anyOf"].as_array())
+            .expect(word);
+        let (mapping, words) = all.split_last().expect(word);
+        let fields: BTreeSet<String> = mapping["properties"]
+            .as_object()
+            .expect(word)
+            .keys()
+            .cloned()
+            .collect();
+        let written = format!("guards: {{{word}: {{effect: warn, qqqqqqqqqqqq: 1}}}}\n");
+        assert_eq!(fields, known(&written), "{word}");
+        for case in words
+            .iter()
+            .flat_map(|words| words["oneOf"].as_array())
+            .flatten()
+        {
+            let effect = case["const"].as_str().expect(word);
+            let file = format!("version: 1\ndefault: allow\nguards: {{{word}: {effect}}}\n");
+            assert!(
+                validate(file.as_bytes(), FILE).is_empty(),
+                "{word}: {effect}"
+            );
+        }
+        let whole = validate(
+            format!("version: 1\ndefault: allow\nguards: {{{word}: deny}}\n").as_bytes(),
+            FILE,
+        );
+        assert_eq!(whole.is_empty(), !words.is_empty(), "{word}");
     }
 }

@@ -321,6 +321,7 @@ fn merged(layer: PolicyLayer, parts: Vec<(PolicySource, PolicyPart)>) -> LayerRu
         default: None,
         limits: PolicyLimits::default(),
         outside_paths: None,
+        guards: Vec::new(),
         builtin: BuiltinStanding::Replaceable,
         files: Vec::new(),
     };
@@ -330,6 +331,10 @@ fn merged(layer: PolicyLayer, parts: Vec<(PolicySource, PolicyPart)>) -> LayerRu
         all.default = all.default.max(part.default);
         all.outside_paths = all.outside_paths.max(part.outside_paths);
         all.limits = all.limits.narrowed(&part.limits);
+        all.guards.extend(part.guards.into_iter().map(|mut guard| {
+            guard.file = part.file.clone();
+            guard
+        }));
         all.rules.extend(part.rules.into_iter().map(|mut rule| {
             rule.layer = layer;
             rule.file = part.file.clone();

@@ -11,6 +11,7 @@ use crate::policy::builtin;
 use crate::policy::condition::condition_of;
 use crate::policy::engine::DEFAULT_RULE;
 use crate::policy::examples;
+use crate::policy::guards::{GUARDS_KEY, guards_of};
 use crate::policy::limits::PolicyLimits;
 use crate::policy::model::PolicyPart;
 use crate::policy::name_globs::NameGlobs;
@@ -93,6 +94,10 @@ fn part_of(
     let outside_paths = fields
         .take(OUTSIDE_KEY)
         .and_then(|node| yaml::one_of(node, "`outside_paths`", &EFFECTS, problems));
+    let guards = fields
+        .take(GUARDS_KEY)
+        .map(|node| guards_of(node, standing, problems))
+        .unwrap_or_default();
     fields.finish(problems);
     Some(PolicyPart {
         file: file.into(),
@@ -103,6 +108,7 @@ fn part_of(
         default,
         limits,
         outside_paths,
+        guards,
         digest: String::new(),
     })
 }

@@ -15,6 +15,7 @@ mod engine;
 mod examples;
 mod file_schema;
 mod gather;
+mod guards;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

@@ -4,6 +4,8 @@ use crate::base::yaml::{SourcePlace, YamlProblems};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::policy::builtin;
+use crate::policy::condition::asks_for_content;
+use crate::policy::guards::GuardSetting;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
 use crate::policy::source::Extended;
@@ -29,6 +31,8 @@ pub struct PolicyPart {
     pub(super) limits: PolicyLimits,
     /// The effect of a change beyond the paths of its task, where the file says it.
     pub(super) outside_paths: Option<Effect>,
+    /// The guards.
+    pub(super) guards: Vec<GuardSetting>,
     /// SHA-256 of the bytes of the file.
     pub(super) digest: String,
 }
@@ -51,6 +55,8 @@ pub(super) struct LayerRules {
     pub(super) default: Option<Effect>,
     pub(super) limits: PolicyLimits,
     pub(super) outside_paths: Option<Effect>,
+    /// The guards of all of its files; each answers by itself.
+    pub(super) guards: Vec<GuardSetting>,
     /// The built-in rules, as far as this layer is concerned.
     pub(super) builtin: BuiltinStanding,
     /// Its files: name and SHA-256, that of the layer itself first.
@@ -202,6 +208,26 @@ impl PolicyState {
                 }
             }
         }
+    }
+
+    /// True where some setting or condition of any layer is about the content of a change, so that it has to be
+    /// looked at.
+    pub fn looks_into_changes(&self) -> bool {
+        let Self::Loaded(policy) = self else {
+            return false;
+        };
+        let of_agents = policy.agents.values().filter_map(|layer| match layer {
+            AgentLayer::Read { rules, .. } => Some(rules),
+            AgentLayer::Unreadable(_) => None,
+        });
+        policy.layers.iter().chain(of_agents).any(|layer| {
+            let by_guard = layer.guards.iter().any(|one| !one.guard.is_of_paths());
+            let conditions = layer.rules.iter().filter_map(|rule| rule.when.as_ref());
+            by_guard
+                || conditions
+                    .into_iter()
+                    .any(|when| asks_for_content(when.text()))
+        })
     }
 
     /// True where there is no policy file at all.

@@ -171,6 +171,7 @@ mod tests {
             diff_lines: Some(1),
             diff_files: Some(1),
             outside_paths: Some(Vec::new()),
+            findings: Some(Vec::new()),
             ..Facts::default()
         };
         Some(decide(

@@ -167,9 +167,10 @@ fn whole(record: &DecisionRecord) -> Result<(Actor, Facts), NotReplayable> {
         return Ok((actor, facts));
     }
     let outside = facts.outside_paths.as_ref().map_or(0, Vec::len);
+    let found = facts.findings.as_ref().map_or(0, Vec::len);
     let kinds = facts.change_kinds.as_ref().map_or(0, String::len);
     let is_cut = record.path_count > record.resource.paths.len() as u64
-        || !has_facts && outside.max(kinds) == KEPT_PATHS;
+        || !has_facts && outside.max(kinds).max(found) == KEPT_PATHS;
     Err(if is_cut {
         NotReplayable::Cut
     } else {

@@ -1,15 +1,20 @@
 //! A policy in its normal form: what stands, rule by rule, with the layer each rule comes from.
 
+use crate::base::text::one_line;
 use crate::base::yaml::YamlProblem;
 use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
+use crate::domain::guards::Guard;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::builtin;
+use crate::policy::guards::GuardSetting;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
 use crate::policy::outside;
+use crate::policy::path_globs::PathGlobs;
 use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
 use serde::Serialize;
+use std::fmt;
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -24,6 +29,9 @@ pub struct Shown {
     pub limits: PolicyLimits,
     /// The effect of a change beyond the paths of its task.
     pub outside_paths: Effect,
+    /// Guards in force by guard and layer; of several the strictest answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<ShownGuard>,
     /// The files of it, from the outermost layer inwards.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ShownFile>,
@@ -32,6 +40,66 @@ pub struct Shown {
     /// Problems of a policy that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<YamlProblem>,
+}
+
+/// One guard as it is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ShownGuard {
+    /// The layer.
+    pub layer: PolicyLayer,
+    /// The guard.
+    pub guard: Guard,
+    /// The effect.
+    pub effect: Effect,
+    /// True where it only observes, and would have this effect.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observes: bool,
+    /// The paths that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// The paths that it is not about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
+    /// The most files of a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<u32>,
+    /// The most lines of a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u32>,
+    /// The smallest size that is large.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u32>,
+    /// The file.
+    pub file: String,
+    /// Line of the setting.
+    pub line: u64,
+}
+
+impl fmt::Display for ShownGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let effect = if self.observes {
+            format!("observe: {}", self.effect)
+        } else {
+            self.effect.to_string()
+        };
+        write!(f, "{effect:<16} guard {}", self.guard.word())?;
+        let counts = [
+            ("files", self.files),
+            ("lines", self.lines),
+            ("bytes", self.bytes),
+        ];
+        for (name, count) in counts {
+            if let Some(count) = count {
+                write!(f, "; {name} {count}")?;
+            }
+        }
+        for (name, paths) in [("paths", &self.paths), ("except", &self.except)] {
+            if !paths.is_empty() {
+                write!(f, "; {name} {}", one_line(&paths.join(" ")))?;
+            }
+        }
+        write!(f, " ({})", self.layer)
+    }
 }
 
 /// One rule; empty lists mean "all".
@@ -123,6 +191,12 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
     let said = layers.iter().filter_map(|layer| layer.default).max();
     let mut rules = rules_of(&layers);
     rules.sort_by(|a, b| (a.layer, &a.id, &a.file).cmp(&(b.layer, &b.id, &b.file)));
+    let guards = layers.iter().flat_map(|layer| {
+        let settings = layer.guards.iter();
+        settings.map(|setting| shown_guard(layer.layer, setting))
+    });
+    let mut guards: Vec<ShownGuard> = guards.collect();
+    guards.sort_by(|a, b| (a.guard, a.layer, &a.file).cmp(&(b.guard, b.layer, &b.file)));
     let files = layers.iter().flat_map(|layer| {
         layer.files.iter().map(|(name, digest)| ShownFile {
             layer: layer.layer,
@@ -139,6 +213,7 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
         default: said.unwrap_or(Effect::Allow),
         limits: model::limits_of(&layers),
         outside_paths: outside::effect(&layers).1,
+        guards,
         files: files.collect(),
         rules,
         problems: Vec::new(),
@@ -153,6 +228,7 @@ fn shown_unreadable(unreadable: &Unreadable, digest: String) -> Shown {
         default: Effect::Deny,
         limits: PolicyLimits::default(),
         outside_paths: Effect::Deny,
+        guards: Vec::new(),
         files: Vec::new(),
         rules: Vec::new(),
         problems: problems.collect(),
@@ -180,6 +256,26 @@ fn rules_of(layers: &[&LayerRules]) -> Vec<ShownRule> {
     let all = standing.iter().chain(&of_layers);
     all.map(|rule| shown_rule(rule, replaced_by(rule)))
         .collect()
+}
+
+fn shown_guard(layer: PolicyLayer, setting: &GuardSetting) -> ShownGuard {
+    let list = |globs: &Option<PathGlobs>| {
+        let texts = globs.iter().flat_map(|globs| globs.texts());
+        texts.map(str::to_owned).collect()
+    };
+    ShownGuard {
+        layer,
+        guard: setting.guard,
+        effect: setting.effect,
+        observes: setting.force == RuleForce::Observes,
+        paths: list(&setting.paths),
+        except: list(&setting.except),
+        files: setting.files,
+        lines: setting.lines,
+        bytes: setting.bytes,
+        file: setting.file.to_string(),
+        line: setting.place.line,
+    }
 }
 
 fn replaced_rule(rule: &PolicyRule) -> ReplacedRule {

@@ -185,6 +185,8 @@ fn question_of(
         .or((!resource.paths.is_empty()).then_some(resource.paths.len() as u64));
     facts.runs_alive = number("runs_alive", problems);
     facts.outside_paths = Some(Vec::new());
+    // A question that is written down has no content in which something could be found.
+    facts.findings = Some(Vec::new());
     if let Some(node) = fields.take("outside_paths") {
         let named = yaml::names_of(node, "`outside_paths`", problems);
         facts.outside_paths = Some(named.into_iter().map(RepoPath::new).collect());

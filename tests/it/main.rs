@@ -34,6 +34,7 @@ mod ecosystems;
 mod eligible;
 mod exit_codes;
 mod guard;
+mod guards;
 mod held_paths;
 mod hooks;
 mod hooks_install;

@@ -4,20 +4,23 @@
 //! It is asked about the index, never about the worktree. In the worktree of a task a merge is judged by
 //! what it adds to both sides: what it brings along was judged where it was made.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::decision::{DecisionRecord, Effect, MatchedRule, PolicyLayer};
 use crate::domain::event::Event;
+use crate::domain::guards::GuardFinding;
 use crate::domain::lease::ShownToken;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{LockRequest, Task};
 use crate::git::diff::{ChangeSide, ChangedPath, StagedChange};
-use crate::git::{Repo, RepoLocation, discover};
+use crate::git::{Oid, Repo, RepoLocation, discover};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit_as};
 use crate::ops::error::{Doing as _, OpError};
+use crate::ops::guards::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::hooks::{doors, place};
 use crate::ops::{lock, patterns};
@@ -58,11 +61,19 @@ pub fn judge(
     (repo, state_dir): (&Repo, &Path),
     asked: CommitAsked<'_>,
 ) -> Result<DecisionRecord, OpError> {
+    // Before the store is held: a large change takes a while to look at.
+    let look = LookAt {
+        repo,
+        policy: cx.policy.state(),
+        base: asked.staged.head.commit().map(Oid::as_str),
+    };
+    let found = look.findings(&asked.staged.changed)?;
     // The record of a yes acknowledges nothing: where the power goes, the commit may be gone, too.
     let record = commit_as(store, cx, Lasting::WithTheNext, |tx, cx| {
         let tasks = tasks_at_hand(tx, cx, &asked)?;
         let changed = own_change(asked.staged, &tasks);
-        let question = question(cx, &asked, &tasks, &changed);
+        let mut question = question(cx, &asked, &tasks, &changed);
+        question.facts.findings = found.clone().map(|found| of_these(found, &changed));
         let paths: Vec<Vec<u8>> = changed
             .iter()
             .map(|one| one.path.as_bytes().to_vec())
@@ -157,6 +168,13 @@ fn question(
     question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());
     question.facts.outside_paths = outside(cx, tasks, changed);
     question
+}
+
+/// The findings in these files, and those of no file.
+fn of_these(mut found: Vec<GuardFinding>, changed: &[&ChangedPath]) -> Vec<GuardFinding> {
+    let paths: BTreeSet<&RepoPath> = changed.iter().map(|one| &one.path).collect();
+    found.retain(|one| one.path.as_bytes().is_empty() || paths.contains(&one.path));
+    found
 }
 
 /// The paths beyond those of every task at hand; none where one of them names none.

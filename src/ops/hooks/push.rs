@@ -13,6 +13,7 @@ use crate::domain::action::Action;
 use crate::domain::bypass::{Bypass, NAMED};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::git_hook::{HookName, PushedRef};
+use crate::domain::guards::GuardFinding;
 use crate::domain::lease::ShownToken;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
@@ -22,10 +23,12 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
+use crate::ops::guards::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::hooks::bypass;
 use crate::ops::hooks::commit::held_or_not;
 use crate::ops::hooks::doors::{self, DoorMemory};
+use crate::policy::PolicyState;
 use crate::store::Store;
 
 /// A push that is about to be made.
@@ -105,7 +108,7 @@ fn answers(
 ) -> Result<Vec<DecisionRecord>, OpError> {
     let mut records = Vec::new();
     for one in sent {
-        if let Some(question) = of_unasked(repo, one)? {
+        if let Some(question) = of_unasked((repo, cx.policy.state()), one)? {
             records.push(answer(store, cx, one, (question, asked.kept))?);
         }
         let question = of_push((one.to, &one.paths), asked.address);
@@ -150,25 +153,37 @@ pub(super) fn of_push((to, paths): (&PushedRef, &BTreeSet<RepoPath>), address: &
 }
 
 /// The question that nobody has asked about these commits.
-fn of_unasked(repo: &Repo, sent: &Sent<'_>) -> Result<Option<Question>, OpError> {
+fn of_unasked(judged: (&Repo, &PolicyState), sent: &Sent<'_>) -> Result<Option<Question>, OpError> {
     if sent.unasked.is_empty() {
         return Ok(None);
     }
-    of_commits(repo, Some(&sent.to.name), &sent.unasked).map(Some)
+    of_commits(judged, Some(&sent.to.name), &sent.unasked).map(Some)
 }
 
 /// The question about commits that were made already, on their way to a reference. What became of each path
 /// is known of one commit; several may have done this and that.
 pub(super) fn of_commits(
-    repo: &Repo,
+    (repo, policy): (&Repo, &PolicyState),
     branch: Option<&str>,
     commits: &[CommitLine],
 ) -> Result<Question, OpError> {
     let mut changes: BTreeMap<RepoPath, char> = BTreeMap::new();
     let mut names = String::new();
+    let mut findings: Option<Vec<GuardFinding>> = None;
     for one in commits {
-        let changed = repo.own_changes(one)?.into_iter();
-        changes.extend(changed.map(|change| (change.path, change.change.letter())));
+        let changed = repo.own_changes(one)?;
+        let look = LookAt {
+            repo,
+            policy,
+            base: one.parents.first().map(Oid::as_str),
+        };
+        if let Some(found) = look.findings(&changed)? {
+            findings.get_or_insert_default().extend(found);
+        }
+        let letters = changed
+            .into_iter()
+            .map(|one| (one.path, one.change.letter()));
+        changes.extend(letters);
         names.push_str(one.id.as_str());
     }
     let mut question = Question::about(Action::Commit);
@@ -176,6 +191,7 @@ pub(super) fn of_commits(
     question.resource.input = Some(hash::sha256_hex(names.as_bytes()));
     question.facts.diff_files = Some(changes.len() as u64);
     question.facts.outside_paths = Some(Vec::new());
+    question.facts.findings = findings;
     question.facts.change_kinds = (commits.len() == 1).then(|| changes.values().collect());
     question.resource.paths = changes.into_keys().collect();
     Ok(question)

@@ -132,7 +132,7 @@ pub fn judge(
     let mut parts = Vec::new();
     let mut all = BTreeSet::new();
     for ((commit, line), actor) in commits.into_iter().zip(lines.iter().rev()).zip(&actors) {
-        let question = of_commits(repo, asked.branch, std::slice::from_ref(line))?;
+        let question = of_commits((repo, &state), asked.branch, std::slice::from_ref(line))?;
         all.extend(question.resource.paths.iter().cloned());
         parts.push(answer(
             (&state, asked.case),

@@ -21,6 +21,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Right};
+use crate::ops::guards::LookAt;
 use crate::ops::held_paths::paths_of;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::verification;
@@ -217,7 +218,13 @@ impl HandIn<'_> {
         store.read(|tx| verdict::touching(live, &paths).or_refuse(tx, &cx))?;
         let (task, run) = (&live.started.task, &live.started.run);
         // Credentials are looked for with the verdict, where a person can still say yes to them.
+        let look = LookAt {
+            repo: live.repo,
+            policy: cx.policy.state(),
+            base: run.base.as_deref(),
+        };
         let facts = ChangeFacts {
+            findings: look.findings(&taken.changed)?,
             lines: stats.insertions + stats.deletions,
             ..ChangeFacts::default()
         };

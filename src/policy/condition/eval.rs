@@ -223,6 +223,7 @@ impl<'a> Machine<'a> {
     fn fact(&self, fact: Fact) -> Evaluated<Value<'a>> {
         let known = fact.of(self.request);
         Ok(match known.ok_or(ConditionFailure::Unknown(fact.name()))? {
+            KnownFact::Bool(value) => Value::Bool(value),
             KnownFact::Int(value) => Value::Int(value),
             KnownFact::Text(text) => Value::Text(text),
             list @ (KnownFact::Texts(_) | KnownFact::Paths(_) | KnownFact::Files(..)) => {
@@ -398,7 +399,7 @@ impl<'a> ListValue<'a> {
             Self::Known(KnownFact::Texts(texts)) => texts.len(),
             Self::Known(KnownFact::Paths(paths)) => paths.len(),
             Self::Known(KnownFact::Files(resource, _)) => resource.paths.len(),
-            Self::Known(KnownFact::Int(_) | KnownFact::Text(_)) => 0,
+            Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => 0,
             Self::Made(items) => items.len(),
         }
     }
@@ -414,7 +415,7 @@ impl<'a> ListValue<'a> {
             Self::Known(KnownFact::Files(resource, kinds)) => {
                 FileFact::at(resource, kinds, at).map(Value::File)
             }
-            Self::Known(KnownFact::Int(_) | KnownFact::Text(_)) => None,
+            Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => None,
             Self::Made(items) => items.get(at).cloned(),
         }
     }

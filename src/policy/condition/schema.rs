@@ -6,6 +6,7 @@
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::Resource;
+use crate::domain::guards::Guard;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::asked::Request;
@@ -122,6 +123,8 @@ const FILE_STATUSES: [&str; 4] = ["added", "modified", "deleted", "retyped"];
 /// A value that a question holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum KnownFact<'a> {
+    /// True or false.
+    Bool(bool),
     /// A whole number.
     Int(i64),
     /// A text in bytes, as paths are.
@@ -175,11 +178,20 @@ facts! {
     ChangeLines = "change.lines", Type::Int;
     ChangeFileCount = "change.file_count", Type::Int;
     ChangeOutside = "change.outside_paths", Type::List(ItemType::Text(Words::Any));
+    ChangeTestsWeakened = "change.tests_weakened", Type::Bool;
+    ChangeSecretsAdded = "change.secrets_added", Type::Bool;
     Globs = "globs", Type::List(ItemType::Text(Words::Any));
     Branch = "branch", Type::TEXT;
     ToolName = "tool.name", Type::TEXT;
     ToolKind = "tool.kind", Type::Text(Words::Tools);
     ToolCommand = "tool.command", Type::TEXT;
+}
+
+/// True where a condition has a word for what is only found in the content of a change.
+pub(in crate::policy) fn asks_for_content(condition: &str) -> bool {
+    let facts = [Fact::ChangeTestsWeakened, Fact::ChangeSecretsAdded];
+    let words = facts.iter().filter_map(|fact| fact.name().rsplit_once('.'));
+    words.into_iter().any(|(_, word)| condition.contains(word))
 }
 
 /// A field of a changed file.
@@ -239,6 +251,10 @@ impl Fact {
         let (resource, facts) = (request.resource, request.facts);
         let text =
             |text: &'a Option<String>| text.as_deref().map(|t| KnownFact::Text(t.as_bytes()));
+        let found = |guard: Guard| {
+            let found = facts.findings.as_ref()?;
+            Some(KnownFact::Bool(found.iter().any(|one| one.guard == guard)))
+        };
         // What is not about a task knows nothing of one, not even that it has no labels.
         let of_task = resource.task.is_some() || resource.task_type.is_some();
         Some(match self {
@@ -272,6 +288,8 @@ impl Fact {
                 KnownFact::Int(i64::try_from(facts.diff_files?).unwrap_or(i64::MAX))
             }
             Self::ChangeOutside => KnownFact::Paths(facts.outside_paths.as_deref()?),
+            Self::ChangeTestsWeakened => found(Guard::TestsWeakened)?,
+            Self::ChangeSecretsAdded => found(Guard::Secrets)?,
             Self::Globs if resource.patterns.is_empty() => return None,
             Self::Globs => KnownFact::Texts(&resource.patterns),
             Self::Branch => text(&resource.branch)?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::process::redact::rules::RedactRules;
@@ -45,6 +46,11 @@ impl Redactor {
     /// by its name alone and reads like ordinary text.
     pub fn known_values_in(&self, bytes: &[u8]) -> BTreeSet<String> {
         self.rules.known_values_in(bytes)
+    }
+
+    /// The texts that have the shape of a token or key, by kind and place, the given secrets aside.
+    pub fn shapes_in(&self, bytes: &[u8]) -> Vec<(String, Range<usize>)> {
+        self.rules.shapes_in(bytes)
     }
 
     /// Starts on a stream.

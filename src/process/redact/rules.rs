@@ -1,6 +1,7 @@
 //! All rules together, and what they say of one position in a text.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::process::redact::Secret;
 use crate::process::redact::forms;
@@ -25,6 +26,8 @@ pub(super) enum RuleScope {
     KnownValues,
     /// Only known values that are no ordinary text.
     Telling,
+    /// Only shapes.
+    Shapes,
 }
 
 impl RuleScope {
@@ -33,6 +36,7 @@ impl RuleScope {
             RuleScope::All => true,
             RuleScope::KnownValues => rule.is_known_value(),
             RuleScope::Telling => rule.is_telling(),
+            RuleScope::Shapes => !rule.is_known_value(),
         }
     }
 }
@@ -87,6 +91,25 @@ impl RedactRules {
                 found.insert(kind.to_owned());
             }
             from = at + 1;
+        }
+        found
+    }
+
+    /// Texts of known shapes in a whole text: the kind of each, and its place.
+    pub fn shapes_in(&self, text: &[u8]) -> Vec<(String, Range<usize>)> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(at) = self.next_candidate(text, from) {
+            let mut before = [0; 3];
+            for byte in &text[at.saturating_sub(3)..at] {
+                before = [before[1], before[2], *byte];
+            }
+            let judgement = self.judge(&text[at..], before, RuleScope::Shapes, TextRest::IsOver);
+            from = at + 1;
+            if let PositionJudgement::Secret { length, kind } = judgement {
+                found.push((kind.to_owned(), at..at + length));
+                from = at + length.max(1);
+            }
         }
         found
     }

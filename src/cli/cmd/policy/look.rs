@@ -171,6 +171,11 @@ fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
         shown.default,
         shown.outside_paths
     );
+    for guard in &shown.guards {
+        let at = format!(" at {}:{}", one_line(&guard.file), guard.line);
+        let place = if args.origin { &at } else { "" };
+        out.push_str(&format!("  {guard}{place}\n"));
+    }
     for rule in &shown.rules {
         let on = rule.on.join(" ");
         let kinds: Vec<String> = rule.kinds.iter().map(ToString::to_string).collect();

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::guards::GuardFinding;
 use crate::git::Repo;
 use crate::git::diff::{ChangeSide, ChangedPath, DiffStats};
 use crate::ops::error::OpError;
+use crate::ops::guards::LookAt;
 use crate::process::redact::Redactor;
 
 /// What was measured of a change, beside its paths.
@@ -15,19 +17,22 @@ pub struct ChangeFacts {
     pub lines: u64,
     /// The credentials whose values it adds, by their names.
     pub credentials_added: BTreeSet<String>,
+    /// Findings in it for guards; none where nobody asks.
+    pub findings: Option<Vec<GuardFinding>>,
 }
 
 impl ChangeFacts {
     /// Measures a change of this size.
     pub fn measure(
-        repo: &Repo,
+        look: &LookAt<'_>,
         redactor: &Redactor,
         changed: &[ChangedPath],
         size: DiffStats,
     ) -> Result<ChangeFacts, OpError> {
         Ok(ChangeFacts {
             lines: size.insertions + size.deletions,
-            credentials_added: credentials_added(repo, redactor, changed)?,
+            credentials_added: credentials_added(look.repo, redactor, changed)?,
+            findings: look.findings(changed)?,
         })
     }
 }

@@ -27,6 +27,7 @@ use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
+use crate::ops::guards::{self, LookAt};
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::lock::Blocked;
 use crate::ops::refusal::{self, Refusal, Thing};
@@ -245,12 +246,12 @@ fn judge_all(
     found: &Findings,
 ) -> Result<RunVerdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
-    let size = ChangeFacts::measure(
-        live.repo,
-        live.world.redactor(),
-        &found.changed,
-        found.stats,
-    )?;
+    let look = LookAt {
+        repo: live.repo,
+        policy: cx.policy.state(),
+        base: run.base.as_deref(),
+    };
+    let size = ChangeFacts::measure(&look, live.world.redactor(), &found.changed, found.stats)?;
     let question = question(cx, (task, run), &found.changed, size);
     let (mut policy, mut decision) = policy_verdict(cx, &question);
     redact_record(&mut decision, live.world.redactor());
@@ -261,6 +262,7 @@ fn judge_all(
     }
     let mut warnings = look_closer(live, found);
     warnings.extend(outside_in_words(&question, &decision));
+    warnings.extend(guards::in_words(&decision));
     let held = locked_by_others(live, store, cx, &found.changed)?;
     warnings.extend(held.iter().cloned());
     let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
@@ -460,6 +462,7 @@ pub fn question(
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(size.lines);
     question.facts.credentials_added = size.credentials_added;
+    question.facts.findings = size.findings;
     question.facts.change_kinds = Some(changed.iter().map(|c| c.change.letter()).collect());
     let paths = changed.iter().map(|one| one.path.as_bytes());
     question.facts.outside_paths = patterns::outside(&cx.rules, &task.paths, paths);

@@ -1,0 +1,244 @@
+//! What the tests of one file are: their names, what each asserts, and which are skipped.
+
+use crate::base::hash;
+use crate::base::text::one_line;
+use crate::domain::guards::languages::{Language, Patterns};
+use crate::domain::guards::masked::masked;
+use regex::bytes::{Captures, Regex};
+use std::collections::BTreeMap;
+
+/// So many bytes to either side belong to the line of a skip, and at most so many to a name.
+const NEAR: usize = 400;
+/// Longest name that is kept.
+const LONGEST_NAME: usize = 100;
+
+/// The tests of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TestFile {
+    /// Each test by its name; what stands before the first one has the empty name.
+    pub tests: BTreeMap<String, OneTest>,
+    /// The skips, in the order of the file.
+    pub skips: Vec<Skip>,
+}
+
+/// A test; several of one name are one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OneTest {
+    /// The line of the first of that name.
+    pub line: u64,
+    /// The number of tests of that name.
+    pub count: u32,
+    /// The number of assertions that follow, up to the next test.
+    pub assertions: u32,
+}
+
+/// A skip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skip {
+    /// The same for the same skip of the same test, wherever it stands.
+    pub key: String,
+    pub line: u64,
+    /// The test that is skipped, or the line that skips a group.
+    pub of: String,
+}
+
+/// Something that stands at a place of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Spot {
+    Mark,
+    SkipBefore,
+    SkipItself,
+    /// A test whose name is at this place.
+    Test(usize, usize),
+    Function(usize, usize),
+    SkipInside,
+    Assertion,
+    Trivial,
+}
+
+impl TestFile {
+    /// Reads the tests of a file of this language.
+    pub fn read(language: &Language, text: &[u8]) -> TestFile {
+        let Some(patterns) = language.patterns() else {
+            return TestFile::default();
+        };
+        let code = masked(text, &language.quoting);
+        let mut walk = Walk::new(text);
+        for (at, spot) in spots(patterns, text, &code) {
+            walk.meet(at, spot);
+        }
+        walk.file
+    }
+
+    /// The names of its tests.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.tests.keys().filter(|name| !name.is_empty())
+    }
+}
+
+/// Everything that is found, in the order of the file.
+fn spots(patterns: &Patterns, text: &[u8], code: &[u8]) -> Vec<(usize, Spot)> {
+    let mut found = Vec::new();
+    let mut find = |pattern: &Option<Regex>, within: &[u8], spot: Spot| {
+        let all = pattern.iter().flat_map(|pattern| pattern.find_iter(within));
+        found.extend(all.map(|one| (begin(within, one.start()), spot)));
+    };
+    find(&patterns.mark, code, Spot::Mark);
+    find(&patterns.skip_before, code, Spot::SkipBefore);
+    find(&patterns.skip_itself, code, Spot::SkipItself);
+    find(&patterns.skip_in_comment, text, Spot::SkipItself);
+    find(&patterns.skip_inside, code, Spot::SkipInside);
+    find(&patterns.assertion, code, Spot::Assertion);
+    find(&patterns.trivial, code, Spot::Trivial);
+    let all = patterns
+        .test
+        .iter()
+        .flat_map(|pattern| pattern.captures_iter(code));
+    found.extend(all.filter_map(|one| test_at(text, &one)));
+    let all = patterns.function.iter().filter(|_| patterns.mark.is_some());
+    let all = all.flat_map(|pattern| pattern.captures_iter(code));
+    found.extend(all.filter_map(|one| {
+        let name = one.name("name")?;
+        Some((name.start(), Spot::Function(name.start(), name.end())))
+    }));
+    found.sort_unstable();
+    found
+}
+
+/// The place of the first letter of what was found: a pattern may begin with the line end before.
+fn begin(code: &[u8], start: usize) -> usize {
+    let blanks = code[start..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace());
+    start + blanks.count()
+}
+
+fn test_at(text: &[u8], found: &Captures<'_>) -> Option<(usize, Spot)> {
+    let start = begin(text, found.get(0)?.start());
+    if let Some(name) = found.name("name").or_else(|| found.name("method")) {
+        return Some((start, Spot::Test(name.start(), name.end())));
+    }
+    let quote = found.name("q")?;
+    let mark = *text.get(quote.start())?;
+    let content = &text[quote.end()..];
+    let content = &content[..content.len().min(NEAR)];
+    let end = content
+        .iter()
+        .position(|byte| *byte == mark || *byte == b'\n');
+    let end = quote.end() + end.unwrap_or(content.len());
+    Some((start, Spot::Test(quote.end(), end)))
+}
+
+/// The walk through what was found.
+struct Walk<'a> {
+    text: &'a [u8],
+    counted_to: usize,
+    line: u64,
+    test: String,
+    /// True behind a mark, up to the function that it makes a test.
+    is_marked: bool,
+    /// Skips in front of a test that has not come yet: the text, and its line.
+    waiting: Vec<(String, u64)>,
+    file: TestFile,
+}
+
+impl<'a> Walk<'a> {
+    fn new(text: &'a [u8]) -> Walk<'a> {
+        Walk {
+            text,
+            counted_to: 0,
+            line: 1,
+            test: String::new(),
+            is_marked: false,
+            waiting: Vec::new(),
+            file: TestFile::default(),
+        }
+    }
+
+    fn meet(&mut self, at: usize, spot: Spot) {
+        let passed = &self.text[self.counted_to.min(at)..at];
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.counted_to = at;
+        match spot {
+            Spot::Mark => self.is_marked = true,
+            Spot::Test(from, to) => self.begin_test(from, to),
+            // A skip that stands before a plain function is that of a group, or of the next test.
+            Spot::Function(from, to) => {
+                if std::mem::take(&mut self.is_marked) {
+                    self.begin_test(from, to);
+                }
+            }
+            Spot::SkipBefore => self.waiting.push((self.line_of(at), self.line)),
+            Spot::SkipInside => {
+                let (text, test) = (self.line_of(at), self.test.clone());
+                self.skip(&text, self.line, test);
+            }
+            Spot::SkipItself => {
+                let text = self.line_of(at);
+                self.skip(&text.clone(), self.line, text);
+            }
+            Spot::Assertion => self.of_test().assertions += 1,
+            Spot::Trivial => {
+                let test = self.of_test();
+                test.assertions = test.assertions.saturating_sub(1);
+            }
+        }
+    }
+
+    fn begin_test(&mut self, from: usize, to: usize) {
+        let name = &self.text[from..to];
+        self.test = match one_line_of(name) {
+            // A name without a letter is a name, too.
+            name if name.is_empty() => "\"\"".to_owned(),
+            name => name,
+        };
+        let line = self.line;
+        let test = self.of_test();
+        if test.count == 0 {
+            test.line = line;
+        }
+        test.count += 1;
+        for (text, line) in std::mem::take(&mut self.waiting) {
+            self.skip(&text, line, self.test.clone());
+        }
+    }
+
+    fn of_test(&mut self) -> &mut OneTest {
+        self.file.tests.entry(self.test.clone()).or_default()
+    }
+
+    fn skip(&mut self, text: &str, line: u64, of: String) {
+        let key = format!("{text}\n{of}");
+        self.file.skips.push(Skip { key, line, of });
+    }
+
+    /// The line around a place, as far as it is near: a whole program may stand on one line.
+    fn line_of(&self, at: usize) -> String {
+        let (before, behind) = (
+            at.saturating_sub(NEAR),
+            at.saturating_add(NEAR).min(self.text.len()),
+        );
+        let is_end = |byte: &u8| *byte == b'\n';
+        let from = self.text[before..at].iter().rposition(is_end);
+        let from = from.map_or(before, |end| before + end + 1);
+        let to = self.text[at..behind].iter().position(is_end);
+        let to = to.map_or(behind, |length| at + length);
+        one_line_of(&self.text[from..to])
+    }
+}
+
+/// The text on one line, with its blanks made one; what is long is told apart by its digest.
+fn one_line_of(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = one_line(&words.join(" "));
+    if text.chars().count() <= LONGEST_NAME {
+        return text;
+    }
+    let begin: String = text.chars().take(LONGEST_NAME).collect();
+    format!("{begin}… {}", &hash::sha256_hex(text.as_bytes())[..8])
+}
+
+#[cfg(test)]
+#[path = "test_file_tables.rs"]
+mod tables;

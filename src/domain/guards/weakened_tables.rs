@@ -1,0 +1,67 @@
+use crate::base::rules::rules;
+use crate::domain::guards::{ChangeLook, ChangedFile, Guard};
+
+/// The answer about a change of files, each with its content before and now; empty is not there.
+fn said(files: &[(&str, &str, &str)]) -> Vec<String> {
+    let mut look = ChangeLook::new(&|_| Vec::new());
+    for (path, old, new) in files {
+        let side = |text: &'static str| (!text.is_empty()).then_some(text.as_bytes());
+        let (old, new): (&str, &str) = (old, new);
+        look.add(ChangedFile {
+            path: &(*path).into(),
+            old: side(Box::leak(old.to_owned().into_boxed_str())),
+            new: side(Box::leak(new.to_owned().into_boxed_str())),
+        });
+    }
+    let found = look.finish(&|_| false).into_iter();
+    let found = found.filter(|one| one.guard == Guard::TestsWeakened);
+    found
+        .map(|one| format!("{}:{} {}", one.path, one.line.unwrap_or_default(), one.what))
+        .collect()
+}
+
+const TWO: &str = "def test_a():\n    assert x\n    assert y\n\ndef test_b():\n    assert z\n";
+const NOTHING: [&str; 0] = [];
+
+rules! {
+    a_test_that_grows_is_no_finding: said(&[("test_a.py", TWO, &format!("{TWO}def test_c():\n    assert q\n"))]) => NOTHING;
+    a_deleted_file: said(&[("test_a.py", TWO, "")]) => ["test_a.py:1 the file is deleted with 2 tests: `test_a`, `test_b`"];
+    a_moved_file_is_no_deletion: said(&[("test_a.py", TWO, ""), ("tests/test_b.py", "", TWO)]) => NOTHING;
+    a_file_of_helpers_may_go: said(&[("tests/helper.py", "def make():\n    return 1\n", "")]) => NOTHING;
+    moved_to_where_no_test_is_run_it_is_gone: said(&[("test_a.py", TWO, ""), ("src/a.py", "", TWO)]) => ["test_a.py:1 the file is deleted with 2 tests: `test_a`, `test_b`"];
+    a_test_that_moves_to_another_file_stays: said(&[("test_a.py", TWO, "def test_a():\n    assert x\n    assert y\n"), ("test_b.py", "", "def test_b():\n    assert z\n")]) => NOTHING;
+    one_that_moves_and_asserts_less_does_not: said(&[("test_a.py", TWO, "def test_b():\n    assert z\n"), ("test_b.py", "", "def test_a():\n    assert x\n")]) => ["test_b.py:1 `test_a` asserts less: 1 assertion fewer"];
+    a_test_that_is_gone: said(&[("test_a.py", TWO, "def test_a():\n    assert x\n    assert y\n")]) => ["test_a.py:5 1 test gone: `test_b`"];
+    one_in_a_comment_is_gone: said(&[("test_a.py", TWO, &TWO.replace("def test_b():\n    assert z", "# def test_b():\n#    assert z"))]) => ["test_a.py:5 1 test gone: `test_b`"];
+    a_renamed_test_stays: said(&[("test_a.py", TWO, &TWO.replace("test_b", "test_c"))]) => NOTHING;
+    one_replaced_by_nothing_much_does_not: said(&[("test_a.py", TWO, &TWO.replace("test_a", "test_c").replace("    assert x\n", "    assert True\n"))]) => ["test_a.py:1 tests are replaced by ones that assert less: `test_a`"];
+    an_assertion_that_is_gone: said(&[("test_a.py", TWO, &TWO.replace("    assert x\n", ""))]) => ["test_a.py:1 `test_a` asserts less: 1 assertion fewer"];
+    an_assertion_of_nothing: said(&[("test_a.py", TWO, &TWO.replace("assert z", "assert True"))]) => ["test_a.py:5 `test_b` asserts less: 1 assertion fewer"];
+    an_assertion_said_in_another_way: said(&[("test_a.py", TWO, &TWO.replace("assert z", "self.assertEqual(z, 1)"))]) => NOTHING;
+    a_skip: said(&[("test_a.py", TWO, &TWO.replace("def test_b", "@pytest.mark.skip\ndef test_b"))]) => ["test_a.py:5 skipped: `test_b`"];
+    a_skip_that_was_there: said(&[("test_a.py", &format!("@pytest.mark.skip\n{TWO}"), &format!("# more\n@pytest.mark.skip\n{TWO}"))]) => NOTHING;
+    a_skip_that_goes_to_another_test: said(&[("test_a.py", &format!("@pytest.mark.skip\n{TWO}"), &TWO.replace("def test_b", "@pytest.mark.skip\ndef test_b"))]) => ["test_a.py:5 skipped: `test_b`"];
+    a_skip_that_moves_with_its_file: said(&[("test_a.py", &format!("@pytest.mark.skip\n{TWO}"), ""), ("test_b.py", "", &format!("@pytest.mark.skip\n{TWO}"))]) => NOTHING;
+    a_skip_in_a_string: said(&[("a.test.js", "it('a', f)", "it('a', f)\nconst s = \"it.skip('a')\";\n")]) => NOTHING;
+    a_group_of_others_alone: said(&[("a.test.js", "it('a', f)\nit('b', f)\n", "it('a', f)\nit.only('b', f)\n")]) => ["a.test.js:2 skipped: `it.only('b', f)`"];
+    of_two_with_one_name_one_is_gone: said(&[("a.test.js", "it('a', f)\nit('a', g)\n", "it('a', f)\n")]) => ["a.test.js:1 1 test named `a` gone"];
+    code_without_tests: said(&[("src/a.rs", "fn main() { assert!(x); }\n", "fn main() {}\n")]) => NOTHING;
+    a_file_that_turns_binary: said(&[("src/a.rs", "#[test]\nfn a() {}\n", "\0#[test]\nfn a() {}\n")]) => ["src/a.rs:2 the file is deleted with 1 test: `a`"];
+}
+
+#[test]
+fn thousands_of_files_and_tests_take_time_in_proportion() {
+    let mut look = ChangeLook::new(&|_| Vec::new());
+    let (kept, gone) = (
+        "#[test]\nfn same_name() { assert!(x); }\n",
+        "#[test]\nfn other() {}\n",
+    );
+    for n in 0..5_000 {
+        look.add(ChangedFile {
+            path: &format!("src/{n}.rs").as_str().into(),
+            old: Some(format!("{kept}{gone}").as_bytes()),
+            new: (n % 2 == 0).then_some(kept.as_bytes()),
+        });
+    }
+    assert_eq!(look.finish(&|_| false).len(), 5_000);
+}

@@ -1,0 +1,93 @@
+//! The look at the content of a change for the guards of the policy: measured where a change is measured, so that it
+//! is a fact of the question like its lines and its files.
+//!
+//! Nothing is looked at where no guard and no condition asks for it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::base::hash;
+use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::guards::{ChangeLook, ChangedFile, Guard, GuardFinding, SecretSpan};
+use crate::domain::repo_path::RepoPath;
+use crate::git::diff::{ChangeSide, ChangedPath};
+use crate::git::{Oid, Repo};
+use crate::ops::error::OpError;
+use crate::policy::PolicyState;
+use crate::process::redact::Redactor;
+
+/// A change whose content is in a repository, and the policy that may ask for it.
+#[derive(Clone, Copy)]
+pub struct LookAt<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The policy that will be asked.
+    pub policy: &'a PolicyState,
+    /// The commit that the change goes out from; none where it goes out from nothing.
+    pub base: Option<&'a str>,
+}
+
+impl LookAt<'_> {
+    /// The findings in the change; none where nobody asks.
+    pub fn findings<'c>(
+        &self,
+        changed: impl IntoIterator<Item = &'c ChangedPath>,
+    ) -> Result<Option<Vec<GuardFinding>>, OpError> {
+        if !self.policy.looks_into_changes() {
+            return Ok(None);
+        }
+        // Shapes alone: values that are known have a rule of their own.
+        let redactor = Redactor::new(&[]);
+        let shapes = |text: &[u8]| {
+            let all = redactor.shapes_in(text).into_iter();
+            let span = |(kind, place): (String, Range<usize>)| SecretSpan {
+                kind,
+                from: place.start,
+                to: place.end,
+            };
+            all.map(span).collect()
+        };
+        let mut look = ChangeLook::new(&shapes);
+        for one in changed {
+            let (old, new) = (self.content(&one.old)?, self.content(&one.new)?);
+            look.add(ChangedFile {
+                path: &one.path,
+                old: old.as_deref(),
+                new: new.as_deref(),
+            });
+        }
+        let base = self.base.and_then(|base| Oid::parse(base).ok());
+        // The manifests of one tree ask for the same lock files above them.
+        let known: RefCell<HashMap<RepoPath, bool>> = RefCell::default();
+        let has_file = |path: &RepoPath| {
+            let mut known = known.borrow_mut();
+            *known.entry(path.clone()).or_insert_with(|| {
+                let found = base.as_ref().map(|base| self.repo.read_blob(base, path));
+                matches!(found, Some(Ok(Some(_))))
+            })
+        };
+        Ok(Some(look.finish(&has_file)))
+    }
+
+    fn content(&self, side: &Option<ChangeSide>) -> Result<Option<Vec<u8>>, OpError> {
+        let side = side.as_ref().filter(|side| !side.is_submodule());
+        Ok(side.map(|side| self.repo.blob(&side.oid)).transpose()?)
+    }
+}
+
+/// SHA-256 of what was found, for a yes that holds for no more than that; none where nothing was.
+pub fn digest_of(findings: Option<&[GuardFinding]>) -> Option<String> {
+    let found = findings.filter(|found| !found.is_empty())?;
+    // Findings always serialise; the empty text stands for the impossible rest.
+    let text = serde_json::to_string(found).unwrap_or_default();
+    Some(hash::sha256_hex(text.as_bytes()))
+}
+
+/// The remarks of guards in an answer, for a reviewer.
+pub fn in_words(decision: &DecisionRecord) -> impl Iterator<Item = String> {
+    let is_guard = |rule: &str| Guard::ALL.iter().any(|guard| guard.rule_id() == rule);
+    let said = decision.matched.iter();
+    said.filter(move |one| one.effect >= Effect::Warn && is_guard(&one.rule))
+        .map(|one| one.reason.clone())
+}

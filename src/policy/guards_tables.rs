@@ -1,0 +1,161 @@
+use super::*;
+use crate::base::rules::rules;
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::decision::Resource;
+use crate::domain::facts::Facts;
+use crate::policy::engine::decide;
+use crate::policy::gather::validate;
+use crate::policy::model::PolicyState;
+
+fn policy(lines: &str) -> PolicyState {
+    let text = format!("version: 1\ndefault: allow\noutside_paths: allow\n{lines}");
+    PolicyState::from_bytes(Some(text.as_bytes()), "policy.yaml")
+}
+
+fn problems(lines: &str) -> Vec<String> {
+    let text = format!("version: 1\ndefault: allow\n{lines}");
+    let problems = validate(text.as_bytes(), "policy.yaml").into_iter();
+    let problems = problems.flat_map(|problems| problems.list);
+    problems.map(|problem| problem.to_string()).collect()
+}
+
+fn finding(guard: Guard, path: &str, line: u64) -> GuardFinding {
+    GuardFinding {
+        guard,
+        path: path.into(),
+        line: Some(line),
+        what: "x".into(),
+        bytes: None,
+    }
+}
+
+/// A change of these paths, in which this was found.
+fn facts(findings: &[GuardFinding]) -> Facts {
+    Facts {
+        diff_files: Some(3),
+        diff_lines: Some(30),
+        findings: Some(findings.to_vec()),
+        ..Facts::default()
+    }
+}
+
+/// The effect and the reason of the answer to the work of a run.
+fn said(lines: &str, paths: &[&str], facts: &Facts) -> String {
+    said_of(Action::RunFinish, lines, paths, facts)
+}
+
+fn said_of(action: Action, lines: &str, paths: &[&str], facts: &Facts) -> String {
+    let resource = Resource {
+        paths: paths.iter().copied().map(Into::into).collect(),
+        ..Resource::default()
+    };
+    let request = Request {
+        action,
+        actor: &Actor::new(ActorKind::Agent, "codex").unwrap(),
+        resource: &resource,
+        facts,
+    };
+    let decision = decide(&policy(lines), &request);
+    let observed = decision.observed.iter();
+    let observed: String = observed
+        .map(|one| format!("; would {} {}", one.effect, one.rule))
+        .collect();
+    match decision.effect {
+        Effect::Allow => format!("allow{observed}"),
+        effect => format!("{effect} {}: {}{observed}", decision.rule, decision.reason),
+    }
+}
+
+fn weak() -> Facts {
+    facts(&[finding(Guard::TestsWeakened, "tests/a.py", 7)])
+}
+
+rules! {
+    without_a_guard_nothing_is_said: said("", &["a"], &weak()) => "allow";
+    a_word_is_an_effect: said("guards: {tests_weakened: warn}\n", &["a"], &weak())
+        => "warn built-in.tests-weakened: tests are weakened: tests/a.py:7 (x)";
+    so_is_a_field: said("guards: {tests_weakened: {effect: deny}}\n", &["a"], &weak())
+        => "deny built-in.tests-weakened: tests are weakened: tests/a.py:7 (x)";
+    what_is_not_found_is_not_said: said("guards: {tests_weakened: deny}\n", &["a"], &facts(&[])) => "allow";
+    another_guard_says_nothing: said("guards: {secrets: deny}\n", &["a"], &weak()) => "allow";
+    it_may_only_observe: said("guards: {tests_weakened: observe}\n", &["a"], &weak()) => "allow; would deny built-in.tests-weakened";
+    what_it_would_say: said("guards: {tests_weakened: {effect: observe, would: warn}}\n", &["a"], &weak()) => "allow; would warn built-in.tests-weakened";
+    an_exception: said("guards: {tests_weakened: {effect: deny, except: [tests/]}}\n", &["a"], &weak()) => "allow";
+    another_exception: said("guards: {tests_weakened: {effect: warn, except: [src/]}}\n", &["a"], &weak())
+        => "warn built-in.tests-weakened: tests are weakened: tests/a.py:7 (x)";
+    only_these_paths: said("guards: {tests_weakened: {effect: deny, paths: [src/]}}\n", &["a"], &weak()) => "allow";
+    what_stands_for_more_is_never_an_exception: said("guards: {secrets: {effect: warn, except: ['**']}}\n", &["a"], &facts(&[GuardFinding { path: "".into(), ..finding(Guard::Secrets, "", 1) }]))
+        => "warn built-in.secrets: the change adds what looks like a secret: x";
+    what_was_not_looked_at_denies: said("guards: {secrets: deny}\n", &["a"], &Facts::default())
+        => "deny built-in.secrets: whether the change adds what looks like a secret could not be told";
+    and_is_worth_no_warning: said("guards: {secrets: warn}\n", &["a"], &Facts::default()) => "allow";
+    a_commit_is_asked: said_of(Action::Commit, "guards: {secrets: warn}\n", &["a"], &facts(&[finding(Guard::Secrets, "a", 1)]))
+        => "warn built-in.secrets: the change adds what looks like a secret: a:1 (x)";
+    an_accept_has_asked_about_the_work: said_of(Action::TaskAccept, "guards: {tests_weakened: deny}\n", &["a"], &weak()) => "allow";
+
+    beyond_the_allowed: said("guards: {allowed_paths: {effect: deny, paths: [src/, docs/]}}\n", &["src/a", "ci/b"], &facts(&[]))
+        => "deny built-in.allowed-paths: the change goes beyond the allowed paths: ci/b";
+    within_the_allowed: said("guards: {allowed_paths: {effect: deny, paths: [src/]}}\n", &["src/a"], &facts(&[])) => "allow";
+    sensitive_by_itself: said("guards: {sensitive_paths: warn}\n", &["src/a", "deploy/Dockerfile", ".env.local"], &facts(&[]))
+        => "warn built-in.sensitive-paths: the change touches sensitive paths: deploy/Dockerfile, .env.local";
+    sensitive_as_named: said("guards: {sensitive_paths: {effect: deny, paths: [core/], except: [core/docs/]}}\n", &["core/a", "core/docs/b", "Dockerfile"], &facts(&[]))
+        => "deny built-in.sensitive-paths: the change touches sensitive paths: core/a";
+    a_large_change: said("guards: {change_radius: {effect: require_approval, files: 2, lines: 30}}\n", &["a"], &facts(&[]))
+        => "require_approval built-in.change-radius: the change is large: 3 files of 2 at most";
+    a_commit_is_no_whole_work: said_of(Action::Commit, "guards: {change_radius: {effect: deny, files: 2}}\n", &["a"], &facts(&[])) => "allow";
+    a_small_change: said("guards: {change_radius: {effect: deny, files: 3}}\n", &["a"], &facts(&[])) => "allow";
+    a_change_that_was_not_measured: said("guards: {change_radius: {effect: deny, lines: 3}}\n", &["a"], &Facts::default())
+        => "deny built-in.change-radius: the change is large: lines that were not measured";
+    a_file_that_is_large_enough: said("guards: {large_files: {effect: deny, bytes: 204800}}\n", &["a"], &facts(&[GuardFinding { line: None, bytes: Some(300_000), ..finding(Guard::LargeFiles, "a", 1) }]))
+        => "deny built-in.large-files: the change adds large files: a (x)";
+    one_that_is_not: said("guards: {large_files: deny}\n", &["a"], &facts(&[GuardFinding { bytes: Some(300_000), ..finding(Guard::LargeFiles, "a", 1) }])) => "allow";
+    the_first_are_named: said("guards: {tests_weakened: warn}\n", &["a"], &facts(&[1, 2, 3, 4, 5, 6, 7].map(|line| finding(Guard::TestsWeakened, "a", line))))
+        => "warn built-in.tests-weakened: tests are weakened: a:1 (x), a:2 (x), a:3 (x), a:4 (x), a:5 (x) and 2 more";
+    a_condition_has_the_fact: said("rules: [{id: t, on: [run.finish], when: change.tests_weakened && !change.secrets_added, effect: deny, reason: no}]\n", &["a"], &weak())
+        => "deny t: no";
+    a_condition_on_what_was_not_looked_at_denies: said("rules: [{id: t, on: [run.finish], when: change.tests_weakened, effect: warn, reason: no}]\n", &["a"], &Facts::default())
+        => "deny t: the condition of the rule has no value, so it denies: `change.tests_weakened` is not known here; ask `has(change.tests_weakened)` first";
+
+    an_unknown_guard: problems("guards: {test_weakened: deny}\n")
+        => ["line 3, column 10: `guards` has no field `test_weakened`"];
+    an_unknown_word: problems("guards: {secrets: allow}\n") => ["line 3, column 19: `secrets` cannot be `allow`"];
+    an_unknown_option: problems("guards: {secrets: {effect: deny, lines: 3}}\n").len() => 1;
+    a_mapping_needs_an_effect: problems("guards: {secrets: {except: [a]}}\n") => ["line 3, column 19: a guard needs `effect`"];
+    paths_that_are_allowed_have_to_be_named: problems("guards: {allowed_paths: deny}\n") => ["line 3, column 25: `allowed_paths` needs `paths`"];
+    a_radius_needs_a_number: problems("guards: {change_radius: {effect: deny}}\n") => ["line 3, column 25: `change_radius` needs `files` or `lines`"];
+    a_pattern_that_cannot_be_read: problems("guards: {secrets: {effect: deny, except: ['/a']}}\n").len() => 1;
+    an_empty_list: problems("guards: {secrets: {effect: deny, except: []}}\n").len() => 1;
+    what_it_would_be_of_one_that_is: problems("guards: {secrets: {effect: deny, would: warn}}\n").len() => 1;
+    an_id_of_a_guard_is_no_rule: problems("rules: [{id: built-in.secrets, on: [run.finish], effect: allow}]\n").len() => 1;
+}
+
+#[test]
+fn one_more_setting_only_tightens() {
+    let files = "extends: [default]\nguards: {secrets: warn}\n";
+    let strict = "guards: {secrets: deny}\n";
+    let found = facts(&[finding(Guard::Secrets, "a", 1)]);
+    assert!(said(files, &["a"], &found).starts_with("warn"));
+    assert!(said(strict, &["a"], &found).starts_with("deny"));
+}
+
+#[test]
+fn only_what_asks_for_content_has_it_looked_at() {
+    for (lines, looks) in [
+        ("", false),
+        (
+            "guards: {allowed_paths: {effect: deny, paths: [a]}, sensitive_paths: warn}\n",
+            false,
+        ),
+        ("guards: {secrets: observe}\n", true),
+        (
+            "rules: [{id: t, on: [commit], when: change.secrets_added, effect: deny, reason: no}]\n",
+            true,
+        ),
+        (
+            "rules: [{id: t, on: [commit], when: change.lines > 3, effect: deny, reason: no}]\n",
+            false,
+        ),
+    ] {
+        assert_eq!(policy(lines).looks_into_changes(), looks, "{lines}");
+    }
+}

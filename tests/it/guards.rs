@@ -1,0 +1,186 @@
+//! Guards of a policy: what is found in a change is said at the end of a run, at accept, when a person ends a task,
+//! and before a commit.
+
+use serde_json::Value;
+
+use crate::snapshot;
+use crate::support::Sandbox;
+use crate::support::scene::{Agent, Scene};
+
+/// Two tests, of which one asserts two things.
+const TESTS: &str = "def test_a():\n    assert x\n    assert y\n\ndef test_b():\n    assert z\n";
+/// Skips one test, lets the other assert less, and writes down a key.
+const WEAKENS: &str = r#"cat >/dev/null; echo work > work.txt
+sed -i -e '/assert y/d' -e 's/^def test_b/@pytest.mark.skip\ndef test_b/' tests/test_a.py
+echo 'api_key = "q8Zt3LmVx91PbRw7"' > settings.py"#;
+const WARNS: &str = "version: 1\ndefault: allow\nguards: {tests_weakened: warn, secrets: warn}\n";
+
+fn scene(policy: &str) -> Sandbox {
+    Scene::new()
+        .policy(policy)
+        .file("tests/test_a.py", TESTS)
+        .agent(Agent::new("fake", WEAKENS))
+        .build()
+}
+
+#[test]
+fn what_is_found_is_told_at_the_end_of_the_run_and_at_accept() {
+    let sandbox = scene(WARNS);
+    let id = sandbox.task("One", &[]);
+    snapshot!(sandbox.run(&id), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: the change adds what looks like a secret: settings.py:1 (named-secret)
+    warning: tests are weakened: tests/test_a.py:1 (`test_a` asserts less: 1 assertion fewer), tests/test_a.py:4 (skipped: `test_b`)
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  done: [SHORT] is in main
+    ----- stderr -----
+    warning: the change adds what looks like a secret: settings.py:1 (named-secret) (rule `built-in.secrets`)
+    ");
+    let told = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%\"run.finish\"%' LIMIT 1");
+    snapshot!(serde_json::to_string_pretty(&told[0]["facts"]["findings"]).unwrap(), @r#"
+    [
+      {
+        "guard": "tests_weakened",
+        "path": "tests/test_a.py",
+        "line": 1,
+        "what": "`test_a` asserts less: 1 assertion fewer"
+      },
+      {
+        "guard": "tests_weakened",
+        "path": "tests/test_a.py",
+        "line": 4,
+        "what": "skipped: `test_b`"
+      },
+      {
+        "guard": "secrets",
+        "path": "settings.py",
+        "line": 1,
+        "what": "named-secret"
+      }
+    ]
+    "#);
+    let held = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%q8Zt3L%'");
+    assert_eq!(held, Vec::<Value>::new());
+    let log = sandbox.ai_ok(&["log", "--json"]).stdout;
+    assert_eq!(log.find("q8Zt3L"), None);
+}
+
+#[test]
+fn a_guard_that_denies_denies_the_run() {
+    let sandbox = scene(&WARNS.replace("secrets: warn", "secrets: deny"));
+    let id = sandbox.task("One", &[]);
+    snapshot!(sandbox.run(&id), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: the change adds what looks like a secret: settings.py:1 (named-secret)
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: the change adds what looks like a secret: settings.py:1 (named-secret)
+    warning: tests are weakened: tests/test_a.py:1 (`test_a` asserts less: 1 assertion fewer), tests/test_a.py:4 (skipped: `test_b`)
+    ");
+}
+
+#[test]
+fn the_policy_of_the_accept_counts_at_the_accept_and_a_person_says_yes() {
+    let sandbox = scene("version: 1\ndefault: allow\n");
+    let id = sandbox.task("One", &[]);
+    let run = sandbox.run(&id);
+    assert_eq!(run.code, Some(0), "{run}");
+    sandbox.write(
+        ".ai/policy.yaml",
+        WARNS.replace("weakened: warn", "weakened: require_approval"),
+    );
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: policy wants a person's yes for run.finish: tests are weakened: tests/test_a.py:1 (`test_a` asserts less: 1 assertion fewer), tests/test_a.py:4 (skipped: `test_b`) (rule `built-in.tests-weakened`, decision [DECISION])
+      next: a person says yes with `ai approve [DECISION]`
+    ");
+    sandbox.ai_ok(&["approve", &id, "--reason", "the tests were wrong"]);
+    sandbox.ai_ok(&["accept", &id]);
+}
+
+#[test]
+fn a_condition_sees_what_was_found() {
+    let sandbox = scene(
+        "version: 1\ndefault: allow\nrules: [{id: weak, on: [run.finish], actors: ['agent:*'], \
+         when: change.tests_weakened, effect: deny, reason: tests stay}]\n",
+    );
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(5));
+}
+
+#[test]
+fn a_person_who_ends_a_task_is_asked_and_a_yes_is_for_no_more_than_what_was_found() {
+    let sandbox = scene(&WARNS.replace("weakened: warn", "weakened: require_approval"));
+    let id = sandbox.task("One", &[]);
+    sandbox.ai_ok(&["task", "claim", &id]);
+    sandbox.write("work.txt", "work");
+    sandbox.write("tests/test_a.py", TESTS.replace("    assert y\n", ""));
+    snapshot!(sandbox.ai(&["task", "done", &id]), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    check unit: test -f work.txt
+    check unit: passed
+    error: policy wants a person's yes for run.finish: tests are weakened: tests/test_a.py:1 (`test_a` asserts less: 1 assertion fewer) (rule `built-in.tests-weakened`, decision [DECISION])
+      next: a person says yes with `ai approve [DECISION]`
+    ");
+    let asked = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%\"require_approval\"%'");
+    let decision = asked[0]["id"].as_str().unwrap();
+    sandbox.ai_ok(&["approve", decision, "--reason", "it is right"]);
+    sandbox.write("tests/test_a.py", "");
+    assert_eq!(sandbox.ai(&["task", "done", &id]).code, Some(8));
+    sandbox.write("tests/test_a.py", TESTS.replace("    assert y\n", ""));
+    sandbox.ai_ok(&["task", "done", &id]);
+}
+
+#[test]
+fn a_commit_is_asked_and_one_that_passed_no_hook_is_at_its_push() {
+    let sandbox = scene(&WARNS.replace("warn", "deny"));
+    sandbox.ai_ok(&["hooks", "install"]);
+    sandbox.write("tests/test_a.py", "");
+    sandbox.git(&["add", "tests/test_a.py"]);
+    snapshot!(sandbox.try_git(&sandbox.root(), &["commit", "-qm", "x"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies commit: tests are weakened: tests/test_a.py:1 (2 tests gone: `test_a`, `test_b`) (rule `built-in.tests-weakened`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    sandbox.git(&["commit", "-qm", "x", "--no-verify"]);
+    let bare = sandbox.base().join("bare.git");
+    sandbox.git(&["init", "-q", "--bare", bare.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", bare.to_str().unwrap()]);
+    let pushed = sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]);
+    snapshot!(pushed, @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    warning: 1 commit on the way to refs/heads/main passed no hook: [SHORT]; that is recorded
+    error: policy denies commit: tests are weakened: tests/test_a.py:1 (2 tests gone: `test_a`, `test_b`) (rule `built-in.tests-weakened`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    error: failed to push some refs to '[PATH]/bare.git'
+    ");
+    // A test that moves is none that is gone.
+    sandbox.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    sandbox.git(&["mv", "tests/test_a.py", "tests/test_b.py"]);
+    sandbox.git(&["commit", "-qm", "x"]);
+}
