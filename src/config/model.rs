@@ -4,8 +4,9 @@ use crate::base::{duration, hash};
 use crate::config::origin::{Origins, ValueOrigin};
 use crate::domain::budget::Amounts;
 use crate::domain::check::CheckParser;
+use crate::domain::egress::NetworkSetting;
 use crate::domain::routing::Weights;
-use crate::domain::sandbox::{Isolation, Network, SandboxWish};
+use crate::domain::sandbox::{Isolation, SandboxWish};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -149,7 +150,7 @@ pub struct Runs {
     /// The sandbox of agents and checks; default the strongest sandbox that works on the machine.
     pub sandbox: SandboxWish,
     /// Access of agents and checks to the network; default yes.
-    pub network: Network,
+    pub network: NetworkSetting,
     /// Places outside of the worktree that they may write, `~/` is the home.
     pub allow_write: Vec<String>,
     /// Places in the hidden home that they may read.
@@ -262,7 +263,7 @@ impl Default for Runs {
             grace: Duration::from_secs(10),
             env_pass: Vec::new(),
             sandbox: SandboxWish::Auto,
-            network: Network::On,
+            network: NetworkSetting::default(),
             allow_write: Vec::new(),
             allow_read: Vec::new(),
             memory_mb: None,

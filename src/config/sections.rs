@@ -1,13 +1,14 @@
 //! The sections `defaults`, `locks`, `runs` and `accept`.
 
-use crate::base::yaml::{self, YamlNode};
+use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlValue};
 use crate::config::checked_text::{
     check_branch, check_cache, check_place, check_variable, known_check,
 };
 use crate::config::model::{AcceptMode, CacheMode, Config, LockCase};
 use crate::config::reader::{ConfigReader, ConfigSection};
 use crate::domain::actor::ActorName;
-use crate::domain::sandbox::{Isolation, Network, SandboxWish};
+use crate::domain::egress::{HostPattern, HostRules, NetworkSetting, NetworkWord};
+use crate::domain::sandbox::{Isolation, SandboxWish};
 use crate::policy::check_path_pattern;
 use std::collections::BTreeMap;
 
@@ -84,10 +85,7 @@ pub(super) fn runs(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     section.set("sandbox", &mut slot.sandbox, |node, what, problems| {
         yaml::one_of(node, what, &wishes, problems)
     });
-    let network = [("on", Network::On), ("off", Network::Off)];
-    section.set("network", &mut slot.network, |node, what, problems| {
-        yaml::one_of(node, what, &network, problems)
-    });
+    section.set("network", &mut slot.network, network);
     section.texts("allow_write", &mut slot.allow_write, check_place);
     section.texts("allow_read", &mut slot.allow_read, check_place);
     for (key, limit) in [
@@ -122,6 +120,36 @@ pub(super) fn runs(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
         &mut slot.disk_floor_mb,
         |node, what, problems| yaml::count_of(node, what, 0, problems),
     );
+}
+
+/// Reads a word, or lists of hosts.
+fn network(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Option<NetworkSetting> {
+    let words = [("on", NetworkWord::On), ("off", NetworkWord::Off)];
+    if !matches!(node.value, YamlValue::Map(_)) {
+        return yaml::one_of(node, what, &words, problems).map(NetworkSetting::Word);
+    }
+    let mut fields = MappingFields::of(node, "network", problems)?;
+    let rules = HostRules {
+        allow: hosts(fields.take("allow"), "`allow`", problems),
+        deny: hosts(fields.take("deny"), "`deny`", problems),
+    };
+    fields.finish(problems);
+    if let Err(why) = rules.check() {
+        problems.push(YamlProblem::new(node.place, why));
+    }
+    Some(NetworkSetting::Listed(rules))
+}
+
+fn hosts(node: Option<&YamlNode>, what: &str, problems: &mut Vec<YamlProblem>) -> Vec<HostPattern> {
+    let Some(node) = node else { return Vec::new() };
+    let mut all = Vec::new();
+    for (text, place) in yaml::texts_of(node, what, problems) {
+        match text.parse::<HostPattern>() {
+            Ok(entry) => all.push(entry),
+            Err(error) => problems.push(YamlProblem::new(place, error.to_string())),
+        }
+    }
+    all
 }
 
 /// Reads the section `accept`.

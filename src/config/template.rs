@@ -156,7 +156,7 @@ runs:
   grace: 10s        # between asking a process to end and ending it
   env_pass: []      # environment variables that agents get beside the usual ones
   sandbox: auto     # what keeps agents and checks in: auto, bubblewrap, landlock or none
-  network: on       # off: not even the loopback
+  network: on       # off: not even the loopback; or hosts, and no others: {allow: [api.example.com], deny: []}
   allow_read: []    # places of your hidden home that they may read, such as ~/.config/tool
   allow_write: []   # places that they may write beside the worktree
 #  memory_mb: 8192  # that one process may fill

@@ -131,8 +131,7 @@ actions! {
 
 impl Action {
     /// The actions about which no door asks yet.
-    pub const UNASKED: [Self; 8] = [
-        Self::NetworkConnect,
+    pub const UNASKED: [Self; 7] = [
         Self::SecretUse,
         Self::RefUpdate,
         Self::EvidenceJudge,

@@ -7,8 +7,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::text;
+use crate::domain::egress::NetworkSetting;
 use crate::domain::money::Usd;
-use crate::domain::sandbox::{Demand, Isolation, Network};
+use crate::domain::sandbox::{Demand, Isolation};
 
 /// The longest name of an agent or a connector, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -137,9 +138,9 @@ pub struct Agent {
     /// The sandbox that it must have; can only be stricter than the project's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Demand>,
-    /// `off` takes the network away from it.
+    /// `off` takes the network away from it, lists of hosts leave it those that the project allows, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub network: Option<Network>,
+    pub network: Option<NetworkSetting>,
     /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<Name>,

@@ -83,6 +83,8 @@ pub enum Network {
     On,
     /// None, not even the loopback of the machine.
     Off,
+    /// A list of hosts, through the proxy of `ai`.
+    Listed,
 }
 
 /// The sandbox that stood around an agent, for the evidence.
@@ -138,6 +140,11 @@ impl SandboxMode {
         self == SandboxMode::Bubblewrap
     }
 
+    /// True where a list of hosts can be held: nothing else of the network is there.
+    pub fn holds_to_hosts(self) -> bool {
+        self == SandboxMode::Bubblewrap
+    }
+
     /// True where it can show a child something else in the place of a path.
     pub fn can_stand_in(self) -> bool {
         self == SandboxMode::Bubblewrap
@@ -175,15 +182,16 @@ impl Network {
         match self {
             Network::On => "on",
             Network::Off => "off",
+            Network::Listed => "listed",
         }
     }
 
-    /// On only where both say so.
+    /// On only where both say so, and off where one does.
     pub fn and(self, other: Network) -> Network {
-        if self == Network::On {
-            other
-        } else {
-            Network::Off
+        match (self, other) {
+            (Network::Off, _) | (_, Network::Off) => Network::Off,
+            (Network::Listed, _) | (_, Network::Listed) => Network::Listed,
+            (Network::On, Network::On) => Network::On,
         }
     }
 }
@@ -235,6 +243,10 @@ mod tests {
         assert_eq!(Network::On.and(Network::Off), Network::Off);
         assert_eq!(Network::Off.and(Network::On), Network::Off);
         assert_eq!(Network::On.and(Network::On), Network::On);
+        assert_eq!(Network::Listed.and(Network::On), Network::Listed);
+        assert_eq!(Network::On.and(Network::Listed), Network::Listed);
+        assert_eq!(Network::Listed.and(Network::Off), Network::Off);
+        assert_eq!(Network::Off.and(Network::Listed), Network::Off);
     }
 
     #[test]

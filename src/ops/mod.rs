@@ -37,6 +37,7 @@ pub mod health;
 pub mod held_paths;
 pub mod hindrance;
 pub mod hooks;
+pub mod hosts;
 pub mod import;
 pub mod init;
 pub(crate) mod landing;

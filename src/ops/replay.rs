@@ -6,6 +6,7 @@ use crate::domain::decision::{Decision, DecisionRecord};
 use crate::domain::time::WallMs;
 use crate::ops::error::OpError;
 use crate::ops::hooks::commit::LOCK_RULE;
+use crate::ops::hosts::LIST_RULE;
 use crate::policy::{self, NotReplayable, PolicyState};
 use crate::store::Tx;
 
@@ -40,7 +41,7 @@ pub fn replay(
             continue;
         }
         let again = match record.rule.as_str() {
-            LOCK_RULE => Err(NotReplayable::ByOthers),
+            LOCK_RULE | LIST_RULE => Err(NotReplayable::ByOthers),
             _ => policy::replay(state, &record),
         };
         match again {

@@ -20,7 +20,7 @@ pub enum NotReplayable {
     Cut,
     /// The record is not what was asked: secrets were taken out of it, or an older `ai` wrote fewer facts.
     Incomplete,
-    /// Something else than the policy decided, such as a lock.
+    /// Something else than the policy decided: a lock, or a list of hosts.
     ByOthers,
 }
 

@@ -9,6 +9,7 @@
 //! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them
 //!   from getting in.
 //! * [`sandbox`] says what a child may reach, and has the operating system see to it.
+//! * [`egress`] is the one way to the network of a run that may reach listed hosts.
 //! * [`cgroup`] holds the processes of a run together where the kernel lets it.
 //! * [`identity`] names a process so that a reused pid is never mistaken for it.
 //!
@@ -20,6 +21,7 @@ pub mod captured;
 pub mod cgroup;
 pub mod child_command;
 pub mod editor;
+pub mod egress;
 pub mod end_process;
 pub mod environment;
 pub mod guard;

@@ -31,6 +31,7 @@ mod demo;
 mod docs;
 mod doctor;
 mod ecosystems;
+mod egress;
 mod eligible;
 mod exit_codes;
 mod guard;

@@ -390,7 +390,8 @@ fn facts(
             "network",
             agent
                 .network
-                .map_or_else(String::new, |network| network.as_str().to_owned()),
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
         ),
         (
             "limits",

@@ -22,6 +22,7 @@ use crate::ops::error::OpError;
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
 use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, ConfinedEnd};
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::NetworkLeave;
 use crate::ops::world::World;
 use crate::process::environment::{EnvVariable, child_environment};
 use crate::process::supervise::{ChildCommand, CommandLimits};
@@ -116,7 +117,11 @@ fn prepared(
     };
     let place = format!("start-{}", id::random_text(8));
     let tmp = world.state().join("trials").join(&place);
-    let network = Network::On.and(agent.network.unwrap_or_default());
+    let network = NetworkLeave::from(Network::On);
+    let network = match &agent.network {
+        Some(own) => network.and(own),
+        None => network,
+    };
     let mut sandbox = SandboxBuilder::new(world, Occupant::Agent, layer, network, &tmp)?;
     sandbox.launched(&argv, &world.env);
     sandbox.login(manifest, &world.env, MissingSessions::StayOut);

@@ -4,7 +4,8 @@
 use crate::base::text::one_line;
 use crate::connector::manifest::{CliConfinement, Manifest};
 use crate::domain::agent::Agent;
-use crate::domain::sandbox::{Network, SandboxWish};
+use crate::domain::egress::NetworkSetting;
+use crate::domain::sandbox::SandboxWish;
 use crate::ops::doctor::Finding;
 use crate::ops::run::sandbox::layer;
 use crate::ops::trust::Change;
@@ -20,11 +21,9 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
         return Finding::warn("sandbox", "none, as you asked: it may do whatever you may")
             .next("take AI_SANDBOX=none, or `sandbox: none` in .ai/config.yaml, away");
     }
-    let network = world
-        .config
-        .runs
-        .network
-        .and(agent.network.unwrap_or_default());
+    let own = agent.network.as_ref().map(NetworkSetting::word);
+    let network = world.config.runs.network.word();
+    let network = network.and(own.unwrap_or_default());
     let probe = layer::look(&world.state(), &world.env);
     let missing = |why: String| {
         Finding::bad("sandbox", why)
@@ -32,8 +31,8 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
     };
     match probe.layer(wish) {
         Err(why) => missing(format!("there is none, so it is not started: {why}")),
-        Ok(layer) if network == Network::Off && !probe.can_cut_network(&layer) => {
-            missing("the Landlock of this kernel cannot take the network away".to_owned())
+        Ok(layer) if !probe.can_hold_to(&layer, network) => {
+            missing(layer::cannot_see_to(network).to_owned())
         }
         Ok(layer) => {
             let crowded = !probe.nests(layer.mode());

@@ -135,7 +135,7 @@ impl Place {
                 own: None,
                 isolation: Isolation::Worktree,
             },
-            network: Network::On,
+            network: Network::On.into(),
             files: &self.files(),
             home: &self.dir.join("run/home"),
             task: &label,

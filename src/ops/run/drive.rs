@@ -21,6 +21,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Bug as _, Kept as _, NO_ACTOR, OpError};
+use crate::ops::hosts::JudgeSlot;
 use crate::ops::refusal::Refusal;
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
@@ -200,6 +201,7 @@ impl CommandCx<'_> {
             kept: &[],
             files,
             cancel,
+            hosts: JudgeSlot::new(),
         };
         let crew = AssignedAgent {
             agent,

@@ -14,6 +14,7 @@ use crate::domain::agent_event::AgentResult;
 use crate::domain::budget::BudgetLevel;
 use crate::domain::check::{CheckResult, CheckSpec};
 use crate::domain::decision::DecisionRecord;
+use crate::domain::egress::HostSeen;
 use crate::domain::event::Event;
 use crate::domain::lease::{ShownToken, Token};
 use crate::domain::process_end::ProcessEnd;
@@ -24,10 +25,10 @@ use crate::domain::sandbox::SandboxUsed;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 use crate::git::diff::{ChangedPath, DiffStats};
-use crate::git::shadow::ShadowRepo;
-use crate::git::{Oid, Repo};
+use crate::git::{Oid, Repo, shadow::ShadowRepo};
 use crate::ops::cx::{Cx, commit_as};
 use crate::ops::error::{Kept as _, OpError};
+use crate::ops::hosts::JudgeSlot;
 use crate::ops::lease;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::files::RunDir;
@@ -69,6 +70,8 @@ pub(crate) struct RunCx<'a> {
     pub(crate) files: RunDir,
     /// Stops the run.
     pub(crate) cancel: CancelToken,
+    /// Decides about hosts, made when it is first wanted.
+    pub(crate) hosts: JudgeSlot,
 }
 
 /// The commit that work starts from and the branch that it goes into.
@@ -146,8 +149,7 @@ pub struct AgentProcess {
     /// The merge, rebase or conflict in the middle of which it ended, in words.
     #[serde(default)]
     pub unfinished: Option<String>,
-    /// A place that its sandbox hides and that it named when it ended before it had begun, as
-    /// `runs.allow_read` wants it.
+    /// A place that its sandbox hides and that it named when it ended before it had begun, as `runs.allow_read` wants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<String>,
     /// The means by which its processes were held together.
@@ -189,13 +191,15 @@ pub struct AgentReach {
     /// Files outside of its worktree that it says itself it changed, and that did change.
     #[serde(default)]
     pub trespasses: Vec<String>,
-    /// References that it moved although they are not its own; they were put back where nobody else
-    /// had followed.
+    /// References that it moved although they are not its own; they were put back where nobody else had followed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_refs: Vec<String>,
     /// Remarks about files that its program may only read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub planted: Vec<String>,
+    /// The hosts that it asked for, where it may reach listed ones only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostSeen>,
 }
 
 impl AgentEnd {
@@ -212,8 +216,7 @@ impl AgentEnd {
         }
     }
 
-    /// The same end, with the operation of Git that was left half done, if any, and the paths that
-    /// were left in conflict.
+    /// The same end, with the operation of Git that was left half done and the paths in conflict.
     pub(crate) fn left_undone(mut self, operation: Option<&str>, unmerged: &[RepoPath]) -> Self {
         const SHOWN: usize = 5;
         let names: Vec<String> = unmerged
@@ -380,8 +383,7 @@ pub enum KeptWork {
     Nothing,
     /// On this branch or rescue reference.
     On(String),
-    /// Still in its worktree: it could not be saved, for this reason. Nothing touches it before it
-    /// is.
+    /// Still in its worktree: it could not be saved, for this reason. Nothing touches it before it is.
     InPlace(String),
 }
 

@@ -23,6 +23,7 @@ use crate::ops::error::OpError;
 use crate::ops::finish::{self, Right};
 use crate::ops::guards::LookAt;
 use crate::ops::held_paths::paths_of;
+use crate::ops::hosts::JudgeSlot;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::drive;
@@ -94,6 +95,7 @@ pub fn hand_in(
         kept,
         files,
         cancel,
+        hosts: JudgeSlot::new(),
     };
     HandIn { live, foreign }.perform(store)
 }

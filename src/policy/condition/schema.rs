@@ -182,6 +182,8 @@ facts! {
     ChangeSecretsAdded = "change.secrets_added", Type::Bool;
     Globs = "globs", Type::List(ItemType::Text(Words::Any));
     Branch = "branch", Type::TEXT;
+    HostName = "host.name", Type::TEXT;
+    HostPort = "host.port", Type::Int;
     ToolName = "tool.name", Type::TEXT;
     ToolKind = "tool.kind", Type::Text(Words::Tools);
     ToolCommand = "tool.command", Type::TEXT;
@@ -293,6 +295,8 @@ impl Fact {
             Self::Globs if resource.patterns.is_empty() => return None,
             Self::Globs => KnownFact::Texts(&resource.patterns),
             Self::Branch => text(&resource.branch)?,
+            Self::HostName => text(&resource.host)?,
+            Self::HostPort => KnownFact::Int(i64::from(resource.port?)),
             Self::ToolName => text(&resource.tool)?,
             Self::ToolKind => KnownFact::Text(resource.kind?.word().as_bytes()),
             Self::ToolCommand => text(&facts.command)?,

@@ -18,6 +18,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 
 use crate::base::clock;
 use crate::process::child_command::ChildCommand;
+use crate::process::egress;
 use crate::process::guard::events::{HeardStop, KeeperEvents, KeeperSignals};
 use crate::process::guard::protocol::{CANNOT_BEGIN, KeeperLaunch, KeeperReport, KeeperWord};
 use crate::process::guard::{apart, outer, tie};
@@ -171,6 +172,10 @@ fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
         .process_group(0);
     // bubblewrap leaves its own there, and there are programs that believe it more than the kernel.
     command.env("PWD", cwd);
+    if let Some(socket) = &launch.confine.egress {
+        let named = egress::variables(socket).map_err(|e| fail(SpawnFailureKind::Keeper, &e))?;
+        command.envs(named);
+    }
     tie::die_with_parent(&mut command);
     let child = command
         .spawn()

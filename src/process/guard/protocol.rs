@@ -89,6 +89,10 @@ pub(in crate::process) struct KeeperConfinement {
     /// Two keepers instead of one; `None` for a single one.
     #[serde(default)]
     pub pair: Option<KeeperPair>,
+    /// The path of the socket, inside, to which a port of the loopback leads; `None` for no such
+    /// port.
+    #[serde(default)]
+    pub egress: Option<String>,
 }
 
 /// The cause for which a keeper ended the command before it ended by itself.
@@ -195,6 +199,7 @@ mod tests {
                         end_ms: 6,
                     }),
                     pair: Some(KeeperPair::InUserNamespace),
+                    egress: Some("/socket".into()),
                 },
             };
             assert_eq!(KeeperLaunch::from_args(&launch.to_args()), Some(launch));

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::domain::sandbox::Network;
+use crate::process::egress::INSIDE;
 use crate::process::sandbox::{PathAccess, SandboxLayer, SandboxPolicy};
 
 /// Path of the keeper's program inside.
@@ -51,6 +52,9 @@ pub(super) fn command_line(policy: &SandboxPolicy, keeper: &Path) -> Option<Vec<
     let mut words = vec![program.into()];
     words.extend(options(policy));
     words.extend(["--ro-bind".into(), keeper.into(), KEEPER.into()]);
+    if let Some(socket) = &policy.egress {
+        words.extend(["--ro-bind".into(), socket.into(), INSIDE.into()]);
+    }
     words.extend(["--chdir", "/", "--", KEEPER].map(OsString::from));
     Some(words)
 }
@@ -59,7 +63,7 @@ pub(super) fn command_line(policy: &SandboxPolicy, keeper: &Path) -> Option<Vec<
 pub(super) fn options(policy: &SandboxPolicy) -> Vec<OsString> {
     let mut words: Vec<OsString> = ALWAYS.map(OsString::from).into();
     words.extend(covers(rustix::process::geteuid().is_root()));
-    if policy.network == Network::Off {
+    if policy.network != Network::On {
         words.push("--unshare-net".into());
     }
     for (path, access) in policy.rules() {
@@ -130,6 +134,23 @@ mod tests {
         let mounts = "--tmpfs /usr --ro-bind /dev/null /etc/passwd --bind /other /usr/lib --ro-bind /usr/share /usr/share \
                       --bind /usr/share/x /usr/share/x --ro-bind /bin/ai /tmp/.ai-keeper --chdir / -- /tmp/.ai-keeper";
         assert!(text.ends_with(mounts), "{text}");
+    }
+
+    #[test]
+    fn listed_hosts_are_reached_by_one_socket_and_no_network() {
+        let mut policy = SandboxPolicy::new(
+            SandboxLayer::Bubblewrap("/usr/bin/bwrap".into()),
+            Network::Listed,
+            ResourceLimits::default(),
+        );
+        policy.egress = Some("/run-dir/net".into());
+        let words = command_line(&policy, Path::new("/bin/ai")).unwrap();
+        let bound = ["--ro-bind", "/run-dir/net", INSIDE].map(OsString::from);
+        assert!(words.windows(3).any(|three| three == bound), "{words:?}");
+        assert!(
+            words.iter().any(|word| word == "--unshare-net"),
+            "{words:?}"
+        );
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl LandlockGrants {
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(NEWEST))?
             .scope(Scope::from_all(NEWEST))?;
-        if self.network == Network::Off {
+        if self.network != Network::On {
             ruleset = ruleset
                 .set_compatibility(CompatLevel::HardRequirement)
                 .handle_access(AccessNet::from_all(ABI::V4))?;

@@ -6,7 +6,8 @@
 //! itself before it starts the command, and [`seatbelt`] on macOS. Of two statements about nested
 //! paths the deeper one counts. Everything that is not spoken of can be read and not written.
 //!
-//! Deliberately absent: filters of system calls, control groups, and an allow-list of hosts.
+//! Deliberately absent: filters of system calls, and control groups. A list of hosts is the work
+//! of [`egress`](crate::process::egress): here it is a network that is off, and a socket.
 
 mod bubblewrap;
 mod command;

@@ -46,6 +46,8 @@ pub struct SandboxPolicy {
     rules: BTreeMap<(usize, PathBuf), PathAccess>,
     /// The access to the network.
     pub network: Network,
+    /// The socket of the proxy for listed hosts, outside; only for layers with namespaces.
+    pub egress: Option<PathBuf>,
     /// [Resource limits](ResourceLimits).
     pub limits: ResourceLimits,
 }
@@ -69,6 +71,7 @@ impl SandboxPolicy {
             layer,
             rules: BTreeMap::new(),
             network,
+            egress: None,
             limits,
         }
     }

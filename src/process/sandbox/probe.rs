@@ -102,8 +102,17 @@ impl SandboxProbe {
         mode == SandboxMode::Bubblewrap && self.nesting == SandboxNesting::Nests
     }
 
+    /// True where a layer can see to it that this is all of the network.
+    pub fn can_hold_to(&self, layer: &SandboxLayer, network: Network) -> bool {
+        match network {
+            Network::On => true,
+            Network::Off => self.can_cut_network(layer),
+            Network::Listed => layer.mode().holds_to_hosts(),
+        }
+    }
+
     /// True where a layer can take the network away.
-    pub fn can_cut_network(&self, layer: &SandboxLayer) -> bool {
+    fn can_cut_network(&self, layer: &SandboxLayer) -> bool {
         match layer {
             SandboxLayer::Bubblewrap(_) | SandboxLayer::Seatbelt => true,
             SandboxLayer::Landlock => self.landlock >= landlock::FOR_NETWORK,

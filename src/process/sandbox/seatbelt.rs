@@ -30,7 +30,7 @@ pub fn profile(policy: &SandboxPolicy) -> String {
             PathAccess::Write => format!("(allow file-read* file-write* (subpath {path}))"),
         });
     }
-    if policy.network == Network::Off {
+    if policy.network != Network::On {
         lines.push("(deny network*)".to_owned());
     }
     // Signals stay among the processes of the sandbox.

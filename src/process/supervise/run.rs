@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::base::env::AI_RUN;
 use crate::process::capture::OutputCapture;
 use crate::process::child_command::StdinSource;
+use crate::process::egress::INSIDE;
 use crate::process::guard::{Keeper, KeeperConfinement, KeeperLaunch, KeeperPair};
 use crate::process::redact::Redactor;
 use crate::process::sandbox::{LandlockPolicy, SandboxLayer, SandboxPolicy};
@@ -147,6 +148,7 @@ fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
         limits: Some(policy.limits),
         lease: None,
         pair: None,
+        egress: policy.egress.as_ref().map(|_| INSIDE.to_owned()),
     }
 }
 

@@ -15,12 +15,13 @@ const DATE: &str = "1700000000 +0000";
 
 /// Scenes of these modules stand on the disk: in a real sandbox `/dev` is the sandbox's own, and what
 /// is killed or crowded there should wait for a real disk.
-const ON_DISK: [&str; 14] = [
+const ON_DISK: [&str; 15] = [
     "guard",
     "in_run",
     "contention",
     "credentials",
     "ecosystems",
+    "egress",
     "places",
     "places_python",
     "quick_start",

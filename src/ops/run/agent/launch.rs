@@ -18,7 +18,7 @@ use crate::domain::agent::{Agent, Name};
 use crate::domain::budget::{BudgetLevel, Unit};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Resumed;
-use crate::domain::sandbox::{Isolation, Network, SandboxUsed};
+use crate::domain::sandbox::{Isolation, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
@@ -30,6 +30,7 @@ use crate::ops::run::model::{AgentEnd, AgentProcess, AgentReach, AgentStream, He
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
 use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, ConfinedEnd};
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::NetworkLeave;
 use crate::ops::world::World;
 use crate::ops::{credentials, detect, failpoint};
 use crate::policy;
@@ -64,7 +65,7 @@ pub(crate) struct AgentLaunch<'a> {
     /// The place where it works.
     pub(crate) place: AgentPlace<'a>,
     /// The network that the policy leaves it.
-    pub(crate) network: Network,
+    pub(crate) network: NetworkLeave,
     /// The files of its run, the prompt among them.
     pub(crate) files: &'a RunDir,
     /// The place of a home of its own, should it get one.
@@ -254,7 +255,11 @@ impl<'a> AgentLaunch<'a> {
     fn sandbox(&self, world: &World, plan: &LaunchPlan) -> Result<SandboxBuilder, OpError> {
         let agent = self.crew.agent;
         let layer = layer::layer(world, agent.sandbox)?;
-        let network = self.network.and(agent.network.unwrap_or_default());
+        let network = self.network.clone();
+        let network = match &agent.network {
+            Some(own) => network.and(own),
+            None => network,
+        };
         let tmp = self.files.tmp();
         let mut sandbox = SandboxBuilder::new(world, Occupant::Agent, layer, network, &tmp)?;
         sandbox.launched(&plan.command.argv, &world.env);
@@ -365,6 +370,7 @@ impl<'a> AgentLaunch<'a> {
             process: end,
             outcome,
             planted,
+            hosts,
         } = ended;
         if !outcome.survivors.is_empty() {
             world.say(&format!(
@@ -409,6 +415,7 @@ impl<'a> AgentLaunch<'a> {
                 trespasses: Vec::new(),
                 moved_refs: Vec::new(),
                 planted,
+                hosts,
             },
         }
     }

@@ -14,7 +14,6 @@ use crate::base::fs;
 use crate::base::hash::sha256_hex;
 use crate::domain::aftermath::{FailureOf, failure_of};
 use crate::domain::check::{CheckResult, CheckStatus};
-use crate::domain::sandbox::Network;
 use crate::git::{Oid, Repo};
 use crate::ops::error::OpError;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
@@ -23,6 +22,7 @@ use crate::ops::run::checks::scene::first_word;
 use crate::ops::run::files::CheckLogs;
 use crate::ops::run::model::Checked;
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::NetworkLeave;
 use crate::ops::world::World;
 use crate::process::environment::child_environment;
 use crate::process::supervise::CancelToken;
@@ -44,7 +44,7 @@ pub(crate) struct BaseCommit<'a> {
     /// The root of that place, which may stand in what checks print.
     pub(crate) root: PathBuf,
     /// The network that the checks of the work had.
-    pub(crate) network: Network,
+    pub(crate) network: NetworkLeave,
     /// The logs.
     pub(crate) logs: CheckLogs,
     /// The mark of the processes, so that none of them outlives a crash.
@@ -119,7 +119,7 @@ impl BaseCommit<'_> {
             commit: Some(self.commit),
         };
         let mut place = CheckPlace::open(world, repo, self.place, judged)?;
-        place.network = self.network;
+        place.network = self.network.clone();
         place.said = ON_BASE;
         let (plans, paths): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let found = run_checks(world, &place, plans, &self.logs, self.label, cancel)?;
@@ -178,9 +178,10 @@ impl BaseCommit<'_> {
             format!("{:?} {:?}", runs.setup, runs.check_keep),
             (variables, program),
             format!(
-                "{:?} {:?}",
+                "{:?} {:?} {:?}",
                 layer::layer(world, None)?.mode(),
-                self.network.and(runs.network)
+                self.network.word,
+                runs.network
             ),
             env!("CARGO_PKG_VERSION"),
         );

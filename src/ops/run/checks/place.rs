@@ -14,6 +14,7 @@ use crate::ops::error::OpError;
 use crate::ops::run::agent::ports;
 use crate::ops::run::checks::project_files::is_of_project;
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::NetworkLeave;
 use crate::ops::world::World;
 
 /// Files by whose times a tool decides whether what it built in this directory before is still
@@ -31,7 +32,7 @@ pub struct CheckPlace {
     /// The git directory.
     pub git_dir: PathBuf,
     /// The policy's word on the network.
-    pub network: Network,
+    pub(crate) network: NetworkLeave,
     /// A directory for temporary files, for sandboxes that have none of their own; not made yet.
     pub(crate) tmp: PathBuf,
     /// The links of the judged tree, relative to the root; looked for only where no sandbox keeps
@@ -101,7 +102,7 @@ impl CheckPlace {
         Ok(CheckPlace {
             root,
             git_dir,
-            network: Network::On,
+            network: Network::On.into(),
             said: "",
             tmp,
             links,

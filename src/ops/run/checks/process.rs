@@ -37,7 +37,8 @@ impl CheckProcess<'_> {
         let (world, place) = (self.world, self.place);
         let layer = layer::layer(world, None)?;
         let occupant = Occupant::Check(&variables.shown);
-        let mut sandbox = SandboxBuilder::new(world, occupant, layer, place.network, &place.tmp)?;
+        let network = place.network.clone();
+        let mut sandbox = SandboxBuilder::new(world, occupant, layer, network, &place.tmp)?;
         sandbox.programs(&argv, &variables.variables);
         variables.hidden.iter().for_each(|path| sandbox.hide(path));
         sandbox.write(&place.root);

@@ -7,14 +7,15 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::base::{env, fs};
+use crate::base::{env, fs, id};
 use crate::connector::manifest::Manifest;
 use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::sandbox::home;
-use crate::ops::run::sandbox::layer::{can_see_to, program_path, variable};
+use crate::ops::run::sandbox::layer::{program_path, variable};
+use crate::ops::run::sandbox::network::{NetworkLeave, leave_within};
 use crate::ops::run::sandbox::project::{checkouts, is_below, of_others, real};
 use crate::ops::world::World;
 use crate::process::environment::EnvVariable;
@@ -45,6 +46,8 @@ const NEEDED_CACHES: [(&str, &str); 2] = [
 pub struct SandboxBuilder {
     /// The policy as it stands.
     pub(super) policy: SandboxPolicy,
+    /// The network behind the policy's word.
+    pub(super) leave: NetworkLeave,
     /// The user's home, links followed.
     pub(super) home: Option<PathBuf>,
     /// A temporary directory to make before the start and to remove after the end.
@@ -84,7 +87,7 @@ impl SandboxBuilder {
         world: &World,
         occupant: Occupant<'_>,
         layer: SandboxLayer,
-        network: Network,
+        leave: NetworkLeave,
         tmp: &Path,
     ) -> Result<SandboxBuilder, OpError> {
         let runs = &world.config.runs;
@@ -93,31 +96,25 @@ impl SandboxBuilder {
             processes: runs.processes,
             file_mb: runs.file_mb,
         };
-        let network = if layer.mode().confines() {
-            runs.network.and(network)
-        } else {
-            Network::On
-        };
-        if !can_see_to(world, &layer, network) {
-            let why = "the Landlock of this kernel cannot take the network away".to_owned();
-            return Err(Refusal::Missing {
-                why,
-                hint: "install bubblewrap, or allow the network".into(),
-            }
-            .into());
-        }
+        let leave = leave_within(world, &layer, leave)?;
         let home = variable(&world.env, "HOME")
             .map(PathBuf::from)
             .and_then(|home| real(&home));
         let home = home.filter(|home| home != Path::new("/"));
         let mut sandbox = SandboxBuilder {
-            policy: SandboxPolicy::new(layer, network, limits),
+            policy: SandboxPolicy::new(layer, leave.word, limits),
             home,
+            leave,
             tmp: None,
             caches: Vec::new(),
             unmade: Vec::new(),
             kept: Vec::new(),
         };
+        if sandbox.policy.network == Network::Listed {
+            // Two commands with one directory have a proxy each.
+            let name = format!("net-{}", id::random_text(8));
+            sandbox.policy.egress = Some(tmp.with_file_name(name));
+        }
         sandbox.keep(world);
         if sandbox.confines() {
             sandbox.hide_places(world);
@@ -136,6 +133,7 @@ impl SandboxBuilder {
     pub fn bare(layer: SandboxLayer, network: Network) -> SandboxBuilder {
         SandboxBuilder {
             policy: SandboxPolicy::new(layer, network, ResourceLimits::default()),
+            leave: NetworkLeave::from(network),
             home: None,
             tmp: None,
             caches: Vec::new(),

@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::CommandLine;
+use crate::domain::egress::HostSeen;
 use crate::domain::process_end::ProcessEnd;
 use crate::ops::error::OpError;
 use crate::ops::run::files::CommandLog;
 use crate::ops::run::sandbox::builder::SandboxBuilder;
+use crate::ops::run::sandbox::network::{close_proxy, hosts_in_words, open_proxy};
 use crate::ops::world::World;
 use crate::process::cgroup::Cgroup;
 use crate::process::environment::EnvVariable;
@@ -56,6 +58,8 @@ pub(crate) struct ConfinedEnd {
     pub(crate) outcome: CommandOutcome,
     /// What was made meanwhile of what the command may only read, in words.
     pub(crate) planted: Vec<String>,
+    /// The hosts that were asked for, where only listed ones may be reached.
+    pub(crate) hosts: Vec<HostSeen>,
 }
 
 impl ConfinedEnd {
@@ -76,7 +80,12 @@ impl ConfinedCommand {
     ) -> Result<ConfinedEnd, OpError> {
         let label = self.label.clone();
         let spec = self.spec(&sandbox);
-        see_through((&spec, &label), sandbox, world.redactor(), observer, cancel)
+        let ended = see_through((&spec, &label), sandbox, world.redactor(), observer, cancel)?;
+        if let Some(hosts) = hosts_in_words(&ended.hosts) {
+            let told = format!("hosts of {label}: {hosts}");
+            world.say(&world.redactor().redact_text(&told));
+        }
+        Ok(ended)
     }
 
     /// Starts commands side by side, each in its sandbox, and sees them to their ends, which come back
@@ -150,14 +159,17 @@ fn see_through(
         .enable_all()
         .build()
         .map_err(SuperviseError::Runtime)?;
+    let proxy = open_proxy(&sandbox)?;
     let outcome = runtime.block_on(supervise(spec, redactor, observer, cancel));
+    let hosts = close_proxy(&sandbox, proxy);
     let planted = sandbox.take_away(label);
     sandbox.clear()?;
-    let outcome = outcome?;
+    let (outcome, hosts) = (outcome?, hosts?);
     Ok(ConfinedEnd {
         process: process_end(&outcome.end, outcome.oom, &spec.limits),
         outcome,
         planted,
+        hosts,
     })
 }
 

@@ -75,7 +75,17 @@ pub fn leaves_no_room(world: &World, used: SandboxUsed) -> bool {
 
 /// Tells whether the layer can see to the network.
 pub(crate) fn can_see_to(world: &World, layer: &SandboxLayer, network: Network) -> bool {
-    network == Network::On || !layer.mode().confines() || probed(world).can_cut_network(layer)
+    network == Network::On || !layer.mode().confines() || probed(world).can_hold_to(layer, network)
+}
+
+/// The reason why a layer cannot.
+pub(crate) fn cannot_see_to(network: Network) -> &'static str {
+    match network {
+        Network::Listed => {
+            "only bubblewrap can hold a run to a list of hosts (`network: {allow: [...]}`)"
+        }
+        Network::On | Network::Off => "the Landlock of this kernel cannot take the network away",
+    }
 }
 
 /// The value of a variable that is set and not empty.

@@ -6,5 +6,6 @@ pub mod command;
 pub mod home;
 mod launched;
 pub mod layer;
+pub(crate) mod network;
 pub(crate) mod program;
 pub mod project;

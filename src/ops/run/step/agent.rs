@@ -24,6 +24,7 @@ use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{AgentEnd, RunCx, Worked};
 use crate::ops::run::recovery::salvage;
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::{NetworkLeave, refused_hosts};
 use crate::ops::run::step::{checkout, prompt, snapshot};
 use crate::ops::run::watch::trespass;
 use crate::store::Store;
@@ -49,7 +50,7 @@ pub(crate) fn work(
     fs::remove_file(&mark)?;
     let idle = trespass::idle_slots(live, store)?;
     let own = salvage::own_commits(live.world, live.repo, &live.started.run)?;
-    let network = ask_network(live, store)?;
+    let network = NetworkLeave::of_run(live, ask_network(live, store)?)?;
     let place = AgentPlace {
         slot,
         own: own.as_ref(),
@@ -86,6 +87,10 @@ pub(crate) fn work(
     worked
         .remarks
         .extend(worked.end.reach.planted.iter().cloned());
+    let redactor = live.world.redactor();
+    for text in refused_hosts(&worked.end.reach.hosts) {
+        worked.remarks.push(redactor.redact_text(&text));
+    }
     if let Some(entered) = in_place
         && let Some(reference) = entered.leave(&worked.sealed.tree)?
     {
@@ -142,7 +147,7 @@ fn ask(
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
     place: AgentPlace<'_>,
-    network: Network,
+    network: NetworkLeave,
 ) -> Result<(AgentEnd, Option<String>), OpError> {
     let (world, run) = (live.world, &live.started.run);
     let worktree = place
@@ -186,8 +191,9 @@ fn ask(
         live.files.set_logs_aside()?;
         prompt::write(live, place.slot, SessionChoice::New, &crew.guides)?;
         order.resumed = None;
-        let planted = end.reach.planted;
+        let (planted, hosts) = (end.reach.planted, end.reach.hosts);
         end = launch(world, &order, &mut gate, &live.cancel)?;
+        end.reach.hosts = [hosts, end.reach.hosts].concat();
         end.stream.resume_refused = Some(why);
         end.reach.planted = [planted, end.reach.planted].concat();
     }

@@ -6,7 +6,7 @@ use crate::ops::run::checks::on_base::BaseCommit;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks};
 use crate::ops::run::model::{Checked, RunCx, Sealed};
-use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::NetworkLeave;
 
 /// Runs the checks of the run's task.
 pub(crate) fn checks(live: &RunCx<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
@@ -30,11 +30,10 @@ pub(crate) fn checks_in(
         commit: sealed.commit.as_ref(),
     };
     let mut place = CheckPlace::open(world, live.repo, name, judged)?;
-    place.network =
-        layer::network_under(layer::network_rule(&live.cx()?, &live.started.task).as_ref());
+    place.network = NetworkLeave::under_policy(live)?;
     let (logs, label) = (live.files.checks(), run.id.as_str());
     let mut checked = run_checks(world, &place, all, &logs, label, &live.cancel)?;
-    let (network, root) = (place.network, place.root.clone());
+    let (network, root) = (place.network.clone(), place.root.clone());
     // The base is checked in the same place.
     drop(place);
     if let Some(commit) = live.base()? {

@@ -8,6 +8,7 @@ use crate::domain::process_end::ProcessEnd;
 use crate::ops::run::model::RunCx;
 use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, words};
 use crate::ops::run::sandbox::layer;
+use crate::ops::run::sandbox::network::NetworkLeave;
 use crate::store::Store;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -243,8 +244,7 @@ fn sandbox(
     argv: &[OsString],
 ) -> Result<SandboxBuilder, OpError> {
     let layer = layer::layer(live.world, agent.sandbox)?;
-    let network =
-        layer::network_under(layer::network_rule(&live.cx()?, &live.started.task).as_ref());
+    let network = NetworkLeave::under_policy(live)?;
     let mut sandbox = SandboxBuilder::new(
         live.world,
         Occupant::Agent,
