@@ -58,7 +58,12 @@ pub fn remember(root: &Path, location: &RepoLocation, state: &PolicyState) {
     if files.is_empty() {
         return;
     }
-    let mark = project::state_dir(&location.common_dir).join(MARK);
+    let state_dir = project::state_dir(&location.common_dir);
+    // A clone that was not set up yet has no directory of `ai`, and must not get one by the way.
+    if !state_dir.join(project::STORE_FILE).exists() {
+        return;
+    }
+    let mark = state_dir.join(MARK);
     let digest = state.digest(None);
     let known = fs::read_capped(&mark, 1 << 10).unwrap_or_default();
     if known.starts_with(digest.as_bytes()) {

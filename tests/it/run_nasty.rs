@@ -312,6 +312,7 @@ fn no_secret_reaches_the_disk() {
     check unit on the base commit: cat work.txt; echo $MY_TOKEN; exit 1
     check unit on the base commit: failed (exit code 1)
     warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
+    warning: the change adds what looks like a secret: work.txt:1 (aws-access-key)
     ");
     let again = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
     snapshot!(again, @"
@@ -329,6 +330,7 @@ fn no_secret_reaches_the_disk() {
     check unit: failed (exit code 1)
     check unit on the base commit: failed (exit code 1), as before
     warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
+    warning: the change adds what looks like a secret: work.txt:1 (aws-access-key)
     ");
     for text in [
         &outcome.stdout,
@@ -407,7 +409,10 @@ fn a_secret_in_a_file_name_is_blackened_too() {
 #[test]
 fn a_secret_in_the_change_is_pointed_out() {
     let came = Came::of("echo 'key = AKIAZ7Q4MNOPRSTUVWX2' > work.txt");
-    snapshot!(came.warnings, @"the change holds something that looks like a secret; it is blackened in the evidence, not in the commit");
+    snapshot!(came.warnings, @"
+    the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
+    the change adds what looks like a secret: work.txt:1 (aws-access-key)
+    ");
     snapshot!(came.sandbox.run_file(&format!("{}.1", came.id), "diff.patch"), @"
     diff --git a/work.txt b/work.txt
     new file mode 100644
