@@ -105,9 +105,24 @@ fn within(socket: &Path, call: &AskedCall) -> Result<(), AppError> {
 }
 
 fn outside(workspace: &Workspace, cli: HookCli, call: &AskedCall) -> Result<(), AppError> {
-    if !is_a_project(workspace)? {
-        return Ok(());
+    if is_a_project(workspace)? {
+        return in_project(workspace, cli, call);
     }
+    // A CLI that was started above several projects is asked about by the files that it names.
+    let mut asked = Vec::new();
+    for path in &call.paths {
+        let there = Path::new(path).ancestors().skip(1).find(|dir| dir.is_dir());
+        let there = there.map(Path::to_owned);
+        let project = Workspace::new(there, workspace.named().map(str::to_owned));
+        if is_a_project(&project)? && !asked.contains(&project.root()?.to_owned()) {
+            in_project(&project, cli, call)?;
+            asked.push(project.root()?.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn in_project(workspace: &Workspace, cli: HookCli, call: &AskedCall) -> Result<(), AppError> {
     let location = workspace.place()?;
     let Some(top) = &location.top else {
         return Ok(());

@@ -20,7 +20,7 @@ use crate::git::WorktreeOwner;
 use crate::git::discover::{self, RepoLocation};
 use crate::git::person;
 use crate::git::preflight;
-use crate::git::repo::head_commit;
+use crate::git::repo::head_at;
 use crate::ops::cx::{Cx, HeadAtHand, PolicyAtHand, Rules};
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
@@ -181,7 +181,7 @@ impl Workspace {
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
         let scrub = self.scrub()?.clone();
         let place = self.place()?.clone();
-        let head = HeadAtHand::when_asked(move || head_commit(&place).ok()?.map(String::from));
+        let head = HeadAtHand::when_asked(move || Some(head_at(&place).ok()?.into()));
         Ok(Cx {
             now: now(),
             actor: self.actor()?,

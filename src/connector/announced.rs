@@ -223,7 +223,10 @@ impl FromStr for HookCli {
 /// # Errors
 /// Where it cannot be told what the call would do.
 pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall, BadPayload> {
-    let payload: Value = serde_json::from_slice(payload)?;
+    let payload: Value = match serde_json::from_slice(payload) {
+        Ok(payload) => payload,
+        Err(_) => serde_json::from_slice(&without_halves(payload))?,
+    };
     let (tool, input) = match cli {
         HookCli::Copilot => (text_at(&payload, "toolName"), field(&payload, "toolArgs")),
         HookCli::Opencode => (text_at(&payload, "tool"), field(&payload, "args")),
@@ -269,8 +272,13 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
     let cwd = text_at(&payload, "cwd").map_or(here, Path::new);
     let paths: Vec<String> = paths
         .iter()
-        .map(|path| here.join(cwd).join(path).to_string_lossy().into_owned())
-        .collect();
+        .map(|path| {
+            // A path that is no text would be looked for somewhere else.
+            let path = here.join(cwd).join(path);
+            let text = path.to_str().map(str::to_owned);
+            text.ok_or_else(|| BadPayload::NoFile(shown()))
+        })
+        .collect::<Result<_, _>>()?;
     let is_said_by_files = kind.changes_files() && !paths.is_empty();
     let whole = serde_json::json!({ "tool": tool, "input": input });
     Ok(AskedCall {
@@ -280,6 +288,32 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
         digest: (!is_said_by_files).then(|| hash::sha256_hex(whole.to_string().as_bytes())),
         command: command.filter(|text| text.len() <= MOST_COMMAND),
     })
+}
+
+/// The same JSON with a mark in place of each half of a pair of escapes that stands alone: a writer that cuts
+/// a text in the middle of a letter leaves such, and they are no letters.
+fn without_halves(json: &[u8]) -> Vec<u8> {
+    let escape = |at: usize| -> Option<u16> {
+        let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let (mut out, mut at) = (Vec::with_capacity(json.len()), 0);
+    while at < json.len() {
+        let length = match (json[at], escape(at)) {
+            (b'\\', Some(0xD800..=0xDBFF)) if matches!(escape(at + 6), Some(0xDC00..=0xDFFF)) => 12,
+            (b'\\', Some(0xD800..=0xDFFF)) => {
+                out.extend_from_slice(b"\\ufffd");
+                at += 6;
+                continue;
+            }
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+        let end = json.len().min(at + length);
+        out.extend_from_slice(&json[at..end]);
+        at = end;
+    }
+    out
 }
 
 /// The first of these fields that names something.

@@ -6,7 +6,9 @@
 //! none can be forgotten.
 
 use crate::domain::bypass::Bypass;
+use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, FollowUp, TaskEdit};
+use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Accepting;
 use crate::domain::task::{Hold, Proof, Task, TaskState};
 
@@ -61,6 +63,7 @@ impl Event {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);
                 record.resource.tool.iter_mut().for_each(&mut *visit);
+                in_decision(record, visit);
                 let answers = record.answers.iter_mut().map(|answer| &mut answer.word);
                 answers
                     .chain(record.overridden.iter_mut())
@@ -111,6 +114,30 @@ impl Task {
             | TaskState::Running { .. }
             | TaskState::Blocked { .. }
             | TaskState::Review { .. } => {}
+        }
+    }
+}
+
+/// The texts of a decision that name what was asked: an agent chooses names of files, too.
+fn in_decision(record: &mut DecisionRecord, visit: Visit<'_>) {
+    for rule in record.matched.iter_mut().chain(&mut record.observed) {
+        visit(&mut rule.reason);
+        rule.path.iter_mut().for_each(&mut *visit);
+    }
+    let mut paths: Vec<&mut RepoPath> = record.resource.paths.iter_mut().collect();
+    if let Some(facts) = &mut record.facts {
+        facts.command.iter_mut().for_each(&mut *visit);
+        paths.extend(facts.outside_paths.iter_mut().flatten());
+        for finding in facts.findings.iter_mut().flatten() {
+            visit(&mut finding.what);
+            paths.push(&mut finding.path);
+        }
+    }
+    for path in paths {
+        let text = String::from_utf8(path.as_bytes().to_vec());
+        if let Ok(mut text) = text {
+            visit(&mut text);
+            *path = RepoPath::new(text);
         }
     }
 }

@@ -25,8 +25,8 @@ pub struct Lease {
     /// Time of the grant by the wall clock.
     pub granted_ms: WallMs,
     /// The commit at which HEAD of the claimant's checkout was at the grant of a task: what is done
-    /// under the lease comes after it, whatever date its commits bear. Nothing where no checkout was
-    /// looked at.
+    /// under the lease comes after it, whatever date its commits bear. All zeros where its branch had no
+    /// commit yet, nothing where no checkout was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
     /// Duration of a grant or renewal, in milliseconds.

@@ -12,7 +12,7 @@ use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::guards::{ChangeLook, ChangedFile, Guard, GuardFinding, SecretSpan};
 use crate::domain::repo_path::RepoPath;
 use crate::git::diff::{ChangeSide, ChangedPath};
-use crate::git::{Oid, Repo};
+use crate::git::{GitError, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
@@ -50,7 +50,14 @@ impl LookAt<'_> {
         };
         let mut look = ChangeLook::new(&shapes);
         for one in changed {
-            let (old, new) = (self.content(&one.old)?, self.content(&one.new)?);
+            let sides = (self.content(&one.old), self.content(&one.new));
+            let (Ok(old), Ok(new)) = sides else {
+                match sides.0.and(sides.1) {
+                    // A partial clone does not have all that it names: what is there cannot be told.
+                    Err(GitError::Missing { .. }) | Ok(_) => return Ok(None),
+                    Err(error) => return Err(error.into()),
+                }
+            };
             look.add(ChangedFile {
                 path: &one.path,
                 old: old.as_deref(),
@@ -70,9 +77,9 @@ impl LookAt<'_> {
         Ok(Some(look.finish(&has_file)))
     }
 
-    fn content(&self, side: &Option<ChangeSide>) -> Result<Option<Vec<u8>>, OpError> {
+    fn content(&self, side: &Option<ChangeSide>) -> Result<Option<Vec<u8>>, GitError> {
         let side = side.as_ref().filter(|side| !side.is_submodule());
-        Ok(side.map(|side| self.repo.blob(&side.oid)).transpose()?)
+        side.map(|side| self.repo.blob(&side.oid)).transpose()
     }
 }
 

@@ -266,6 +266,9 @@ fn start(
     // Dates of commits are what their maker says. A HEAD that was rewritten since counts from where
     // both lines part; one that is gone says nothing.
     let claimed_at = begun.head.as_deref().and_then(|head| Oid::parse(head).ok());
+    if claimed_at.as_ref().is_some_and(Oid::is_zero) {
+        return Ok(None);
+    }
     if let Some(claimed_at) = claimed_at
         && repo.has_object(&claimed_at)?
         && let Some(parted) = repo.merge_base(&claimed_at, head)?

@@ -2,12 +2,13 @@
 //! the checkout stands.
 //!
 //! A policy that goes without a word would allow what it denied a moment ago. So the file in HEAD counts
-//! where the checkout has none. Where HEAD has none either, the last commit counts of which the state
-//! directory remembers that its policy was in force, unless HEAD comes after it: then a commit took the
-//! policy away, which somebody was asked about.
+//! where the checkout has none. Where HEAD has none either, the branch counts on which one was in force
+//! last, as it stands now, unless HEAD comes after that: then a commit took the policy away, which somebody
+//! was asked about. A branch that is gone binds nobody any more, and neither does a commit that was written
+//! anew.
 //!
-//! Commands that write remember; those that look do not. Deliberately absent: older policies that are
-//! there. A checkout that stands on an old commit has the policy of that commit.
+//! Commands that write remember the branch; those that look do not. Deliberately absent: older policies that
+//! are there. A checkout that stands on an old commit has the policy of that commit.
 
 use std::path::Path;
 
@@ -15,14 +16,15 @@ use crate::base::fs;
 use crate::config::Trees;
 use crate::domain::repo_path::RepoPath;
 use crate::git::discover::{RepoLocation, discover};
+use crate::git::repo::is_valid_ref_name;
 use crate::git::{Git, GitError, Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::ops::{policy_files, project};
 use crate::policy::{self, BadFile, PolicyState};
 
-/// The file in the state directory with the last commit whose policy was in force, behind the digest of
-/// that policy.
-const MARK: &str = "policy-commit";
+/// The file in the state directory with the digest of the policy that was in force last, and the branch on
+/// which it was.
+pub(super) const MARK: &str = "policy-branch";
 
 /// The policy that is in force in the checkout at `root`.
 pub fn in_force(root: &Path, trees: &Trees) -> PolicyState {
@@ -52,7 +54,7 @@ pub fn commit_in_force(root: &Path) -> Option<Oid> {
     stand_in(root).ok().flatten().map(|(_, commit)| commit)
 }
 
-/// Remembers the commit at which the checkout stands, where the policy in force is that commit's.
+/// Remembers the branch of the main checkout, where the policy in force is that of its commit.
 pub fn remember(root: &Path, location: &RepoLocation, state: &PolicyState) {
     let files = state.files_of_project();
     if files.is_empty() {
@@ -63,16 +65,23 @@ pub fn remember(root: &Path, location: &RepoLocation, state: &PolicyState) {
     if !state_dir.join(project::STORE_FILE).exists() {
         return;
     }
-    let mark = state_dir.join(MARK);
-    let digest = state.digest(None);
-    let known = fs::read_capped(&mark, 1 << 10).unwrap_or_default();
-    if known.starts_with(digest.as_bytes()) {
+    let head = fs::read_capped(&location.common_dir.join("HEAD"), 1 << 10).unwrap_or_default();
+    let Some(branch) = branch_in(&head) else {
         return;
-    }
-    if let Some(commit) = policy_files::commit_with(root, &files) {
+    };
+    let mark = state_dir.join(MARK);
+    let line = format!("{} {branch}\n", state.digest(None));
+    let known = fs::read_capped(&mark, 1 << 10).unwrap_or_default();
+    if known != line.as_bytes() && policy_files::commit_with(root, &files).is_some() {
         // Whoever cannot write here is remembered for by the next one who can.
-        let _ = fs::write_atomic(&mark, format!("{digest} {commit}\n").as_bytes());
+        let _ = fs::write_atomic(&mark, line.as_bytes());
     }
+}
+
+/// The branch that the file `HEAD` names.
+fn branch_in(head: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(head).ok()?.strip_prefix("ref: ")?;
+    Some(name.trim_end()).filter(|name| is_valid_ref_name(name))
 }
 
 /// True where the checkout has no policy file, and no link to one.
@@ -93,17 +102,21 @@ fn stand_in(root: &Path) -> Result<Option<(Repo, Oid)>, OpError> {
     {
         return Ok(Some((repo, head.clone())));
     }
-    let Some(commit) = remembered(&location) else {
+    let Some(branch) = remembered(&location) else {
         return Ok(None);
     };
-    // Where HEAD comes after that commit, a commit has taken the policy away.
-    if let Some(head) = &head
-        && repo.has_object(&commit)?
-        && repo.is_ancestor(&commit, head)?
-    {
+    let Some(tip) = repo.find_ref(&branch)? else {
+        return Ok(None);
+    };
+    // Where HEAD comes after it, a commit has taken the policy away.
+    let is_behind = match &head {
+        Some(head) => repo.is_ancestor(&tip, head)?,
+        None => false,
+    };
+    if is_behind || !has_policy(&repo, &tip)? {
         return Ok(None);
     }
-    Ok(Some((repo, commit)))
+    Ok(Some((repo, tip)))
 }
 
 fn has_policy(repo: &Repo, commit: &Oid) -> Result<bool, GitError> {
@@ -111,9 +124,9 @@ fn has_policy(repo: &Repo, commit: &Oid) -> Result<bool, GitError> {
     Ok(repo.read_blob(commit, &file)?.is_some())
 }
 
-fn remembered(location: &RepoLocation) -> Option<Oid> {
+fn remembered(location: &RepoLocation) -> Option<String> {
     let mark = project::state_dir(&location.common_dir).join(MARK);
     let text = String::from_utf8(fs::read_capped(&mark, 1 << 10).ok()?).ok()?;
-    let (_, commit) = text.trim_end().split_once(' ')?;
-    Oid::parse(commit).ok()
+    let (_, branch) = text.trim_end().split_once(' ')?;
+    is_valid_ref_name(branch).then(|| branch.to_owned())
 }

@@ -262,9 +262,31 @@ fn a_policy_does_not_vanish_with_its_file() {
     sandbox.write("a", "a");
     sandbox.commit("nothing else");
     assert!(denied(&sandbox), "another line of commits");
-    sandbox.git(&["checkout", "-q", "-f", "--detach", &with]);
+    sandbox.git(&["checkout", "-q", "-f", "main"]);
+    sandbox.git(&["commit", "-q", "--amend", "-m", "written anew"]);
     sandbox.git(&["rm", "-q", ".ai/policy.yaml"]);
     assert!(denied(&sandbox), "to be removed by the next commit");
     sandbox.commit("no policy any more");
     assert!(!denied(&sandbox), "a commit took it away");
+    sandbox.git(&["checkout", "-q", "-f", "-b", "trial", &with]);
+    assert!(denied(&sandbox), "another branch has one");
+    sandbox.git(&["checkout", "-q", "-f", "main"]);
+    sandbox.git(&["branch", "-q", "-D", "trial"]);
+    assert!(
+        !denied(&sandbox),
+        "what was tried and given up binds nobody"
+    );
+}
+
+/// A clone has the policy before it has a store.
+#[test]
+fn a_clone_of_a_project_with_a_policy_is_set_up_as_any_other() {
+    let sandbox = Sandbox::project();
+    sandbox.commit("with a policy");
+    let clone = sandbox.base().join("clone");
+    sandbox.git(&["clone", "-q", ".", clone.to_str().unwrap()]);
+    let early = sandbox.ai_in(&clone, &["task", "create", "Too early"]);
+    assert_eq!(early.code, Some(3), "{early}");
+    let set_up = sandbox.ai_in(&clone, &["init", "--yes"]);
+    assert_eq!(set_up.code, Some(0), "{set_up}");
 }

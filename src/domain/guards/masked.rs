@@ -124,6 +124,9 @@ fn string(text: &[u8], at: usize, quoting: &Quoting) -> Option<(usize, usize, us
     Some((open, content.len(), 0))
 }
 
+/// Most marks before the quote of a raw string of Rust.
+const MOST_HASHES: usize = 255;
+
 /// A raw string of Rust, of which `at` is the `r`.
 fn raw_string(text: &[u8], at: usize) -> Option<(usize, usize, usize)> {
     let rest = text[at..].strip_prefix(b"r")?;
@@ -133,6 +136,9 @@ fn raw_string(text: &[u8], at: usize) -> Option<(usize, usize, usize)> {
         return None;
     }
     let hashes = rest.iter().take_while(|byte| **byte == b'#').count();
+    if hashes > MOST_HASHES {
+        return None;
+    }
     let content = rest[hashes..].strip_prefix(b"\"")?;
     let open = 1 + hashes + 1;
     let mut length = 0;
@@ -141,7 +147,7 @@ fn raw_string(text: &[u8], at: usize) -> Option<(usize, usize, usize)> {
             && content[length + 1..]
                 .iter()
                 .take(hashes)
-                .filter(|byte| **byte == b'#')
+                .take_while(|byte| **byte == b'#')
                 .count()
                 == hashes;
         if closes {

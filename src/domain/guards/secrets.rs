@@ -107,7 +107,7 @@ fn secrets_in(text: &[u8], shapes: &[SecretSpan]) -> Vec<SecretSpan> {
         .flat_map(|pattern| pattern.captures_iter(text));
     all.extend(named.filter_map(|found| {
         let value = found.get(1).or_else(|| found.get(2))?;
-        is_random(value.as_bytes()).then(|| SecretSpan {
+        is_random_value(value.as_bytes()).then(|| SecretSpan {
             kind: "named-secret".to_owned(),
             from: value.start(),
             to: value.end(),
@@ -142,6 +142,15 @@ fn is_meant(value: &[u8], kind: &str) -> bool {
         return words.next_back().is_some_and(is_random);
     }
     !is_placeholder(value)
+}
+
+/// True for a value that holds a long random stretch. Names of code, addresses and paths have marks between
+/// words, and numbers of things (UUIDs) between short stretches.
+fn is_random_value(value: &[u8]) -> bool {
+    let is_address = value.windows(3).any(|part| part == b"://");
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'=');
+    let mut stretches = value.split(|byte| !is_letter(byte));
+    !is_address && !is_placeholder(value) && stretches.any(is_random)
 }
 
 /// True where a text is long, of letters and digits, and no word.

@@ -152,18 +152,23 @@ impl Repo {
     }
 }
 
-/// The commit at which HEAD of the worktree in which discovery began is. Nearly always two plain files say
-/// it, and nothing is opened: a claim asks for no more than this.
-pub fn head_commit(location: &RepoLocation) -> Result<Option<Oid>, GitError> {
+/// The commit at which HEAD of the worktree in which discovery began is; the name of no object where its
+/// branch has no commit yet. Nearly always two plain files say it, and nothing is opened: a claim asks for no
+/// more than this.
+pub fn head_at(location: &RepoLocation) -> Result<Oid, GitError> {
     if let Ok(HeadTarget::Branch(name)) = read_head(&location.git_dir) {
         let loose = fs::read_capped(&location.common_dir.join(&name), 1 << 10).ok();
         let line = loose.and_then(|bytes| String::from_utf8(bytes).ok());
         if let Some(commit) = line.and_then(|line| Oid::parse(line.trim_end()).ok()) {
-            return Ok(Some(commit));
+            return Ok(commit);
         }
     }
     let repo = Repo::open(location, Git::system()?)?;
-    Ok(repo.head()?.commit().cloned())
+    let head = repo.head()?;
+    Ok(match head.commit() {
+        Some(commit) => commit.clone(),
+        None => repo.format().objects.zero(),
+    })
 }
 
 enum HeadTarget {

@@ -31,6 +31,9 @@ use crate::ops::hooks::doors::{self, DoorMemory};
 use crate::policy::PolicyState;
 use crate::store::Store;
 
+/// The references of notes.
+const NOTES: &str = "refs/notes/";
+
 /// A push that is about to be made.
 #[derive(Clone, Copy)]
 pub struct PushAsked<'a> {
@@ -235,7 +238,8 @@ fn measure<'a>(
         let mut rest = Vec::new();
         for one in made_here.iter().filter(|one| !is_own(one)) {
             // Git makes commits of notes by itself, and asks no hook.
-            if !is_of_notes(&repo.own_paths(one)?) {
+            let is_note = to.name.starts_with(NOTES) && is_of_notes(&repo.own_paths(one)?);
+            if !is_note {
                 rest.push(one.clone());
             }
         }
@@ -249,7 +253,7 @@ fn measure<'a>(
 }
 
 /// True for the change of a commit of `git notes`, all of whose files are named by an object each. Any
-/// commit can go under a reference of any name, so the name alone says nothing.
+/// commit can go under a reference of any name, and have files of any name, so neither says enough alone.
 fn is_of_notes(changed: &BTreeSet<RepoPath>) -> bool {
     let is_name = |path: &RepoPath| {
         let digits = path.as_bytes().iter().filter(|byte| **byte != b'/');
