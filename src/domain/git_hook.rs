@@ -14,21 +14,31 @@ pub enum HookName {
     PrePush,
     /// While references are moved.
     ReferenceTransaction,
+    /// On a server, before a push updates a reference.
+    Update,
 }
 
 /// A text that names none of these hooks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`ai` answers at pre-commit, pre-merge-commit, pre-push and reference-transaction")]
+#[error(
+    "`ai` answers at pre-commit, pre-merge-commit, pre-push and reference-transaction, and on a server at update"
+)]
 pub struct UnknownHook;
 
 impl HookName {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::PreCommit,
         Self::PreMergeCommit,
         Self::PrePush,
         Self::ReferenceTransaction,
+        Self::Update,
     ];
+
+    /// True for the hook of a repository to which others push, which needs no store.
+    pub const fn is_of_server(self) -> bool {
+        matches!(self, Self::Update)
+    }
 
     /// The name that Git has for it, which is the name of its file.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +47,7 @@ impl HookName {
             Self::PreMergeCommit => "pre-merge-commit",
             Self::PrePush => "pre-push",
             Self::ReferenceTransaction => "reference-transaction",
+            Self::Update => "update",
         }
     }
 

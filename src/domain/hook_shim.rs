@@ -140,6 +140,7 @@ fn undone(hook: HookName) -> &'static str {
         HookName::PreCommit | HookName::PreMergeCommit => "nothing was committed",
         HookName::PrePush => "nothing was pushed",
         HookName::ReferenceTransaction => "no reference was moved",
+        HookName::Update => "this reference was not updated",
     }
 }
 
@@ -161,22 +162,13 @@ fn script(hook: HookName) -> String {
 case $0 in */*) here=${{0%/*}} ;; *) here=. ;; esac
 before=$here/$hook{KEPT_ENDING}
 fail() {{
-    echo "ai: $hook: $1, so {undone}; {SKIP_VARIABLE}='why' in front of the command goes on without it, and is recorded" >&2
+    echo "ai: $hook: $1, so {undone}{way_on}" >&2
     exit 1
 }}
 {early}{ask}if [ -x "$before" ]; then
     {pass}"$before" "$@" || exit
 fi
-{only}# Within a run nobody lets anything pass: `ai` knows what is judged when the run ends.
-if [ -n "${{{SKIP_VARIABLE}-}}" ] && [ -z "${{AI_RUN-}}" ]; then
-    set -f
-    # One line, whatever the reason is.
-    reason=$(set -- ${SKIP_VARIABLE}; printf %s "$*")
-    printf '%s\t%s\t%s\n' "$hook" "${{LOGNAME:-${{USER-}}}}" "$reason" >>"$here/../ai/{SKIPPED_FILE}" ||
-        echo "ai: $hook: this could not be recorded" >&2
-    exit 0
-fi
-if [ ! -x "$ai" ]; then
+{only}{skip}if [ ! -x "$ai" ]; then
     gone=$ai
     ai=$(command -v ai)
     case $ai in /*) ;; *) fail "$gone is gone, and no ai is in PATH" ;; esac
@@ -187,6 +179,35 @@ code=$?
 exit "$code"
 "#,
         undone = undone(hook),
+        way_on = way_on(hook),
+        skip = skip(hook),
+    )
+}
+
+/// The word on how to go on without `ai`. A server lets nobody pass who pushes to it.
+fn way_on(hook: HookName) -> String {
+    if hook.is_of_server() {
+        return String::new();
+    }
+    format!("; {SKIP_VARIABLE}='why' in front of the command goes on without it, and is recorded")
+}
+
+/// The part that lets something pass where a person has said so.
+fn skip(hook: HookName) -> String {
+    if hook.is_of_server() {
+        return String::new();
+    }
+    format!(
+        r#"# Within a run nobody lets anything pass: `ai` knows what is judged when the run ends.
+if [ -n "${{{SKIP_VARIABLE}-}}" ] && [ -z "${{AI_RUN-}}" ]; then
+    set -f
+    # One line, whatever the reason is.
+    reason=$(set -- ${SKIP_VARIABLE}; printf %s "$*")
+    printf '%s\t%s\t%s\n' "$hook" "${{LOGNAME:-${{USER-}}}}" "$reason" >>"$here/../ai/{SKIPPED_FILE}" ||
+        echo "ai: $hook: this could not be recorded" >&2
+    exit 0
+fi
+"#
     )
 }
 

@@ -39,6 +39,7 @@ mod guards;
 mod held_paths;
 mod hooks;
 mod hooks_install;
+mod hooks_server;
 mod in_place;
 mod in_run;
 mod init;

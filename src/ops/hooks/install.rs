@@ -75,6 +75,10 @@ pub fn install(
 ) -> Result<Vec<HookPlan>, OpError> {
     layout::refuse_elsewhere(repo)?;
     let dir = layout::dir(repo);
+    if order.run == DryRun::No {
+        // A server has no store, and so no directory for one.
+        fs::create_dir_all(state_dir)?;
+    }
     let _alone = match order.run {
         DryRun::No => Some(file_lock::lock(&state_dir.join(LOCK))?),
         DryRun::Yes => None,
@@ -89,7 +93,9 @@ pub fn install(
         planned.push(plan(*hook, &dir, origin, order)?);
     }
     if order.run == DryRun::No {
-        doors::begin(repo, state_dir)?;
+        if !order.hooks.iter().all(|hook| hook.is_of_server()) {
+            doors::begin(repo, state_dir)?;
+        }
         fs::create_dir_all(&dir)?;
         layout::note_installed(state_dir, order.hooks)?;
         for (plan, text) in &planned {

@@ -12,6 +12,7 @@ pub mod bypass;
 pub mod commit;
 pub mod push;
 pub mod range;
+pub mod receive;
 pub mod references;
 
 pub use doors::begin;

@@ -121,18 +121,72 @@ pub fn judge(
     let beyond = repo.commits_beyond(&to, std::slice::from_ref(&from));
     let lines = beyond.map_err(OpError::from)?;
     refuse_cut_off(repo, &lines)?;
+    let pushed = asked.branch.map(|branch| PushedRef {
+        name: branch.to_owned(),
+        new: Some(to.to_string()),
+        old: Some(from.to_string()),
+    });
+    let (has_policy, parts) = answers(
+        (root, repo),
+        &CommitsAsked {
+            policy_of: &from,
+            lines: &lines,
+            push: pushed.as_ref(),
+            actor: asked.actor.as_ref(),
+            case: asked.case,
+        },
+    )?;
+    Ok(RangeJudged {
+        policy_of: from,
+        tip: to,
+        has_policy,
+        parts,
+    })
+}
+
+/// Commits that are asked about, and the push that brings them.
+pub(super) struct CommitsAsked<'a> {
+    /// The commit whose policy answers.
+    pub(super) policy_of: &'a Oid,
+    /// The commits, newest first.
+    pub(super) lines: &'a [CommitLine],
+    /// The push, where that is asked about, too.
+    pub(super) push: Option<&'a PushedRef>,
+    /// The actor of all, in place of those that the commits name.
+    pub(super) actor: Option<&'a Actor>,
+    /// The comparison of names in the repository.
+    pub(super) case: CaseMode,
+}
+
+/// The answers about commits, oldest first, then about the push. Also returns whether there is a policy
+/// beside the built-in rules.
+pub(super) fn answers(
+    (root, repo): (&Path, &Repo),
+    asked: &CommitsAsked<'_>,
+) -> Result<(bool, Vec<JudgedPart>), OpError> {
+    let lines = asked.lines;
     let names: Vec<Oid> = lines.iter().rev().map(|one| one.id.clone()).collect();
-    let commits = repo.authored(&names).map_err(OpError::from)?;
+    let commits = repo.authored(&names)?;
     let actors: Vec<Actor> = commits
         .iter()
-        .map(|one| asked.actor.clone().map_or_else(|| author_of(one), Ok))
+        .map(|one| asked.actor.cloned().map_or_else(|| author_of(one), Ok))
         .collect::<Result<_, _>>()?;
-    let trees = Trees::none();
-    let state = policy_files::of_base(root, &trees, (repo, &from), &agents(&actors))?;
+    let pusher = match asked.actor.or(actors.last()) {
+        Some(actor) => actor.clone(),
+        None => nobody()?,
+    };
+    let named = actors.iter().chain([&pusher]);
+    let state = policy_files::of_base(
+        root,
+        &Trees::none(),
+        (repo, asked.policy_of),
+        &agents(named),
+    )?;
+    let branch = asked.push.map(|pushed| pushed.name.as_str());
     let mut parts = Vec::new();
     let mut all = BTreeSet::new();
     for ((commit, line), actor) in commits.into_iter().zip(lines.iter().rev()).zip(&actors) {
-        let question = of_commits((repo, &state), asked.branch, std::slice::from_ref(line))?;
+        let question = of_commits((repo, &state), branch, std::slice::from_ref(line))?;
         all.extend(question.resource.paths.iter().cloned());
         parts.push(answer(
             (&state, asked.case),
@@ -140,21 +194,11 @@ pub fn judge(
             question,
         ));
     }
-    if let (Some(branch), Some(pusher)) = (asked.branch, actors.last()) {
-        let pushed = PushedRef {
-            name: branch.to_owned(),
-            new: Some(to.to_string()),
-            old: Some(from.to_string()),
-        };
-        let question = of_push((&pushed, &all), "");
-        parts.push(answer((&state, asked.case), (None, pusher), question));
+    if let Some(pushed) = asked.push {
+        let question = of_push((pushed, &all), "");
+        parts.push(answer((&state, asked.case), (None, &pusher), question));
     }
-    Ok(RangeJudged {
-        policy_of: from,
-        tip: to,
-        has_policy: !state.is_absent(),
-        parts,
-    })
+    Ok((!state.is_absent(), parts))
 }
 
 fn answer(
@@ -219,12 +263,16 @@ fn author_of(commit: &AuthoredCommit) -> Result<Actor, OpError> {
     let agent = agent.and_then(|name| Actor::new(ActorKind::Agent, name).ok());
     match agent.or_else(|| Actor::by_git(&commit.email, None)) {
         Some(actor) => Ok(actor),
-        None => Actor::new(ActorKind::Human, NOBODY).bug("there is no name for nobody"),
+        None => nobody(),
     }
 }
 
-fn agents(actors: &[Actor]) -> Vec<String> {
-    let named = actors.iter().filter_map(policy::agent_of);
+fn nobody() -> Result<Actor, OpError> {
+    Actor::new(ActorKind::Human, NOBODY).bug("there is no name for nobody")
+}
+
+fn agents<'a>(actors: impl Iterator<Item = &'a Actor>) -> Vec<String> {
+    let named = actors.filter_map(policy::agent_of);
     // One that nobody can register has no layer.
     let named = named.filter(|name| Name::new(*name).is_ok());
     let names: BTreeSet<String> = named.map(str::to_owned).collect();

@@ -23,6 +23,9 @@ pub(in crate::cli) struct HooksInstallArgs {
     /// by --no-verify
     #[arg(long)]
     reference_transaction: bool,
+    /// In a repository to which others push: ask before a push updates a reference. Needs no store
+    #[arg(long, conflicts_with = "reference_transaction")]
+    server: bool,
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
@@ -33,8 +36,10 @@ pub(in crate::cli) struct HooksUninstallArgs {}
 
 pub(super) fn install(args: &HooksInstallArgs, context: &mut Context) -> Outcome {
     refuse_agents(context)?;
-    // Hooks of a project without a store would refuse everything.
-    context.store(Access::Read)?;
+    if !args.server {
+        // Hooks of a project without a store would refuse everything.
+        context.store(Access::Read)?;
+    }
     let repo = repo(context)?;
     let program = env::lasting_program().map_err(|source| OpError::System {
         doing: "find the program itself",
@@ -50,6 +55,7 @@ pub(super) fn install(args: &HooksInstallArgs, context: &mut Context) -> Outcome
     };
     let wanted: Vec<HookName> = HookName::ALL
         .into_iter()
+        .filter(|hook| hook.is_of_server() == args.server)
         .filter(|hook| {
             *hook != HookName::ReferenceTransaction || args.reference_transaction || is_there(hook)
         })
@@ -77,7 +83,9 @@ pub(super) fn install(args: &HooksInstallArgs, context: &mut Context) -> Outcome
             context.ui.line(&format!("{:<21} {what}", plan.hook));
         }
     }
-    if !args.dry_run {
+    if !args.dry_run && args.server {
+        context.ui.say("hint: the policy at HEAD of this repository answers each push; `ai hooks uninstall` takes the hook away");
+    } else if !args.dry_run {
         context.ui.say("hint: `git commit --no-verify` passes them by, which is found when the commit is pushed; `ai hooks uninstall` takes them away");
     }
     Ok(exit::OK)

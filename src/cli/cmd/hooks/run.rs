@@ -11,21 +11,26 @@ use crate::app::exit;
 use crate::app::token;
 use crate::app::workspace::Workspace;
 use crate::base::env;
+use crate::base::text::{flowing, one_line};
 use crate::cli::answer::HookAnswer;
 use crate::cli::cmd::hooks::install::repo;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::error_class::ErrorClass;
-use crate::domain::git_hook::{self, HookName, MovedRef};
+use crate::domain::git_hook::{self, HookName, MovedRef, PushedRef};
 use crate::domain::ids::RunId;
+use crate::domain::path_pattern::CaseMode;
 use crate::git::diff::{MergeHeads, StagedIndex};
 use crate::ops::ask;
 use crate::ops::error::OpError;
 use crate::ops::hooks::commit::{self, CommitAsked};
 use crate::ops::hooks::push::{self, PushAsked};
+use crate::ops::hooks::receive::{self, UpdateAsked};
 use crate::ops::hooks::{self, references};
 use crate::store::Access;
 
+/// The policy that answers on a server.
+const OF_HEAD: &str = "`.ai/policy.yaml` at HEAD of that repository answered";
 /// More than all references of any repository.
 const INPUT_CAP: u64 = 64 << 20;
 
@@ -53,6 +58,10 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         let named = context.workspace.named().map(str::to_owned);
         context.workspace = Workspace::new(Some(dir), named);
     }
+    if args.name == HookName::Update {
+        // The run that pushes is none of this repository.
+        return update(args, context);
+    }
     if let Some(run) = run {
         // Within a run the store is out of sight, and what its agent commits is judged at its end. That
         // the variable is set proves nothing elsewhere.
@@ -69,6 +78,71 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         HookName::PreMergeCommit => commit((args, "git merge --continue"), &here, context),
         HookName::PrePush => push(args, context),
         HookName::ReferenceTransaction => move_references(args, context),
+        HookName::Update => update(args, context),
+    }
+}
+
+/// A push to this repository, one reference of it.
+fn update(args: &HookRunArgs, context: &mut Context) -> Outcome {
+    let words: Vec<_> = args
+        .args
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let [name, old, new] = words.as_slice() else {
+        return Err(AppError::usage(
+            "Git gives the hook update a reference and the objects before and after",
+        ));
+    };
+    let object = |word: &str| (!word.bytes().all(|byte| byte == b'0')).then(|| word.to_owned());
+    let pushed = PushedRef {
+        name: name.to_string(),
+        old: object(old),
+        new: object(new),
+    };
+    let named = context.workspace.says_who_acts();
+    let asked = UpdateAsked {
+        pushed: &pushed,
+        actor: named.then(|| context.workspace.actor()).transpose()?,
+        case: if context.workspace.place()?.ignore_case {
+            CaseMode::Folding
+        } else {
+            CaseMode::Sensitive
+        },
+    };
+    let root = context.workspace.root()?.to_owned();
+    let parts = receive::judge((&root, &repo(context)?), &asked)?;
+    let mut refused: Option<(Effect, String)> = None;
+    for part in &parts {
+        let decision = &part.decision;
+        let what = part.commit.as_ref().map(|commit| commit.id.short());
+        let what = what.map_or_else(|| "the push".to_owned(), |id| format!("commit {id}"));
+        let said = format!(
+            "{what} to {}: {} (rule `{}`)",
+            one_line(name),
+            flowing(&decision.reason),
+            decision.rule
+        );
+        if decision.effect == Effect::Warn {
+            context.ui.warn(&said);
+        }
+        let is_stricter = refused
+            .as_ref()
+            .is_none_or(|(effect, _)| decision.effect > *effect);
+        if !decision.effect.lets_through() && is_stricter {
+            refused = Some((decision.effect, said));
+        }
+    }
+    match refused {
+        None => Ok(let_pass(args, context)),
+        Some((Effect::Deny, said)) => {
+            Err(AppError::new(ErrorClass::Denied, format!("policy denies {said}")).hint(OF_HEAD))
+        }
+        Some((_, said)) => Err(AppError::new(
+            ErrorClass::ApprovalNeeded,
+            format!("policy wants a person's yes, which a server cannot ask for: {said}"),
+        )
+        .hint(OF_HEAD)),
     }
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::app::exit;
 use crate::cli::cmd::hooks::install::{refuse_agents, repo, shown};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::git_hook::HookName;
 use crate::ops::hooks::{self, HookStanding, HookState, bypass};
 use crate::store::Access;
 
@@ -21,7 +22,10 @@ pub(super) fn run(args: &HooksStatusArgs, context: &mut Context) -> Outcome {
         let cx = context.cx()?;
         bypass::seen(context.store(Access::Write)?, cx)?;
     }
-    let all = hooks::standings(&repo(context)?)?;
+    let mut all = hooks::standings(&repo(context)?)?;
+    // Nearly every repository is none to which others push.
+    let server = HookName::Update.as_str();
+    all.retain(|one| one.hook != server || one.state != HookState::Absent);
     for one in &all {
         if context.ui.json() {
             context.ui.object(one);
