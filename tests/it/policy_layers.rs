@@ -286,7 +286,7 @@ fn a_clone_of_a_project_with_a_policy_is_set_up_as_any_other() {
     let clone = sandbox.base().join("clone");
     sandbox.git(&["clone", "-q", ".", clone.to_str().unwrap()]);
     let early = sandbox.ai_in(&clone, &["task", "create", "Too early"]);
-    assert_eq!(early.code, Some(3), "{early}");
+    assert_eq!(early.code, Some(9), "{early}");
     let set_up = sandbox.ai_in(&clone, &["init", "--yes"]);
     assert_eq!(set_up.code, Some(0), "{set_up}");
 }
