@@ -1,5 +1,8 @@
 //! Payloads of real CLIs, and of none, in tables.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use super::*;
 
 /// Each recorded payload of a CLI in a line: kind, tool, files, command.
@@ -240,4 +243,32 @@ fn a_command_that_is_too_long_is_not_told_in_part_and_its_yes_is_for_all_of_it()
     let (one, two) = (call(&format!("{long}1")), call(&format!("{long}2")));
     assert_eq!((&one.command, &two.command), (&None, &None));
     assert_ne!(one.digest, two.digest);
+}
+
+#[test]
+fn half_of_a_letter_hinders_nothing() {
+    let write = |text: &str| {
+        let payload = format!(
+            r#"{{"tool_name":"Write","tool_input":{{"file_path":"{text}","content":"x"}}}}"#
+        );
+        fault(HookCli::Claude, &payload)
+    };
+    for (text, path) in [
+        (r"a\ud83d", "a\u{fffd}"),
+        (r"\ude00b", "\u{fffd}b"),
+        (r"\ud83d\ude00\ud83d", "\u{1f600}\u{fffd}"),
+        (r"\\ud83d\ude00", "\\ud83d\u{fffd}"),
+    ] {
+        assert_eq!(write(text), format!("edit {:?}", [format!("/here/{path}")]));
+    }
+}
+
+#[test]
+fn a_path_that_is_no_text_is_not_looked_for_elsewhere() {
+    let here = Path::new(OsStr::from_bytes(b"/n\xff"));
+    let payload = br#"{"tool_name":"Edit","tool_input":{"file_path":"a"}}"#;
+    assert!(matches!(
+        announced(HookCli::Claude, payload, here),
+        Err(BadPayload::NoFile(_))
+    ));
 }

@@ -264,3 +264,48 @@ fn a_cli_that_never_asked_its_hook_is_told_in_the_review() {
     let outcome = scene.ai(&["run", &id, "--json"]);
     assert!(warns(&outcome), "{outcome}");
 }
+
+/// Many start their CLI above several projects.
+#[test]
+fn the_project_of_a_file_is_asked_wherever_the_cli_was_started() {
+    let sandbox = held();
+    let ask = |payload: &str| {
+        let args = ["hook", "pre-tool", "--cli", "claude"];
+        let mut hook = sandbox.ai_command(&args);
+        run_with_input(hook.current_dir(sandbox.base()), payload).code
+    };
+    assert_eq!(ask(&write("repo/held.txt")), Some(2));
+    assert_eq!(ask(&write("repo/free.txt")), Some(0));
+    assert_eq!(ask(&write("elsewhere.txt")), Some(0));
+    let cwd = sandbox.root();
+    let by_cwd = json!({"tool_name": "Write", "cwd": cwd, "tool_input": {"file_path": "held.txt"}});
+    assert_eq!(ask(&by_cwd.to_string()), Some(2));
+}
+
+/// Promise 15: the words of a command are in its record, but for secrets.
+#[test]
+fn no_secret_of_a_call_reaches_the_store() {
+    const TOKEN: &str = "ghp_zyxwvutsrqponmlkjihgfedcba9876543210";
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  - {id: no-curl, on: [command.exec], effect: deny, reason: offline}\n",
+    );
+    let call = claude(
+        "Bash",
+        &json!({"command": format!("curl -H {TOKEN} localhost")}),
+    );
+    assert_eq!(asks(&sandbox, "claude", &call).code, Some(2));
+    let rows = sandbox.rows("SELECT body FROM event");
+    let told: Vec<String> = rows.iter().map(Value::to_string).collect();
+    assert!(
+        told.iter()
+            .any(|row| row.split(' ').any(|word| word == "[REDACTED:github-token]"))
+    );
+    assert_eq!(
+        told.iter()
+            .filter(|row| row.split(' ').any(|word| word == TOKEN))
+            .count(),
+        0
+    );
+}

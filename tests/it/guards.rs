@@ -184,3 +184,29 @@ fn a_commit_is_asked_and_one_that_passed_no_hook_is_at_its_push() {
     sandbox.git(&["mv", "tests/test_a.py", "tests/test_b.py"]);
     sandbox.git(&["commit", "-qm", "x"]);
 }
+
+/// A partial clone does not have every file that a commit changes: what cannot be told is none where a
+/// guard only warns.
+#[test]
+fn a_commit_of_a_partial_clone_is_not_refused_for_what_was_not_fetched() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("dir/far", "far away\n");
+    sandbox.write(".ai/policy.yaml", WARNS);
+    sandbox.commit("files");
+    sandbox.git(&["config", "uploadpack.allowFilter", "true"]);
+    let clone = sandbox.base().join("part");
+    let from = format!("file://{}", sandbox.root().display());
+    sandbox.git(&[
+        "clone",
+        "-q",
+        "--filter=blob:none",
+        "--sparse",
+        &from,
+        clone.to_str().unwrap(),
+    ]);
+    for args in [&["init", "--yes"][..], &["hooks", "install"]] {
+        assert_eq!(sandbox.ai_in(&clone, args).code, Some(0));
+    }
+    sandbox.git_in(&clone, &["rm", "-q", "--cached", "--sparse", "dir/far"]);
+    sandbox.git_in(&clone, &["commit", "-q", "-m", "without it"]);
+}

@@ -256,6 +256,26 @@ fn a_commit_with_an_early_date_is_part_of_the_work() {
     }
 }
 
+/// Before the first commit there is nothing that the work could begin with.
+#[test]
+fn the_first_commit_of_all_is_part_of_the_work() {
+    let sandbox = Sandbox::empty();
+    sandbox.git(&["init", "-q", "-b", "main"]);
+    sandbox.ai_ok(&["init", "--yes"]);
+    sandbox.write(".ai/config.yaml", CONFIG);
+    sandbox.write(".ai/policy.yaml", NO_CI);
+    sandbox.ai_ok(&["trust"]);
+    let id = sandbox.task("One", &[]);
+    sandbox.ai_ok(&["task", "claim", &id]);
+    sandbox.write("work.txt", "x");
+    sandbox.write("ci/build", "x");
+    sandbox.git(&["add", "-A"]);
+    let early = "alias.early=!GIT_COMMITTER_DATE=2001-01-01T00:00:00Z git commit";
+    sandbox.git(&["-c", early, "early", "-q", "-m", "early"]);
+    let outcome = sandbox.ai(&["task", "done", &id]);
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+}
+
 #[test]
 fn what_somebody_else_has_locked_is_not_done() {
     let (sandbox, id) = claimed();
