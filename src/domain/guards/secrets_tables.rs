@@ -27,7 +27,7 @@ rules! {
     a_word_is_none: found("", "password = \"correct horse battery\"\ntoken = \"session_token_header\"\n") => NONE;
     an_example_is_none: found("", "api_key = \"your-api-key-0123456789\"\nsecret: ${SECRET_FROM_ENV_01234}\n") => NONE;
     a_name_of_code_is_none: found("", "token = settings.OAUTH2_TOKEN_VALUE\nkey_token = \"app.session.token.v2.long\"\npassword = config.oauth2.client.password\n") => NONE;
-    an_address_is_none: found("", "token_url = \"https://login.example2.org/oauth2/v2token\"\n") => NONE;
+    an_address_is_none: found("", "token_url = \"https://localhost/oauth2/v2/tokenEndpointNumber1\"\n") => NONE;
     the_number_of_a_thing_is_none: found("", "token_id: 3f2b9c1e-7a4d-4c8e-9b1f-0d5e6a7b8c9d\n") => NONE;
     a_name_that_is_no_secret: found("", "checksum = \"q8Zt3LmVx91PbRw7\"\n") => NONE;
     a_call_is_none: found("", "token = read_token(path_1234567890abc)\n") => NONE;
