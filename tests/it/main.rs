@@ -22,6 +22,7 @@ mod approvals;
 mod archive;
 mod backup;
 mod base_failures;
+mod bypasses;
 mod check;
 mod cli_text;
 mod connector_manifest;
