@@ -26,6 +26,11 @@ pub fn store_place(state_dir: &Path) -> StorePlace {
     }
 }
 
+/// Says whether a store was ever made in a state directory.
+pub fn has_store(state_dir: &Path) -> bool {
+    state_dir.join(STORE_FILE).exists()
+}
+
 /// Returns the file with the high-water mark of a store: shared by all worktrees as the store is,
 /// and beside its directory, so that who puts that back as it once was does not put this back.
 pub fn mark_file(state_dir: &Path) -> PathBuf {

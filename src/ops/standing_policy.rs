@@ -62,7 +62,7 @@ pub fn remember(root: &Path, location: &RepoLocation, state: &PolicyState) {
     }
     let state_dir = project::state_dir(&location.common_dir);
     // A clone that was not set up yet has no directory of `ai`, and must not get one by the way.
-    if !state_dir.join(project::STORE_FILE).exists() {
+    if !project::has_store(&state_dir) {
         return;
     }
     let head = fs::read_capped(&location.common_dir.join("HEAD"), 1 << 10).unwrap_or_default();

@@ -90,14 +90,25 @@ const EMBEDDED_STORE: &[&str] = &[
     "src/ops/uninstall/plan.rs",
 ];
 
+/// Who gives the file of the embedded store its name, and says for all others whether it is there.
+const STORE_OF_A_PROJECT: &str = "src/ops/project.rs";
+
 /// The embedded store, named where any store would do.
 pub fn embedded_store(tree: &Tree) -> Vec<Violation> {
     let above = tree.sources().filter(|file| {
         let known = EMBEDDED_STORE.contains(&file.path.as_str());
-        !known && !file.is_test && !file.path.starts_with("src/store/")
+        !known
+            && !file.is_test
+            && !file.path.starts_with("src/store/")
+            && file.path != STORE_OF_A_PROJECT
     });
-    let named =
-        |path: &CodePath| starts_with_path(&path.segments.join("::"), "crate::store::sqlite");
+    let named = |path: &CodePath| {
+        starts_with_path(&path.segments.join("::"), "crate::store::sqlite")
+            || path
+                .segments
+                .last()
+                .is_some_and(|name| name == "STORE_FILE")
+    };
     let message = "works over `dyn Store`, whichever backend is opened; a file of the embedded one \
                    is the business of the list in tests/tidy/layers.rs";
     above
@@ -549,6 +560,13 @@ fn the_embedded_store_is_found_where_any_would_do() {
         ),
         1
     );
+    let by_its_file = "use crate::ops::project; fn f() { d.join(project::STORE_FILE); }";
+    assert_eq!(by("src/ops/claim.rs", by_its_file), 1);
+    assert_eq!(
+        by("src/ops/claim.rs", "use crate::ops::project::STORE_FILE;"),
+        1
+    );
+    assert_eq!(by("src/ops/project.rs", by_its_file), 0);
     assert_eq!(by("src/ops/backup.rs", named), 0);
     assert_eq!(by("src/store/place.rs", named), 0);
     assert_eq!(by("src/ops/claim.rs", "use crate::store::{Store, Tx};"), 0);

@@ -15,7 +15,7 @@ use crate::ops::error::OpError;
 use crate::ops::failpoint;
 use crate::ops::hooks::install::LOCK;
 use crate::ops::hooks::{doors, layout};
-use crate::ops::project::STORE_FILE;
+use crate::ops::project;
 
 /// The hooks that were taken away.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -86,7 +86,7 @@ pub fn remove(repo: &Repo, state_dir: &Path) -> Result<RemovedHooks, OpError> {
     }
     doors::forget(state_dir)?;
     layout::forget_installed(state_dir)?;
-    if !state_dir.join(STORE_FILE).exists() && state_dir.is_dir() {
+    if !project::has_store(state_dir) && state_dir.is_dir() {
         // A server had no directory before; whatever else lies there stays.
         let _ = fs::remove_file(&state_dir.join(LOCK));
         let _ = fs::remove_empty_dir(state_dir);
