@@ -29,7 +29,9 @@ pub(super) const MARK: &str = "policy-branch";
 /// The policy that is in force in the checkout at `root`.
 pub fn in_force(root: &Path, trees: &Trees) -> PolicyState {
     if !is_gone(root) {
-        return policy_files::of_checkout(root, trees);
+        let (at, trees_there) = (root.to_owned(), trees.clone());
+        let beneath = move || of_head(&at, &trees_there);
+        return policy_files::of_checkout(root, trees).beside_committed(beneath);
     }
     let standing = stand_in(root).and_then(|found| match found {
         Some((repo, commit)) => policy_files::of_commit(root, trees, (&repo, &commit)),
@@ -43,6 +45,28 @@ pub fn in_force(root: &Path, trees: &Trees) -> PolicyState {
             policy::FILE,
         )),
     }
+}
+
+/// The policy of the commit at which the checkout's HEAD is; nothing where it has none. One that cannot be
+/// looked at denies, since nobody knows what it says.
+fn of_head(root: &Path, trees: &Trees) -> Option<PolicyState> {
+    let look = || -> Result<Option<PolicyState>, OpError> {
+        let Ok(location) = discover(root) else {
+            return Ok(None);
+        };
+        let repo = Repo::open(&location, Git::system()?)?;
+        let head = repo.head_of(&location.git_dir)?;
+        match Head::commit(&head) {
+            Some(commit) => policy_files::of_commit(root, trees, (&repo, commit)),
+            None => Ok(None),
+        }
+    };
+    look().unwrap_or_else(|why| {
+        Some(policy_files::unreadable(&BadFile::of_read_error(
+            &format!("the commit at HEAD cannot be read: {why}"),
+            policy::FILE,
+        )))
+    })
 }
 
 /// The commit whose policy is in force in the checkout at `root`, which has none; nothing where the

@@ -37,14 +37,22 @@ const SHOWN_CONDITION: usize = 400;
 /// docs/a.md, src/main.rs       deny              no rule answers for src/main.rs: the default
 /// ```
 pub fn decide(state: &PolicyState, request: &Request<'_>) -> Decision {
-    let answers = match state.layers(model::agent_of(request.actor)) {
+    let agent = model::agent_of(request.actor);
+    let mut all = answers(state, request);
+    if let Some(beneath) = state.committed(agent) {
+        all.join(answers(beneath, request));
+    }
+    conclude(all, state, request)
+}
+
+fn answers(state: &PolicyState, request: &Request<'_>) -> Answers {
+    match state.layers(model::agent_of(request.actor)) {
         Err(unreadable) => Answers {
             matched: match_unreadable(unreadable, request),
             observed: Vec::new(),
         },
         Ok(layers) => match_rules(&layers, request),
-    };
-    conclude(answers, state, request)
+    }
 }
 
 /// All answers to a question.
@@ -53,6 +61,20 @@ struct Answers {
     matched: Vec<MatchedRule>,
     /// Those of rules that only observe.
     observed: Vec<MatchedRule>,
+}
+
+impl Answers {
+    /// Adds those of another policy; what both say alike is said once.
+    fn join(&mut self, other: Answers) {
+        for (own, more) in [
+            (&mut self.matched, other.matched),
+            (&mut self.observed, other.observed),
+        ] {
+            own.extend(more);
+            own.sort();
+            own.dedup();
+        }
+    }
 }
 
 /// Each layer answers by itself, and the strictest answer of all counts; so a lower layer can only
@@ -302,7 +324,7 @@ fn conclude(answers: Answers, state: &PolicyState, request: &Request<'_>) -> Dec
         reason,
         matched,
         observed,
-        policy_digest: state.digest(model::agent_of(request.actor)).to_owned(),
+        policy_digest: state.digest(model::agent_of(request.actor)),
         facts_digest: request.facts.digest(),
         facts: request.facts.clone(),
     }

@@ -117,6 +117,7 @@ impl PolicyState {
             layers,
             agents: of_agents,
             digest,
+            committed: None,
         }))
     }
 }

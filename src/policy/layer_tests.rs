@@ -514,6 +514,88 @@ fn an_agent_cannot_loosen_what_binds_it() {
 }
 
 #[test]
+fn for_agents_the_policy_of_the_commit_beneath_answers_as_well() {
+    let strict = format!(
+        "{HEAD}rules:\n  - {{id: no-ci, on: [edit], paths: [ci/], effect: deny, reason: ours}}\n"
+    );
+    let open = format!(
+        "{HEAD}rules:\n  - {{id: no-ci, on: [edit], paths: [ci/], effect: warn, reason: ours, overridable: true}}\n"
+    );
+    let loosens = format!(
+        "version: 1\nrules:\n  - {{id: no-ci, on: [edit], paths: [ci/], effect: allow, reason: mine}}\n"
+    );
+    let bad = "version: 2\n".to_owned();
+    let of = |files: &[(&str, &String)]| {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(name, text)| (*name, text.as_str()))
+            .collect();
+        policy(&files)
+    };
+    type Files<'a> = &'a [(&'a str, &'a String)];
+    let table: [(&str, Files<'_>, Option<Files<'_>>, [Effect; 3]); 7] = [
+        ("no commit", &[(OF_PROJECT, &open)], None, [Effect::Warn; 3]),
+        (
+            "the same",
+            &[(OF_PROJECT, &open)],
+            Some(&[(OF_PROJECT, &open)]),
+            [Effect::Warn; 3],
+        ),
+        (
+            "a rule was loosened",
+            &[(OF_PROJECT, &open)],
+            Some(&[(OF_PROJECT, &strict)]),
+            [Effect::Deny, Effect::Deny, Effect::Warn],
+        ),
+        (
+            "a rule was tightened",
+            &[(OF_PROJECT, &strict)],
+            Some(&[(OF_PROJECT, &open)]),
+            [Effect::Deny; 3],
+        ),
+        (
+            "an agent has given itself a layer",
+            &[(OF_PROJECT, &open), (OF_BOT, &loosens)],
+            Some(&[(OF_PROJECT, &open)]),
+            [Effect::Warn, Effect::Warn, Effect::Warn],
+        ),
+        (
+            "the layer of an agent is gone",
+            &[(OF_PROJECT, &open)],
+            Some(&[(OF_PROJECT, &open), (OF_BOT, &strict)]),
+            [Effect::Deny, Effect::Warn, Effect::Warn],
+        ),
+        (
+            "what is committed cannot be read",
+            &[(OF_PROJECT, &open)],
+            Some(&[(OF_PROJECT, &bad)]),
+            [Effect::Deny, Effect::Deny, Effect::Warn],
+        ),
+    ];
+    for (name, checkout, commit, effects) in table {
+        let alone = of(checkout);
+        let beneath = commit.map(of);
+        let both = of(checkout).beside_committed(move || beneath);
+        for (by, effect) in ["agent:bot", "agent:other", "human:ann"]
+            .into_iter()
+            .zip(effects)
+        {
+            let decision = asked(&both, by, Action::Edit, &["ci/a"]);
+            assert_eq!(decision.effect, effect, "{name}, {by}");
+            // A record names both where both have answered.
+            let agent = by.strip_prefix("agent:");
+            let is_both = both.committed(agent).is_some();
+            assert_eq!(
+                decision.policy_digest != alone.digest(agent),
+                is_both,
+                "{name}, {by}"
+            );
+            assert_eq!(decision.policy_digest, both.digest(agent), "{name}, {by}");
+        }
+    }
+}
+
+#[test]
 fn origins_name_file_and_line_and_what_is_replaced() {
     let project = format!(
         "{HEAD}rules:\n  - id: r\n    on: edit\n    effect: deny\n    reason: x\n    overridable: true\n"
@@ -702,5 +784,24 @@ proptest! {
         for (before, after) in all(&layers).iter().zip(all(&tighter)) {
             prop_assert!(after.effect >= before.effect, "{before:?}\n{after:?}");
         }
+    }
+
+    /// With the policy of a commit beneath it no policy is looser for an agent than either of them.
+    #[test]
+    fn two_policies_together_are_never_looser(checkout in [layer(), layer()], commit in [layer(), layer()]) {
+        let of = |[project, bot]: &[MadeLayer; 2]| {
+            let (mut own, bot) = (written(project), written(bot));
+            if project.0.is_none() {
+                own.push_str("default: allow\n");
+            }
+            let project = own;
+            move || policy(&[(OF_PROJECT, project.as_str()), (OF_BOT, bot.as_str())])
+        };
+        let both = of(&checkout)().beside_committed({
+            let beneath = of(&commit);
+            move || Some(beneath())
+        });
+        let limit = |state: &PolicyState| asked(state, "agent:bot", Action::Edit, &["src/a", "docs/b"]).effect;
+        prop_assert_eq!(limit(&both), limit(&of(&checkout)()).max(limit(&of(&commit)())));
     }
 }

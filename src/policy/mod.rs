@@ -9,6 +9,7 @@
 
 mod asked;
 mod builtin;
+mod committed;
 mod condition;
 mod conflicts;
 mod engine;

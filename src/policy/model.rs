@@ -1,9 +1,11 @@
 //! A policy in memory, by its layers, and the three states in which a repository can have one.
 
+use crate::base::hash;
 use crate::base::yaml::{SourcePlace, YamlProblems};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::policy::builtin;
+use crate::policy::committed::Committed;
 use crate::policy::condition::asks_for_content;
 use crate::policy::guards::GuardSetting;
 use crate::policy::limits::PolicyLimits;
@@ -85,6 +87,8 @@ pub struct Policy {
     pub(super) agents: BTreeMap<String, AgentLayer>,
     /// The name of the policy in records, for everybody without a layer of their own.
     pub(super) digest: String,
+    /// The policy of the commit beneath, where this one lies in a checkout.
+    pub(super) committed: Option<Committed<PolicyState>>,
 }
 
 /// A policy file that is there and cannot be used.
@@ -132,12 +136,50 @@ pub enum PolicyState {
 impl PolicyState {
     /// The limits in force for the actor: the smallest of all layers.
     pub fn limits(&self, actor: &Actor) -> PolicyLimits {
-        limits_of(&self.layers(agent_of(actor)).unwrap_or_default())
+        let agent = agent_of(actor);
+        let own = limits_of(&self.layers(agent).unwrap_or_default());
+        match self.committed(agent) {
+            Some(beneath) => own.narrowed(&beneath.limits(actor)),
+            None => own,
+        }
+    }
+
+    /// Has the policy of the commit beneath answer for agents, too; `read` brings it, or nothing where the
+    /// commit has none.
+    pub fn beside_committed(
+        mut self,
+        read: impl FnOnce() -> Option<PolicyState> + Send + 'static,
+    ) -> Self {
+        if let Self::Loaded(policy) = &mut self {
+            policy.committed = Some(Committed::when_asked(read));
+        }
+        self
+    }
+
+    /// The policy of the commit beneath, where it is another one for this agent. People are not held to
+    /// it: they may try what they are about to commit.
+    pub fn committed(&self, agent: Option<&str>) -> Option<&PolicyState> {
+        let (Self::Loaded(policy), Some(_)) = (self, agent) else {
+            return None;
+        };
+        let beneath = policy.committed.as_ref()?.policy()?;
+        (beneath.own_digest(agent) != self.own_digest(agent)).then_some(beneath)
     }
 
     /// Returns the name of this policy in records for an agent, or for everybody else: the SHA-256
     /// of its file or of the list of its files, or the name of the built-in policy.
-    pub fn digest(&self, agent: Option<&str>) -> &str {
+    pub fn digest(&self, agent: Option<&str>) -> String {
+        let own = self.own_digest(agent);
+        match self.committed(agent) {
+            Some(beneath) => {
+                let both = format!("{own}\n{}\n", beneath.own_digest(agent));
+                hash::sha256_hex(both.as_bytes())
+            }
+            None => own.to_owned(),
+        }
+    }
+
+    fn own_digest(&self, agent: Option<&str>) -> &str {
         match self {
             Self::Absent => builtin::DIGEST,
             Self::Loaded(policy) => match agent.and_then(|name| policy.agents.get(name)) {
@@ -216,18 +258,8 @@ impl PolicyState {
         let Self::Loaded(policy) = self else {
             return false;
         };
-        let of_agents = policy.agents.values().filter_map(|layer| match layer {
-            AgentLayer::Read { rules, .. } => Some(rules),
-            AgentLayer::Unreadable(_) => None,
-        });
-        policy.layers.iter().chain(of_agents).any(|layer| {
-            let by_guard = layer.guards.iter().any(|one| !one.guard.is_of_paths());
-            let conditions = layer.rules.iter().filter_map(|rule| rule.when.as_ref());
-            by_guard
-                || conditions
-                    .into_iter()
-                    .any(|when| asks_for_content(when.text()))
-        })
+        let beneath = || policy.committed.as_ref().and_then(Committed::policy);
+        policy.looks_into_changes() || beneath().is_some_and(Self::looks_into_changes)
     }
 
     /// True where there is no policy file at all.
@@ -248,6 +280,23 @@ impl PolicyState {
                 bad.flatten().collect()
             }
         }
+    }
+}
+
+impl Policy {
+    fn looks_into_changes(&self) -> bool {
+        let of_agents = self.agents.values().filter_map(|layer| match layer {
+            AgentLayer::Read { rules, .. } => Some(rules),
+            AgentLayer::Unreadable(_) => None,
+        });
+        self.layers.iter().chain(of_agents).any(|layer| {
+            let by_guard = layer.guards.iter().any(|one| !one.guard.is_of_paths());
+            let conditions = layer.rules.iter().filter_map(|rule| rule.when.as_ref());
+            by_guard
+                || conditions
+                    .into_iter()
+                    .any(|when| asks_for_content(when.text()))
+        })
     }
 }
 

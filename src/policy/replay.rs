@@ -107,14 +107,21 @@ fn held_rules(
     let whole = whole(record)?;
     let request = request(record, &whole);
     let asked = AskedPaths::of(request.resource, request.facts.path_case);
-    let layers: Vec<&LayerRules> = state.layers(agent_of(&record.actor)).unwrap_or_default();
+    let agent = agent_of(&record.actor);
+    let layers: Vec<&LayerRules> = state.layers(agent).unwrap_or_default();
     let builtin = match state {
         PolicyState::Unreadable(_) => Vec::new(),
         _ => model::standing_builtin(&layers).unwrap_or_default(),
     };
     let of_layers = layers.iter().flat_map(|layer| &layer.rules);
     let all = builtin.into_iter().chain(of_layers);
-    Ok(all.map(|rule| held(rule, &request, &asked)).collect())
+    let mut rules: Vec<HeldRule> = all.map(|rule| held(rule, &request, &asked)).collect();
+    if let Some(beneath) = state.committed(agent) {
+        let mut more = held_rules(beneath, record)?;
+        more.retain(|rule| !rules.contains(rule));
+        rules.append(&mut more);
+    }
+    Ok(rules)
 }
 
 fn held(rule: &PolicyRule, request: &Request<'_>, asked: &AskedPaths<'_>) -> HeldRule {

@@ -183,7 +183,7 @@ pub struct ShownFile {
 
 /// The policy in force for an agent, or for everybody else, in its normal form.
 pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
-    let digest = state.digest(agent).to_owned();
+    let digest = state.digest(agent);
     let layers = match state.layers(agent) {
         Ok(layers) => layers,
         Err(unreadable) => return shown_unreadable(unreadable, digest),

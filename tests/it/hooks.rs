@@ -786,6 +786,7 @@ fn policy_is_asked_about_a_push_and_about_what_passed_by() {
          - {id: no-push, on: [push], actors: [\"agent:*\"], effect: deny, reason: work lands by accept}\n  \
          - {id: no-ci, on: [commit], paths: [ci/], effect: deny, reason: it runs with secrets}\n",
     );
+    sandbox.commit("rules");
     let as_agent = |args: &[&str]| {
         run(sandbox
             .command("git")

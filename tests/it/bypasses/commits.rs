@@ -173,13 +173,13 @@ pub const ROWS: &[Row] = &[
         door: "policy",
         way: "the rule taken out of the file, which is not committed",
         script: "echo 'version: 1\ndefault: allow' >.ai/policy.yaml; mkdir ci; change ci/a; AI_ACTOR=agent:codex git commit -qm x",
-        ends: Ends::Unseen("the policy of a checkout is what lies there"),
+        ends: Ends::Refused("deny no-ci"),
     },
     Row {
         door: "policy",
         way: "the rule taken out in the same commit",
         script: "echo 'version: 1\ndefault: allow' >.ai/policy.yaml; git add .ai; mkdir ci; change ci/a; AI_ACTOR=agent:codex git commit -qm x",
-        ends: Ends::Refused("require_approval built-in.protect-ai"),
+        ends: Ends::Refused("deny no-ci"),
     },
     Row {
         door: "policy",

@@ -260,6 +260,25 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: "policy",
+        way: "the rule taken out by an agent, and committed past the hook",
+        script: "export AI_ACTOR=agent:codex; echo 'version: 1\ndefault: allow' >.ai/policy.yaml; git add .ai; past; mkdir ci; change ci/a; git commit -qm x",
+        ends: Ends::Found {
+            at: "the push, where `.ai/` waits for a person",
+            look: "AI_ACTOR=agent:codex git push -q origin HEAD:refs/heads/new",
+            record: "bypass.found, require_approval built-in.protect-ai",
+        },
+    },
+    Row {
+        door: "policy",
+        way: "an older commit, whose policy is another one",
+        script: "echo 'version: 1\ndefault: allow' >.ai/policy.yaml; git commit -qam older; git tag older; git checkout -q HEAD~1 .ai; git commit -qam newer; \
+                 git checkout -q older; mkdir ci; change ci/a; AI_ACTOR=agent:codex git commit -qm x",
+        ends: Ends::Unseen(
+            "a checkout has the policy of the commit on which it stands; a server judges by its own",
+        ),
+    },
+    Row {
+        door: "policy",
         way: "an agent that calls itself a person: `AI_ACTOR=human:ann`",
         script: "change free.txt; AI_ACTOR=human:ann git commit -qm x",
         ends: Ends::Unseen(

@@ -21,6 +21,9 @@ use crate::ops::{approve, policy_files, project, standing_policy};
 use crate::policy::{self, PolicyState, ShownRule};
 use crate::store::Access;
 
+/// A name that no agent has.
+const ANYBODY: &str = "";
+
 #[derive(Args)]
 pub(in crate::cli) struct ShowArgs {
     /// Say of each rule in which file and line it stands, and in whose place it answers
@@ -136,6 +139,15 @@ pub(super) fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
             policy::FILE,
             commit.short()
         ));
+    }
+    // Whoever looks for everybody wants to know what any agent meets.
+    if state
+        .committed(args.agent.as_deref().or(Some(ANYBODY)))
+        .is_some()
+    {
+        context.ui.warn(
+            "the policy in this checkout is not that of its HEAD; for agents both answer until it is committed",
+        );
     }
     let shown = policy::show(&state, args.agent.as_deref());
     if context.ui.json() {
