@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::text;
 use crate::domain::egress::NetworkSetting;
+use crate::domain::mode::AgentMode;
 use crate::domain::money::Usd;
 use crate::domain::sandbox::{Demand, Isolation};
 
@@ -141,12 +142,40 @@ pub struct Agent {
     /// `off` takes the network away from it, lists of hosts leave it those that the project allows, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSetting>,
+    /// The upper bound on all that it may do; can only be narrower than the policy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<AgentMode>,
+    /// The tools that it may call; can only be fewer than the policy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<ToolLists>,
     /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<Name>,
     /// A disabled agent is never chosen.
     #[serde(default = "yes")]
     pub enabled: bool,
+}
+
+/// Lists of tools by globs over their names, as the CLI calls them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ToolLists {
+    /// The only ones that may be called; all where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<ToolNames>,
+    /// The ones that are never called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deny: Option<ToolNames>,
+}
+
+/// One name of a tool, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum ToolNames {
+    /// A list.
+    List(Vec<String>),
+    /// One alone.
+    One(String),
 }
 
 /// The directory in which a CLI keeps its login, sessions and settings.
@@ -245,6 +274,8 @@ impl Agent {
             isolation: None,
             sandbox: None,
             network: None,
+            mode: None,
+            tools: None,
             credentials: Vec::new(),
             enabled: true,
         }

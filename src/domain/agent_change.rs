@@ -1,6 +1,7 @@
 //! Registering an agent and changing one: what of the old one stays, and what a new name needs.
 
-use crate::domain::agent::{Agent, BadName, Home, Name};
+use crate::domain::agent::{Agent, BadName, Home, Name, ToolLists, ToolNames};
+use crate::domain::mode::AgentMode;
 
 /// The fields that somebody names for an agent; what is absent stays. An empty text in a list, or
 /// for the model, stands for nothing and so takes it away.
@@ -20,6 +21,12 @@ pub struct AgentChange {
     pub env_pass: Option<Vec<String>>,
     /// Where its CLI keeps login, sessions and settings.
     pub home: Option<Home>,
+    /// The upper bound on all that it may do.
+    pub mode: Option<AgentMode>,
+    /// The only tools that it may call; none named stands for all.
+    pub allow_tools: Option<Vec<String>>,
+    /// The tools that it may not call.
+    pub deny_tools: Option<Vec<String>>,
     /// Who takes over, in order.
     pub fallback: Option<Vec<String>>,
     /// Runs at the same time.
@@ -66,6 +73,13 @@ impl AgentChange {
             agent.env_pass = words(list).collect();
         }
         agent.home = self.home.or(agent.home);
+        agent.mode = self.mode.or(agent.mode);
+        let tools = agent.tools.unwrap_or_default();
+        let tools = ToolLists {
+            allow: listed(self.allow_tools, tools.allow),
+            deny: listed(self.deny_tools, tools.deny),
+        };
+        agent.tools = Some(tools).filter(|tools| *tools != ToolLists::default());
         if let Some(list) = self.fallback {
             agent.fallback = words(list).map(Name::new).collect::<Result<_, _>>()?;
         }
@@ -86,6 +100,16 @@ fn driven_by(agent: Agent, connector: Name) -> Agent {
         argv: Vec::new(),
         home: None,
         ..agent
+    }
+}
+
+/// The list that is named, else the one that was there; none where it is empty.
+fn listed(named: Option<Vec<String>>, before: Option<ToolNames>) -> Option<ToolNames> {
+    match named {
+        None => before,
+        Some(list) => Some(words(list).collect::<Vec<_>>())
+            .filter(|list| !list.is_empty())
+            .map(ToolNames::List),
     }
 }
 

@@ -116,3 +116,34 @@ rules! {
     what_is_to_be_removed_goes_though_it_was_added: relabelled(&["y"], &["y", "x"])
         => Vec::<String>::new();
 }
+
+#[test]
+fn a_mode_and_lists_of_tools_stay_until_they_are_named_again() {
+    let change = |mode, allow: Option<&[&str]>, deny: Option<&[&str]>| {
+        let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        AgentChange {
+            mode,
+            allow_tools: allow.map(list),
+            deny_tools: deny.map(list),
+            ..AgentChange::default()
+        }
+    };
+    let name = || Name::new("bot").unwrap();
+    let first = AgentChange {
+        connector: Some("command".into()),
+        ..change(Some(AgentMode::Safe), Some(&["Read", "Grep"]), None)
+    };
+    let agent = first.apply(name(), None).unwrap();
+    let agent = change(None, None, Some(&["Bash"]))
+        .apply(name(), Some(agent))
+        .unwrap();
+    let tools = |agent: &Agent| serde_json::to_value((agent.mode, &agent.tools)).unwrap();
+    assert_eq!(
+        tools(&agent),
+        serde_json::json!(["safe", {"allow": ["Read", "Grep"], "deny": ["Bash"]}])
+    );
+    let agent = change(Some(AgentMode::Normal), Some(&[""]), Some(&[""]))
+        .apply(name(), Some(agent))
+        .unwrap();
+    assert_eq!(tools(&agent), serde_json::json!(["normal", null]));
+}

@@ -5,6 +5,7 @@ use crate::base::hash;
 use crate::domain::guards::GuardFinding;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
+use crate::domain::sandbox::Network;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -22,6 +23,12 @@ pub struct Facts {
     /// Attempts that the task has used up before this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts_used: Option<u32>,
+    /// Patterns that would be held alone, of a claim, a run or a lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclusive_patterns: Option<u32>,
+    /// The network that a run would have by the settings of project and agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     /// Runs that are alive now, without this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs_alive: Option<u32>,
@@ -79,6 +86,14 @@ mod tests {
             },
             Facts {
                 findings: Some(Vec::new()),
+                ..base.clone()
+            },
+            Facts {
+                exclusive_patterns: Some(0),
+                ..base.clone()
+            },
+            Facts {
+                network: Some(Network::On),
                 ..base.clone()
             },
             Facts {

@@ -35,6 +35,7 @@ pub mod hook_shim;
 pub mod ids;
 pub mod imported;
 pub mod lease;
+pub mod mode;
 pub mod money;
 pub mod parts;
 pub mod path_lock;

@@ -7,7 +7,8 @@ use crate::domain::approval::ApprovalStanding;
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
 use crate::domain::facts::Facts;
-use crate::domain::task::Task;
+use crate::domain::path_lock::LockMode;
+use crate::domain::task::{LockRequest, Task};
 use crate::domain::time::WallMs;
 use crate::ops::create::NewTask;
 use crate::ops::cx::Cx;
@@ -46,8 +47,19 @@ impl Question {
         question.resource.patterns = task.paths.iter().map(|p| p.pattern.clone()).collect();
         question.facts.attempts_used = Some(task.attempts);
         question.facts.task_priority = Some(task.priority);
+        if matches!(action, Action::TaskClaim | Action::RunStart) {
+            question.facts.exclusive_patterns = Some(alone(&task.paths));
+        }
         question
     }
+}
+
+/// The number of patterns that would be held alone.
+pub(super) fn alone(requests: &[LockRequest]) -> u32 {
+    let alone = requests
+        .iter()
+        .filter(|one| one.mode == LockMode::Exclusive);
+    u32::try_from(alone.count()).unwrap_or(u32::MAX)
 }
 
 /// Asks, records the answer in this transaction where it lets the action through, and returns what

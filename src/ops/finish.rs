@@ -34,6 +34,8 @@ pub enum Right<'a> {
 pub struct Changed {
     /// The paths.
     pub paths: Vec<Vec<u8>>,
+    /// The change of each path, a letter for each.
+    pub kinds: String,
     /// Lines, added plus removed.
     pub lines: u64,
     /// Findings in it for guards; none where nobody asks.
@@ -137,6 +139,7 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question.resource.paths = changed.paths.iter().cloned().map(RepoPath::new).collect();
     question.facts.diff_files = Some(changed.paths.len() as u64);
     question.facts.diff_lines = Some(changed.lines);
+    question.facts.change_kinds = Some(changed.kinds.clone());
     question.facts.findings = changed.findings.clone();
     // No run is named here, so that a yes has to be bound to what was found.
     question.resource.input = guards::digest_of(changed.findings.as_deref());

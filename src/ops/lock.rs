@@ -50,6 +50,7 @@ pub fn acquire(
     patterns::refuse_conflicts(tx, cx, &locks)?;
     let mut question = Question::about(Action::LockAcquire);
     question.resource.patterns = written.to_vec();
+    question.facts.exclusive_patterns = Some(ask::alone(&requests));
     ask::or_refuse(tx, cx, question)?;
     let (lease, token) = new_lease(cx, subject, 1, ttl_ms);
     cx.record(

@@ -28,7 +28,7 @@ const AGENTS: &str = ".ai/agents";
 /// The policy of the checkout at `root`, with all of its layers. One that cannot be read is a state of
 /// its own, which denies.
 pub fn of_checkout(root: &Path, trees: &Trees) -> PolicyState {
-    let mut state = match agents(root, &fs::may_be_dir) {
+    let mut state = match agents(root) {
         Ok(agents) => PolicyState::read(&|source| part(root, trees, source), &agents),
         Err(bad) => return unreadable(&bad),
     };
@@ -74,13 +74,17 @@ pub fn of_commit(
         return Ok(None);
     }
     let of_commit = repo.list_files(commit, &RepoPath::new(AGENTS))?;
-    match agents(root, &|_| true) {
+    match agents(root) {
         Ok(mut agents) => {
             let paths = of_commit.iter().map(|path| path.beneath(root));
             agents.extend(paths.filter_map(|path| agent_of(&path)));
             agents.sort();
             agents.dedup();
-            of_base(root, trees, (repo, commit), &agents).map(Some)
+            let in_commit = |source: &PolicySource| of_blob(trees, (repo, commit), source);
+            read_from(root, trees, &agents, &in_commit, &|name| {
+                part(root, trees, &PolicySource::OfAgentFile(name.to_owned()))
+            })
+            .map(Some)
         }
         Err(bad) => Ok(Some(unreadable(&bad))),
     }
@@ -93,26 +97,64 @@ pub fn of_base(
     (repo, commit): (&Repo, &Oid),
     agents: &[String],
 ) -> Result<PolicyState, OpError> {
+    let in_commit = |source: &PolicySource| of_blob(trees, (repo, commit), source);
+    read_from(root, trees, agents, &in_commit, &|_| Ok(None))
+}
+
+/// A file of the project in a commit; the inner error is that of the file.
+type OfBlob = Result<Result<Option<PolicyPart>, BadFile>, GitError>;
+
+fn of_blob(trees: &Trees, (repo, commit): (&Repo, &Oid), source: &PolicySource) -> OfBlob {
+    let file = source.name();
+    let Some(bytes) = repo.read_blob(commit, &RepoPath::new(file.as_str()))? else {
+        return Ok(Ok(None));
+    };
+    Ok(match source {
+        PolicySource::OfAgentFile(_) => of_agent_file(&file, &bytes),
+        _ => of_bytes(trees, &file, &bytes).map(Some),
+    })
+}
+
+/// Reads a policy whose files of the project come from a commit. The bounds in the file of an agent count as that
+/// commit has them, and as `besides` has them, too: a run is started by the file in the checkout.
+fn read_from(
+    root: &Path,
+    trees: &Trees,
+    agents: &[String],
+    in_commit: &dyn Fn(&PolicySource) -> OfBlob,
+    besides: &dyn Fn(&str) -> Result<Option<PolicyPart>, BadFile>,
+) -> Result<PolicyState, OpError> {
     let failed: RefCell<Option<GitError>> = RefCell::new(None);
     let read = |source: &PolicySource| {
-        let PolicySource::OfProject(path) = source else {
+        if !matches!(
+            source,
+            PolicySource::OfProject(_) | PolicySource::OfAgentFile(_)
+        ) {
             return part(root, trees, source);
-        };
-        let file = format!(".ai/{path}");
-        match repo.read_blob(commit, &RepoPath::new(file.as_str())) {
-            Ok(None) => Ok(None),
-            Ok(Some(bytes)) => of_bytes(trees, &file, &bytes).map(Some),
-            Err(error) => {
-                failed.replace(Some(error));
-                Ok(None)
-            }
         }
+        let found = in_commit(source).unwrap_or_else(|error| {
+            failed.replace(Some(error));
+            Ok(None)
+        })?;
+        let other = match source {
+            PolicySource::OfAgentFile(name) => besides(name)?,
+            _ => None,
+        };
+        Ok(match (found, other) {
+            (Some(found), Some(other)) => Some(found.and_bounds(other)),
+            (found, other) => found.or(other),
+        })
     };
     let state = PolicyState::read(&read, agents);
     match failed.into_inner() {
         Some(error) => Err(error.into()),
         None => Ok(state),
     }
+}
+
+/// The bounds in the file of an agent.
+fn of_agent_file(file: &str, bytes: &[u8]) -> Result<Option<PolicyPart>, BadFile> {
+    PolicyPart::of_agent_file(bytes, file).map_err(|problems| BadFile::of_bytes(problems, bytes))
 }
 
 /// The policy of a project alone, as it would be once its files are committed, and the examples of every file that
@@ -129,7 +171,7 @@ pub fn of_project(root: &Path) -> (PolicyState, Vec<TriedExample>) {
         }
         Ok(part)
     };
-    let state = match agents(root, &fs::may_be_dir) {
+    let state = match agents(root) {
         Ok(agents) => PolicyState::read(&read, &agents),
         Err(bad) => unreadable(&bad),
     };
@@ -154,7 +196,7 @@ pub fn with_project_file(root: &Path, file: &str, bytes: &[u8]) -> PolicyState {
         }
         other => part(root, &trees, other),
     };
-    match agents(root, &fs::may_be_dir) {
+    match agents(root) {
         Ok(agents) => PolicyState::read(&read, &agents),
         Err(bad) => unreadable(&bad),
     }
@@ -184,8 +226,8 @@ fn part(root: &Path, trees: &Trees, source: &PolicySource) -> Result<Option<Poli
         PolicySource::Pack(pack) => {
             return of_bytes(trees, &pack.file(), pack.text.as_bytes()).map(Some);
         }
-        PolicySource::OfProject(path) => {
-            let name = format!(".ai/{path}");
+        PolicySource::OfProject(_) | PolicySource::OfAgentFile(_) => {
+            let name = source.name();
             (root.join(&name), name)
         }
         PolicySource::OfUser(path) => match env::user_policy_dir() {
@@ -199,6 +241,7 @@ fn part(root: &Path, trees: &Trees, source: &PolicySource) -> Result<Option<Poli
         },
     };
     match fs::read_capped(&path, MAX_BYTES) {
+        Ok(bytes) if matches!(source, PolicySource::OfAgentFile(_)) => of_agent_file(&name, &bytes),
         Ok(bytes) => of_bytes(trees, &name, &bytes).map(Some),
         Err(error) if error.is_not_found() && !fs::leads_nowhere(&path) => Ok(None),
         Err(error) => Err(BadFile::of_read_error(&error.to_string(), &name)),
@@ -223,7 +266,7 @@ pub(super) fn unreadable(bad: &BadFile) -> PolicyState {
 
 /// The names of the agents of a checkout: those that are registered, and those that have a directory
 /// of their own.
-fn agents(root: &Path, counts: &dyn Fn(&Path) -> bool) -> Result<Vec<String>, BadFile> {
+fn agents(root: &Path) -> Result<Vec<String>, BadFile> {
     let dir = root.join(AGENTS);
     let found = match fs::list_dir(&dir) {
         Ok(found) if found.is_empty() && fs::leads_nowhere(&dir) => {
@@ -233,8 +276,7 @@ fn agents(root: &Path, counts: &dyn Fn(&Path) -> bool) -> Result<Vec<String>, Ba
         Ok(found) => found,
         Err(error) => return Err(BadFile::of_read_error(&error.to_string(), AGENTS)),
     };
-    let counting = found.iter().filter(|path| counts(path));
-    let mut names: Vec<String> = counting.filter_map(|path| agent_of(path)).collect();
+    let mut names: Vec<String> = found.iter().filter_map(|path| agent_of(path)).collect();
     names.sort();
     names.dedup();
     Ok(names)

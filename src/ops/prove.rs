@@ -228,12 +228,12 @@ fn changed(
         base: start.as_ref().map(Oid::as_str),
     };
     let findings = look.findings(&paths)?;
-    let paths = paths
-        .iter()
-        .map(|one| one.path.as_bytes().to_vec())
-        .collect();
     Ok(Changed {
-        paths,
+        kinds: paths.iter().map(|one| one.change.letter()).collect(),
+        paths: paths
+            .iter()
+            .map(|one| one.path.as_bytes().to_vec())
+            .collect(),
         lines: stats.insertions + stats.deletions,
         findings,
         own: Vec::new(),

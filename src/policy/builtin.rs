@@ -11,7 +11,7 @@ use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
 use std::sync::OnceLock;
 
 /// Name of the built-in policy in records; counts up when the built-in rules change.
-pub const DIGEST: &str = "built-in:1";
+pub const DIGEST: &str = "built-in:2";
 /// Ids of the built-in rules begin so; a rule of a file that does replaces one.
 pub(super) const PREFIX: &str = "built-in.";
 /// Ids that begin so belong to `ai`.
@@ -35,6 +35,7 @@ fn build() -> Result<Vec<PolicyRule>, BadPatterns> {
                 Action::Push,
                 Action::RunFinish,
                 Action::TaskAccept,
+                Action::AgentRegister,
             ]),
             paths: Some(PathGlobs::checked([".ai/"])),
             actors: Some(NameGlobs::new(["agent:*"])?),

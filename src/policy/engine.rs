@@ -9,6 +9,7 @@ use crate::domain::action::{Action, Nature};
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::{Decision, Effect, MatchedRule, MetCondition, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
+use crate::policy::bounds;
 use crate::policy::builtin;
 use crate::policy::guards;
 use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
@@ -128,6 +129,7 @@ fn match_rules(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
             request.action,
         ));
     }
+    matched.extend(bounds::answers(layers, request));
     matched.extend(builtin::credentials_in_change(request.facts));
     matched.extend(outside::answer(layers, request.action, request.facts));
     let (of_guards, would) = guards::answers(layers, request);

@@ -11,6 +11,7 @@
 use crate::domain::action::Action;
 use crate::domain::decision::Effect;
 use crate::domain::guards::Guard;
+use crate::domain::mode::AgentMode;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::guards::{GUARD_EFFECTS, LEAST_BYTES, options};
 use crate::policy::limits::PolicyLimits;
@@ -48,9 +49,24 @@ pub struct PolicyFile {
     /// Guards: what is looked for in a change when a run ends, at accept, and before a commit.
     #[schemars(schema_with = "guards")]
     guards: Value,
+    /// The upper bound on all that an agent may do; the narrowest of all layers counts.
+    mode: ModeText,
+    /// The tools that agents may call, and those that they may not.
+    tools: ToolLists,
     /// Limits on attempts, time, size and parallel runs; each is at least 1.
     #[schemars(schema_with = "limits")]
     limits: PolicyLimits,
+}
+
+/// Lists of tools: globs over their names, as the CLI calls them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = needs(&[]), extend("minProperties" = 1))]
+#[expect(dead_code, reason = "only its shape is used")]
+struct ToolLists {
+    /// The only tools that may be called; every list of every layer has to name a tool.
+    allow: AnyNumber<NameText>,
+    /// Tools that are never called.
+    deny: AnyNumber<NameText>,
 }
 
 /// One rule: to whom and what it applies, and what it says.
@@ -161,6 +177,20 @@ impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
     }
 }
 
+/// A list, which may be empty, or one alone.
+pub(super) struct AnyNumber<T>(PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for AnyNumber<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}s", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+    }
+}
+
 /// Declares a type by the schema of what is written for it.
 macro_rules! written {
     ($($name:ident as $title:literal = $schema:expr;)*) => {$(
@@ -182,6 +212,7 @@ macro_rules! written {
 written! {
     ActionText as "ActionPattern" = words(action_patterns());
     OneAction as "Action" = words(Action::ALL.iter().map(|action| (action.as_str(), action.about())));
+    ModeText as "Mode" = words(AgentMode::ALL.iter().map(|mode| (mode.as_str(), mode.about())));
     EffectText as "RuleEffect" = words(rule_effects());
     ExtendedText as "Extended" = extended();
     PathText as "PathPattern" = pattern(r"^(\./)?[^/~!@\\][^\\]*$");

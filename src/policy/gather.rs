@@ -98,8 +98,7 @@ impl PolicyState {
         }
         let mut of_agents = BTreeMap::new();
         for name in agents {
-            let source = PolicySource::of_agent(name);
-            let found = match layer_of(PolicyLayer::Agent, source, read) {
+            let found = match layer_of_agent(name, read) {
                 Ok(None) => continue,
                 Ok(Some(rules)) => {
                     let digest = digest_of(layers.iter().chain([&rules]));
@@ -120,6 +119,31 @@ impl PolicyState {
             committed: None,
         }))
     }
+}
+
+/// Reads the layer of an agent: its policy, and the bounds that its own file sets.
+fn layer_of_agent(name: &str, read: &ReadPart<'_>) -> Result<Option<LayerRules>, Unreadable> {
+    let layer = PolicyLayer::Agent;
+    let rules = layer_of(layer, PolicySource::of_agent(name), read)?;
+    let source = PolicySource::OfAgentFile(name.to_owned());
+    let bounds = read(&source).map_err(|bad| Unreadable {
+        layer,
+        digest: bad.digest,
+        problems: bad.problems,
+        more: Vec::new(),
+    })?;
+    let Some(part) = bounds else {
+        return Ok(rules);
+    };
+    let own = merged(layer, vec![(source, part)]);
+    Ok(Some(match rules {
+        None => own,
+        Some(mut rules) => {
+            rules.bounds.extend(own.bounds);
+            rules.files.extend(own.files);
+            rules
+        }
+    }))
 }
 
 /// All problems of the files of one layer that begins with a given file; none where it is in order.
@@ -149,7 +173,7 @@ pub(super) fn validate(bytes: &[u8], file: &str) -> Option<YamlProblems> {
 pub(super) fn proven(text: &str) -> PolicyState {
     let read = |source: &PolicySource| {
         let text = match source {
-            PolicySource::OfUser(_) => return Ok(None),
+            PolicySource::OfUser(_) | PolicySource::OfAgentFile(_) => return Ok(None),
             PolicySource::OfProject(_) => text,
             PolicySource::Pack(pack) => pack.text,
         };
@@ -323,6 +347,7 @@ fn merged(layer: PolicyLayer, parts: Vec<(PolicySource, PolicyPart)>) -> LayerRu
         limits: PolicyLimits::default(),
         outside_paths: None,
         guards: Vec::new(),
+        bounds: Vec::new(),
         builtin: BuiltinStanding::Replaceable,
         files: Vec::new(),
     };
@@ -335,6 +360,10 @@ fn merged(layer: PolicyLayer, parts: Vec<(PolicySource, PolicyPart)>) -> LayerRu
         all.guards.extend(part.guards.into_iter().map(|mut guard| {
             guard.file = part.file.clone();
             guard
+        }));
+        all.bounds.extend(part.bounds.into_iter().map(|mut bounds| {
+            bounds.file = part.file.clone();
+            bounds
         }));
         all.rules.extend(part.rules.into_iter().map(|mut rule| {
             rule.layer = layer;

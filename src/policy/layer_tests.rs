@@ -37,6 +37,13 @@ fn policy(files: &[(&str, &str)]) -> PolicyState {
                 let name = format!(".ai/{path}");
                 (name.clone(), files.get(&name).copied())
             }
+            PolicySource::OfAgentFile(_) => {
+                let name = source.name();
+                return files.get(&name).map_or(Ok(None), |text| {
+                    PolicyPart::of_agent_file(text.as_bytes(), &name)
+                        .map_err(|problems| BadFile::of_bytes(problems, text.as_bytes()))
+                });
+            }
         };
         text.map(|text| {
             PolicyPart::from_bytes(text.as_bytes(), &name)
@@ -721,6 +728,112 @@ fn is_overridable(above: &[&MadeLayer], layer: PolicyLayer, id: &str) -> bool {
     rules
         .iter()
         .any(|rule| rule.id == id && rule.standing == ", overridable: true")
+}
+
+/// The mode that binds `bot`, and the tools that its layers name.
+fn bounds(files: &[(&str, &str)]) -> String {
+    let shown = show(&policy(files), Some("bot"));
+    let mut said = vec![
+        shown
+            .mode
+            .map_or("none".to_owned(), |mode| mode.to_string()),
+    ];
+    said.extend(
+        shown
+            .bounds
+            .iter()
+            .map(|one| format!("{one} at {}:{}", one.file, one.line)),
+    );
+    said.join("\n")
+}
+
+#[test]
+fn the_narrowest_mode_counts_wherever_it_stands() {
+    const FILE: &str = ".ai/agents/bot.yaml";
+    let says = |mode: &str| format!("{HEAD}mode: {mode}\n");
+    let agent = |mode: &str| format!("version: 1\nname: bot\nconnector: c\nmode: {mode}\n");
+    for (files, wanted) in [
+        (vec![(OF_PROJECT, HEAD.to_owned())], "none"),
+        (vec![(FILE, agent("safe"))], "safe"),
+        (
+            vec![(OF_PROJECT, says("safe")), (FILE, agent("normal"))],
+            "safe",
+        ),
+        (
+            vec![(OF_PROJECT, says("normal")), (FILE, agent("safe"))],
+            "safe",
+        ),
+        (
+            vec![(OF_USER, says("analysis_only")), (OF_PROJECT, says("safe"))],
+            "analysis_only",
+        ),
+        (
+            vec![
+                (OF_BOT, "version: 1\nmode: analysis_only\n".to_owned()),
+                (FILE, agent("safe")),
+            ],
+            "analysis_only",
+        ),
+        (
+            vec![
+                (OF_BOT, "version: 1\nmode: safe\n".to_owned()),
+                (FILE, agent("analysis_only")),
+            ],
+            "analysis_only",
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(name, text)| (*name, text.as_str()))
+            .collect();
+        let said = bounds(&files);
+        assert_eq!(said.lines().next(), Some(wanted), "{files:?}");
+    }
+}
+
+#[test]
+fn the_file_of_an_agent_binds_this_agent_and_has_its_part_in_the_digest() {
+    let agent = "version: 1\nname: bot\nconnector: c\nmode: safe\ntools: {deny: [Bash]}\n";
+    let files = [(OF_PROJECT, HEAD), (".ai/agents/bot.yaml", agent)];
+    assert_eq!(
+        bounds(&files),
+        "safe\nagents           mode safe; tools never Bash (agent) at .ai/agents/bot.yaml:4"
+    );
+    let state = policy(&files);
+    for (by, wanted) in [
+        ("agent:bot", (Effect::Deny, PolicyLayer::Agent)),
+        ("agent:other", (Effect::Allow, PolicyLayer::Project)),
+        ("human:bot", (Effect::Allow, PolicyLayer::Project)),
+    ] {
+        assert_eq!(won(&state, by, Action::CommandExec, &[]), wanted, "{by}");
+    }
+    assert_ne!(state.digest(Some("bot")), state.digest(Some("other")));
+    // A file that sets no bounds is no part of the policy.
+    let plain = policy(&[
+        (OF_PROJECT, HEAD),
+        (".ai/agents/bot.yaml", "name: bot\nmodel: m\n"),
+    ]);
+    assert_eq!(plain.digest(Some("bot")), plain.digest(None));
+}
+
+#[test]
+fn bounds_that_cannot_be_read_deny_this_agent() {
+    let state = policy(&[
+        (OF_PROJECT, HEAD),
+        (".ai/agents/bot.yaml", "name: bot\nmode: saef\n"),
+    ]);
+    let effects =
+        ["agent:bot", "agent:other"].map(|by| asked(&state, by, Action::TaskClaim, &[]).effect);
+    assert_eq!(effects, [Effect::Deny, Effect::Allow]);
+    let bad: Vec<String> = state
+        .bad_files()
+        .iter()
+        .map(|file| file.to_string())
+        .collect();
+    assert_eq!(
+        bad,
+        [".ai/agents/bot.yaml:2:7: `mode` cannot be `saef`; did you mean `safe`?"]
+    );
 }
 
 proptest! {

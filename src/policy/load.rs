@@ -7,6 +7,7 @@ use crate::base::{hash, suggest};
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::bounds_file::AgentBounds;
 use crate::policy::builtin;
 use crate::policy::condition::condition_of;
 use crate::policy::engine::DEFAULT_RULE;
@@ -98,18 +99,17 @@ fn part_of(
         .take(GUARDS_KEY)
         .map(|node| guards_of(node, standing, problems))
         .unwrap_or_default();
+    let bounds = AgentBounds::take(&mut fields, problems);
     fields.finish(problems);
     Some(PolicyPart {
-        file: file.into(),
-        text: [].into(),
-        begins: root.place,
         extends,
         rules,
         default,
         limits,
         outside_paths,
         guards,
-        digest: String::new(),
+        bounds: Some(bounds).filter(|b| !b.is_empty()).into_iter().collect(),
+        ..PolicyPart::empty(file, root.place)
     })
 }
 

@@ -8,6 +8,8 @@
 //! Deliberately absent: how files are found, and time.
 
 mod asked;
+mod bounds;
+mod bounds_file;
 mod builtin;
 mod committed;
 mod condition;
@@ -51,7 +53,7 @@ pub use packs::{PACKS, Pack, pack};
 pub use path_globs::check_path_pattern;
 pub use replay::{HeldRule, NotReplayable, Replay, replay, replay_with_rules};
 pub use rule::is_one_of;
-pub use show::{Shown, ShownRule, show};
+pub use show::{Shown, ShownBounds, ShownRule, show};
 pub use source::{LAYER_FILE, PolicySource};
 pub use test_file::{PolicyTest, TEST_FILE, tests_of};
 pub use test_schema::PolicyTestFile;

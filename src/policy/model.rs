@@ -4,6 +4,7 @@ use crate::base::hash;
 use crate::base::yaml::{SourcePlace, YamlProblems};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, PolicyLayer};
+use crate::policy::bounds_file::AgentBounds;
 use crate::policy::builtin;
 use crate::policy::committed::Committed;
 use crate::policy::condition::asks_for_content;
@@ -35,8 +36,29 @@ pub struct PolicyPart {
     pub(super) outside_paths: Option<Effect>,
     /// The guards.
     pub(super) guards: Vec<GuardSetting>,
+    /// The bounds of agents.
+    pub(super) bounds: Vec<AgentBounds>,
     /// SHA-256 of the bytes of the file.
     pub(super) digest: String,
+}
+
+impl PolicyPart {
+    /// A part of a file that says nothing yet.
+    pub(super) fn empty(file: &str, begins: SourcePlace) -> PolicyPart {
+        PolicyPart {
+            file: file.into(),
+            text: [].into(),
+            begins,
+            extends: Vec::new(),
+            rules: Vec::new(),
+            default: None,
+            limits: PolicyLimits::default(),
+            outside_paths: None,
+            guards: Vec::new(),
+            bounds: Vec::new(),
+            digest: String::new(),
+        }
+    }
 }
 
 /// The say of a layer's rules in place of built-in ones that may be replaced.
@@ -59,6 +81,8 @@ pub(super) struct LayerRules {
     pub(super) outside_paths: Option<Effect>,
     /// The guards of all of its files; each answers by itself.
     pub(super) guards: Vec<GuardSetting>,
+    /// The bounds of agents of all of its files; each counts by itself.
+    pub(super) bounds: Vec<AgentBounds>,
     /// The built-in rules, as far as this layer is concerned.
     pub(super) builtin: BuiltinStanding,
     /// Its files: name and SHA-256, that of the layer itself first.

@@ -5,11 +5,15 @@ use crate::base::yaml::YamlProblem;
 use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::guards::Guard;
+use crate::domain::mode::AgentMode;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::bounds;
+use crate::policy::bounds_file::AgentBounds;
 use crate::policy::builtin;
 use crate::policy::guards::GuardSetting;
 use crate::policy::limits::PolicyLimits;
 use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
+use crate::policy::name_globs::NameGlobs;
 use crate::policy::outside;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
@@ -32,6 +36,12 @@ pub struct Shown {
     /// Guards in force by guard and layer; of several the strictest answers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<ShownGuard>,
+    /// The mode that binds agents: the narrowest of all layers; absent where none names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<AgentMode>,
+    /// The bounds of agents by layer; of several modes the narrowest counts, of the lists every one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<ShownBounds>,
     /// The files of it, from the outermost layer inwards.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ShownFile>,
@@ -40,6 +50,41 @@ pub struct Shown {
     /// Problems of a policy that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<YamlProblem>,
+}
+
+/// The bounds that one file sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ShownBounds {
+    /// The layer.
+    pub layer: PolicyLayer,
+    /// The mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<AgentMode>,
+    /// The only tools that may be called; absent where all may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// The tools that are never called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
+    /// The file.
+    pub file: String,
+    /// Line of the first of them.
+    pub line: u64,
+}
+
+impl fmt::Display for ShownBounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            self.mode.map(|mode| format!("mode {mode}")),
+            self.allow
+                .as_ref()
+                .map(|tools| format!("tools only {}", one_line(&tools.join(" ")))),
+            (!self.deny.is_empty())
+                .then(|| format!("tools never {}", one_line(&self.deny.join(" ")))),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        write!(f, "{:<16} {} ({})", "agents", words.join("; "), self.layer)
+    }
 }
 
 /// One guard as it is set.
@@ -197,6 +242,10 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
     });
     let mut guards: Vec<ShownGuard> = guards.collect();
     guards.sort_by(|a, b| (a.guard, a.layer, &a.file).cmp(&(b.guard, b.layer, &b.file)));
+    let bounds = layers.iter().flat_map(|layer| {
+        let bounds = layer.bounds.iter();
+        bounds.map(|bounds| shown_bounds(layer.layer, bounds))
+    });
     let files = layers.iter().flat_map(|layer| {
         layer.files.iter().map(|(name, digest)| ShownFile {
             layer: layer.layer,
@@ -214,6 +263,8 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
         limits: model::limits_of(&layers),
         outside_paths: outside::effect(&layers).1,
         guards,
+        mode: bounds::mode_of(&layers).map(|found| found.mode),
+        bounds: bounds.collect(),
         files: files.collect(),
         rules,
         problems: Vec::new(),
@@ -229,6 +280,8 @@ fn shown_unreadable(unreadable: &Unreadable, digest: String) -> Shown {
         limits: PolicyLimits::default(),
         outside_paths: Effect::Deny,
         guards: Vec::new(),
+        mode: None,
+        bounds: Vec::new(),
         files: Vec::new(),
         rules: Vec::new(),
         problems: problems.collect(),
@@ -256,6 +309,23 @@ fn rules_of(layers: &[&LayerRules]) -> Vec<ShownRule> {
     let all = standing.iter().chain(&of_layers);
     all.map(|rule| shown_rule(rule, replaced_by(rule)))
         .collect()
+}
+
+fn shown_bounds(layer: PolicyLayer, bounds: &AgentBounds) -> ShownBounds {
+    let words = |globs: &NameGlobs| globs.texts().map(str::to_owned).collect::<Vec<_>>();
+    let tools = bounds.tools.as_ref();
+    let places = [bounds.mode.map(|one| one.1), tools.map(|one| one.1)];
+    let lines = places.into_iter().flatten().map(|place| place.line);
+    ShownBounds {
+        layer,
+        mode: bounds.mode.map(|one| one.0),
+        allow: tools.and_then(|(tools, _)| tools.allow.as_ref().map(words)),
+        deny: tools
+            .and_then(|(tools, _)| tools.deny.as_ref().map(words))
+            .unwrap_or_default(),
+        file: bounds.file.to_string(),
+        line: lines.min().unwrap_or_default(),
+    }
 }
 
 fn shown_guard(layer: PolicyLayer, setting: &GuardSetting) -> ShownGuard {

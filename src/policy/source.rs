@@ -17,6 +17,8 @@ pub enum PolicySource {
     OfUser(String),
     /// A file below `.ai/` of the repository.
     OfProject(String),
+    /// The file in which an agent is registered, by the name of the agent: only the bounds in it count.
+    OfAgentFile(String),
 }
 
 impl PolicySource {
@@ -26,11 +28,12 @@ impl PolicySource {
     }
 
     /// The name in the digest of a policy, the same on every machine.
-    pub(super) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Pack(pack) => format!("pack:{}", pack.name),
             Self::OfUser(path) => format!("user:{path}"),
             Self::OfProject(path) => format!(".ai/{path}"),
+            Self::OfAgentFile(name) => format!(".ai/agents/{name}.yaml"),
         }
     }
 }

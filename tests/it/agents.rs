@@ -226,16 +226,16 @@ fn what_a_command_wrote_is_trusted_and_what_somebody_else_wrote_is_not() {
     ----- stderr -----
     no AI CLI that a connector knows is on PATH; `ai agent register` takes any other command
     ");
-    // Within a run, `ai` trusts nothing.
+    // Within a run, an agent changes no agent without a person's yes, and `ai` trusts nothing.
     let inside = support::run(
         scene
             .ai_command(&["agent", "label", "mine", "fast"])
             .env("AI_RUN", "t-00000000.1"),
     );
-    assert_eq!(inside.code, Some(0), "{inside}");
+    assert_eq!(inside.code, Some(8), "{inside}");
     assert_eq!(
         scene.ai(&["trust", "--show", "--json"]).json_lines().len(),
-        3
+        2
     );
 }
 

@@ -48,6 +48,7 @@ mod leases;
 mod locks;
 mod logs;
 mod mcp;
+mod modes;
 mod needs_you;
 mod nobody;
 mod notify;

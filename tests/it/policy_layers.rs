@@ -243,7 +243,7 @@ fn a_policy_does_not_vanish_with_its_file() {
       deny             built-in.humans-trust    trust and approvals are a human's word (built-in)
                        on trust approval.grant; by agent:* daemon:* hook:*
       require_approval built-in.protect-ai      policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human says yes to their changes (built-in)
-                       on edit tool.call commit push run.finish task.accept; paths .ai; by agent:*
+                       on edit tool.call commit push run.finish task.accept agent.register; paths .ai; by agent:*
       deny             no-tasks                 frozen (project)
                        on task.create
     ----- stderr -----

@@ -115,14 +115,6 @@ pub fn leads_nowhere(path: &Path) -> bool {
     stands.is_some_and(|one| fs::metadata(one).is_err())
 }
 
-/// True unless it is known that no directory stands at a path: one that cannot be looked at counts.
-pub fn may_be_dir(path: &Path) -> bool {
-    match fs::metadata(path) {
-        Ok(meta) => meta.is_dir(),
-        Err(_) => !is_missing(path),
-    }
-}
-
 /// Bytes that a file or directory occupies on the disk, with everything below it; links are not
 /// followed. What cannot be looked at, or goes meanwhile, counts as nothing.
 pub fn disk_usage(path: &Path) -> u64 {

@@ -21,7 +21,7 @@ pub use error::FsError;
 pub use lines::{BadLine, LineEnd, read_line, text_reader};
 pub use metadata::{
     FileId, disk_usage, follow_links_below, is_missing, is_own, leads_nowhere, list_dir,
-    may_be_dir, modified_ms, stands_at, stat, unchanged_for_ms, user,
+    modified_ms, stands_at, stat, unchanged_for_ms, user,
 };
 pub use read::{
     PlainDigest, digest, digest_below, open_named, read_capped, read_named, read_start, read_text,

@@ -14,6 +14,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::history::AgentLast;
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
+use crate::domain::mode::AgentMode;
 use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome, Verification};
@@ -165,6 +166,10 @@ pub(in crate::cli) struct AgentLine<'a> {
     /// see without starting it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) cannot_start: Option<&'a str>,
+    /// The mode that binds it: the narrowest of its file and of all layers of the policy; absent where none
+    /// names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) mode_in_force: Option<AgentMode>,
     /// The command line of a run, with the placeholders that only a run can fill; `ai agent show`
     /// alone tells it.
     #[serde(skip_serializing_if = "Option::is_none")]

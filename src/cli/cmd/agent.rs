@@ -11,16 +11,18 @@ use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
 use crate::cli::cmd::{agent_detect, agent_doctor};
 use crate::cli::context::{Context, Outcome};
-use crate::config::Config;
+use crate::config::{Config, Trees};
 use crate::connector::api::Connector;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home, Name};
 use crate::domain::agent_change::AgentChange;
+use crate::domain::mode::AgentMode;
 use crate::git::diff::{file_diff, unified};
 use crate::ops::agents::{self, Taken};
 use crate::ops::cx::commit;
 use crate::ops::needs_you::{self, Need};
-use crate::ops::{check, route};
+use crate::ops::{check, project, route};
+use crate::policy::{self, Shown, ShownBounds};
 use crate::store::Access;
 
 /// Register, list and change agents
@@ -70,6 +72,16 @@ pub(in crate::cli) struct RegisterArgs {
     /// run, without a login
     #[arg(long, value_name = "WHERE", value_parser = home)]
     home: Option<Home>,
+    /// The upper bound on all that it may do: `normal`, `safe` (files are changed, and nothing else),
+    /// or `analysis_only` (nothing is changed)
+    #[arg(long, value_name = "MODE")]
+    mode: Option<AgentMode>,
+    /// The only tools that it may call, by globs over the names that its CLI gives them
+    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
+    allow_tool: Option<Vec<String>>,
+    /// Tools that it may not call
+    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
+    deny_tool: Option<Vec<String>>,
     /// Longest run in minutes
     #[arg(long, value_name = "N")]
     minutes: Option<u32>,
@@ -183,6 +195,9 @@ fn change(args: RegisterArgs) -> (String, AgentChange) {
         capabilities: args.capability,
         env_pass: args.env,
         home: args.home,
+        mode: args.mode,
+        allow_tools: args.allow_tool,
+        deny_tools: args.deny_tool,
         fallback: args.fallback,
         parallel: args.parallel,
         minutes: args.minutes,
@@ -202,6 +217,8 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
             .is_none_or(|label| agent.labels.contains(label))
     };
     let fares = Fares::read(&files.agents, context)?;
+    let state = project::policy(context.workspace.root()?, &Trees::none());
+    let mode_of = |agent: &Agent| policy::show(&state, Some(agent.name.as_str())).mode;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
     if found.is_empty() {
         context.ui.say(if files.agents.is_empty() {
@@ -218,6 +235,7 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
                 agent,
                 status: fares.status(agent),
                 cannot_start: fares.cannot_start(agent),
+                mode_in_force: mode_of(agent),
                 command: None,
             })
             .collect();
@@ -226,7 +244,14 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
     }
     let rows: Vec<Vec<String>> = found
         .iter()
-        .map(|agent| [cells(agent), vec![fares.text(agent)]].concat())
+        .map(|agent| {
+            let bound = mode_of(agent).filter(|mode| *mode != AgentMode::Normal);
+            let status = match bound {
+                Some(mode) => format!("{mode}; {}", fares.text(agent)),
+                None => fares.text(agent),
+            };
+            [cells(agent), vec![status]].concat()
+        })
         .collect();
     context
         .ui
@@ -264,6 +289,8 @@ fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
     let root = context.workspace.root()?.to_owned();
     let agent = agents::load(&root, &args.name)?;
     let fares = Fares::read(std::slice::from_ref(&agent), context)?;
+    let state = project::policy(&root, &Trees::none());
+    let bounds = policy::show(&state, Some(agent.name.as_str()));
     let connectors = agents::connectors(&root)?;
     let connector = connectors.get(agent.connector.as_str());
     let command =
@@ -278,6 +305,7 @@ fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
             agent: &agent,
             status: fares.status(&agent),
             cannot_start: fares.cannot_start(&agent),
+            mode_in_force: bounds.mode,
             command: command.as_deref(),
         });
         return Ok(exit::OK);
@@ -288,6 +316,7 @@ fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
         manifest,
         command.as_deref(),
         context.workspace.config().ok(),
+        &bounds,
     );
     context.ui.line(agent.name.as_str());
     let rows: Vec<Vec<String>> = facts
@@ -306,6 +335,7 @@ fn facts(
     manifest: Option<&Manifest>,
     command: Option<&[String]>,
     config: Option<&Config>,
+    bounds: &Shown,
 ) -> Vec<(&'static str, String)> {
     let list = |names: &[Name]| {
         names
@@ -394,6 +424,13 @@ fn facts(
                 .map_or_else(String::new, ToString::to_string),
         ),
         (
+            "mode",
+            bounds
+                .mode
+                .map_or_else(String::new, |mode| mode.to_string()),
+        ),
+        ("tools", tools_in_words(&bounds.bounds)),
+        (
             "limits",
             ceilings
                 .into_iter()
@@ -401,6 +438,15 @@ fn facts(
                 .fold(numbers, |text, more| format!("{text}, {more}")),
         ),
     ]
+}
+
+/// The lists of tools that bind an agent.
+fn tools_in_words(bounds: &[ShownBounds]) -> String {
+    let only = bounds.iter().filter_map(|one| one.allow.as_ref());
+    let only = only.map(|tools| format!("only {}", tools.join(" ")));
+    let never = bounds.iter().filter(|one| !one.deny.is_empty());
+    let never = never.map(|one| format!("never {}", one.deny.join(" ")));
+    only.chain(never).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {

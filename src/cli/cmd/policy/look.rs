@@ -177,12 +177,20 @@ pub(super) fn refuse_unreadable(state: &PolicyState, agent: Option<&str>) -> Res
 
 fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
     let mut out = format!(
-        "policy {} ({}), default {}, outside_paths {}\n",
+        "policy {} ({}), default {}, outside_paths {}{}\n",
         shown.state,
         &shown.digest[..shown.digest.len().min(12)],
         shown.default,
-        shown.outside_paths
+        shown.outside_paths,
+        shown
+            .mode
+            .map_or_else(String::new, |mode| format!(", agents {mode}"))
     );
+    for bounds in &shown.bounds {
+        let at = format!(" at {}:{}", one_line(&bounds.file), bounds.line);
+        let place = if args.origin { &at } else { "" };
+        out.push_str(&format!("  {bounds}{place}\n"));
+    }
     for guard in &shown.guards {
         let at = format!(" at {}:{}", one_line(&guard.file), guard.line);
         let place = if args.origin { &at } else { "" };

@@ -51,10 +51,11 @@ pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpEr
     Ok(probed(world).layer(wish)?)
 }
 
-/// The decision of the policy on the network, where a rule speaks of it.
-pub fn network_rule(cx: &Cx, task: &Task) -> Option<DecisionRecord> {
+/// The decision of the policy on the network that there would be by the settings, where a rule speaks of it.
+pub fn network_rule(cx: &Cx, task: &Task, by_settings: Network) -> Option<DecisionRecord> {
     let mut question = Question::on_task(Action::RunNetwork, task);
     question.resource.patterns.clear();
+    question.facts.network = Some(by_settings);
     let record = ask::answer(cx, &question);
     (record.rule != DEFAULT_RULE).then_some(record)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::base::{fs, id};
 use crate::connector::launch::SessionChoice;
+use crate::domain::egress::NetworkSetting;
 use crate::domain::event::Event;
 use crate::domain::run::RunStep;
 use crate::domain::sandbox::Network;
@@ -50,7 +51,7 @@ pub(crate) fn work(
     fs::remove_file(&mark)?;
     let idle = trespass::idle_slots(live, store)?;
     let own = salvage::own_commits(live.world, live.repo, &live.started.run)?;
-    let network = NetworkLeave::of_run(live, ask_network(live, store)?)?;
+    let network = NetworkLeave::of_run(live, ask_network(live, crew, store)?)?;
     let place = AgentPlace {
         slot,
         own: own.as_ref(),
@@ -123,9 +124,19 @@ fn tell_trespass(
 }
 
 /// Asks the policy whether the agent has a network. The answer is recorded where a rule gave one.
-fn ask_network(live: &RunCx<'_>, store: &mut dyn Store) -> Result<Network, OpError> {
+fn ask_network(
+    live: &RunCx<'_>,
+    crew: &AssignedAgent<'_>,
+    store: &mut dyn Store,
+) -> Result<Network, OpError> {
     let cx = live.cx()?;
-    let rule = layer::network_rule(&cx, &live.started.task);
+    let settings = &live.world.config.runs.network;
+    let own = crew
+        .agent
+        .network
+        .as_ref()
+        .map_or(Network::On, NetworkSetting::word);
+    let rule = layer::network_rule(&cx, &live.started.task, settings.word().and(own));
     let network = layer::network_under(rule.as_ref());
     if let Some(record) = rule {
         commit(store, &cx, |tx, cx| {
