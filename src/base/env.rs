@@ -86,7 +86,7 @@ pub const ALL: [(&str, &str); 24] = [
     ),
     (
         "AI_HOOKS_SKIP",
-        "Set to a reason, it lets the hooks that `ai hooks install` has made pass without a question; recorded at the next command that writes.",
+        "Set to a reason, it lets the hooks of Git pass without a question; recorded at the next command that writes.",
     ),
     (
         GIT_DIR,

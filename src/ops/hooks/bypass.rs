@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{file_lock, fs, id};
 use crate::domain::bypass::{self, Bypass};
 use crate::domain::event::Event;
+use crate::domain::git_hook::HookName;
 use crate::domain::hook_shim::SKIPPED_FILE;
 use crate::domain::time::WallMs;
 use crate::ops::cx::{Cx, commit};
@@ -75,6 +76,18 @@ pub fn seen(store: &mut dyn Store, cx: &Cx) -> Result<(), OpError> {
 fn remember(tx: &mut dyn Tx, all: &[UnseenBypass]) -> Result<(), OpError> {
     let text = serde_json::to_string(all).bug("a memory cannot be written")?;
     Ok(tx.set_meta(SEEN_KEY, &text)?)
+}
+
+/// Leaves a note as the shim does, for a hook that a manager of hooks has called.
+pub fn note(
+    state_dir: &Path,
+    hook: HookName,
+    (login, reason): (&str, &str),
+) -> Result<(), OpError> {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = format!("{hook}\t{}\t{}\n", one_line(login), one_line(reason));
+    fs::append_locked(&state_dir.join(SKIPPED_FILE), line.as_bytes())?;
+    Ok(())
 }
 
 /// True where a hook has left a note. A look at one name: it is asked before each write.

@@ -90,6 +90,17 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: DOOR,
+        way: "`AI_HOOKS_SKIP`, where a manager of hooks calls `ai hooks run`",
+        script: "printf '#!/bin/sh\n\"$AI\" hooks run pre-commit\n' >.git/hooks/pre-commit; change held.txt; ! git commit -qm x 2>/dev/null; \
+                 AI_HOOKS_SKIP='it is urgent' git commit -qm x",
+        ends: Ends::Found {
+            at: "the next command that writes, and the push",
+            look: "$AI task create next >/dev/null; git push -q origin HEAD:refs/heads/new",
+            record: "deny built-in.locked-paths, bypass.found, bypass.found, deny built-in.locked-paths",
+        },
+    },
+    Row {
+        door: DOOR,
         way: "`git commit-tree` and `git update-ref`",
         script: "change held.txt; git update-ref refs/heads/main \"$(made)\"",
         ends: HELD,
@@ -188,6 +199,18 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: DOOR,
+        way: "`--no-verify` into paths beyond those of the task",
+        script: "echo 'outside_paths: deny' >>.ai/policy.yaml; printf 'version: 1\\nchecks: {unit: {run: \"true\"}}\\n' >.ai/config.yaml; \
+                 git add .ai; git commit -qm narrow; $AI trust >/dev/null; $AI task create One --path src/ >/dev/null; \
+                 $AI task claim --next >../claimed; change free.txt; ! git commit -qm x 2>/dev/null; past",
+        ends: Ends::Found {
+            at: "the end of the task; a push does not know for which task a commit was made",
+            look: "git push -q origin HEAD:refs/heads/new; id=$(cut -d' ' -f1 ../claimed | head -n 1); $AI task done \"$id\"",
+            record: "deny built-in.outside-paths, bypass.found, deny built-in.outside-paths",
+        },
+    },
+    Row {
+        door: DOOR,
         way: "a change, and its reverse in the next commit",
         script: "change held.txt; past; git checkout -q HEAD~1 held.txt; past",
         ends: HELD,
@@ -221,7 +244,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: DOOR,
-        way: "a copy of the git directory without hooks, fetched from by its address",
+        way: "a clone without hooks, fetched from by its address",
         script: "git clone -q . ../clone; cd ../clone; change held.txt; git commit -qm x; cd \"$REPO\"; git pull -q --ff-only ../clone main",
         ends: HELD,
     },

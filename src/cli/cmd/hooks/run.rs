@@ -18,6 +18,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::git_hook::{self, HookName, MovedRef, PushedRef};
+use crate::domain::hook_shim::SKIP_VARIABLE;
 use crate::domain::ids::RunId;
 use crate::domain::path_pattern::CaseMode;
 use crate::git::diff::{MergeHeads, StagedIndex};
@@ -26,7 +27,7 @@ use crate::ops::error::OpError;
 use crate::ops::hooks::commit::{self, CommitAsked};
 use crate::ops::hooks::push::{self, PushAsked};
 use crate::ops::hooks::receive::{self, UpdateAsked};
-use crate::ops::hooks::{self, references};
+use crate::ops::hooks::{self, bypass, references};
 use crate::store::Access;
 
 /// The policy that answers on a server.
@@ -62,6 +63,7 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         // The run that pushes is none of this repository.
         return update(args, context);
     }
+    let is_outside = run.is_none();
     if let Some(run) = run {
         // Within a run the store is out of sight, and what its agent commits is judged at its end. That
         // the variable is set proves nothing elsewhere.
@@ -72,6 +74,9 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         if hooks::is_of_run(place, &head, &run) {
             return Ok(let_pass(args, context));
         }
+    }
+    if let Some(reason) = env::text(SKIP_VARIABLE).filter(|_| is_outside) {
+        return skip(args, &reason, context);
     }
     match args.name {
         HookName::PreCommit => commit((args, "git commit"), &here, context),
@@ -153,6 +158,26 @@ fn no_push_within() -> AppError {
         .hint("leave the work in the worktree, or commit it there; it is judged when the run ends")
 }
 
+/// Lets something pass since a person has said so. Our own hooks do that by themselves; those of a manager of
+/// hooks call `ai` all the same.
+fn skip(args: &HookRunArgs, reason: &str, context: &mut Context) -> Outcome {
+    let is_once = args.name != HookName::ReferenceTransaction || is_prepared(args);
+    if is_once {
+        let login = ["LOGNAME", "USER"].into_iter().find_map(env::text);
+        let said = (login.as_deref().unwrap_or_default(), reason);
+        if let Err(error) = bypass::note(&context.workspace.state_dir()?, args.name, said) {
+            let why = format!("this could not be recorded: {error}");
+            context.ui.warn(&why);
+        }
+    }
+    Ok(let_pass(args, context))
+}
+
+/// True where Git can still be told not to move references.
+fn is_prepared(args: &HookRunArgs) -> bool {
+    args.args.first().is_some_and(|state| state == "prepared")
+}
+
 /// The answer where nothing has to be asked.
 fn let_pass(args: &HookRunArgs, context: &mut Context) -> u8 {
     answer(args.name, &[], context);
@@ -218,8 +243,11 @@ fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
 }
 
 fn move_references(args: &HookRunArgs, context: &mut Context) -> Outcome {
-    let is_prepared = args.args.first().is_some_and(|state| state == "prepared");
-    let text = if is_prepared { input()? } else { String::new() };
+    let text = if is_prepared(args) {
+        input()?
+    } else {
+        String::new()
+    };
     let moved = git_hook::moved(&text).map_err(|why| AppError::usage(why.to_string()))?;
     if moved.iter().any(MovedRef::sets_a_branch) {
         let cx = context.cx()?;
