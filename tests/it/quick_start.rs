@@ -1,7 +1,6 @@
-//! `docs/quick-start.md` and `docs/your-repository.md`, replayed: pages that people type after must
-//! not rot.
+//! Pages that people type after, replayed: they must not rot.
 //!
-//! The first one works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test
+//! The quick start works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test
 //! says so and does nothing.
 
 use std::ffi::OsStr;
@@ -56,6 +55,12 @@ fn projects_of_five_kinds_are_found_and_tried() {
 fn the_page_about_hooks_does_what_it_says() {
     let path = std::env::var_os("PATH").unwrap();
     replay("docs/hooks.md", Path::new("/nonexistent"), &path, 7);
+}
+
+#[test]
+fn the_page_about_threats_does_what_it_says() {
+    let path = std::env::var_os("PATH").unwrap();
+    replay("docs/threat-model.md", Path::new("/nonexistent"), &path, 30);
 }
 
 /// Types a page into one shell and compares what it prints; `least` commands are expected there.
