@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::process::redact::Redactor;
+use crate::process::sandbox::SandboxPolicy;
 use crate::process::supervise::{
     CancelToken, ChildCommand, CommandLimits, CommandOutcome, OutputTo, QuietObserver, SpawnSpec,
     SuperviseError, supervise,
@@ -13,6 +14,9 @@ use crate::process::supervise::{
 
 /// Time that a small tool may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The mark of what is started in a sandbox and for no run.
+const TRIAL: &str = "trial";
 
 /// A tool to run.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub struct CapturedTool {
     pub cap: u64,
     /// Longest run.
     pub timeout: Duration,
+    /// A sandbox, with the keepers that a command of a run has; `None` for neither.
+    pub within: Option<SandboxPolicy>,
 }
 
 impl CapturedTool {
@@ -39,6 +45,7 @@ impl CapturedTool {
             env: Vec::new(),
             cap: 1 << 20,
             timeout: Duration::from_secs(20),
+            within: None,
         }
     }
 }
@@ -54,10 +61,10 @@ pub fn run_captured(tool: &CapturedTool) -> Result<CommandOutcome, SuperviseErro
     let spec = SpawnSpec {
         command: ChildCommand::new(tool.argv.clone(), tool.cwd.clone()),
         env: tool.env.clone(),
-        run_id: None,
+        run_id: tool.within.as_ref().map(|_| TRIAL.to_owned()),
         files: None,
         cgroup: None,
-        sandbox: None,
+        sandbox: tool.within.clone(),
         limits: CommandLimits {
             total: Some(tool.timeout),
             silence: None,

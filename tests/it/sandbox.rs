@@ -192,24 +192,48 @@ fn the_store_tokens_and_worktrees_of_others_are_out_of_an_agents_sight() {
         }
         scene.set_script("fake", PRY);
         let (_, out) = tried(&scene, layer);
-        match layer {
-            "bubblewrap" => snapshot!(out, @"settings"),
-            // Landlock can hide nothing within a directory whose names can be listed.
-            _ => snapshot!(out, @"
+        if hides_the_store(&scene, layer) {
+            snapshot!(out, @"settings");
+        } else {
+            snapshot!(out, @"
             repo/.git/ai/ai.db
             repo/.git/ai-lease/tokens
             repo/.git/worktrees/theirs/ai-lease/tokens
             settings
-            "),
+            ");
         }
     }
+}
+
+/// Whether the store has to be out of an agent's sight: Landlock hides it by a namespace, which not
+/// everybody may make, and which is tried here without `ai`. The doctor has to know it, too.
+fn hides_the_store(scene: &Sandbox, layer: &str) -> bool {
+    if layer != "landlock" {
+        return true;
+    }
+    let user = if rustix::process::geteuid().is_root() {
+        "--kill-child"
+    } else {
+        "--map-root-user"
+    };
+    let words = ["--fork", "--pid", "--mount", user, "mount", "-t", "tmpfs", "x", "/mnt"];
+    let mut trial = std::process::Command::new("unshare");
+    let made = trial.args(words).output().is_ok_and(|out| out.status.success());
+    let told = told_of(scene, layer)["text"].to_string();
+    let warns = told.split("; ").any(|part| part.starts_with("an agent can read the store"));
+    assert_eq!(made, !warns, "{told}");
+    made
 }
 
 /// What is claimed, and where, after the sandbox was made.
 #[test]
 fn tokens_that_come_while_an_agent_works_are_out_of_its_sight_too() {
-    for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+    for layer in layers() {
         let scene = Sandbox::with_script("true");
+        if !hides_the_store(&scene, layer) {
+            eprintln!("skipped {layer}: it cannot hide the store here");
+            continue;
+        }
         let others = [scene.task("Here", &[]), scene.task("Elsewhere", &[])];
         let id = scene.task("Try it", &[]);
         let late = PRY.replace(

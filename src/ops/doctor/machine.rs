@@ -9,6 +9,7 @@ use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
 use crate::ops::run::sandbox::layer;
 use crate::process::cgroup;
+use crate::process::sandbox::{PlaceCovering, SandboxLayer};
 
 /// Below this a worktree may not fit.
 const LITTLE: u64 = 1 << 30;
@@ -70,7 +71,14 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
             } else {
                 "; a CLI cannot make its own sandbox inside"
             };
-            Finding::ok("sandbox", format!("{}{nests}; Landlock version {}", layer.mode().as_str(), probe.landlock))
+            let sees = match (&layer, probe.covering) {
+                (SandboxLayer::Landlock, PlaceCovering::Fails) => {
+                    "; an agent can read the store and lease tokens, since no namespace can be made"
+                }
+                _ => "",
+            };
+            let mode = layer.mode().as_str();
+            Finding::ok("sandbox", format!("{mode}{nests}{sees}; Landlock version {}", probe.landlock))
         }
         Err(why) => Finding::bad("sandbox", format!("none, so nothing runs: {why}"))
             .next("install bubblewrap, or set AI_SANDBOX=none if agents and checks may do whatever you may"),

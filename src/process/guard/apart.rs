@@ -1,6 +1,6 @@
 //! Namespaces for a keeper and all below it: what is started in a pid namespace ends with its first
-//! process, by the kernel, whatever it does. Nothing else is taken from the command: the mount
-//! namespace beside it only shows a `/proc` that fits.
+//! process, by the kernel, whatever it does. The mount namespace beside it shows a `/proc` that fits,
+//! and [covers](super::covers) over what Landlock cannot hide; nothing else is taken from the command.
 //!
 //! A user namespace, without which an ordinary user may make none of them, takes more: no set-user-ID
 //! program works in it, and files of root seem to be nobody's. So it is made only below a sandbox,
@@ -18,6 +18,8 @@ use rustix::thread::{
 };
 
 use crate::base::fs;
+use crate::process::guard::covers;
+use crate::process::sandbox::PlaceCover;
 
 /// The way back into the pid namespace in which this process is itself.
 pub(super) struct OwnNamespace(File);
@@ -74,9 +76,9 @@ pub(super) fn next_child_apart_for_good() -> io::Result<()> {
     Ok(())
 }
 
-/// In the first process of a pid namespace: gives it a `/proc` of its own, and takes back the right
-/// that it was lent for that.
-pub(super) fn settle() -> io::Result<()> {
+/// In the first process of a pid namespace: gives it a `/proc` of its own, covers these places, and
+/// takes back the right that it was lent for that.
+pub(super) fn settle(places: &[PlaceCover]) -> io::Result<()> {
     unshare(UnshareFlags::NEWNS)?;
     mount_change(
         "/",
@@ -84,6 +86,7 @@ pub(super) fn settle() -> io::Result<()> {
     )?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", "/proc", "proc", flags, None)?;
+    covers::lay(places)?;
     if !geteuid().is_root() {
         let none = CapabilitySet::empty();
         set_capabilities(

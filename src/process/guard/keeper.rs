@@ -24,7 +24,7 @@ use crate::process::guard::protocol::{CANNOT_BEGIN, KeeperLaunch, KeeperReport, 
 use crate::process::guard::{apart, outer, tie};
 use crate::process::identity::own_pid;
 use crate::process::procfs::{ProcessStat, descendants, table};
-use crate::process::sandbox::{LandlockPolicy, apply_limits};
+use crate::process::sandbox::{LandlockPolicy, PlaceCover, apply_limits};
 use crate::process::signal::{GroupKill, ProcessSweep, SweepPressure};
 use crate::process::supervise::{ProcessExit, SpawnFailure, SpawnFailureKind};
 
@@ -41,7 +41,7 @@ pub fn main(word: KeeperWord, args: &[OsString]) -> ExitCode {
     };
     let ended = match (word, launch.confine.pair) {
         (KeeperWord::Between, _) => return outer::between(args),
-        (KeeperWord::InnerApart, _) if apart::settle().is_err() => {
+        (KeeperWord::InnerApart, _) if apart::settle(&covers(&launch)).is_err() => {
             return ExitCode::from(u8::try_from(CANNOT_BEGIN).unwrap_or(u8::MAX));
         }
         (KeeperWord::Guard, Some(pair)) => prepare().and_then(|line| {
@@ -61,6 +61,12 @@ pub fn main(word: KeeperWord, args: &[OsString]) -> ExitCode {
             ExitCode::from(NOT_STARTED)
         }
     }
+}
+
+/// The places that Landlock cannot hide by itself.
+fn covers(launch: &KeeperLaunch) -> Vec<PlaceCover> {
+    let landlock = launch.confine.landlock.as_ref();
+    landlock.map(LandlockPolicy::covers).unwrap_or_default()
 }
 
 /// The keeper that starts the command itself.

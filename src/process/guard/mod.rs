@@ -19,6 +19,7 @@
 
 mod apart;
 mod client;
+mod covers;
 mod events;
 mod fence;
 mod keeper;

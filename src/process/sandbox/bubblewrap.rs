@@ -71,8 +71,8 @@ pub(super) fn options(policy: &SandboxPolicy) -> Vec<OsString> {
         let three = |option: &str, from: &Path| vec![option.into(), from.into(), path.into()];
         words.extend(match access {
             PathAccess::Hidden if path == Path::new("/tmp") => Vec::new(),
-            PathAccess::Hidden if path.is_dir() => two("--tmpfs"),
-            PathAccess::Hidden => three("--ro-bind", Path::new("/dev/null")),
+            PathAccess::Hidden | PathAccess::Covered if path.is_dir() => two("--tmpfs"),
+            PathAccess::Hidden | PathAccess::Covered => three("--ro-bind", Path::new("/dev/null")),
             PathAccess::Read => three("--ro-bind", path),
             PathAccess::Write => three("--bind", path),
             PathAccess::BindWrite(other) => three("--bind", other),

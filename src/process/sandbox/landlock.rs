@@ -3,7 +3,8 @@
 //!
 //! Landlock only adds rights, so what is hidden or read-only inside of something that is granted
 //! cannot be taken out again: a directory with something hidden in it is granted child by child, as
-//! it stands at the start. It does not see `chmod`, the times of a file, UDP, or a socket that has
+//! it stands at the start, and what lies in a directory that changes and has to be listed is
+//! covered by a mount of the keeper, where it may make one (`guard/covers.rs`). It does not see `chmod`, the times of a file, UDP, or a socket that has
 //! a path. It is about files: what else root may do, such as naming the machine, setting its clock
 //! or looking into processes of others, goes with the capabilities.
 
@@ -47,6 +48,8 @@ const DEVICES: [&str; 9] = [
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) struct LandlockPolicy {
     hidden: Vec<Vec<u8>>,
+    #[serde(default)]
+    covered: Vec<Vec<u8>>,
     read: Vec<Vec<u8>>,
     write: Vec<Vec<u8>>,
     network: Network,
@@ -64,6 +67,7 @@ impl LandlockPolicy {
         };
         LandlockPolicy {
             hidden: of(|access| *access == PathAccess::Hidden),
+            covered: of(|access| *access == PathAccess::Covered),
             read: of(|access| matches!(access, PathAccess::Read | PathAccess::BindWrite(_))),
             write: of(|access| *access == PathAccess::Write),
             network: policy.network,
@@ -78,6 +82,7 @@ impl LandlockPolicy {
         );
         for (paths, access) in [
             (&self.hidden, PathAccess::Hidden),
+            (&self.covered, PathAccess::Covered),
             (&self.read, PathAccess::Read),
             (&self.write, PathAccess::Write),
         ] {
@@ -86,6 +91,30 @@ impl LandlockPolicy {
             });
         }
         policy
+    }
+
+    /// Lists what has to be covered by mounts before [`Self::restrict`], which leaves no way to make
+    /// them.
+    pub fn covers(&self) -> Vec<PlaceCover> {
+        let path = |bytes: &Vec<u8>| PathBuf::from(OsStr::from_bytes(bytes));
+        let granted: Vec<PathBuf> = self.read.iter().chain(&self.write).map(path).collect();
+        let cover = |dir: PathBuf| {
+            let inside = |path: &Path| path != dir && path.starts_with(&dir);
+            let is_outermost = |path: &Path| {
+                let above = path.ancestors().skip(1).take_while(|above| inside(above));
+                !above
+                    .into_iter()
+                    .any(|above| granted.iter().any(|other| other == above))
+            };
+            let kept = granted
+                .iter()
+                .filter(|path| inside(path) && is_outermost(path));
+            let mut kept: Vec<PathBuf> = kept.cloned().collect();
+            kept.sort();
+            kept.dedup();
+            PlaceCover { dir, kept }
+        };
+        self.covered.iter().map(path).map(cover).collect()
     }
 
     /// Takes it upon this thread and everything that it starts. Call it while there is no other
@@ -105,6 +134,15 @@ impl LandlockPolicy {
             },
         )?)
     }
+}
+
+/// A directory over which an empty one is laid, and what of it stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::process) struct PlaceCover {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The places below it that can still be reached, none of them within another.
+    pub kept: Vec<PathBuf>,
 }
 
 /// The rights that are granted.
@@ -254,5 +292,48 @@ mod tests {
         );
         assert_eq!(grants.write[0], Path::new("/h/u/repo/w1"));
         assert_eq!(LandlockPolicy::of(&policy).policy(), policy);
+    }
+
+    #[test]
+    fn of_what_is_covered_the_outermost_places_that_are_granted_stay() {
+        let mut policy = SandboxPolicy::new(
+            SandboxLayer::Landlock,
+            Network::On,
+            ResourceLimits::default(),
+        );
+        for (path, access) in [
+            ("/r/.git", PathAccess::Read),
+            ("/r/.git/ai", PathAccess::Covered),
+            ("/r/.git/ai/runs/one", PathAccess::Read),
+            ("/r/.git/ai/runs/one/home", PathAccess::Write),
+            ("/r/.git/worktrees", PathAccess::Covered),
+            ("/r/.git/worktrees/w1", PathAccess::Write),
+            ("/r/.git/worktrees/w1/gitdir", PathAccess::Read),
+            ("/r/.git/ai-lease", PathAccess::Covered),
+            ("/h", PathAccess::Hidden),
+        ] {
+            policy.set_access(Path::new(path), access);
+        }
+        let landlock = LandlockPolicy::of(&policy);
+        let covers = landlock.covers();
+        let told: Vec<(&str, Vec<&str>)> = covers
+            .iter()
+            .map(|cover| {
+                let kept = cover.kept.iter().map(|path| path.to_str().unwrap());
+                (cover.dir.to_str().unwrap(), kept.collect())
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("/r/.git/ai", vec!["/r/.git/ai/runs/one"]),
+                ("/r/.git/ai-lease", vec![]),
+                ("/r/.git/worktrees", vec!["/r/.git/worktrees/w1"]),
+            ]
+        );
+        assert_eq!(landlock.policy(), policy);
+        // The rules themselves grant what is around a cover, as they did.
+        let grants = LandlockGrants::with(&policy, &|_| Vec::new());
+        assert!(grants.read.contains(&PathBuf::from("/r/.git")));
     }
 }

@@ -18,11 +18,11 @@ mod probe;
 mod seatbelt;
 
 pub(in crate::process) use command::command_line;
-pub(in crate::process) use landlock::LandlockPolicy;
+pub(in crate::process) use landlock::{LandlockPolicy, PlaceCover};
 pub use limits::ResourceLimits;
 pub(in crate::process) use limits::apply_limits;
 pub use policy::{PathAccess, SandboxLayer, SandboxPolicy};
-pub use probe::{NoSandbox, SandboxProbe, known, probe};
+pub use probe::{NoSandbox, PlaceCovering, SandboxProbe, known, probe};
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,9 @@ pub enum PathAccess {
     /// The path is not there: an empty directory of the child's own where a layer can show one,
     /// else nothing that can be read.
     Hidden,
+    /// The path is not there where the keeper can mount something over it; elsewhere what is said
+    /// of the directory around it counts.
+    Covered,
     /// The path can be read.
     Read,
     /// The path can be read and written.

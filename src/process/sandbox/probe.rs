@@ -12,7 +12,7 @@ use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::bubblewrap::options;
 use crate::process::sandbox::landlock;
-use crate::process::sandbox::{ResourceLimits, SandboxLayer, SandboxPolicy};
+use crate::process::sandbox::{PathAccess, ResourceLimits, SandboxLayer, SandboxPolicy};
 use crate::process::supervise::CommandEnd;
 
 /// The name of the program.
@@ -33,6 +33,8 @@ pub struct SandboxProbe {
     pub nesting: SandboxNesting,
     /// Version of Landlock, 0 where there is none.
     pub landlock: i32,
+    /// The result of covering a directory under Landlock.
+    pub covering: PlaceCovering,
 }
 
 /// The state of `bwrap`.
@@ -52,6 +54,16 @@ pub enum SandboxNesting {
     /// Sandboxes nest.
     Nests,
     /// Sandboxes do not nest.
+    Fails,
+}
+
+/// The ability of a keeper to mount something over a place that Landlock cannot hide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceCovering {
+    /// Places are covered.
+    Works,
+    /// They stay in sight: no namespace can be made.
     Fails,
 }
 
@@ -146,6 +158,33 @@ pub fn probe(path: &[PathBuf]) -> SandboxProbe {
         works,
         nesting,
         landlock: landlock::version(),
+        covering: covering(),
+    }
+}
+
+/// Covers a directory as that of the store is covered in a run, and looks for a file in it.
+fn covering() -> PlaceCovering {
+    let tried = || {
+        let dir = tempfile::tempdir().ok()?;
+        let place = dir.path().canonicalize().ok()?;
+        let file = place.join("file");
+        fs::write_private(&file, b"").ok()?;
+        let mut policy = SandboxPolicy::new(
+            SandboxLayer::Landlock,
+            Network::On,
+            ResourceLimits::default(),
+        );
+        policy.set_access(&place, PathAccess::Covered);
+        let words = ["/bin/sh", "-c", "! test -e \"$0\""].map(OsString::from);
+        let words = words.into_iter().chain([file.into()]);
+        let mut tool = CapturedTool::new(words, Path::new("/"));
+        tool.within = Some(policy);
+        let end = run_captured(&tool).ok()?.end;
+        (end == CommandEnd::Exited(0)).then_some(())
+    };
+    match tried() {
+        Some(()) => PlaceCovering::Works,
+        None => PlaceCovering::Fails,
     }
 }
 
@@ -169,7 +208,7 @@ fn key(bwrap: Option<&Path>) -> String {
             .flatten()
             .map(|s| format!("{} {} {}", path.display(), s.id, s.len))
     });
-    format!("3 {boot} {kernel} {user} {}", program.unwrap_or_default())
+    format!("4 {boot} {kernel} {user} {}", program.unwrap_or_default())
 }
 
 fn policy(program: &Path) -> SandboxPolicy {
@@ -248,6 +287,7 @@ mod tests {
             works,
             nesting: SandboxNesting::Fails,
             landlock,
+            covering: PlaceCovering::Works,
         }
     }
 

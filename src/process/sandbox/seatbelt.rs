@@ -23,7 +23,9 @@ pub fn profile(policy: &SandboxPolicy) -> String {
     for (path, access) in policy.rules() {
         let Some(path) = quoted(path) else { continue };
         lines.push(match access {
-            PathAccess::Hidden => format!("(deny file-read* file-write* (subpath {path}))"),
+            PathAccess::Hidden | PathAccess::Covered => {
+                format!("(deny file-read* file-write* (subpath {path}))")
+            }
             PathAccess::Read | PathAccess::BindWrite(_) | PathAccess::BindRead(_) => {
                 format!("(allow file-read* (subpath {path}))\n(deny file-write* (subpath {path}))")
             }

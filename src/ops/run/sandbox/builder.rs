@@ -451,8 +451,8 @@ impl SandboxBuilder {
             self.read(path);
         }
         self.hide_pools(world);
-        for path in of_others(world, self.policy.layer.mode())? {
-            self.set_access(&path, PathAccess::Hidden);
+        for (path, access) in of_others(world, self.policy.layer.mode())? {
+            self.set_access(&path, access);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::git::worktree::registered;
 use crate::ops::error::OpError;
 use crate::ops::tokens;
 use crate::ops::world::World;
+use crate::process::sandbox::PathAccess;
 
 /// Below the git common directory: the git directories of linked worktrees.
 const WORKTREES: &str = "worktrees";
@@ -31,23 +32,25 @@ pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
 }
 
 /// What an agent could act with in somebody else's name, or learn of others: linked worktrees of
-/// people, and, where a part of a directory can be hidden, the store and the lease tokens that lie
-/// in git directories.
-pub fn of_others(world: &World, mode: SandboxMode) -> Result<Vec<PathBuf>, OpError> {
+/// people, and the store and the lease tokens that lie in git directories.
+pub fn of_others(world: &World, mode: SandboxMode) -> Result<Vec<(PathBuf, PathAccess)>, OpError> {
     let common_dir = &world.location.common_dir;
     let mut trees = Vec::new();
     for (_, root) in registered(common_dir)? {
         if root != world.root {
-            trees.push(root);
+            trees.push((root, PathAccess::Hidden));
         }
     }
-    if mode.hides_parts() {
-        tokens::make_dir(common_dir)?;
-        // All worktrees, also those that are made while it works: tokens lie in their git directories.
-        let parts = [tokens::DIR, WORKTREES].map(|name| common_dir.join(name));
-        trees.push(world.state());
-        trees.extend(parts);
-    }
+    let part = if mode.hides_parts() {
+        PathAccess::Hidden
+    } else {
+        PathAccess::Covered
+    };
+    tokens::make_dir(common_dir)?;
+    // All worktrees, also those that are made while it works: tokens lie in their git directories.
+    let parts = [tokens::DIR, WORKTREES].map(|name| common_dir.join(name));
+    let parts = parts.into_iter().chain([world.state()]);
+    trees.extend(parts.map(|path| (path, part.clone())));
     Ok(trees)
 }
 
