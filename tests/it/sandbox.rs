@@ -216,11 +216,18 @@ fn hides_the_store(scene: &Sandbox, layer: &str) -> bool {
     } else {
         "--map-root-user"
     };
-    let words = ["--fork", "--pid", "--mount", user, "mount", "-t", "tmpfs", "x", "/mnt"];
+    let words = [
+        "--fork", "--pid", "--mount", user, "mount", "-t", "tmpfs", "x", "/mnt",
+    ];
     let mut trial = std::process::Command::new("unshare");
-    let made = trial.args(words).output().is_ok_and(|out| out.status.success());
+    let made = trial
+        .args(words)
+        .output()
+        .is_ok_and(|out| out.status.success());
     let told = told_of(scene, layer)["text"].to_string();
-    let warns = told.split("; ").any(|part| part.starts_with("an agent can read the store"));
+    let warns = told
+        .split("; ")
+        .any(|part| part.starts_with("an agent can read the store"));
     assert_eq!(made, !warns, "{told}");
     made
 }

@@ -4,7 +4,7 @@
 //! Landlock only adds rights, so what is hidden or read-only inside of something that is granted
 //! cannot be taken out again: a directory with something hidden in it is granted child by child, as
 //! it stands at the start, and what lies in a directory that changes and has to be listed is
-//! covered by a mount of the keeper, where it may make one (`guard/covers.rs`). It does not see `chmod`, the times of a file, UDP, or a socket that has
+//! covered by a mount of the keeper, where it may make one (`process/guard/covers.rs`). It does not see `chmod`, the times of a file, UDP, or a socket that has
 //! a path. It is about files: what else root may do, such as naming the machine, setting its clock
 //! or looking into processes of others, goes with the capabilities.
 
