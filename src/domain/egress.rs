@@ -169,7 +169,11 @@ impl HostPort {
                 "an address of IPv6 stands in brackets, and nothing else does",
             ));
         }
-        let host = Host::parse(host.trim_matches(['[', ']']))?;
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        let host = Host::parse(bare)?;
         let port = named.or(port).ok_or_else(|| bad("it needs a port"))?;
         Ok(HostPort { host, port })
     }

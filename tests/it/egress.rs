@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::sandbox::layers;
 use crate::snapshot;
-use crate::support::runs::{CONFIG, GOOD};
-use crate::support::{Sandbox, run};
+use crate::support::runs::{CONFIG, GOOD, PATIENCE};
+use crate::support::{Sandbox, poll, run};
 
 /// Answers every request with a word, until the test ends.
 fn internet() -> u16 {
@@ -203,5 +203,34 @@ fn what_cannot_hold_a_run_to_its_hosts_does_not_start_it() {
         error: only bubblewrap can hold a run to a list of hosts (`network: {allow: [...]}`)
           next: install bubblewrap, or allow the network
         "#);
+    }
+}
+
+#[test]
+fn a_killed_supervisor_leaves_no_socket_of_a_proxy_after_its_recovery() {
+    for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+        let begun = "cat >/dev/null; touch begun; sleep 600";
+        let scene = Sandbox::with_agent(&listed("{allow: [example.com]}"), begun);
+        let id = scene.task("One", &[]);
+        let supervisor = scene.start_with(&["run", &id], &[("AI_SANDBOX", layer)]);
+        poll::until("the agent works", PATIENCE, || {
+            scene.slot("w1/begun").exists()
+        });
+        let run = scene.root().join(format!(".git/ai/runs/{id}.1"));
+        let sockets = || {
+            let all = std::fs::read_dir(&run).unwrap();
+            all.filter(|entry| {
+                let name = entry.as_ref().unwrap().file_name();
+                name.to_string_lossy().starts_with("net-")
+            })
+            .count()
+        };
+        assert_eq!(sockets(), 1);
+        supervisor.signal("KILL");
+        supervisor.wait();
+        assert_eq!(sockets(), 1, "a killed one cannot clear up");
+        scene.ai_ok(&["recover"]);
+        assert_eq!(sockets(), 0);
+        assert_eq!(scene.status(&id), "queued");
     }
 }

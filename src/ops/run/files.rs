@@ -14,6 +14,8 @@ use crate::ops::world::World;
 
 /// Below the state directory: the directories of all runs.
 pub(crate) const RUNS: &str = "runs";
+/// The beginning of the names of sockets of proxies, of which each command has its own.
+pub(crate) const PROXY_SOCKET: &str = "net-";
 /// The events that are made of an agent's output.
 const EVENTS: &str = "events.jsonl";
 /// The patch, without secrets.
@@ -120,6 +122,16 @@ impl RunDir {
     /// The socket at which the supervisor answers the agent.
     pub(crate) fn socket(&self) -> PathBuf {
         self.0.join("socket")
+    }
+
+    /// The sockets of proxies that are there.
+    pub(crate) fn proxies(&self) -> Vec<PathBuf> {
+        let mut all = fs::list_dir(&self.0).unwrap_or_default();
+        all.retain(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(PROXY_SOCKET))
+        });
+        all
     }
 
     /// A file that is made when the agent is started, for the time of the file system's own clock.

@@ -116,6 +116,7 @@ fn ask(first: &[u8], headers: &[&[u8]]) -> Result<HttpAsk, String> {
         let to = HostPort::parse(target, None).map_err(|e| e.to_string())?;
         return Ok(HttpAsk::Connect(to));
     }
+    one_length(headers, version)?;
     let scheme = target.get(..7).unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("http://") {
         return Err("a proxy is asked with CONNECT, or for an address with http://".to_owned());
@@ -139,6 +140,33 @@ fn ask(first: &[u8], headers: &[&[u8]]) -> Result<HttpAsk, String> {
     // One request a connection: a second one could be meant for another host.
     head.extend_from_slice(b"Connection: close\r\n\r\n");
     Ok(HttpAsk::Plain { to, head })
+}
+
+/// Refuses a request whose end two readers could see in two places: what is behind it for one of them
+/// is a request of its own for the other.
+fn one_length(headers: &[&[u8]], version: &str) -> Result<(), String> {
+    let values = |name: &str| -> Vec<String> {
+        headers
+            .iter()
+            .filter(|header| header_name(header) == name)
+            .map(|header| {
+                let text = String::from_utf8_lossy(header);
+                let value = text.split_once(':').map_or("", |(_, value)| value);
+                value.trim().to_ascii_lowercase()
+            })
+            .collect()
+    };
+    match (
+        values("content-length").as_slice(),
+        values("transfer-encoding").as_slice(),
+    ) {
+        ([], []) => Ok(()),
+        ([length], []) if !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit()) => {
+            Ok(())
+        }
+        ([], [coding]) if coding == "chunked" && version == "HTTP/1.1" => Ok(()),
+        _ => Err("the length of its body can be read in two ways".to_owned()),
+    }
 }
 
 fn header_name(header: &[u8]) -> String {

@@ -29,6 +29,8 @@ fn requests_of_http() {
             "example.com:443 5",
         ),
         ("CONNECT [::1]:443 HTTP/1.0\r\n\r\n", "[::1]:443 0"),
+        ("CONNECT [[::1]:443 HTTP/1.1\r\n\r\n", "bad"),
+        ("CONNECT [[::1]]:443 HTTP/1.1\r\n\r\n", "bad"),
         ("CONNECT example.com:443 HTTP/1.1\r\n", "more"),
         ("", "more"),
         ("CONNECT example.com HTTP/1.1\r\n\r\n", "bad"),
@@ -75,6 +77,34 @@ fn requests_of_http() {
     );
     assert_eq!(told(&long), "bad");
     assert_eq!(told(&format!("{long}\r\n\r\n")), "bad");
+}
+
+#[test]
+fn a_body_has_one_length() {
+    for (version, headers, taken) in [
+        ("1.1", "", true),
+        ("1.1", "Content-Length: 2", true),
+        ("1.0", "content-length:2", true),
+        ("1.1", "Transfer-Encoding: chunked", true),
+        ("1.1", "transfer-encoding:  Chunked ", true),
+        ("1.0", "Transfer-Encoding: chunked", false),
+        ("1.1", "Transfer-Encoding: gzip, chunked", false),
+        ("1.1", "Transfer-Encoding: identity", false),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked\r\nContent-Length: 2",
+            false,
+        ),
+        ("1.1", "Content-Length: 2\r\ncontent-length: 3", false),
+        ("1.1", "Content-Length: 2\r\nContent-Length: 2", false),
+        ("1.1", "Content-Length: 2, 2", false),
+        ("1.1", "Content-Length: +2", false),
+        ("1.1", "Content-Length:", false),
+    ] {
+        let end = if headers.is_empty() { "" } else { "\r\n" };
+        let text = format!("POST http://example.com/ HTTP/{version}\r\n{headers}{end}\r\n");
+        assert_eq!(told(&text) != "bad", taken, "{text:?}");
+    }
 }
 
 #[test]

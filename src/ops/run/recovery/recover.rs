@@ -184,7 +184,9 @@ fn recover(
     let lock = repo
         .common_dir()
         .join(format!("refs/heads/{}.lock", run.branch));
-    for leftover in [RunDir::of(world, &run.id).socket(), lock] {
+    let dir = RunDir::of(world, &run.id);
+    let sockets = dir.proxies().into_iter().chain([dir.socket()]);
+    for leftover in sockets.chain([lock]) {
         if let Err(error) = fs::remove_file(&leftover) {
             world.say(&format!("warning: {error}"));
         }

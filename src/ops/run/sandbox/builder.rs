@@ -13,6 +13,7 @@ use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
+use crate::ops::run::files::PROXY_SOCKET;
 use crate::ops::run::sandbox::home;
 use crate::ops::run::sandbox::layer::{program_path, variable};
 use crate::ops::run::sandbox::network::{NetworkLeave, leave_within};
@@ -112,7 +113,7 @@ impl SandboxBuilder {
         };
         if sandbox.policy.network == Network::Listed {
             // Two commands with one directory have a proxy each.
-            let name = format!("net-{}", id::random_text(8));
+            let name = format!("{PROXY_SOCKET}{}", id::random_text(8));
             sandbox.policy.egress = Some(tmp.with_file_name(name));
         }
         sandbox.keep(world);
