@@ -118,6 +118,7 @@ storm: ## Kill runs, keepers and accepts ROUNDS times, and count what is left (M
 e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FLAGS="--cli pi --plan ok")
 	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py $(E2E_FLAGS)
+	python3 tests/e2e/guards.py
 
 e2e-one: ## The same with one CLI, as CI does it; says so and skips where npm does not answer
 	$(CARGO) $(FAKES)

@@ -191,7 +191,7 @@ fn class(error: &OpError) -> ErrorClass {
     match error {
         OpError::Refused(refused) => refusal_class(&refused.why),
         OpError::Store(store) => store_class(store),
-        OpError::Merge { .. } | OpError::Hooks(_) => ErrorClass::Conflict,
+        OpError::Merge { .. } | OpError::Hooks(_) | OpError::Settings(_) => ErrorClass::Conflict,
         OpError::Worktree(WorktreeError::NoSpace { .. }) => ErrorClass::TryLater,
         OpError::Foreign(UnfitWorktree::Git(_)) => ErrorClass::Failed,
         OpError::Foreign(

@@ -20,6 +20,7 @@ use crate::git::preflight::Unsupported;
 use crate::git::repo::RefError;
 use crate::git::snapshot::SnapshotError;
 use crate::git::{GitError, Oid};
+use crate::ops::cli_setup::SettingsInTheWay;
 use crate::ops::credential_fault::{CredentialError, CredentialFault};
 use crate::ops::error::{Bug as _, Doing as _, Kept as _};
 use crate::ops::hooks::HooksInTheWay;
@@ -54,6 +55,7 @@ variants!(OP_ERRORS, op_error, OpError, {
     OpError::Worktree(_) => "Worktree",
     OpError::Snapshot(_) => "Snapshot",
     OpError::Hooks(_) => "Hooks",
+    OpError::Settings(_) => "Settings",
     OpError::Foreign(_) => "Foreign",
     OpError::Merge { .. } => "Merge",
     OpError::Supervise(_) => "Supervise",
@@ -283,6 +285,11 @@ fn every_failed_operation_has_its_class_and_its_next_command() {
         HooksInTheWay {
             why: "somebody else has put a hook there".into(),
             hint: "move it away".into(),
+        }
+        .into(),
+        SettingsInTheWay {
+            why: "the settings are no JSON".into(),
+            hint: "mend them".into(),
         }
         .into(),
         SuperviseError::Runtime(io_error()).into(),

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::connector::json_text::without_comments;
+
 /// The defaults with what the user's own file says over them. Both are JSON, the user's may hold
 /// comments.
 ///
@@ -25,47 +27,6 @@ fn put_over(under: &mut Value, over: Value) {
         }
         (under, over) => *under = over,
     }
-}
-
-/// The text with blanks in the place of comments, `//` to the end of a line and `/* */`.
-fn without_comments(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['"', '/']) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let skipped = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else {
-            let length = if rest.starts_with('"') {
-                string(rest)
-            } else {
-                1
-            };
-            out.push_str(&rest[..length]);
-            rest = &rest[length..];
-            continue;
-        };
-        out.push(' ');
-        rest = &rest[skipped..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The length of the string at the start of a text, with its quotes.
-fn string(text: &str) -> usize {
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            b'"' if !is_escaped => return at + 1,
-            b'\\' => is_escaped = !is_escaped,
-            _ => is_escaped = false,
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]
@@ -113,11 +74,6 @@ mod tests {
         #[test]
         fn any_text_can_be_looked_through(text in "[\"/*\\\\\na{}é]{0,40}") {
             let _ended = merged(DEFAULTS, Some(&text));
-        }
-
-        #[test]
-        fn a_text_without_comments_stays(text in "[a-z\"\\\\ é]{0,40}") {
-            prop_assert_eq!(without_comments(&text), text);
         }
     }
 }

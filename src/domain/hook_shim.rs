@@ -117,7 +117,7 @@ pub fn quoted(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes that a word of [`quoted`] at the beginning of a text means.
-fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
+pub fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
     let mut rest = text.strip_prefix(b"'")?;
     let mut bytes = Vec::new();
     loop {

@@ -21,6 +21,7 @@ use crate::git::preflight::Unsupported;
 use crate::git::repo::RefError;
 use crate::git::snapshot::SnapshotError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
+use crate::ops::cli_setup::SettingsInTheWay;
 use crate::ops::credential_fault::CredentialError;
 use crate::ops::hindrance::{self, Hindrance};
 use crate::ops::hooks::HooksInTheWay;
@@ -68,6 +69,9 @@ pub enum OpError {
     /// Hooks of Git cannot be installed.
     #[error(transparent)]
     Hooks(#[from] HooksInTheWay),
+    /// The settings of a CLI cannot be changed.
+    #[error(transparent)]
+    Settings(#[from] SettingsInTheWay),
     /// A worktree that somebody else made cannot be taken up as it is.
     #[error(transparent)]
     Foreign(#[from] UnfitWorktree),
@@ -171,6 +175,7 @@ impl OpError {
             OpError::Refused(refused) => return refused.why.hint(),
             OpError::Foreign(error) => return after_unfit(error),
             OpError::Hooks(error) => return Some(error.hint.clone()),
+            OpError::Settings(error) => return Some(error.hint.clone()),
             OpError::Merge { task, source } => return Some(after_merge(task, source)),
             OpError::Store(error) => return error.hint().map(str::to_owned),
             OpError::Repository(error) => return error.hint().or_else(|| Some(MEND.to_owned())),

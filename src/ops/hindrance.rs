@@ -72,6 +72,7 @@ fn is_no_room(error: &OpError) -> bool {
         | OpError::File(_)
         | OpError::Foreign(_)
         | OpError::Hooks(_)
+        | OpError::Settings(_)
         | OpError::Credential(_)
         | OpError::Kept { .. }
         | OpError::Internal { .. } => false,

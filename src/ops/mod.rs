@@ -13,6 +13,7 @@ pub mod backup;
 pub mod budget;
 pub mod check;
 pub mod claim;
+pub mod cli_setup;
 pub mod create;
 pub mod credential_fault;
 pub mod credentials;

@@ -52,7 +52,7 @@ def wanted_file(ask):
     """The file that the prompt asks for, in the worktree where the request names one."""
     name = re.search(TASK, ask.text)
     name = name.group(1) if name else "hello.txt"
-    tree = re.search(r"(/[^\s\"'\\<>:`]*/worktrees/w[0-9]+)\b", ask.text)
+    tree = re.search(r"(/[^\s\"'\\<>:`]*/worktrees/w[0-9]+)\b", ask.text) or re.search(r"Work below (/[^\s\"'\\<>:`]*)", ask.text)
     return name, f"{tree.group(1)}/{name}" if tree else name
 
 

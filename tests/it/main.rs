@@ -36,6 +36,7 @@ mod egress;
 mod eligible;
 mod exit_codes;
 mod guard;
+mod guard_install;
 mod guards;
 mod held_paths;
 mod hooks;

@@ -35,6 +35,6 @@ pub use tail::{DirWatch, Tail};
 pub use text_heap::{TextHeap, TextPlace};
 pub use write::{
     PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_own_dir,
-    create_private_dir, create_private_file, overwrite, publish, rename, symlink, sync_dir_of,
-    touch, write_atomic, write_own, write_private, write_through,
+    create_private_dir, create_private_file, overwrite, publish, rename, replace, symlink,
+    sync_dir_of, touch, write_atomic, write_own, write_private, write_through,
 };

@@ -53,6 +53,22 @@ fn write_with(path: &Path, bytes: &[u8], shared: u32) -> Result<(), FsError> {
     )
 }
 
+/// Replaces a file that is there by one with the same mode, in one step; lasts through a power cut.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let mode = at("read", path, fs::metadata(path))?.permissions();
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = at("write", path, tempfile::NamedTempFile::new_in(dir))?;
+    at("write", path, file.write_all(bytes))?;
+    at("write", path, file.as_file().set_permissions(mode))?;
+    at("write", path, file.as_file().sync_all())?;
+    at(
+        "write",
+        path,
+        file.persist(path).map(drop).map_err(|e| e.error),
+    )?;
+    sync_dir_of(path)
+}
+
 /// Writes at the beginning of a file, which is made where it is not there, in one call and without
 /// waiting for the disk; what stands further on stays. Follows no link.
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FsError> {

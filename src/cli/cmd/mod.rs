@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod doctor;
 mod evidence;
+mod guard;
 mod hook;
 mod hooks;
 mod init;
@@ -102,6 +103,9 @@ pub(super) enum Command {
     /// Answer the hook of an agent's CLI
     #[command(subcommand)]
     Hook(hook::HookCommand),
+    /// Have the CLI of an agent ask `ai` before it calls a tool
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// Ask `ai` before Git commits and pushes
     #[command(subcommand)]
     Hooks(hooks::HooksCommand),
@@ -181,6 +185,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Undo(args) => undo::run(&args, context),
         Command::Recover(args) => recover::run(&args, context),
         Command::Hook(command) => hook::run(&command, None, context),
+        Command::Guard(command) => guard::run(&command, context),
         Command::Hooks(command) => hooks::run(&command, context),
         Command::Worktree(command) => worktree::run(&command, context),
         Command::Why(args) => why::run(&args, context),

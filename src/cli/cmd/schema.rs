@@ -19,6 +19,7 @@ use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::approve::WaitingQuestion;
+use crate::ops::cli_setup::{SetupDone, SetupStanding};
 use crate::ops::create::NewTask;
 use crate::ops::detect::DetectedCli;
 use crate::ops::doctor::Finding;
@@ -101,6 +102,8 @@ const ALL: &[PublishedSchema] = &[
         "export",
         "`ai export FILE`; also the first line of an export",
     ),
+    printed::<SetupDone>("guard", "`ai guard install` and `ai guard uninstall`"),
+    printed::<SetupStanding>("guard-status", "a line of `ai guard status`"),
     printed::<HookPlan>("hooks-install", "a line of `ai hooks install`"),
     printed::<answer::HookAnswer<'_>>("hooks-run", "`ai hooks run`"),
     printed::<HookStanding>("hooks-status", "a line of `ai hooks status`"),

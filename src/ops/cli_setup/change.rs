@@ -1,0 +1,164 @@
+//! Putting `ai` into the settings of a CLI, and taking it out.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::connector::cli_settings::{self, EntryStanding, SetEntry};
+use crate::connector::json_text::{Cut, SettingsFault};
+use crate::domain::action::Action;
+use crate::domain::repo_path::RepoPath;
+use crate::ops::ask::{self, Question};
+use crate::ops::cli_setup::target::{self, SettingsAround, Target, Which, in_the_way};
+use crate::ops::cx::{Cx, commit};
+use crate::ops::error::OpError;
+use crate::store::Store;
+
+/// The change of a settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SetupChange {
+    /// An entry was put in.
+    Installed,
+    /// The entry names this program now, and named another one before.
+    Renewed,
+    /// The entry stood there already.
+    Unchanged,
+    /// The entry was taken out, and the file is what it was before.
+    Removed,
+    /// The entry was taken out of a file that somebody has written anew since; the rest stays as it is.
+    CutOut,
+    /// There was no entry.
+    Absent,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SetupDone {
+    /// The CLI.
+    pub cli: String,
+    /// The settings file.
+    pub file: PathBuf,
+    /// The change.
+    pub change: SetupChange,
+    /// True where the file is part of the repository, so that others get the change with the next commit.
+    pub tracked: bool,
+}
+
+/// Asks the policy about the settings file of a project, as about any change of it.
+pub fn allowed(
+    store: &mut dyn Store,
+    cx: &Cx,
+    (places, which): (SettingsAround<'_>, Which),
+) -> Result<(), OpError> {
+    let path = target::path(places, which)?;
+    let below = places.top.and_then(|top| path.strip_prefix(top).ok());
+    let mut question = Question::about(Action::Edit);
+    let bytes = below.map(|below| below.as_os_str().as_encoded_bytes().to_vec());
+    question.resource.paths = bytes.map(RepoPath::new).into_iter().collect();
+    commit(store, cx, |tx, cx| {
+        ask::or_refuse(tx, cx, question).map(drop)
+    })
+}
+
+/// Puts `ai` into the settings; `program` is what they are to start.
+pub fn install(
+    places: SettingsAround<'_>,
+    which: Which,
+    program: &Path,
+) -> Result<(PathBuf, SetupChange), OpError> {
+    let target = Target::find(places, which)?;
+    let Some(program) = program.to_str() else {
+        let why = format!(
+            "the path of this program, {}, is no text",
+            program.display()
+        );
+        return Err(in_the_way(
+            why,
+            "put `ai` at another path, then the same command again",
+        ));
+    };
+    let mut entry = SetEntry {
+        program: program.to_owned(),
+        folders: target.missing.len(),
+    };
+    let fault = |why: SettingsFault| unreadable(&target.shown, &why);
+    let (text, change) = match stands(which, &target)? {
+        EntryStanding::Changed => return Err(changed(&target.shown)),
+        EntryStanding::Ours(_, had) | EntryStanding::Off(_, had) if had.program == program => {
+            return Ok((target.shown, SetupChange::Unchanged));
+        }
+        EntryStanding::Ours(number, had) | EntryStanding::Off(number, had) => {
+            let text = target.text.as_deref().unwrap_or_default();
+            let cut = cli_settings::without(which.setup, which.cli, text, (number, &had));
+            let before = match cut.map_err(fault)? {
+                Cut::Whole(text) => text,
+                Cut::Entry(text) => Some(text),
+            };
+            entry.folders = had.folders;
+            (before, SetupChange::Renewed)
+        }
+        EntryStanding::Absent => (target.text.clone(), SetupChange::Installed),
+    };
+    let with = cli_settings::with(which.setup, which.cli, (text.as_deref(), &entry));
+    target.write(&with.map_err(fault)?)?;
+    Ok((target.shown, change))
+}
+
+/// Takes `ai` out of the settings.
+pub fn uninstall(
+    places: SettingsAround<'_>,
+    which: Which,
+) -> Result<(PathBuf, SetupChange), OpError> {
+    let target = Target::find(places, which)?;
+    let (number, entry) = match stands(which, &target)? {
+        EntryStanding::Absent => return Ok((target.shown, SetupChange::Absent)),
+        EntryStanding::Changed => return Err(changed(&target.shown)),
+        EntryStanding::Ours(number, entry) | EntryStanding::Off(number, entry) => (number, entry),
+    };
+    let text = target.text.as_deref().unwrap_or_default();
+    let cut = cli_settings::without(which.setup, which.cli, text, (number, &entry))
+        .map_err(|why| unreadable(&target.shown, &why))?;
+    let change = match cut {
+        Cut::Whole(None) => {
+            target.remove(entry.folders)?;
+            SetupChange::Removed
+        }
+        Cut::Whole(Some(text)) => {
+            target.write(&text)?;
+            SetupChange::Removed
+        }
+        Cut::Entry(text) => {
+            target.write(&text)?;
+            SetupChange::CutOut
+        }
+    };
+    Ok((target.shown, change))
+}
+
+/// The standing of what is set up in a file that was found.
+pub(super) fn stands(which: Which, target: &Target) -> Result<EntryStanding, OpError> {
+    let Some(text) = &target.text else {
+        return Ok(EntryStanding::Absent);
+    };
+    cli_settings::standing(which.setup, which.cli, text)
+        .map_err(|why| unreadable(&target.shown, &why))
+}
+
+fn unreadable(file: &Path, why: &SettingsFault) -> OpError {
+    in_the_way(
+        format!("{} is left as it is: {why}", file.display()),
+        "mend the file by hand, then the same command again",
+    )
+}
+
+fn changed(file: &Path) -> OpError {
+    in_the_way(
+        format!(
+            "an entry in {} starts `ai` in other words than it is written here, and is left as it is",
+            file.display()
+        ),
+        "take the entry out by hand, then the same command again",
+    )
+}

@@ -1,0 +1,104 @@
+//! The standing of `ai` in the settings of the CLIs.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::connector::cli_settings::{self, EntryStanding, SettingsScope};
+use crate::ops::cli_setup::change::stands;
+use crate::ops::cli_setup::target::{self, SettingsAround, Target, Which};
+use crate::ops::detect::{is_program, on_path};
+use crate::ops::error::OpError;
+
+/// The state of a settings file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SetupState {
+    /// The entry stands in the file as `ai` writes it.
+    Installed,
+    /// Nothing of `ai` stands in the file.
+    Absent,
+    /// An entry stands there in other words than `ai` writes.
+    Edited,
+    /// The entry stands there, and the settings switch all of its kind off.
+    Off,
+    /// The entry stands there, and the program is not where it was.
+    Broken,
+    /// The file cannot be read, or is not this user's to write.
+    Unreadable,
+}
+
+impl SetupState {
+    /// True where something was set up that does not do what it is for.
+    pub fn is_out_of_order(self) -> bool {
+        !matches!(self, SetupState::Installed | SetupState::Absent)
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SetupState::Installed => "installed",
+            SetupState::Absent => "absent",
+            SetupState::Edited => "edited",
+            SetupState::Off => "off",
+            SetupState::Broken => "broken",
+            SetupState::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// The standing in one settings file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SetupStanding {
+    /// The CLI.
+    pub cli: String,
+    /// True where the file is the user's, for every project.
+    pub user: bool,
+    /// The state.
+    pub state: SetupState,
+    /// The settings file.
+    pub file: PathBuf,
+    /// The program that is started.
+    pub program: Option<PathBuf>,
+    /// The reason, where the file cannot be read.
+    pub why: Option<String>,
+    /// True where the CLI is on the `PATH`.
+    pub found: bool,
+}
+
+/// Looks at one settings file.
+pub fn standing(places: SettingsAround<'_>, which: Which) -> Result<SetupStanding, OpError> {
+    let mut told = SetupStanding {
+        cli: which.cli.to_string(),
+        user: which.scope == SettingsScope::User,
+        state: SetupState::Absent,
+        file: target::path(places, which)?,
+        program: None,
+        why: None,
+        found: on_path(cli_settings::command_of(which.cli), places.env).is_some(),
+    };
+    let found = Target::find(places, which).and_then(|target| stands(which, &target));
+    match found {
+        Err(OpError::Settings(error)) => {
+            told.state = SetupState::Unreadable;
+            told.why = Some(error.why);
+        }
+        Err(error) => return Err(error),
+        Ok(EntryStanding::Absent) => {}
+        Ok(EntryStanding::Changed) => told.state = SetupState::Edited,
+        Ok(EntryStanding::Ours(_, entry)) => {
+            told.state = if is_program(Path::new(&entry.program)) {
+                SetupState::Installed
+            } else {
+                SetupState::Broken
+            };
+            told.program = Some(entry.program.into());
+        }
+        Ok(EntryStanding::Off(_, entry)) => {
+            told.state = SetupState::Off;
+            told.program = Some(entry.program.into());
+        }
+    }
+    Ok(told)
+}

@@ -1,0 +1,11 @@
+//! The settings of the CLIs in which they are told of `ai`: put in, looked at, and taken out again.
+
+mod change;
+mod in_the_way;
+mod look;
+mod target;
+
+pub use change::{SetupChange, SetupDone, allowed, install, uninstall};
+pub use in_the_way::SettingsInTheWay;
+pub use look::{SetupStanding, SetupState, standing};
+pub use target::{SettingsAround, Which, is_tracked};
