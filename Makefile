@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-check demo clean-demo storm e2e e2e-one projects overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-check fuzz demo clean-demo storm e2e e2e-one projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,10 +62,12 @@ features: ## The crate also compiles without its default features
 fmt: ## Format the code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path benches/floor/Cargo.toml
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 fmt-check:
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path benches/floor/Cargo.toml --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 doc: ## Build the documentation, private items included, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib --document-private-items
@@ -95,6 +97,20 @@ bench-routing: ## Measure the choice among 1,000 agents after 10,000 runs
 
 bench-policy: ## Measure one decision over 1,000 rules with conditions
 	$(CARGO) test --locked --release $(FEATURES) --lib a_thousand_conditions -- --nocapture
+
+# What libFuzzer needs of a compiler: counters of covered edges. No flags of .cargo/config.toml, which link statically.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+              -Cllvm-args=-sanitizer-coverage-pc-table -Ccodegen-units=1
+FUZZ      ?= policy
+FUZZ_SECONDS ?= 600
+# A named target keeps the flags away from build scripts.
+HOST     := $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
+
+fuzz: ## Fuzz the loader of policies for FUZZ_SECONDS, begun with what ships (FUZZ=condition for conditions)
+	mkdir -p target/fuzz/corpus/$(FUZZ)
+	python3 fuzz/seeds.py $(FUZZ) target/fuzz/corpus/$(FUZZ)
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --locked --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(HOST)
+	cd target/fuzz && ./$(HOST)/release/$(FUZZ) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 corpus/$(FUZZ)
 
 bench-check: ## Test the benchmark driver against a fake `ai`
 	$(FLOOR)

@@ -29,3 +29,5 @@ mod router;
 mod store;
 
 pub use app::doors::Doors;
+#[cfg(feature = "fuzz")]
+pub use policy::fuzz;

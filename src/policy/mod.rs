@@ -17,6 +17,8 @@ mod conflicts;
 mod engine;
 mod examples;
 mod file_schema;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod gather;
 mod guards;
 #[cfg(test)]

@@ -109,6 +109,7 @@ fn names_file(name: &str, in_paper: bool) -> bool {
     let ours = [
         "benches/",
         "docs/",
+        "fuzz/",
         "policies/",
         "scripts/",
         "skills/",
