@@ -42,6 +42,7 @@ mod held_paths;
 mod hooks;
 mod hooks_install;
 mod hooks_server;
+mod hostile;
 mod in_place;
 mod in_run;
 mod init;

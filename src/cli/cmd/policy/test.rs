@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::base::fs::{is_missing, read_named};
+use crate::base::fs::{is_missing, read_capped, read_named};
 use crate::base::text::{counted, flowing, one_line};
 use crate::base::yaml::{MAX_BYTES, YamlProblems};
 use crate::cli::answer::{BadPolicyFile, PolicyTested, TestedQuestion};
@@ -137,7 +137,12 @@ fn tried(args: &TestArgs, context: &Context) -> Result<Report, AppError> {
     if !report.has_file {
         return Ok(report);
     }
-    let bytes = read_named(&path, MAX_BYTES).map_err(|error| {
+    // What a person names may be a pipe; what lies there in any clone may not.
+    let bytes = match &args.file {
+        Some(_) => read_named(&path, MAX_BYTES),
+        None => read_capped(&path, MAX_BYTES),
+    };
+    let bytes = bytes.map_err(|error| {
         AppError::new(ErrorClass::NotFound, error.to_string())
             .hint("`ai schema policy-test` describes such a file")
     })?;
