@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-check fuzz demo clean-demo storm e2e e2e-one projects overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-check fuzz demo clean-demo storm e2e e2e-one doors projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,6 +135,10 @@ e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FL
 	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py $(E2E_FLAGS)
 	python3 tests/e2e/guards.py
+
+doors: ## What real CLIs come to that try what they may not, offline (DOORS_FLAGS="--cli claude")
+	$(CARGO) $(FAKES)
+	python3 tests/e2e/doors.py $(DOORS_FLAGS)
 
 e2e-one: ## The same with one CLI, as CI does it; says so and skips where npm does not answer
 	$(CARGO) $(FAKES)

@@ -35,7 +35,7 @@ pub(super) struct ShownTask {
 
 /// A lease that was granted: its handle is shown this once.
 #[derive(Serialize)]
-pub(super) struct Granted<T> {
+pub(super) struct GrantedTask<T> {
     #[serde(flatten)]
     pub(super) what: T,
     /// The handle.

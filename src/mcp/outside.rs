@@ -12,7 +12,7 @@ use crate::domain::ids::Subject;
 use crate::domain::lease::Token;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::Task;
-use crate::mcp::answer::{Granted, ReadyTask, ShownTask, json as to_json};
+use crate::mcp::answer::{GrantedTask, ReadyTask, ShownTask, json as to_json};
 use crate::mcp::tools::{ClaimArgs, LockArgs, ToolCall};
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, commit};
@@ -178,7 +178,7 @@ fn claim(workspace: &Workspace, args: ClaimArgs) -> Result<Value, AppError> {
     token::keep(workspace, &claimed.lease, &claimed.token)?;
     // Hooks of Git know whoever commits by this alone; the lease is this session's.
     let shell = format!("export {}={}", env::AI_ACTOR, claimed.lease.holder);
-    to_json(&Granted {
+    to_json(&GrantedTask {
         what: json!({ "task": to_json(&claimed.task)?, "shell": shell }),
         lease: claimed.token.reveal(),
         expires_ms: claimed.lease.expires_ms,
@@ -280,7 +280,7 @@ fn lock_paths(workspace: &Workspace, args: &LockArgs) -> Result<Value, AppError>
     })?;
     token::keep(workspace, &acquired.lease, &acquired.token)?;
     let patterns: Vec<&str> = acquired.locks.iter().map(|l| l.pattern.as_str()).collect();
-    to_json(&Granted {
+    to_json(&GrantedTask {
         what: json!({ "lock": acquired.lease.subject, "mode": mode, "patterns": patterns }),
         lease: acquired.token.reveal(),
         expires_ms: acquired.lease.expires_ms,

@@ -34,9 +34,9 @@ PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "lat
 class Model:
     """The fake model as a process; it ends when its standard input does."""
 
-    def __init__(self, log):
-        program = ROOT / "tests/fakes/model_server.py"
-        self.child = subprocess.Popen([sys.executable, str(program), "--log", str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, log, address="127.0.0.1"):
+        program, self.address = ROOT / "tests/fakes/model_server.py", address
+        self.child = subprocess.Popen([sys.executable, str(program), "--log", str(log), "--address", address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port, self.log, self.began = int(self.child.stdout.readline()), log, time.time()
 
     def requests(self, case):
@@ -45,7 +45,7 @@ class Model:
         return [one for one in every if one["at"] >= self.began and one["path"].split("/")[2:3] == [case]]
 
     def url(self, plan, case):
-        return f"http://127.0.0.1:{self.port}/{plan}/{case}"
+        return f"http://{self.address}:{self.port}/{plan}/{case}"
 
     def stop(self):
         self.child.stdin.close()

@@ -4,7 +4,8 @@
 It speaks four protocols (see `model_wires.py`) and follows a plan that stands in the address: `/PLAN/CASE/…`, so one server
 serves many runs at once. The plan `ok` asks for one new file by whatever edit tool the request offers, and ends with a text. The
 others misbehave: `401`, `429`, `429-after`, `500`, `malformed`, `empty`, `hang`, `flood`. With `late-` in front, a plan
-misbehaves only after the file has been written. `interrupted` hangs then as well, until a prompt says that there was an attempt before.
+misbehaves only after the file has been written. `tries` makes the calls that the prompt lists, one after the other, whatever comes of
+each. `interrupted` hangs then as well, until a prompt says that there was an attempt before.
 
 It keeps nothing between requests: what it answers follows from the plan and the request alone. Deliberately absent: a model, TLS, and
 any address but loopback.
@@ -24,7 +25,7 @@ import model_tools
 import model_wires
 from model_wires import Turn
 
-PLANS = ["ok", "401", "429", "429-after", "500", "malformed", "empty", "hang", "flood", "interrupted"]
+PLANS = ["ok", "401", "429", "429-after", "500", "malformed", "empty", "hang", "flood", "interrupted", "tries"]
 FLOOD_BYTES = 50 << 20
 CHUNK_BYTES = 1 << 20
 RETRY_AFTER_S = 7
@@ -56,6 +57,9 @@ def turn_for(ask, behaviour):
     """The model's next turn: the file, or the last words."""
     if behaviour == "flood":
         return Turn(chunks=flood() if ask.answered else [*flood(), "\n\n", model_tools.answer_without_tools(ask)], apart=ask.answered)
+    if behaviour == "tries":
+        call = model_tools.try_call(ask)
+        return Turn(chunks=["I try it."], call=call, number=ask.answered) if call else Turn(chunks=["All ", "tried."])
     if ask.answered:
         return Turn(chunks=["All ", "done."])
     call = model_tools.write_call(ask)
@@ -169,8 +173,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, log, dump_dir):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, address, log, dump_dir):
+        super().__init__((address, 0), Handler)
         self.log, self.dump_dir, self.lock, self.count = log, dump_dir, threading.Lock(), 0
 
     def note(self, facts):
@@ -193,10 +197,11 @@ class Server(ThreadingHTTPServer):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--address", default="127.0.0.1", help="of the loopback: programs that keep a proxy from 127.0.0.1 reach another one through it")
     parser.add_argument("--log", help="file that gets a line of JSON for each request")
     parser.add_argument("--dump", help="directory that gets the body of each request")
     options = parser.parse_args()
-    server = Server(options.log, options.dump)
+    server = Server(options.address, options.log, options.dump)
     print(server.server_address[1], flush=True)
     # Ends with whoever started it: nobody has to remember to stop it.
     threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()

@@ -58,13 +58,36 @@ def wanted_file(ask):
 
 def write_call(ask):
     """The call that writes the file by the best tool on offer; None where there is no tool that could."""
+    return call_for(ask, *wanted_file(ask), ((WRITERS, by_writer), (PATCHERS, by_patch), (SHELLS, by_shell)))
+
+
+def call_for(ask, name, path, ways):
     offered = {tool.name: tool for tool in ask.tools}
-    name, path = wanted_file(ask)
-    for names, make in ((WRITERS, by_writer), (PATCHERS, by_patch), (SHELLS, by_shell)):
+    for names, make in ways:
         for word in names:
             if word in offered:
                 return make(offered[word], name, path)
     return None
+
+
+# A line of a prompt of the plan `tries`: a file to write, a command to run, or a tool of a server to call with arguments.
+TRY = r"TRY (write|run|tool) ([^\n\"]+?)\\*(?:\n|\"|$)"
+
+
+def try_call(ask):
+    """The next call that the prompt lists; None after the last one, and where no tool on offer could make it."""
+    lines = list(dict.fromkeys(re.findall(TRY, ask.text)))
+    if ask.answered >= len(lines):
+        return None
+    kind, words = lines[ask.answered]
+    if kind == "write":
+        tree = re.search(r"(/[^\s\"'\\<>:`]*/worktrees/w[0-9]+)\b", ask.text)
+        return call_for(ask, words, f"{tree.group(1)}/{words}" if tree else words, ((WRITERS, by_writer), (PATCHERS, by_patch), (SHELLS, by_shell)))
+    if kind == "run":
+        return call_for(ask, words, words, ((SHELLS, by_command),))
+    name, _, arguments = words.partition(" ")
+    served = [tool for tool in ask.tools if tool.name == name or re.search(rf"ai[_.-]+{re.escape(name)}$", tool.name)]
+    return Call(served[0].name, json.loads(arguments.replace("'", '"') or "{}")) if served else None
 
 
 def by_writer(tool, name, path):
@@ -79,7 +102,10 @@ def by_patch(tool, name, path):
 
 
 def by_shell(tool, name, path):
-    command = f"printf '%s\\n' '{CONTENT.rstrip()}' > {name}"
+    return by_command(tool, f"mkdir -p $(dirname {name}) && printf '%s\\n' '{CONTENT.rstrip()}' > {name}", path)
+
+
+def by_command(tool, command, _path):
     properties = tool.schema.get("properties", {})
     for key in ("cmd", "command", "commands"):
         if key in properties:

@@ -16,7 +16,8 @@ class Ask:
 
     text: str
     tools: list
-    answered: bool
+    # How many calls have been answered so far.
+    answered: int
     stream: bool
     model: str = "fake"
     count_only: bool = False
@@ -30,6 +31,13 @@ class Turn:
     call: Optional[Call] = None
     # Each piece is a block or message of its own, where the protocol has such.
     apart: bool = False
+    # Which call of the conversation it is: a later one has another id.
+    number: int = 0
+
+    @property
+    def mark(self):
+        """The end of the ids of its call."""
+        return f"fake{self.number or ''}"
 
 
 def data(value, event=None):
@@ -53,7 +61,7 @@ class Anthropic:
     def parse(path, body):
         blocks = [b for m in body.get("messages", []) if isinstance(m["content"], list) for b in m["content"]]
         tools = [Tool(t["name"], t.get("input_schema", {})) for t in body.get("tools", [])]
-        answered = any(b.get("type") == "tool_result" for b in blocks)
+        answered = sum(b.get("type") == "tool_result" for b in blocks)
         return Ask(model_tools.text_of(body), tools, answered, bool(body.get("stream")), body.get("model", "fake"), "count_tokens" in path)
 
     @staticmethod
@@ -74,7 +82,7 @@ class Anthropic:
     def whole(cls, turn, ask):
         content = [{"type": "text", "text": "".join(turn.chunks)}]
         if turn.call:
-            content.append({"type": "tool_use", "id": "toolu_fake", "name": turn.call.name, "input": turn.call.arguments})
+            content.append({"type": "tool_use", "id": f"toolu_{turn.mark}", "name": turn.call.name, "input": turn.call.arguments})
         return cls.message(ask, content, "tool_use" if turn.call else "end_turn")
 
     @classmethod
@@ -91,7 +99,7 @@ class Anthropic:
             yield sse("content_block_stop", index=index)
             index += 1
         if turn.call:
-            block = {"type": "tool_use", "id": "toolu_fake", "name": turn.call.name, "input": {}}
+            block = {"type": "tool_use", "id": f"toolu_{turn.mark}", "name": turn.call.name, "input": {}}
             yield sse("content_block_start", index=index, content_block=block)
             yield sse("content_block_delta", index=index, delta={"type": "input_json_delta", "partial_json": json.dumps(turn.call.arguments)})
             yield sse("content_block_stop", index=index)
@@ -108,7 +116,7 @@ class Chat:
     @staticmethod
     def parse(_path, body):
         tools = [Tool(t["function"]["name"], t["function"].get("parameters") or {}) for t in body.get("tools") or []]
-        answered = any(m.get("role") == "tool" for m in body.get("messages", []))
+        answered = sum(m.get("role") == "tool" for m in body.get("messages", []))
         return Ask(model_tools.text_of(body), tools, answered, bool(body.get("stream")), body.get("model", "fake"))
 
     @staticmethod
@@ -122,7 +130,7 @@ class Chat:
     @staticmethod
     def calls(turn):
         function = {"name": turn.call.name, "arguments": json.dumps(turn.call.arguments)}
-        return [{"index": 0, "id": "call_fake", "type": "function", "function": function}]
+        return [{"index": 0, "id": f"call_{turn.mark}", "type": "function", "function": function}]
 
     @classmethod
     def whole(cls, turn, ask):
@@ -154,7 +162,7 @@ class Responses:
     def parse(_path, body):
         tools = [Tool(t["name"], t.get("parameters") or {}, t["type"] == "custom") for t in body.get("tools", []) if "name" in t]
         given = body.get("input", [])
-        answered = any(str(i.get("type", "")).endswith("_call_output") for i in given if isinstance(i, dict))
+        answered = sum(str(i.get("type", "")).endswith("_call_output") for i in given if isinstance(i, dict))
         return Ask(model_tools.text_of(body), tools, answered, bool(body.get("stream")), body.get("model", "fake"))
 
     error = Chat.error
@@ -165,9 +173,9 @@ class Responses:
             content = [{"type": "output_text", "text": text, "annotations": []}]
             yield {"type": "message", "id": f"msg_{number}", "role": "assistant", "status": "completed", "content": content}
         if turn.call and turn.call.text is not None:
-            yield {"type": "custom_tool_call", "id": "ctc_fake", "call_id": "call_fake", "name": turn.call.name, "input": turn.call.text}
+            yield {"type": "custom_tool_call", "id": f"ctc_{turn.mark}", "call_id": f"call_{turn.mark}", "name": turn.call.name, "input": turn.call.text}
         elif turn.call:
-            yield {"type": "function_call", "id": "fc_fake", "call_id": "call_fake", "name": turn.call.name, "arguments": json.dumps(turn.call.arguments)}
+            yield {"type": "function_call", "id": f"fc_{turn.mark}", "call_id": f"call_{turn.mark}", "name": turn.call.name, "arguments": json.dumps(turn.call.arguments)}
 
     @staticmethod
     def response(ask, output, status):
@@ -207,7 +215,7 @@ class Gemini:
         declared = [d for t in body.get("tools", []) for d in t.get("functionDeclarations", [])]
         tools = [Tool(d["name"], d.get("parametersJsonSchema") or d.get("parameters") or {}) for d in declared]
         parts = [p for c in body.get("contents", []) for p in c.get("parts", [])]
-        answered = any("functionResponse" in p for p in parts)
+        answered = sum("functionResponse" in p for p in parts)
         return Ask(model_tools.text_of(body), tools, answered, "streamGenerateContent" in path, "fake", "countTokens" in path)
 
     @staticmethod

@@ -33,7 +33,7 @@ pub(in crate::cli) enum LockCommand {
     /// Give a lock back
     Release(LockReleaseArgs),
     /// Say who else has locked these paths; exit 4 where somebody has
-    Check(CheckArgs),
+    Check(LockCheckArgs),
 }
 
 #[derive(Args)]
@@ -62,7 +62,7 @@ pub(in crate::cli) struct LockReleaseArgs {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct CheckArgs {
+pub(in crate::cli) struct LockCheckArgs {
     /// Paths relative to the repository's root
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
@@ -181,7 +181,7 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
+fn check(args: &LockCheckArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
     let shown = token::at_hand(&context.workspace)?;
     let store = context.store(Access::Read)?;
