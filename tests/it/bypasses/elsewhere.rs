@@ -506,6 +506,52 @@ pub const ROWS: &[Shown] = &[
         "guard::a_session_is_kept_out_by_others_and_not_by_its_own",
     ),
     shown(
+        (
+            "pre-tool",
+            "an entry in the CLI's settings that somebody has changed, or that names a program that is gone",
+        ),
+        ("found: `ai guard status`", "none"),
+        "guard_install::a_program_that_has_moved_is_told_and_named_anew",
+    ),
+    shown(
+        (
+            "pre-tool",
+            "a tool that is not on the agent's list, and commands in a mode that bars them",
+        ),
+        ("refused", "`built-in.tool-list`, `built-in.mode-safe`"),
+        "modes::the_hook_of_a_cli_knows_modes_and_lists_of_tools",
+    ),
+    shown(
+        (
+            "end of a run",
+            "changing files in a mode that only analyses, deleting in one that is safe",
+        ),
+        (
+            "refused",
+            "`built-in.mode-analysis-only`, `built-in.mode-safe`",
+        ),
+        "modes::an_agent_that_only_analyses_lands_nothing",
+    ),
+    shown(
+        (
+            "policy",
+            "a mode in the agent's file that is looser than the project's",
+        ),
+        (
+            "refused: the narrower one counts",
+            "`built-in.mode-analysis-only`",
+        ),
+        "modes::the_project_bounds_all_agents_and_an_agent_cannot_loosen_itself",
+    ),
+    shown(
+        (
+            "policy",
+            "a file that was made to hold a command up: a pipe, a device, 200 MB, a bomb",
+        ),
+        ("refused", "`policy.unreadable`"),
+        "hostile::a_file_that_was_made_to_hold_a_command_up_is_refused_by_name",
+    ),
+    shown(
         ("MCP", "the handle of another session"),
         ("refused", "`lease_lost`"),
         "mcp::a_handle_is_of_no_use_in_another_session",

@@ -10,6 +10,7 @@
 
 mod broken;
 mod commits;
+mod doors;
 mod elsewhere;
 mod kit;
 mod page;
