@@ -20,13 +20,16 @@ use crate::domain::error_class::ErrorClass;
 use crate::git::discover::{DiscoverError, discover};
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
-use crate::ops::guard::{self, GuardAsked, RefusalRecord};
+use crate::ops::guard::{self, GuardAsked, GuardRefusal, RefusalRecord};
 use crate::ops::whereabouts::SessionPlace;
-use crate::store::Access;
+use crate::store::{Access, waiting_at_most};
 
 /// So often the supervisor is asked again that has no time for one more caller, and so long between.
 const MOST_TRIES: u32 = 100;
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// The time for which a model waits for a store in which others write.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The way on within a run.
 const ANOTHER_WAY: &str = "do it another way, or leave it and say so; `ai task checkpoint` leaves word for whoever goes on";
@@ -153,8 +156,17 @@ fn in_project(workspace: &Workspace, cli: HookCli, call: &AskedCall) -> Result<(
         kept: &kept,
         run: None,
     };
-    let mut store = workspace.open_store(Access::Write)?;
-    Ok(guard::judge(&mut *store, &cx, asked, RefusalRecord::Kept)?)
+    let mut store = waiting_at_most(PATIENCE, || workspace.open_store(Access::Write))?;
+    guard::judge(&mut *store, &cx, asked, RefusalRecord::Kept).map_err(told)
+}
+
+/// The refusal in words.
+pub fn told(refusal: GuardRefusal) -> AppError {
+    let mut error = AppError::from(refusal.why);
+    if let Some(why) = refusal.unrecorded {
+        error.message = format!("{}; not recorded, since {why}", error.message);
+    }
+    error
 }
 
 /// True where `ai` has been set up. A hook that a user has for all projects is called in others, too.

@@ -60,6 +60,11 @@ pub enum BadPayload {
     /// A tool that runs commands, and no command.
     #[error("`{0}` runs a command and does not say which")]
     NoCommand(String),
+    /// A patch within a command that goes somewhere first.
+    #[error(
+        "`{0}` applies a patch in a command that changes the directory, and it cannot be told to which files"
+    )]
+    Elsewhere(String),
 }
 
 /// Most files of one call.
@@ -75,6 +80,7 @@ const IN_PATCH: [&str; 4] = [
 ];
 /// The mark of a patch, which Codex takes out of a shell command, too.
 const PATCH: &str = "*** Begin Patch";
+const PATCH_END: &str = "*** End Patch";
 
 /// The place in its input where a tool says what it is about.
 #[derive(Clone, Copy)]
@@ -83,7 +89,7 @@ enum Says {
     File(&'static [&'static str]),
     /// Files within a patch.
     Patch,
-    /// A command in the field `command`.
+    /// A command in one of the fields of [`COMMAND_FIELDS`].
     Command,
     /// Nothing that is asked about.
     Nothing,
@@ -112,10 +118,17 @@ const CLAUDE: &[Row] = &[
     ("KillShell", ToolKind::Other, Says::Nothing),
     ("KillBash", ToolKind::Other, Says::Nothing),
     ("SlashCommand", ToolKind::Other, Says::Nothing),
+    ("Monitor", ToolKind::Execute, Says::Command),
+    ("TodoWrite", ToolKind::Think, Says::Nothing),
+    ("AskUserQuestion", ToolKind::Think, Says::Nothing),
+    ("EnterPlanMode", ToolKind::Think, Says::Nothing),
+    ("ExitPlanMode", ToolKind::Think, Says::Nothing),
 ];
 const CODEX: &[Row] = &[
     ("apply_patch", ToolKind::Edit, Says::Patch),
     ("Bash", ToolKind::Execute, Says::Command),
+    ("update_plan", ToolKind::Think, Says::Nothing),
+    ("request_user_input", ToolKind::Think, Says::Nothing),
 ];
 const GEMINI: &[Row] = &[
     ("write_file", ToolKind::Edit, Says::File(&["file_path"])),
@@ -126,6 +139,10 @@ const GEMINI: &[Row] = &[
         Says::File(&["file_path", "absolute_path"]),
     ),
     ("run_shell_command", ToolKind::Execute, Says::Command),
+    ("write_todos", ToolKind::Think, Says::Nothing),
+    ("ask_user", ToolKind::Think, Says::Nothing),
+    ("enter_plan_mode", ToolKind::Think, Says::Nothing),
+    ("exit_plan_mode", ToolKind::Think, Says::Nothing),
 ];
 const QWEN: &[Row] = &[
     ("write_file", ToolKind::Edit, Says::File(&["file_path"])),
@@ -136,6 +153,10 @@ const QWEN: &[Row] = &[
         Says::File(&["file_path", "absolute_path"]),
     ),
     ("run_shell_command", ToolKind::Execute, Says::Command),
+    ("monitor", ToolKind::Execute, Says::Command),
+    ("todo_write", ToolKind::Think, Says::Nothing),
+    ("ask_user_question", ToolKind::Think, Says::Nothing),
+    ("exit_plan_mode", ToolKind::Think, Says::Nothing),
 ];
 const OPENCODE: &[Row] = &[
     ("write", ToolKind::Edit, Says::File(&["filePath"])),
@@ -145,6 +166,9 @@ const OPENCODE: &[Row] = &[
     ("patch", ToolKind::Edit, Says::Patch),
     ("read", ToolKind::Read, Says::File(&["filePath"])),
     ("bash", ToolKind::Execute, Says::Command),
+    ("todowrite", ToolKind::Think, Says::Nothing),
+    ("todoread", ToolKind::Think, Says::Nothing),
+    ("question", ToolKind::Think, Says::Nothing),
 ];
 const COPILOT: &[Row] = &[
     ("create", ToolKind::Edit, Says::File(&["path"])),
@@ -153,19 +177,65 @@ const COPILOT: &[Row] = &[
     ("apply_patch", ToolKind::Edit, Says::Patch),
     ("view", ToolKind::Read, Says::File(&["path"])),
     ("bash", ToolKind::Execute, Says::Command),
+    // What it writes, a shell that waits for it runs.
+    ("write_bash", ToolKind::Execute, Says::Command),
     ("read_bash", ToolKind::Read, Says::Nothing),
     ("stop_bash", ToolKind::Other, Says::Nothing),
     ("list_bash", ToolKind::Read, Says::Nothing),
+    ("ask_user", ToolKind::Think, Says::Nothing),
+    ("update_todo", ToolKind::Think, Says::Nothing),
+    ("report_intent", ToolKind::Think, Says::Nothing),
 ];
-/// Fields in which tools that nobody here knows may name a file.
-const FILE_FIELDS: [&str; 6] = [
-    "file_path",
-    "filePath",
+/// Fields in which tools that nobody here knows name files, at any depth; written without `_`, `-` and capitals.
+const FILE_FIELDS: [&str; 27] = [
     "path",
-    "notebook_path",
-    "absolute_path",
+    "paths",
     "file",
+    "files",
+    "filepath",
+    "filepaths",
+    "filename",
+    "filenames",
+    "notebookpath",
+    "absolutepath",
+    "relativepath",
+    "relativeworkspacepath",
+    "targetfile",
+    "source",
+    "src",
+    "destination",
+    "dest",
+    "dst",
+    "target",
+    "from",
+    "to",
+    "oldpath",
+    "newpath",
+    "sourcepath",
+    "destinationpath",
+    "targetpath",
+    "uri",
 ];
+/// Fields in which a tool has a command.
+const COMMAND_FIELDS: [&str; 6] = [
+    "command",
+    "cmd",
+    "commandline",
+    "script",
+    "shellcommand",
+    "input",
+];
+/// Fields that name the directory in which a command is run.
+const DIRECTORY_FIELDS: [&str; 6] = [
+    "workdir",
+    "cwd",
+    "workingdirectory",
+    "workingdir",
+    "directory",
+    "dirpath",
+];
+/// What else stands in such a field is a text and no name.
+const LONGEST_NAME: usize = 4 << 10;
 
 impl HookCli {
     /// All of them.
@@ -245,18 +315,26 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
         .filter(Value::is_object);
     let input = parsed.as_ref().unwrap_or(input);
     let known = cli.rows().iter().find(|(name, ..)| *name == tool);
-    let kind = known.map_or_else(|| ToolKind::of_name(tool), |(_, kind, _)| *kind);
+    let kind = known.map_or_else(|| kind_of_unknown(tool, input), |(_, kind, _)| *kind);
     let shown = || one_line(&clip::text(tool, clip::SUMMARY));
     let mut paths = match known.map(|(.., says)| *says) {
         Some(Says::File(fields)) => named_in(input, fields),
         Some(Says::Patch) => all_texts(input).flat_map(of_patch).collect(),
         Some(Says::Command | Says::Nothing) => Vec::new(),
-        None => named_in(input, &FILE_FIELDS),
+        None => named_anywhere(input),
     };
     let is_command = kind == ToolKind::Execute;
     let command = is_command.then(|| command_in(input)).flatten();
+    let cwd = here.join(text_at(&payload, "cwd").map_or(here, Path::new));
+    let mut cwd = match in_field(input, &DIRECTORY_FIELDS).and_then(Value::as_str) {
+        Some(dir) if is_command || matches!(known, Some((.., Says::Patch))) => cwd.join(dir),
+        _ => cwd,
+    };
     if let Some(text) = command.as_deref().filter(|text| text.contains(PATCH)) {
         paths.extend(of_patch(text));
+        if let Some(dir) = gone_to(text).map_err(|()| BadPayload::Elsewhere(shown()))? {
+            cwd = cwd.join(dir);
+        }
     }
     if known.is_some() && kind.changes_files() && paths.is_empty() {
         return Err(BadPayload::NoFile(shown()));
@@ -269,12 +347,11 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
     if paths.len() > MOST_FILES {
         return Err(BadPayload::TooManyFiles(shown()));
     }
-    let cwd = text_at(&payload, "cwd").map_or(here, Path::new);
     let paths: Vec<String> = paths
         .iter()
         .map(|path| {
             // A path that is no text would be looked for somewhere else.
-            let path = here.join(cwd).join(path);
+            let path = cwd.join(path);
             let text = path.to_str().map(str::to_owned);
             text.ok_or_else(|| BadPayload::NoFile(shown()))
         })
@@ -323,9 +400,133 @@ fn named_in(input: &Value, fields: &[&str]) -> Vec<String> {
     first.map(str::to_owned).into_iter().collect()
 }
 
+/// Kinds from the one that can do most to the one that can do least.
+const BY_REACH: [ToolKind; 8] = [
+    ToolKind::Execute,
+    ToolKind::Delete,
+    ToolKind::Move,
+    ToolKind::Edit,
+    ToolKind::Fetch,
+    ToolKind::Read,
+    ToolKind::Search,
+    ToolKind::Think,
+];
+
+/// The kind of a tool that nobody here knows: the most that its own name says, without that of the server
+/// from which it comes, or that of a command, where it has one.
+fn kind_of_unknown(tool: &str, input: &Value) -> ToolKind {
+    if in_field(input, &COMMAND_FIELDS[..5]).is_some() {
+        return ToolKind::Execute;
+    }
+    let own = match tool.strip_prefix("mcp__") {
+        Some(rest) => rest
+            .rsplit("__")
+            .find(|part| !part.is_empty())
+            .unwrap_or(rest),
+        None => tool,
+    };
+    let said = ToolKind::all_of_name(own);
+    let most = BY_REACH.into_iter().find(|kind| said.contains(kind));
+    most.unwrap_or(ToolKind::Other)
+}
+
+/// A name of a field without `_`, `-` and capitals, as CLIs write it in one way or another.
+fn plain(key: &str) -> String {
+    let letters = key.chars().filter(|c| !matches!(c, '_' | '-'));
+    letters.collect::<String>().to_ascii_lowercase()
+}
+
+/// The first of these fields that says something.
+fn in_field<'v>(input: &'v Value, fields: &[&str]) -> Option<&'v Value> {
+    let map = input.as_object()?;
+    fields.iter().find_map(|field| {
+        let mut all = map.iter().filter(|(key, _)| plain(key) == *field);
+        all.find_map(|(_, value)| {
+            let says = value.as_str().is_some_and(|text| !text.trim().is_empty());
+            (says || value.is_array()).then_some(value)
+        })
+    })
+}
+
+/// Everything that an input names in fields of files, at any depth.
+fn named_anywhere(input: &Value) -> Vec<String> {
+    let (mut found, mut open) = (Vec::new(), vec![(false, input)]);
+    while let Some((is_file, value)) = open.pop() {
+        match value {
+            Value::String(text) if is_file => {
+                let name = text.strip_prefix("file://").unwrap_or(text);
+                let is_name = !name.is_empty()
+                    && name.len() <= LONGEST_NAME
+                    && !name.contains('\n')
+                    && !name.contains("://");
+                found.extend(is_name.then(|| name.to_owned()));
+            }
+            Value::Array(all) => open.extend(all.iter().map(|one| (is_file, one))),
+            Value::Object(all) => open.extend(
+                all.iter()
+                    .map(|(key, one)| (FILE_FIELDS.contains(&plain(key).as_str()), one)),
+            ),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The directory to which a command goes before its patch, where it says so in plain words and does nothing else;
+/// an error where it goes somewhere in another way.
+fn gone_to(command: &str) -> Result<Option<String>, ()> {
+    let goes = |text: &str| {
+        let words = text.split(|c: char| c.is_whitespace() || "();&|`{}\"'$".contains(c));
+        let going = |word: &&str| matches!(*word, "cd" | "pushd" | "popd" | "chdir" | "env" | "-C");
+        words.filter(going).count()
+    };
+    let parts: Vec<&str> = command.split(PATCH).collect();
+    let before = parts.first().copied().unwrap_or_default();
+    // From one patch to the next.
+    let inner = parts.get(1..parts.len() - 1).unwrap_or_default();
+    let tails = inner
+        .iter()
+        .map(|part| part.rsplit(PATCH_END).next().unwrap_or(part));
+    let between: usize = tails.map(goes).sum();
+    match (goes(before), between) {
+        (0, 0) => return Ok(None),
+        (1, 0) => {}
+        _ => return Err(()),
+    }
+    let rest = before
+        .trim_start()
+        .strip_prefix("cd ")
+        .ok_or(())?
+        .trim_start();
+    let (dir, rest) = match rest.chars().next() {
+        Some(quote @ ('\'' | '"')) => rest[1..].split_once(quote).ok_or(())?,
+        _ => {
+            let end = rest
+                .find(|c: char| c.is_whitespace() || ";&".contains(c))
+                .ok_or(())?;
+            rest.split_at(end)
+        }
+    };
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let follows = ["&&", ";", "\n"]
+        .iter()
+        .find_map(|sign| rest.strip_prefix(sign));
+    let is_plain = !dir.is_empty()
+        && !dir.starts_with(['-', '~'])
+        && !dir.contains([
+            '$', '`', '*', '?', '[', '{', '\\', '\'', '"', '|', '(', '<', '>',
+        ]);
+    match follows {
+        Some(rest) if is_plain && rest.trim_start().starts_with("apply_patch") => {
+            Ok(Some(dir.to_owned()))
+        }
+        _ => Err(()),
+    }
+}
+
 /// The command, a text or a list of words.
 fn command_in(input: &Value) -> Option<String> {
-    let said = input.get("command")?;
+    let said = in_field(input, &COMMAND_FIELDS)?;
     let words = || -> Option<Vec<&str>> { said.as_array()?.iter().map(Value::as_str).collect() };
     let command = match said.as_str() {
         Some(text) => text.to_owned(),

@@ -62,7 +62,7 @@ fn what_each_cli_says_is_understood() {
                 "read BashOutput []",
                 r#"search Grep ["/tree/src"]"#,
                 "fetch WebFetch []",
-                "other mcp__ai__check_path []",
+                r#"other mcp__ai__check_path ["/tree/a"]"#,
             ],
         ),
         (
@@ -261,6 +261,192 @@ fn half_of_a_letter_hinders_nothing() {
     ] {
         assert_eq!(write(text), format!("edit {:?}", [format!("/here/{path}")]));
     }
+}
+
+/// The kind and files of a call of a tool that no table has.
+fn unknown(tool: &str, input: &Value) -> String {
+    let payload = serde_json::json!({"tool_name": tool, "tool_input": input});
+    fault(HookCli::Claude, &payload.to_string())
+}
+
+#[test]
+fn a_tool_that_nobody_knows_is_taken_for_the_most_that_it_may_be() {
+    use serde_json::json;
+    let table = [
+        (
+            "mcp__todo__write_file",
+            json!({"path": "a"}),
+            r#"edit ["/here/a"]"#,
+        ),
+        (
+            "mcp__plan-server__delete",
+            json!({"files": ["a", "b"]}),
+            r#"delete ["/here/a", "/here/b"]"#,
+        ),
+        (
+            "mcp__edit__get",
+            json!({"path": "a"}),
+            r#"other ["/here/a"]"#,
+        ),
+        (
+            "mcp__fs__move_file",
+            json!({"source": "a", "destination": "b"}),
+            r#"move ["/here/a", "/here/b"]"#,
+        ),
+        (
+            "mcp__fs__edit_many",
+            json!({"edits": [{"filePath": "a", "text": "x"}, {"file-path": "/b"}]}),
+            r#"edit ["/b", "/here/a"]"#,
+        ),
+        (
+            "mcp__fs__read_multiple_files",
+            json!({"paths": ["a", "b"]}),
+            r#"read ["/here/a", "/here/b"]"#,
+        ),
+        (
+            "mcp__fs__write",
+            json!({"uri": "file:///a"}),
+            r#"edit ["/a"]"#,
+        ),
+        (
+            "mcp__web__create_page",
+            json!({"uri": "https://example.com/a", "source": "one\ntwo"}),
+            "edit []",
+        ),
+        ("mcp__x__list", json!({"command": "make"}), "execute []"),
+        ("anything", json!({"cmd": ["rm", "a"]}), "execute []"),
+        ("anything", json!({"command": ""}), "other []"),
+        (
+            "todo_write_file",
+            json!({"path": "a"}),
+            r#"edit ["/here/a"]"#,
+        ),
+        ("mcp__", json!({}), "other []"),
+    ];
+    for (tool, input, expected) in table {
+        assert_eq!(unknown(tool, &input), expected, "{tool} {input}");
+    }
+}
+
+#[test]
+fn what_only_asks_or_thinks_is_no_edit_whatever_its_name_holds() {
+    let table = [
+        (HookCli::Claude, "tool_name", "TodoWrite"),
+        (HookCli::Claude, "tool_name", "AskUserQuestion"),
+        (HookCli::Codex, "tool_name", "update_plan"),
+        (HookCli::Gemini, "tool_name", "write_todos"),
+        (HookCli::Gemini, "tool_name", "ask_user"),
+        (HookCli::Qwen, "tool_name", "todo_write"),
+        (HookCli::Opencode, "tool", "todowrite"),
+        (HookCli::Copilot, "toolName", "ask_user"),
+    ];
+    for (cli, field, tool) in table {
+        let payload = serde_json::json!({field: tool}).to_string();
+        assert_eq!(fault(cli, &payload), "think []", "{tool}");
+    }
+    let view = r#"{"toolName": "view", "toolArgs": {"path": "a"}}"#;
+    assert_eq!(fault(HookCli::Copilot, view), r#"read ["/here/a"]"#);
+}
+
+#[test]
+fn what_is_written_to_a_shell_is_a_command() {
+    let command = |cli: HookCli, payload: &str| {
+        announced(cli, payload.as_bytes(), Path::new("/here"))
+            .unwrap()
+            .command
+    };
+    let make = Some("make".to_owned());
+    let table = [
+        (
+            HookCli::Copilot,
+            r#"{"toolName": "write_bash", "toolArgs": {"sessionId": "1", "input": "make"}}"#,
+        ),
+        (
+            HookCli::Claude,
+            r#"{"tool_name": "Monitor", "tool_input": {"command": "make"}}"#,
+        ),
+        (
+            HookCli::Qwen,
+            r#"{"tool_name": "monitor", "tool_input": {"command": "make"}}"#,
+        ),
+        (
+            HookCli::Gemini,
+            r#"{"tool_name": "mcp_x_go", "tool_input": {"shell_command": "make"}}"#,
+        ),
+    ];
+    for (cli, payload) in table {
+        assert_eq!(command(cli, payload), make, "{payload}");
+    }
+    let silent = r#"{"toolName": "write_bash", "toolArgs": {"sessionId": "1"}}"#;
+    assert_eq!(
+        fault(HookCli::Copilot, silent),
+        "`write_bash` runs a command and does not say which"
+    );
+}
+
+#[test]
+fn a_patch_within_a_command_is_looked_for_where_the_command_goes() {
+    let of = |command: &str, more: &str| {
+        let command = Value::from(command.replace(
+            "PATCH",
+            "*** Begin Patch\n*** Add File: a\n+x\n*** End Patch",
+        ));
+        let payload = format!(
+            r#"{{"tool_name": "Bash", "cwd": "/top", "tool_input": {{"command": {command}{more}}}}}"#
+        );
+        fault(HookCli::Codex, &payload)
+    };
+    let elsewhere = "`Bash` applies a patch in a command that changes the directory, and it cannot be told to which files";
+    let table = [
+        ("apply_patch <<'E'\nPATCH\nE", "", r#"execute ["/top/a"]"#),
+        (
+            "cd sub && apply_patch <<'E'\nPATCH\nE",
+            "",
+            r#"execute ["/top/sub/a"]"#,
+        ),
+        (
+            "  cd  'a b'; apply_patch <<'E'\nPATCH",
+            "",
+            r#"execute ["/top/a b/a"]"#,
+        ),
+        (
+            "cd \"/x\"\napply_patch <<'E'\nPATCH",
+            "",
+            r#"execute ["/x/a"]"#,
+        ),
+        (
+            "apply_patch <<'E'\nPATCH\nE",
+            r#", "workdir": "w""#,
+            r#"execute ["/top/w/a"]"#,
+        ),
+        (
+            "cd sub && apply_patch <<'E'\nPATCH\nE",
+            r#", "workdir": "/w""#,
+            r#"execute ["/w/sub/a"]"#,
+        ),
+        ("cd $X && apply_patch <<'E'\nPATCH\nE", "", elsewhere),
+        ("cd a && cd b && apply_patch <<'E'\nPATCH\nE", "", elsewhere),
+        ("cd a && make; apply_patch <<'E'\nPATCH\nE", "", elsewhere),
+        ("(cd a; apply_patch <<'E'\nPATCH\nE)", "", elsewhere),
+        ("git -C a apply_patch <<'E'\nPATCH\nE", "", elsewhere),
+        ("cd - && apply_patch <<'E'\nPATCH\nE", "", elsewhere),
+        ("cd a", "", "execute []"),
+        (
+            "apply_patch <<'E'\nPATCH\nE\ncd b; apply_patch <<'E'\nPATCH\nE",
+            "",
+            elsewhere,
+        ),
+        (
+            "apply_patch <<'E'\nPATCH\nE\napply_patch <<'E'\nPATCH\nE",
+            "",
+            r#"execute ["/top/a"]"#,
+        ),
+    ];
+    for (command, more, expected) in table {
+        assert_eq!(of(command, more), expected, "{command}");
+    }
+    let patch = r#"{"tool_name": "apply_patch", "cwd": "/top", "tool_input": {"workdir": "w", "command": "*** Begin Patch\n*** Delete File: a\n"}}"#;
+    assert_eq!(fault(HookCli::Codex, patch), r#"edit ["/top/w/a"]"#);
 }
 
 #[test]

@@ -103,6 +103,13 @@ impl ToolKind {
             .map_or(ToolKind::Other, |(_, kind)| *kind)
     }
 
+    /// Every kind of which a name holds a word: for whoever must not take a tool for less than it may be.
+    pub fn all_of_name(name: &str) -> Vec<Self> {
+        let name = name.to_ascii_lowercase();
+        let words = NAMES.iter().filter(|(part, _)| name.contains(part));
+        words.map(|(_, kind)| *kind).collect()
+    }
+
     /// True where files are changed by the call itself, not by a command that it runs.
     pub fn changes_files(self) -> bool {
         matches!(self, Self::Edit | Self::Delete | Self::Move)

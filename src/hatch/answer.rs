@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::app::error::AppError;
+use crate::app::guard::told;
 use crate::app::in_run::{
     self, AgentAnswer, AgentAsk, AgentRequest, GatesTold, LeaseTold, LockTold, MOST_PATHS,
     RefusalTold, Reply, ReplyOutcome, TaskTold, VERSION,
@@ -202,7 +203,7 @@ impl Clerk {
         if ruled.is_err() {
             self.written.fetch_add(1, Ordering::SeqCst);
         }
-        ruled?;
+        ruled.map_err(told)?;
         Ok(AgentAnswer::MayCall)
     }
 

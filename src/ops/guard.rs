@@ -6,6 +6,7 @@
 //! each call of a tool. Deliberately absent: the payloads of CLIs, and what a hook does when it cannot ask.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use crate::connector::dialogue::AskedCall;
 use crate::domain::action::Action;
@@ -26,8 +27,10 @@ use crate::ops::refusal::Refusal;
 use crate::ops::whereabouts::{SessionPlace, Whereabouts};
 use crate::ops::{lock, patterns};
 use crate::policy::{DEFAULT_RULE, UNREADABLE_RULE};
-use crate::store::{Store, Tx};
+use crate::store::{Store, Tx, waiting_at_most};
 
+/// The time for which a refusal waits for its turn to be recorded.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The rule in the record of a call that would change Git's own files.
 const GITS_RULE: &str = "built-in.git-files";
 /// The rule in the record of a call that would change files beyond the tree of its session.
@@ -57,13 +60,34 @@ pub enum RefusalRecord {
     Dropped,
 }
 
-/// Refuses a call that may not be made.
+/// The refusal of a call.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct GuardRefusal {
+    /// The reason.
+    #[source]
+    pub why: OpError,
+    /// The reason why no record of it could be kept.
+    pub unrecorded: Option<OpError>,
+}
+
+impl<E: Into<OpError>> From<E> for GuardRefusal {
+    fn from(why: E) -> GuardRefusal {
+        GuardRefusal {
+            why: why.into(),
+            unrecorded: None,
+        }
+    }
+}
+
+/// Refuses a call that may not be made. A model waits for the answer: where others write for longer than a
+/// moment, it is refused without a record.
 pub fn judge(
     store: &mut dyn Store,
     cx: &Cx,
     asked: GuardAsked<'_>,
     keep: RefusalRecord,
-) -> Result<(), OpError> {
+) -> Result<(), GuardRefusal> {
     // The policy is read, and links are followed, before the store is held.
     cx.policy.state();
     let paths = asked.call.paths.iter();
@@ -73,17 +97,22 @@ pub fn judge(
         look(tx, &cx, &asked, &found)
     });
     match looked {
-        Err(OpError::Refused(refused)) if keep == RefusalRecord::Kept => {
+        Err(OpError::Refused(refused))
+            if keep == RefusalRecord::Kept && !refused.record.is_empty() =>
+        {
             let Refused { why, record } = *refused;
-            if !record.is_empty() {
-                store.write(|tx| {
+            let kept = waiting_at_most(PATIENCE, || {
+                store.write(|tx| -> Result<(), OpError> {
                     let cx = cx.at(tx.now()?);
-                    record.iter().try_for_each(|event| cx.record(tx, event))
-                })?;
-            }
-            Err(why.into())
+                    Ok(record.iter().try_for_each(|event| cx.record(tx, event))?)
+                })
+            });
+            Err(GuardRefusal {
+                why: why.into(),
+                unrecorded: kept.err(),
+            })
         }
-        other => other,
+        other => Ok(other?),
     }
 }
 
@@ -132,21 +161,37 @@ fn look(
     if call.kind == ToolKind::Read && !call.paths.is_empty() {
         also(Action::FileRead);
     }
+    // Whoever is to mend a policy that cannot be read has to look at it, and to ask a person.
+    let is_here = |place: &Whereabouts| matches!(place, Whereabouts::Inside(_));
+    let changes_nothing = call.kind.only_looks() && found.iter().all(is_here);
+    let policy = if changes_nothing {
+        Blindness::LetsThrough
+    } else {
+        Blindness::Refuses
+    };
     actions
         .iter()
-        .try_for_each(|question| rules_let_it(tx, cx, asked, question))
+        .try_for_each(|question| rules_let_it(tx, cx, policy, question))
+}
+
+/// The part of a policy that cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blindness {
+    /// It keeps nobody from looking.
+    LetsThrough,
+    /// It refuses.
+    Refuses,
 }
 
 /// Refuses a call by the answer of the policy's rules.
 fn rules_let_it(
     tx: &mut dyn Tx,
     cx: &Cx,
-    asked: &GuardAsked<'_>,
+    blindness: Blindness,
     question: &Question,
 ) -> Result<(), OpError> {
     let record = by_rules(ask::answer(cx, question));
-    // Whoever is to mend a policy that cannot be read has to look at it.
-    let is_blind = record.rule == UNREADABLE_RULE && asked.call.kind.only_looks();
+    let is_blind = record.rule == UNREADABLE_RULE && blindness == Blindness::LetsThrough;
     if record.effect.lets_through() || is_blind || ask::approved(tx, cx.now.wall_ms, &record)? {
         return Ok(());
     }

@@ -261,6 +261,10 @@ fn a_policy_that_cannot_be_read_stops_what_changes_something_and_leaves_its_read
         (ToolKind::Other, "", false),
         (ToolKind::Read, ".ai/policy.yaml", true),
         (ToolKind::Search, "", true),
+        (ToolKind::Think, "", true),
+        // A file elsewhere is nothing that a person needs to mend the policy.
+        (ToolKind::Read, "/etc/x", false),
+        (ToolKind::Fetch, "", false),
     ] {
         let said = scene.says(Within::Run, &call(kind, path));
         assert_eq!(said == "yes", passes, "{kind}: {said}");

@@ -127,6 +127,23 @@ fn what_cannot_be_judged_is_refused_unless_it_only_looks() {
     assert_eq!((silent.code, silent.stderr.as_str()), (Some(0), ""));
 }
 
+/// A model waits for the answer, and what it is told does not hang on the record of it.
+#[test]
+fn a_refusal_does_not_wait_until_everybody_else_has_written() {
+    let sandbox = held();
+    let other = rusqlite::Connection::open(sandbox.store()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let told = asks(&sandbox, "claude", &write("held.txt"));
+    snapshot!(mask_also(told, &[("second; .* writes it", "second; [WHO] writes it")]), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the call of `Write` changes held.txt, locked exclusively by agent:ben ([LOCK], `held.txt`) for another [LEFT]; not recorded, since the task store was busy for 1 second; [WHO] writes it
+      next: wait, or ask agent:ben to give it back (`ai lock release [LOCK]`); then the same call again
+    ");
+    assert_eq!(asks(&sandbox, "claude", &write("free.txt")).code, Some(0));
+}
+
 /// Without a name the session works for whoever started it; with one, it is that agent alone.
 #[test]
 fn a_session_is_kept_out_by_others_and_not_by_its_own() {

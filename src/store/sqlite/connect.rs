@@ -11,8 +11,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::base::env;
 use crate::base::fs::PublishOutcome;
 use crate::base::{clock, fs, holders, id};
-use crate::store::StoreError;
 use crate::store::sqlite::{checkpoint, files};
+use crate::store::{StoreError, patience};
 
 /// `ai` in SQLite's application id, so that `file` and other tools can tell.
 pub(super) const APPLICATION_ID: i32 = 0x6169_0001;
@@ -21,6 +21,9 @@ const BUSY_DEADLINE_MS: i64 = 30_000;
 
 /// The deadline, and a shorter one where a test asks for it.
 fn busy_deadline_ms() -> i64 {
+    if let Some(limit) = patience::limit() {
+        return i64::try_from(limit.as_millis()).unwrap_or(BUSY_DEADLINE_MS);
+    }
     #[cfg(feature = "test-fakes")]
     if let Some(ms) = env::text("AI_TEST_BUSY_MS").and_then(|text| text.parse().ok()) {
         return ms;
