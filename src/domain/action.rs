@@ -121,6 +121,8 @@ actions! {
     WorktreeRemove = "worktree.remove", Guarded;
     /// Registers or changes an agent.
     AgentRegister = "agent.register", Guarded;
+    /// Has a rule of the policy not hold for a while.
+    PolicyOverride = "policy.override", Guarded;
     /// Says yes to a decision that waits for a human.
     ApprovalGrant = "approval.grant", Guarded;
     /// Brings tasks in from another tool.

@@ -179,6 +179,16 @@ pub struct MatchedRule {
     pub when: Option<MetCondition>,
 }
 
+impl MatchedRule {
+    /// The reason with the path, as one line for people.
+    pub fn told(&self) -> String {
+        match &self.path {
+            Some(path) => format!("{} ({path})", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+}
+
 /// The condition of a rule that matched.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
@@ -200,6 +210,25 @@ pub struct Override {
     pub reason: String,
     /// Time in milliseconds since the epoch.
     pub at_ms: i64,
+}
+
+/// An override that took something back in a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct UsedOverride {
+    /// The id of the override.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// The layer of the rule.
+    pub layer: PolicyLayer,
+    /// The effect that the rule has without it.
+    pub was: Effect,
+    /// The person who gave it.
+    pub by: Actor,
+    /// The reason as given.
+    pub reason: String,
+    /// The end, in milliseconds since the epoch.
+    pub until_ms: i64,
 }
 
 /// The answer of the policy to one question.
@@ -272,6 +301,9 @@ pub struct DecisionRecord {
     /// Answers of people before the one that decided, oldest first, and every no.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Reply>,
+    /// Overrides that took rules back; those stand among the matched ones as warnings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<UsedOverride>,
     /// A human's word against it: the yes that answered it.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
@@ -332,6 +364,7 @@ impl Decision {
             effect: self.effect,
             reason: self.reason.clone(),
             answers: Vec::new(),
+            overrides: Vec::new(),
             overridden: None,
         }
     }

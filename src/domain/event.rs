@@ -17,6 +17,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
+use crate::domain::policy_override::OverrideWord;
 use crate::domain::run::{Accepting, Run, RunEnd, RunStep};
 use crate::domain::task::{Hold, LockRequest, Note, Proof, Task};
 use crate::domain::time::WallMs;
@@ -324,6 +325,12 @@ pub enum Event {
         /// The bypass.
         bypass: Bypass,
     },
+    /// A rule of the policy does not hold for a while, or holds again.
+    #[serde(rename = "policy.overridden")]
+    PolicyOverridden {
+        /// The word on it.
+        said: Box<OverrideWord>,
+    },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]
     Decided {
@@ -482,6 +489,7 @@ impl Event {
             Event::Approved { .. } => "policy.approved",
             Event::Answered { .. } => "policy.answered",
             Event::BypassFound { .. } => "bypass.found",
+            Event::PolicyOverridden { .. } => "policy.overridden",
             Event::Decided { .. } => "policy.decided",
         }
     }

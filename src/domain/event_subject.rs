@@ -9,6 +9,7 @@ impl Event {
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
             | Event::Approved { .. }
+            | Event::PolicyOverridden { .. }
             | Event::BypassFound { .. } => None,
             Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } => {
                 Some(task.id.as_str())

@@ -89,6 +89,7 @@ pub fn told(event: &Event) -> String {
             format!("said {says} to decision {decision}: {}", answer.word.reason)
         }
         Event::BypassFound { bypass } => bypass.told(),
+        Event::PolicyOverridden { said } => said.told(),
         Event::Decided { record } => decided(record),
     }
 }

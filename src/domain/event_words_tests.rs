@@ -159,6 +159,13 @@ fn events() -> Vec<Value> {
     all.push(json!({"kind": "bypass.found", "bypass": {
         "way": "unasked", "hook": "pre-push", "target": "refs/heads/main", "commits": ["c".repeat(40)], "count": 2,
     }}));
+    all.push(json!({"kind": "policy.overridden", "said": {"word": "given", "granted": {
+        "id": "o-4k2m", "rule": "ci-needs-a-human", "agent": "bot", "paths": [".github/"], "reason": "the release of today",
+        "by": "human:ann", "at_ms": 1, "until_ms": 2,
+    }}}));
+    all.push(
+        json!({"kind": "policy.overridden", "said": {"word": "taken_away", "id": "o-4k2m", "rule": "ci-needs-a-human"}}),
+    );
     all
 }
 

@@ -56,9 +56,10 @@ pub fn apply<T: Tables + ?Sized>(
     event: &Event,
 ) -> Result<(), T::Error> {
     match event {
-        Event::StoreCreated { .. } | Event::StaleRefused { .. } | Event::BypassFound { .. } => {
-            Ok(())
-        }
+        Event::StoreCreated { .. }
+        | Event::StaleRefused { .. }
+        | Event::BypassFound { .. }
+        | Event::PolicyOverridden { .. } => Ok(()),
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {
             change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch))
         }),

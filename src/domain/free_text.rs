@@ -8,6 +8,7 @@
 use crate::domain::bypass::Bypass;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, FollowUp, TaskEdit};
+use crate::domain::policy_override::OverrideWord;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Accepting;
 use crate::domain::task::{Hold, Proof, Task, TaskState};
@@ -59,6 +60,12 @@ impl Event {
             Event::BypassFound {
                 bypass: Bypass::Skipped { reason, .. },
             } => visit(reason),
+            Event::PolicyOverridden { said } => {
+                if let OverrideWord::Given { granted } = &mut **said {
+                    visit(&mut granted.reason);
+                    granted.paths.iter_mut().for_each(visit);
+                }
+            }
             Event::Decided { record } => {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);

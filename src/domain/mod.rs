@@ -40,6 +40,7 @@ pub mod money;
 pub mod parts;
 pub mod path_lock;
 pub mod path_pattern;
+pub mod policy_override;
 pub mod process_end;
 pub mod pruning;
 pub mod public_address;

@@ -13,6 +13,7 @@ use crate::domain::time::WallMs;
 use crate::ops::create::NewTask;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
+use crate::ops::overridden;
 use crate::ops::refusal::Refusal;
 use crate::ops::standing::standing;
 use crate::policy::{self, Request};
@@ -79,7 +80,7 @@ pub fn warning(record: &DecisionRecord) -> Vec<String> {
 
 /// The same, with the record of the answer.
 pub fn require(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<DecisionRecord, OpError> {
-    let record = answer(cx, question);
+    let record = answer_here(tx, cx, question)?;
     if !record.effect.lets_through() && !approved(tx, cx.now.wall_ms, &record)? {
         return Err(refusal(tx, cx, Box::new(record))?);
     }
@@ -98,8 +99,8 @@ pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), O
     if effect(cx, question).lets_through() {
         return Ok(());
     }
-    let record = Box::new(answer(cx, question));
-    if approved(tx, cx.now.wall_ms, &record)? {
+    let record = Box::new(answer_here(tx, cx, question)?);
+    if record.effect.lets_through() || approved(tx, cx.now.wall_ms, &record)? {
         Ok(())
     } else {
         Err(refusal(tx, cx, record)?)
@@ -164,6 +165,17 @@ pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
         &cx.actor,
         &question.resource,
     )
+}
+
+/// The same under the overrides in force.
+pub fn answer_here(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    question: &Question,
+) -> Result<DecisionRecord, OpError> {
+    let mut record = answer(cx, question);
+    overridden::apply(tx, cx, &mut record)?;
+    Ok(record)
 }
 
 /// The bare effect of the policy's answer, for looking at many actors.

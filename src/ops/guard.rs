@@ -190,7 +190,7 @@ fn rules_let_it(
     blindness: Blindness,
     question: &Question,
 ) -> Result<(), OpError> {
-    let record = by_rules(ask::answer(cx, question));
+    let record = by_rules(ask::answer_here(tx, cx, question)?);
     let is_blind = record.rule == UNREADABLE_RULE && blindness == Blindness::LetsThrough;
     if record.effect.lets_through() || is_blind || ask::approved(tx, cx.now.wall_ms, &record)? {
         return Ok(());

@@ -47,6 +47,8 @@ pub mod lock;
 pub mod log;
 pub mod mutant;
 pub mod needs_you;
+pub mod overridden;
+pub mod overrides;
 pub mod patterns;
 pub mod places;
 pub mod policy_files;

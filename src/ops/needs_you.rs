@@ -12,13 +12,14 @@ use crate::base::fs;
 use crate::base::text::{counted, one_line};
 use crate::domain::bypass::Bypass;
 use crate::domain::ids::TaskId;
+use crate::domain::policy_override::PolicyOverride;
 use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
 use crate::domain::time::WallMs;
 use crate::git::{Git, Repo, RepoLocation};
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
-use crate::ops::{approve, gates, trust};
+use crate::ops::{approve, gates, overridden, trust};
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
 /// Most of one kind that are told one by one.
@@ -48,6 +49,8 @@ pub enum NeedKind {
     Trust,
     /// A look at what passed the hooks of Git by.
     Bypass,
+    /// A look at a rule of the policy that does not hold for a while.
+    Override,
 }
 
 /// Something that waits for a person.
@@ -269,6 +272,25 @@ pub fn bypasses(tx: &mut dyn Tx, state_dir: &Path) -> Result<Vec<Need>, OpError>
         title: None,
     };
     Ok(told.into_iter().take(SHOWN).map(need).collect())
+}
+
+/// Overrides in force: each is a hole that somebody made for a while.
+pub fn overridden(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<Need>, OpError> {
+    let need = |one: PolicyOverride| Need {
+        kind: NeedKind::Override,
+        what: one_line(&format!(
+            "overrides `{}` for {}, by {}: {}",
+            one.rule,
+            one.scope(),
+            one.by,
+            one.reason
+        )),
+        next: format!("ai policy override remove {}", one.id),
+        id: one.id,
+        title: None,
+    };
+    let active = overridden::active(tx, now_ms)?;
+    Ok(active.into_iter().take(SHOWN).map(need).collect())
 }
 
 /// A need as a line for people: id, what, command, title.

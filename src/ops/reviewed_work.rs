@@ -78,7 +78,8 @@ impl ReviewedWork {
     /// Asks the policy as of now. A person's yes to exactly this counts.
     pub fn ask_early(&self, world: &World, store: &mut dyn Store) -> Result<(), OpError> {
         let cx = world.cx_as(&world.checkout_policy(), self.agent.clone())?;
-        let (verdict, mut record) = verdict::policy_verdict(&cx, &self.question);
+        let (verdict, mut record) =
+            store.read(|tx| verdict::policy_verdict(tx, &cx, &self.question))?;
         redact_record(&mut record, world.redactor());
         if verdict == PolicyVerdict::Allow
             || store.read(|tx| ask::approved(tx, cx.now.wall_ms, &record))?
@@ -100,7 +101,7 @@ impl ReviewedWork {
             ..cx.clone()
         };
         ask::look_ahead(tx, &agent, &self.question)?;
-        Ok(ask::answer(&agent, &self.question))
+        ask::answer_here(tx, &agent, &self.question)
     }
 
     /// Asks again within a transaction, and records the answer.
@@ -121,7 +122,7 @@ pub(super) fn ask_besides(
     of_work: &DecisionRecord,
     question: Question,
 ) -> Result<Vec<String>, OpError> {
-    let record = ask::answer(cx, &question);
+    let record = ask::answer_here(tx, cx, &question)?;
     if !is_answered_with(&record, of_work) {
         return ask::or_refuse(tx, cx, question);
     }
@@ -138,7 +139,7 @@ pub(super) fn look_besides(
     of_work: &DecisionRecord,
     question: &Question,
 ) -> Result<(), OpError> {
-    if is_answered_with(&ask::answer(cx, question), of_work) {
+    if is_answered_with(&ask::answer_here(tx, cx, question)?, of_work) {
         return Ok(());
     }
     ask::look_ahead(tx, cx, question)

@@ -49,10 +49,10 @@ fn build() -> Result<Vec<PolicyRule>, BadPatterns> {
         },
         PolicyRule {
             id: "built-in.humans-trust".to_owned(),
-            on: only(&[Action::Trust, Action::ApprovalGrant]),
+            on: only(&[Action::Trust, Action::ApprovalGrant, Action::PolicyOverride]),
             actors: not_human()?,
             effect: Effect::Deny,
-            reason: "trust and approvals are a human's word".to_owned(),
+            reason: "trust, approvals and overrides are a human's word".to_owned(),
             ..blank()
         },
         PolicyRule {

@@ -295,30 +295,16 @@ fn own_rule(rule: &str, effect: Effect, reason: String) -> MatchedRule {
     }
 }
 
-/// Makes the decision out of all answers: the strictest wins; among equals a rule before the
-/// default, then the outermost layer.
+/// Makes the decision out of all answers.
 fn conclude(answers: Answers, state: &PolicyState, request: &Request<'_>) -> Decision {
     let Answers {
         mut matched,
         observed,
     } = answers;
     matched.sort();
-    let winner = matched
-        .iter()
-        .min_by_key(|m| {
-            (
-                Reverse(m.effect),
-                m.rule == DEFAULT_RULE,
-                m.layer,
-                m.rule.as_str(),
-            )
-        })
-        .cloned()
+    let winner = winner(&matched)
         .unwrap_or_else(|| own_rule(UNREADABLE_RULE, Effect::Deny, "nothing answered".to_owned()));
-    let reason = match &winner.path {
-        Some(path) => format!("{} ({path})", winner.reason),
-        None => winner.reason,
-    };
+    let reason = winner.told();
     Decision {
         effect: winner.effect,
         layer: winner.layer,
@@ -330,6 +316,19 @@ fn conclude(answers: Answers, state: &PolicyState, request: &Request<'_>) -> Dec
         facts_digest: request.facts.digest(),
         facts: request.facts.clone(),
     }
+}
+
+/// The answer that counts: the strictest; among equals a rule before the default, then the outermost layer.
+pub(super) fn winner(matched: &[MatchedRule]) -> Option<MatchedRule> {
+    let key = |m: &&MatchedRule| {
+        (
+            Reverse(m.effect),
+            m.rule == DEFAULT_RULE,
+            m.layer,
+            m.rule.clone(),
+        )
+    };
+    matched.iter().min_by_key(key).cloned()
 }
 
 #[cfg(test)]

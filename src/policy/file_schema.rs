@@ -52,7 +52,7 @@ pub struct PolicyFile {
     /// The upper bound on all that an agent may do; the narrowest of all layers counts.
     mode: ModeText,
     /// The tools that agents may call, and those that they may not.
-    tools: ToolLists,
+    tools: ToolListsShape,
     /// Limits on attempts, time, size and parallel runs; each is at least 1.
     #[schemars(schema_with = "limits")]
     limits: PolicyLimits,
@@ -60,9 +60,9 @@ pub struct PolicyFile {
 
 /// Lists of tools: globs over their names, as the CLI calls them.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, transform = needs(&[]), extend("minProperties" = 1))]
+#[schemars(deny_unknown_fields, rename = "ToolLists", transform = needs(&[]), extend("minProperties" = 1))]
 #[expect(dead_code, reason = "only its shape is used")]
-struct ToolLists {
+struct ToolListsShape {
     /// The only tools that may be called; every list of every layer has to name a tool.
     allow: AnyNumber<NameText>,
     /// Tools that are never called.

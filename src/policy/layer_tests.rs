@@ -3,13 +3,17 @@
 use crate::base::yaml::YamlProblems;
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
-use crate::domain::decision::{Decision, Effect, PolicyLayer, Resource};
+use crate::domain::decision::{Decision, Effect, MatchedRule, PolicyLayer, Resource};
 use crate::domain::facts::Facts;
+use crate::domain::path_pattern::CaseMode;
+use crate::domain::policy_override::PolicyOverride;
 use crate::policy::asked::Request;
 use crate::policy::engine::decide;
 use crate::policy::gather::BadFile;
 use crate::policy::model::{PolicyPart, PolicyState};
+use crate::policy::overrides::soften;
 use crate::policy::packs::pack;
+use crate::policy::replay::replay;
 use crate::policy::show::show;
 use crate::policy::source::PolicySource;
 use proptest::prelude::*;
@@ -698,8 +702,29 @@ fn written((default, rules): &MadeLayer) -> String {
     text
 }
 
+/// An override for everybody.
+fn given(rule: &str, paths: &[&str]) -> PolicyOverride {
+    PolicyOverride {
+        id: format!("o-{rule}"),
+        rule: rule.to_owned(),
+        agent: None,
+        task: None,
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        reason: "x".into(),
+        by: "human:ann".parse().unwrap(),
+        at_ms: 0,
+        until_ms: 10,
+    }
+}
+
 /// The decisions of some of the three layers on all questions.
 fn decisions(layers: [Option<&MadeLayer>; 3]) -> Vec<Decision> {
+    let decided = decided(layers).1.into_iter();
+    decided.map(|(_, _, decision)| decision).collect()
+}
+
+/// The same, with the policy and the questions.
+fn decided(layers: [Option<&MadeLayer>; 3]) -> (PolicyState, Vec<(Action, Resource, Decision)>) {
     let mut files = Vec::new();
     for (layer, name) in layers.into_iter().zip([OF_USER, OF_PROJECT, OF_BOT]) {
         let mut text = layer.map(written);
@@ -717,9 +742,15 @@ fn decisions(layers: [Option<&MadeLayer>; 3]) -> Vec<Decision> {
     let questions = [Action::Edit, Action::Push]
         .into_iter()
         .flat_map(|action| ASKED.map(|paths| (action, paths)));
-    questions
-        .map(|(action, paths)| asked(&state, "agent:bot", action, paths))
-        .collect()
+    let decided = questions.map(|(action, paths)| {
+        let resource = Resource {
+            paths: paths.iter().map(|path| (*path).into()).collect(),
+            ..Resource::default()
+        };
+        (action, resource, asked(&state, "agent:bot", action, paths))
+    });
+    let decided = decided.collect();
+    (state, decided)
 }
 
 fn is_overridable(above: &[&MadeLayer], layer: PolicyLayer, id: &str) -> bool {
@@ -896,6 +927,42 @@ proptest! {
         let all = |layers: &[MadeLayer; 3]| decisions([Some(&layers[0]), Some(&layers[1]), Some(&layers[2])]);
         for (before, after) in all(&layers).iter().zip(all(&tighter)) {
             prop_assert!(after.effect >= before.effect, "{before:?}\n{after:?}");
+        }
+    }
+
+    /// Whatever overrides are in force, what a locked rule says stands, and what nobody named stands, too.
+    #[test]
+    fn no_override_weakens_a_locked_rule(
+        layers in [layer(), layer(), layer()],
+        named in proptest::sample::subsequence(&IDS[..], 0..=IDS.len()),
+        paths in proptest::sample::select(vec![vec![], vec!["docs/"], vec!["src/", "docs/"]]),
+    ) {
+        let [user, project, bot] = &layers;
+        let (state, decisions) = decided([Some(user), Some(project), Some(bot)]);
+        let actor: Actor = "agent:bot".parse().unwrap();
+        let active: Vec<PolicyOverride> = named.iter().map(|rule| given(rule, &paths)).collect();
+        for (action, resource, decision) in decisions {
+            let before = decision.record("d-1".into(), 5, action, &actor, &resource);
+            let mut after = before.clone();
+            soften(&state, &mut after, &active, CaseMode::Sensitive);
+            let stands = |one: &&MatchedRule| {
+                let layer = match one.layer {
+                    PolicyLayer::Global => user,
+                    PolicyLayer::Project => project,
+                    PolicyLayer::Agent => bot,
+                    PolicyLayer::BuiltIn => return true,
+                };
+                let locked = |rule: &Made| rule.id == one.rule && rule.standing == ", locked: true";
+                !named.contains(&one.rule.as_str()) || layer.1.iter().any(locked)
+            };
+            let least = before.matched.iter().filter(stands).map(|one| one.effect).max();
+            prop_assert!(after.effect >= least.unwrap_or(Effect::Allow), "{before:?}\n{after:?}");
+            prop_assert!(after.effect <= before.effect);
+            // A decision that is made again has the same answer, and names the same rules.
+            let again = replay(&state, &after).unwrap();
+            prop_assert_eq!((again.effect, &again.rule), (after.effect, &after.rule));
+            let used: Vec<&str> = after.overrides.iter().map(|one| one.rule.as_str()).collect();
+            prop_assert!(used.iter().all(|rule| named.contains(rule)));
         }
     }
 

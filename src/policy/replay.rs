@@ -9,6 +9,7 @@ use crate::domain::facts::Facts;
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::engine::decide;
 use crate::policy::model::{self, LayerRules, PolicyState, agent_of};
+use crate::policy::overrides::soften_again;
 use crate::policy::rule::{PolicyRule, RuleAnswer, RuleForce};
 use serde::Serialize;
 
@@ -85,7 +86,9 @@ const OTHER_CASE: &str = "condition_false";
 /// The answer of a policy to the question of a record.
 pub fn replay(state: &PolicyState, record: &DecisionRecord) -> Result<Decision, NotReplayable> {
     let asked = whole(record)?;
-    Ok(decide(state, &request(record, &asked)))
+    let mut decision = decide(state, &request(record, &asked));
+    soften_again(state, &mut decision, record);
+    Ok(decision)
 }
 
 /// The same, with every rule of the policy.

@@ -6,6 +6,7 @@ use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::guards::Guard;
 use crate::domain::mode::AgentMode;
+use crate::domain::policy_override::PolicyOverride;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::bounds;
 use crate::policy::bounds_file::AgentBounds;
@@ -47,6 +48,9 @@ pub struct Shown {
     pub files: Vec<ShownFile>,
     /// Rules in force by layer and id; none where the policy cannot be read.
     pub rules: Vec<ShownRule>,
+    /// Overrides in force, in all checkouts; none where there is no store.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<PolicyOverride>,
     /// Problems of a policy that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<YamlProblem>,
@@ -267,6 +271,7 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
         bounds: bounds.collect(),
         files: files.collect(),
         rules,
+        overrides: Vec::new(),
         problems: Vec::new(),
     }
 }
@@ -284,6 +289,7 @@ fn shown_unreadable(unreadable: &Unreadable, digest: String) -> Shown {
         bounds: Vec::new(),
         files: Vec::new(),
         rules: Vec::new(),
+        overrides: Vec::new(),
         problems: problems.collect(),
     }
 }

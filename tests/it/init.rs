@@ -451,7 +451,7 @@ fn what_the_repository_brings_is_not_trusted() {
     exit: 5
     ----- stdout -----
     ----- stderr -----
-    error: policy denies trust: trust and approvals are a human's word (rule `built-in.humans-trust`, decision [DECISION])
+    error: policy denies trust: trust, approvals and overrides are a human's word (rule `built-in.humans-trust`, decision [DECISION])
       next: `ai policy explain [DECISION]` shows the rules that matched
     ");
     snapshot!(scene.ai(&["trust", "--show"]), @"

@@ -55,6 +55,7 @@ mod needs_you;
 mod nobody;
 mod notify;
 mod outside;
+mod overrides;
 mod person_done;
 mod places;
 mod places_python;

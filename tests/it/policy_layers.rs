@@ -240,8 +240,8 @@ fn a_policy_does_not_vanish_with_its_file() {
     policy loaded ([SHORT]), default allow, outside_paths warn
       require_approval built-in.humans-override work without a passing verdict is done only by a human's word (built-in)
                        on task.override; by agent:* daemon:* hook:*
-      deny             built-in.humans-trust    trust and approvals are a human's word (built-in)
-                       on trust approval.grant; by agent:* daemon:* hook:*
+      deny             built-in.humans-trust    trust, approvals and overrides are a human's word (built-in)
+                       on trust approval.grant policy.override; by agent:* daemon:* hook:*
       require_approval built-in.protect-ai      policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human says yes to their changes (built-in)
                        on edit tool.call commit push run.finish task.accept agent.register; paths .ai; by agent:*
       deny             no-tasks                 frozen (project)

@@ -17,6 +17,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
+use crate::domain::policy_override::PolicyOverride;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::approve::WaitingQuestion;
 use crate::ops::cli_setup::{SetupDone, SetupStanding};
@@ -122,6 +123,10 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::PolicyChecked<'_>>("policy-check", "`ai policy check`"),
     printed::<policy::FoundConflict>("policy-conflict", "a line of `ai policy conflicts`"),
     read::<policy::PolicyFile>("policy-file", "`.ai/policy.yaml`, for editors"),
+    printed::<PolicyOverride>(
+        "policy-override",
+        "`ai policy override add|remove`, and a line of `list`",
+    ),
     printed::<answer::PolicyReplayed<'_>>("policy-replay", "`ai policy replay`"),
     read::<policy::PolicyTestFile>("policy-test", "`.ai/policy.test.yaml`, for editors"),
     printed::<answer::PolicyTested<'_>>("policy-tested", "`ai policy test`"),

@@ -204,7 +204,11 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
     Ok(Picture {
         tally: tx.tally()?,
         leases,
-        needs: needs_you::tasks(tx, now.wall_ms)?,
+        needs: [
+            needs_you::tasks(tx, now.wall_ms)?,
+            needs_you::overridden(tx, now.wall_ms)?,
+        ]
+        .concat(),
         healths: Healths::read(tx, now.wall_ms)?,
     })
 }

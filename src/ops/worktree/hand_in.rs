@@ -231,7 +231,7 @@ impl HandIn<'_> {
             ..ChangeFacts::default()
         };
         let question = verdict::question(&cx, (task, run), &taken.changed, facts);
-        let (policy, mut record) = verdict::policy_verdict(&cx, &question);
+        let (policy, mut record) = store.read(|tx| verdict::policy_verdict(tx, &cx, &question))?;
         redact_record(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {
             return Ok(());

@@ -144,7 +144,12 @@ fn findings_about_actions() {
     let denied = always(rules, ConflictKind::AlwaysDenied);
     assert_eq!(
         denied,
-        ["agent push", "agent approval.grant", "agent trust"]
+        [
+            "agent push",
+            "agent policy.override",
+            "agent approval.grant",
+            "agent trust"
+        ]
     );
     let allowed = always(rules, ConflictKind::AlwaysAllowed);
     assert!(

@@ -166,6 +166,21 @@ fn explained(record: &DecisionRecord, unmet: &[&HeldRule]) -> String {
             row("", condition_text(&when.text, value));
         }
     }
+    for one in &record.overrides {
+        row(
+            "override",
+            format!(
+                "{} of {} ({}), by {} until {}: {}; without it {}",
+                one.id,
+                one.rule,
+                one.layer,
+                one.by,
+                time(one.until_ms),
+                one.reason,
+                one.was
+            ),
+        );
+    }
     for rule in &record.observed {
         row(
             "observed",

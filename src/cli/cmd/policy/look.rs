@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::env;
 use crate::base::fs::read_named;
 use crate::base::text::{counted, flowing, one_line};
@@ -13,11 +14,12 @@ use crate::base::yaml::{MAX_BYTES, YamlProblems};
 use crate::cli::answer::{BadPolicyFile, PolicyValidated};
 use crate::cli::cmd::approvals::{self, ApproveArgs};
 use crate::cli::context::{Context, Outcome};
+use crate::cli::time::local;
 use crate::config::Trees;
 use crate::domain::decision::PolicyLayer;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::cx::commit;
-use crate::ops::{approve, policy_files, project, standing_policy};
+use crate::ops::{approve, overridden, policy_files, project, standing_policy};
 use crate::policy::{self, PolicyState, ShownRule};
 use crate::store::Access;
 
@@ -149,7 +151,11 @@ pub(super) fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
             "the policy in this checkout is not that of its HEAD; for agents both answer until it is committed",
         );
     }
-    let shown = policy::show(&state, args.agent.as_deref());
+    let mut shown = policy::show(&state, args.agent.as_deref());
+    if project::has_store(&context.workspace.state_dir()?) {
+        let store = context.store(Access::Read)?;
+        shown.overrides = store.read(|tx| overridden::active(tx, now().wall_ms))?;
+    }
     if context.ui.json() {
         context.ui.object(&shown);
     } else {
@@ -229,6 +235,18 @@ fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
         if args.origin {
             out.push_str(&format!("  {:<16} {}\n", "", one_line(&origin(rule))));
         }
+    }
+    for one in &shown.overrides {
+        let text = format!(
+            "override         {} for {} until {}, by {}: {} ({})",
+            one.rule,
+            one.scope(),
+            local(one.until_ms),
+            one.by,
+            one.reason,
+            one.id
+        );
+        out.push_str(&format!("  {}\n", flowing(&text)));
     }
     out
 }

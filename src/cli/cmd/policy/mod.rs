@@ -5,6 +5,7 @@ mod conflicts;
 mod explain;
 mod log;
 mod look;
+mod overriding;
 mod replay;
 mod test;
 
@@ -32,6 +33,9 @@ pub(in crate::cli) enum PolicyCommand {
     Log(log::PolicyLogArgs),
     /// Judge the decisions of the past by another policy, and list those that it would change
     Replay(replay::ReplayArgs),
+    /// Have a rule not hold for a while
+    #[command(subcommand)]
+    Override(overriding::OverrideCommand),
     /// Say yes to a decision that waits for a person (long for `approve`)
     Approve(ApproveArgs),
 }
@@ -46,6 +50,7 @@ pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
         PolicyCommand::Explain(args) => explain::explain(args, context),
         PolicyCommand::Log(args) => log::log(args, context),
         PolicyCommand::Replay(args) => replay::run(args, context),
+        PolicyCommand::Override(command) => overriding::run(command, context),
         PolicyCommand::Approve(args) => look::approve(args, context),
     }
 }

@@ -18,6 +18,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::lease;
+use crate::ops::overridden;
 use crate::ops::patterns;
 use crate::ops::run::model::RunCx;
 use crate::ops::scrub::redact_record;
@@ -138,6 +139,7 @@ impl PolicyGate<'_, '_> {
         let live = self.live;
         commit(self.store, &live.cx()?, |tx, cx| {
             lease::fenced(tx, cx, &live.started.token, "tool call")?;
+            overridden::apply(tx, cx, &mut record)?;
             let allowed =
                 record.effect.lets_through() || ask::approved(tx, cx.now.wall_ms, &record)?;
             redact_record(&mut record, live.world.redactor());

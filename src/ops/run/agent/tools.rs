@@ -8,23 +8,32 @@ use crate::domain::task::Task;
 use crate::domain::tool_kind::ToolKind;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
+use crate::ops::error::OpError;
 use crate::policy::DEFAULT_RULE;
+use crate::store::Tx;
 
 /// Most tools of one run that are looked at.
 pub(crate) const MOST: usize = 256;
 
 /// The answers to what was used, for those that are not simply allowed. A policy that is silent
 /// about tools has no say here: its default is about what is asked.
-pub(crate) fn judged(cx: &Cx, task: &Task, run: &str, used: &[String]) -> Vec<DecisionRecord> {
-    let answer = |name: &String| {
+pub(crate) fn judged(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    (task, run): (&Task, &str),
+    used: &[String],
+) -> Result<Vec<DecisionRecord>, OpError> {
+    let mut answers = Vec::new();
+    for name in used {
         let mut question = Question::on_task(Action::ToolCall, task);
         question.resource.patterns.clear();
         question.resource.run = Some(run.to_owned());
         question.resource.kind = Some(ToolKind::of_name(name));
         question.resource.tool = Some(name.clone());
-        ask::answer(cx, &question)
-    };
+        answers.push(ask::answer_here(tx, cx, &question)?);
+    }
     let speaks =
         |record: &DecisionRecord| record.effect != Effect::Allow && record.rule != DEFAULT_RULE;
-    used.iter().map(answer).filter(speaks).collect()
+    answers.retain(speaks);
+    Ok(answers)
 }

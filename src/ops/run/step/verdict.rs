@@ -38,7 +38,7 @@ use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
 use crate::ops::{failpoint, lease, patterns};
 use crate::policy::OUTSIDE_RULE;
-use crate::store::Store;
+use crate::store::{Store, Tx};
 
 /// So many paths outside of those of the task are named.
 const SHOWN_OUTSIDE: usize = 10;
@@ -253,7 +253,7 @@ fn judge_all(
     };
     let size = ChangeFacts::measure(&look, live.world.redactor(), &found.changed, found.stats)?;
     let question = question(cx, (task, run), &found.changed, size);
-    let (mut policy, mut decision) = policy_verdict(cx, &question);
+    let (mut policy, mut decision) = store.read(|tx| policy_verdict(tx, cx, &question))?;
     redact_record(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval
         && store.read(|tx| ask::approved(tx, cx.now.wall_ms, &decision))?
@@ -266,7 +266,7 @@ fn judge_all(
     let held = locked_by_others(live, store, cx, &found.changed)?;
     warnings.extend(held.iter().cloned());
     let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
-    let tools = tools::judged(cx, task, run.id.as_str(), used);
+    let tools = store.read(|tx| tools::judged(tx, cx, (task, run.id.as_str()), used))?;
     warnings.extend(tools.iter().map(used_tool_in_words));
     let moved: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.moved_refs);
     let trespasses: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.trespasses);
@@ -482,7 +482,11 @@ fn outside_in_words(question: &Question, decision: &DecisionRecord) -> Option<St
 }
 
 /// The policy's answer to a question about the work of a run, with its record.
-pub fn policy_verdict(cx: &Cx, question: &Question) -> (PolicyVerdict, DecisionRecord) {
-    let record = ask::answer(cx, question);
-    (PolicyVerdict::of(record.effect), record)
+pub fn policy_verdict(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    question: &Question,
+) -> Result<(PolicyVerdict, DecisionRecord), OpError> {
+    let record = ask::answer_here(tx, cx, question)?;
+    Ok((PolicyVerdict::of(record.effect), record))
 }
