@@ -532,9 +532,7 @@ fn for_agents_the_policy_of_the_commit_beneath_answers_as_well() {
     let open = format!(
         "{HEAD}rules:\n  - {{id: no-ci, on: [edit], paths: [ci/], effect: warn, reason: ours, overridable: true}}\n"
     );
-    let loosens = format!(
-        "version: 1\nrules:\n  - {{id: no-ci, on: [edit], paths: [ci/], effect: allow, reason: mine}}\n"
-    );
+    let loosens = "version: 1\nrules:\n  - {id: no-ci, on: [edit], paths: [ci/], effect: allow, reason: mine}\n".to_owned();
     let bad = "version: 2\n".to_owned();
     let of = |files: &[(&str, &String)]| {
         let files: Vec<(&str, &str)> = files
