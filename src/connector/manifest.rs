@@ -93,6 +93,9 @@ pub struct Manifest {
     /// The hook by which it asks before it calls a tool, as a run gives it one.
     #[serde(default)]
     pub guard: Option<GuardSetup>,
+    /// The server by which it uses `ai` within a run, as a run gives it one.
+    #[serde(default)]
+    pub mcp: Option<ServerSetup>,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Signs of trouble in its text output.
@@ -139,6 +142,17 @@ pub struct GuardSetup {
     /// Arguments besides those of `argv`; `{files_dir}` and `{hook}` are replaced.
     pub args: Vec<String>,
     /// Files that are written into `{files_dir}` besides; `{hook}` is replaced.
+    #[serde(default)]
+    pub files: BTreeMap<Name, String>,
+}
+
+/// The way in which a CLI is told, for one run, of `ai mcp`. `{ai}` stands for the program, as a string of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSetup {
+    /// Arguments besides those of `argv`; `{files_dir}` and `{ai}` are replaced.
+    pub args: Vec<String>,
+    /// Files that are written into `{files_dir}` besides; `{ai}` is replaced.
     #[serde(default)]
     pub files: BTreeMap<Name, String>,
 }

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::connector::home_settings::merged;
 use crate::connector::manifest::{
-    CliDetection, GuardSetup, HomeSwitch, Manifest, OutputFormat, PromptMode,
+    CliDetection, GuardSetup, HomeSwitch, Manifest, OutputFormat, PromptMode, ServerSetup,
 };
 use crate::connector::placeholders::{PLACEHOLDERS, placeholders};
 use crate::domain::agent::check_env_names;
@@ -24,6 +24,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     check_prompt(manifest)?;
     check_environment(manifest)?;
     manifest.guard.as_ref().map_or(Ok(()), check_guard)?;
+    manifest.mcp.as_ref().map_or(Ok(()), check_server)?;
     check_patterns(manifest)?;
     manifest.home.as_ref().map_or(Ok(()), check_home)?;
     manifest.detect.as_ref().map_or(Ok(()), check_detect)
@@ -123,8 +124,23 @@ fn check_guard(guard: &GuardSetup) -> Result<(), String> {
             ));
         }
     }
-    if guard.args.is_empty() || !all.iter().any(|text| placeholders(text).contains(&"hook")) {
-        return Err("guard: needs args, and {hook} in them or in a file".to_owned());
+    if !all.iter().any(|text| placeholders(text).contains(&"hook")) {
+        return Err("guard: needs {hook} in its args or in a file".to_owned());
+    }
+    Ok(())
+}
+
+/// The same of a server.
+fn check_server(server: &ServerSetup) -> Result<(), String> {
+    let all: Vec<&String> = server.args.iter().chain(server.files.values()).collect();
+    let found = || all.iter().flat_map(|text| placeholders(text));
+    if let Some(other) = found().find(|word| !["ai", "files_dir"].contains(word)) {
+        return Err(format!(
+            "mcp: there is no {{{other}}}; known are {{ai}} and {{files_dir}}"
+        ));
+    }
+    if !found().any(|word| word == "ai") {
+        return Err("mcp: needs {ai} in its args or in a file".to_owned());
     }
     Ok(())
 }

@@ -39,5 +39,6 @@ mod stream;
 #[cfg(test)]
 mod stream_tests;
 mod text;
+mod tool_input;
 pub mod version;
 pub mod yaml_out;

@@ -4,13 +4,15 @@
 //! files, and every end of it but a yes is a no. An agent whose file gives the CLI such settings itself keeps
 //! them, and has no hook.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::base::env;
+use crate::connector::cli_settings;
 use crate::connector::launch::LaunchPlan;
 use crate::connector::manifest::{GuardSetup, Manifest};
-use crate::domain::hook_shim;
+use crate::domain::agent::Name;
 
 /// Gives the CLI of a run its hook, where its manifest says how; returns the program that it starts.
 pub(crate) fn give(
@@ -23,6 +25,31 @@ pub(crate) fn give(
     add(plan, setup, manifest.argv.len(), (&program, files_dir)).then_some(program)
 }
 
+/// Tells the CLI of a run of `ai mcp`, where its manifest says how; returns the program that it starts.
+pub(crate) fn give_server(
+    plan: &mut LaunchPlan,
+    manifest: &Manifest,
+    files_dir: &Path,
+) -> Option<PathBuf> {
+    let setup = manifest.mcp.as_ref()?;
+    let program = env::lasting_program().ok()?;
+    let told = serde_json::Value::from(program.to_str()?).to_string();
+    let addition = Addition {
+        args: &setup.args,
+        files: &setup.files,
+        word: ("{ai}", &told),
+    };
+    put(plan, &addition, manifest.argv.len(), files_dir).then_some(program)
+}
+
+/// Words and files for one run.
+struct Addition<'a> {
+    args: &'a [String],
+    files: &'a BTreeMap<Name, String>,
+    /// A placeholder, and the text in its place.
+    word: (&'a str, &'a str),
+}
+
 /// Adds the hook to a plan of which the first `own_words` are the manifest's. False where it cannot be given.
 fn add(
     plan: &mut LaunchPlan,
@@ -30,8 +57,23 @@ fn add(
     own_words: usize,
     (program, files_dir): (&Path, &Path),
 ) -> bool {
+    let Some(program) = program.to_str() else {
+        return false;
+    };
+    let command = cli_settings::hook_command(program, setup.cli);
+    let hook = serde_json::Value::from(command).to_string();
+    let addition = Addition {
+        args: &setup.args,
+        files: &setup.files,
+        word: ("{hook}", &hook),
+    };
+    put(plan, &addition, own_words, files_dir)
+}
+
+/// The same for any addition.
+fn put(plan: &mut LaunchPlan, setup: &Addition<'_>, own_words: usize, files_dir: &Path) -> bool {
     let argv = &mut plan.command.argv;
-    let (Some(program), Some(dir)) = (program.to_str(), files_dir.to_str()) else {
+    let Some(dir) = files_dir.to_str() else {
         return false;
     };
     if setup
@@ -41,24 +83,20 @@ fn add(
     {
         return false;
     }
-    let program = hook_shim::quoted(program.as_bytes());
-    let program = String::from_utf8_lossy(&program);
-    let command = format!("{program} hook pre-tool --cli {} || exit 2", setup.cli);
-    let hook = serde_json::Value::from(command).to_string();
     // Each text is gone through once: a path may hold braces, too.
     let filled = |text: &str| {
         let parts: Vec<String> = text
-            .split("{hook}")
+            .split(setup.word.0)
             .map(|part| part.replace("{files_dir}", dir))
             .collect();
-        parts.join(&hook)
+        parts.join(setup.word.1)
     };
     let at = own_words.min(argv.len());
     argv.splice(
         at..at,
         setup.args.iter().map(|arg| OsString::from(filled(arg))),
     );
-    for (name, text) in &setup.files {
+    for (name, text) in setup.files {
         plan.files
             .push((files_dir.join(name.as_str()), filled(text)));
     }

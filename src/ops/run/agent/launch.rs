@@ -159,9 +159,12 @@ impl<'a> AgentLaunch<'a> {
         let hook = self
             .socket
             .and_then(|_| guard::give(&mut plan, self.manifest(), &self.files.manifest_files()));
+        let server = self.socket.and_then(|_| {
+            guard::give_server(&mut plan, self.manifest(), &self.files.manifest_files())
+        });
         self.lay_out(world, &plan)?;
         let mut sandbox = self.sandbox(world, &plan)?;
-        if let Some(program) = &hook {
+        if let Some(program) = hook.as_ref().or(server.as_ref()) {
             sandbox.read(program);
         }
         let used = sandbox.used();
