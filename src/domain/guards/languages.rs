@@ -228,6 +228,7 @@ static LANGUAGES: [Language; 12] = [
                 quote(b"\"", Extent::Line),
                 quote(b"'", Extent::Line),
             ],
+            own: OwnQuoting::Script,
             ..LIKE_C
         },
         Spelling {
@@ -324,6 +325,7 @@ static LANGUAGES: [Language; 12] = [
         Quoting {
             line: &[b"//"],
             strings: &[quote(b"\"", Extent::Lines), quote(b"'", Extent::Lines)],
+            own: OwnQuoting::Php,
             ..LIKE_C
         },
         Spelling {

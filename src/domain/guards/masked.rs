@@ -2,6 +2,8 @@
 //!
 //! Every byte stays where it is, line ends included; what is blanked becomes spaces, and quotes stay. So a word
 //! in a string or a comment is found by no pattern, and the place of what is found is its place in the file.
+//!
+//! A string over several lines that is never closed was not understood, and hides nothing: one sign blinds no file.
 
 /// The comments and strings of a language.
 #[derive(Debug, Clone, Copy)]
@@ -42,19 +44,34 @@ pub(super) enum OwnQuoting {
     None,
     /// `r#"…"#`, nested comments, and `'a` that opens nothing.
     Rust,
+    /// `/["']/`, a regular expression.
+    Script,
+    /// `#` begins a comment, and `#[` does not.
+    Php,
 }
+
+/// So many strings that are never closed are looked behind; each costs a look at the rest of the text.
+const MOST_UNCLOSED: u32 = 8;
 
 /// The text with blanks for comments and the content of strings.
 pub(super) fn masked(text: &[u8], quoting: &Quoting) -> Vec<u8> {
     let mut masked = text.to_vec();
-    let mut at = 0;
+    let (mut at, mut unclosed) = (0, 0);
     while at < text.len() {
         let rest = &text[at..];
         let (from, to, next) = if let Some(length) = comment(rest, quoting) {
             (at, at + length, at + length)
+        } else if let Some(length) = expression(&masked[..at], rest, quoting) {
+            (at + 1, at + length - 1, at + length)
         } else if let Some((open, content, close)) = string(text, at, quoting) {
             let from = at + open;
-            (from, from + content, from + content + close)
+            let is_lost = close == 0 && text[from..from + content].contains(&b'\n');
+            if is_lost && unclosed < MOST_UNCLOSED {
+                unclosed += 1;
+                (from, from, from)
+            } else {
+                (from, from + content, from + content + close)
+            }
         } else {
             (at, at, at + 1)
         };
@@ -75,7 +92,10 @@ fn blank(bytes: &mut [u8]) {
 
 /// The length of the comment that begins here.
 fn comment(rest: &[u8], quoting: &Quoting) -> Option<usize> {
-    if quoting.line.iter().any(|mark| rest.starts_with(mark)) {
+    let is_php = quoting.own == OwnQuoting::Php;
+    if quoting.line.iter().any(|mark| rest.starts_with(mark))
+        || is_php && rest.starts_with(b"#") && !rest.starts_with(b"#[")
+    {
         return Some(line_end(rest));
     }
     let (open, close) = quoting.block.filter(|(open, _)| rest.starts_with(open))?;
@@ -93,6 +113,62 @@ fn comment(rest: &[u8], quoting: &Quoting) -> Option<usize> {
         }
     }
     Some(rest.len())
+}
+
+/// Words after which no value stands that could be divided.
+const BEFORE_EXPRESSION: [&[u8]; 14] = [
+    b"return",
+    b"typeof",
+    b"case",
+    b"in",
+    b"of",
+    b"delete",
+    b"void",
+    b"instanceof",
+    b"throw",
+    b"new",
+    b"else",
+    b"do",
+    b"yield",
+    b"await",
+];
+
+/// The length of the regular expression that begins here, behind `code`; one that its line does not close is a
+/// division.
+fn expression(code: &[u8], rest: &[u8], quoting: &Quoting) -> Option<usize> {
+    if quoting.own != OwnQuoting::Script || rest.first() != Some(&b'/') || !is_operand_due(code) {
+        return None;
+    }
+    let (mut at, mut in_class) = (1, false);
+    loop {
+        match rest.get(at)? {
+            b'\n' => return None,
+            b'\\' => at += 1,
+            b'[' => in_class = true,
+            b']' => in_class = false,
+            b'/' if !in_class => return Some(at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// True where an operand comes next behind this code, and no operator.
+fn is_operand_due(code: &[u8]) -> bool {
+    let code = code.trim_ascii_end();
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+    let length = code
+        .iter()
+        .rev()
+        .take_while(|byte| is_word(byte))
+        .take(16)
+        .count();
+    let word = &code[code.len() - length..];
+    match code.last() {
+        None => true,
+        Some(_) if !word.is_empty() => BEFORE_EXPRESSION.contains(&word),
+        Some(last) => b"(,=:[!&|?{};+-*%>~^".contains(last),
+    }
 }
 
 /// The lengths of the beginning, the content and the end of the string that begins here.

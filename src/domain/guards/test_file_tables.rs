@@ -39,6 +39,14 @@ rules! {
     js_tests: tests("a.test.ts", "describe('x', () => {\n  it('adds', () => { expect(add(1)).toBe(2); });\n  test(`takes ${a}`, () => {});\n  obj.it('no');\n});\n") => ["adds 1", "takes ${a} 0"];
     js_skips: skips("a.spec.js", "it.skip('a', f);\nxit('b', f);\ndescribe.only('c', f);\ntest.todo('d');\n") => ["1: it.skip('a', f);", "2: xit('b', f);", "3: describe.only('c', f);", "4: test.todo('d');"];
     js_words_are_no_skips: skips("a.spec.js", "// it.skip('a')\nconst s = \"xit('b')\";\nsplit('x'); unit('y'); a.skip('z');\n/* describe.skip */\n") => Vec::<String>::new();
+    a_quote_in_a_regular_expression_of_js_opens_nothing:
+        tests("a.test.js", "const q = /[\"'`/]/g;\nit('a', () => { expect(s.replace(/`/g, '')).toBe(/'\\/`/); });\nit('b', () => { expect(x); });\n")
+        => ["a 1", "b 1"];
+    a_division_is_none: tests("a.test.js", "const a = b / c, d = (e) / f;\nit('a', () => { expect(x[0] / 2); });\n") => ["a 1"];
+    a_word_in_a_regular_expression_is_no_test: tests("a.test.js", "return /it('a', f)/;\n") => Vec::<String>::new();
+    a_string_that_is_never_closed_hides_nothing: tests("a.test.js", "const s = <p>`</p>;\nit('a', () => { expect(x); });\n") => ["a 1"];
+    a_quote_in_a_comment_of_php_opens_nothing:
+        tests("tests/ATest.php", "<?php\n# it's a note\n#[Test]\npublic function a() { $this->assertSame(1, $x); }\n") => ["a 1"];
     js_assertions_of_nothing: tests("a.test.js", "it('a', () => { expect(true).toBe(true); expect(x).toBe(1); });\n") => ["a 1"];
 
     go_tests: tests("a_test.go", "func TestA(t *testing.T) {\n\tt.Run(\"sub\", func(t *testing.T) { t.Fatal(1) })\n}\nfunc helper() {}\n") => ["TestA 0", "sub 1"];
