@@ -14,23 +14,25 @@ use crate::connector::launch::LaunchPlan;
 use crate::connector::manifest::{GuardSetup, Manifest};
 use crate::domain::agent::Name;
 
-/// Gives the CLI of a run its hook, where its manifest says how; returns the program that it starts.
+/// Gives the CLI of a run its hook, and tells it of the server, where its manifest says how; returns the program
+/// that they start.
 pub(crate) fn give(
     plan: &mut LaunchPlan,
     manifest: &Manifest,
     files_dir: &Path,
 ) -> Option<PathBuf> {
+    let hook = give_hook(plan, manifest, files_dir);
+    let server = give_server(plan, manifest, files_dir);
+    hook.or(server)
+}
+
+fn give_hook(plan: &mut LaunchPlan, manifest: &Manifest, files_dir: &Path) -> Option<PathBuf> {
     let setup = manifest.guard.as_ref()?;
     let program = env::lasting_program().ok()?;
     add(plan, setup, manifest.argv.len(), (&program, files_dir)).then_some(program)
 }
 
-/// Tells the CLI of a run of `ai mcp`, where its manifest says how; returns the program that it starts.
-pub(crate) fn give_server(
-    plan: &mut LaunchPlan,
-    manifest: &Manifest,
-    files_dir: &Path,
-) -> Option<PathBuf> {
+fn give_server(plan: &mut LaunchPlan, manifest: &Manifest, files_dir: &Path) -> Option<PathBuf> {
     let setup = manifest.mcp.as_ref()?;
     let program = env::lasting_program().ok()?;
     let told = serde_json::Value::from(program.to_str()?).to_string();

@@ -155,16 +155,13 @@ impl<'a> AgentLaunch<'a> {
         talk: Option<Talk<'w>>,
         cancel: &CancelToken,
     ) -> Result<AgentEnd, OpError> {
-        // Without a socket the hook could ask nobody, and would refuse everything.
+        // Without a socket hook and server could ask nobody, and the hook would refuse everything.
         let hook = self
             .socket
             .and_then(|_| guard::give(&mut plan, self.manifest(), &self.files.manifest_files()));
-        let server = self.socket.and_then(|_| {
-            guard::give_server(&mut plan, self.manifest(), &self.files.manifest_files())
-        });
         self.lay_out(world, &plan)?;
         let mut sandbox = self.sandbox(world, &plan)?;
-        if let Some(program) = hook.as_ref().or(server.as_ref()) {
+        if let Some(program) = &hook {
             sandbox.read(program);
         }
         let used = sandbox.used();
