@@ -13,8 +13,8 @@ pub const ROWS: &[Row] = &[
     Row {
         door: DOOR,
         way: "the program moved away, and none in `PATH`",
-        script: "sed -i 's,^ai=.*,ai=/nonexistent/ai,' .git/hooks/pre-commit; change free.txt; git commit -qm x",
-        ends: Ends::Said("ai: pre-commit: /nonexistent/ai is gone, and no ai is in PATH"),
+        script: "sed -i 's,^ai=.*,ai=/dev/null/ai,' .git/hooks/pre-commit; change free.txt; git commit -qm x",
+        ends: Ends::Said("ai: pre-commit: /dev/null/ai is gone, and no ai is in PATH"),
     },
     Row {
         door: DOOR,
@@ -63,7 +63,7 @@ pub const ROWS: &[Row] = &[
     Row {
         door: "pre-push",
         way: "the program moved away, and none in `PATH`",
-        script: "sed -i 's,^ai=.*,ai=/nonexistent/ai,' .git/hooks/pre-push; git push -q origin main:new",
-        ends: Ends::Said("ai: pre-push: /nonexistent/ai is gone, and no ai is in PATH"),
+        script: "sed -i 's,^ai=.*,ai=/dev/null/ai,' .git/hooks/pre-push; git push -q origin main:new",
+        ends: Ends::Said("ai: pre-push: /dev/null/ai is gone, and no ai is in PATH"),
     },
 ];

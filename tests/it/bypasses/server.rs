@@ -137,8 +137,8 @@ pub const ROWS: &[Row] = &[
     Row {
         door: DOOR,
         way: "the program gone there",
-        script: "sed -i 's,^ai=.*,ai=/nonexistent/ai,' ../other.git/hooks/update; change free.txt; past; now; git push -q origin main",
-        ends: Ends::Said("ai: update: /nonexistent/ai is gone, and no ai is in PATH"),
+        script: "sed -i 's,^ai=.*,ai=/dev/null/ai,' ../other.git/hooks/update; change free.txt; past; now; git push -q origin main",
+        ends: Ends::Said("ai: update: /dev/null/ai is gone, and no ai is in PATH"),
     },
     Row {
         door: DOOR,
