@@ -4,6 +4,7 @@
 pub mod ansi;
 pub mod clock;
 pub mod columns;
+pub mod descriptors;
 pub mod duration;
 pub mod env;
 pub mod file_lock;

@@ -10,7 +10,7 @@ use crate::app::doors::Doors;
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::app::{exit, in_run};
-use crate::base::{env, heap};
+use crate::base::{descriptors, env, heap};
 use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::error::Detail;
@@ -23,6 +23,7 @@ use crate::process::guard::{self, KeeperWord};
 /// Runs one command and returns its exit code. The only place that decides it. What it starts that is
 /// no command, `doors` opens.
 pub fn main(doors: Doors) -> ExitCode {
+    descriptors::keep_from_children();
     let args = env::args();
     let first = args.get(1).and_then(|arg| arg.to_str());
     if let Some(word) = first.and_then(KeeperWord::parse) {

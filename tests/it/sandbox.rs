@@ -232,6 +232,38 @@ fn hides_the_store(scene: &Sandbox, layer: &str) -> bool {
     made
 }
 
+/// A sandbox takes names away; what is open needs none.
+#[test]
+fn what_is_open_where_a_run_is_started_is_not_open_for_its_agent() {
+    for layer in modes() {
+        let scene = Sandbox::with_agent(
+            CONFIG,
+            "cat >/dev/null; echo work > work.txt; echo begun > out.txt; for fd in 8 9; do if [ -e /proc/self/fd/$fd ]; then echo $fd >> out.txt; fi; done",
+        );
+        let id = scene.task("Try it", &[]);
+        let ai = scene.ai_command(&["run", &id, "--json"]);
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-c", "exec \"$0\" \"$@\" 8<.git 9<.git/ai/ai.db"])
+            .arg(ai.get_program())
+            .args(ai.get_args())
+            .current_dir(scene.root())
+            .env_clear()
+            .envs(
+                ai.get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .env("AI_SANDBOX", layer);
+        let outcome = run(&mut shell);
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        assert_eq!(
+            scene.file_at(&format!("ai/{id}/1"), "out.txt"),
+            "begun",
+            "{layer}"
+        );
+    }
+}
+
 /// What is claimed, and where, after the sandbox was made.
 #[test]
 fn tokens_that_come_while_an_agent_works_are_out_of_its_sight_too() {

@@ -202,13 +202,19 @@ fn key(bwrap: Option<&Path>) -> String {
     let kernel = fs::read_text(Path::new("/proc/sys/kernel/osrelease"), CAP).unwrap_or_default();
     let kernel = kernel.trim();
     let user = rustix::process::geteuid().as_raw();
+    // What may be made in one user namespace may not in another.
+    let namespace = std::fs::read_link("/proc/self/ns/user").unwrap_or_default();
+    let most = fs::read_text(Path::new("/proc/sys/user/max_user_namespaces"), CAP);
+    let most = most.unwrap_or_default();
     let program = bwrap.and_then(|path| {
         fs::stat(path)
             .ok()
             .flatten()
             .map(|s| format!("{} {} {}", path.display(), s.id, s.len))
     });
-    format!("4 {boot} {kernel} {user} {}", program.unwrap_or_default())
+    let (namespace, most) = (namespace.display(), most.trim());
+    let program = program.unwrap_or_default();
+    format!("4 {boot} {kernel} {user} {namespace} {most} {program}")
 }
 
 fn policy(program: &Path) -> SandboxPolicy {
