@@ -73,6 +73,20 @@ pub fn of_commit(
     {
         return Ok(None);
     }
+    all_of_commit(root, trees, (repo, commit)).map(Some)
+}
+
+/// True where a commit has files of agents, which may bound these.
+pub(super) fn has_agents(repo: &Repo, commit: &Oid) -> Result<bool, GitError> {
+    Ok(!repo.list_files(commit, &RepoPath::new(AGENTS))?.is_empty())
+}
+
+/// The same where it may be the files of agents alone that the commit has.
+pub(super) fn all_of_commit(
+    root: &Path,
+    trees: &Trees,
+    (repo, commit): (&Repo, &Oid),
+) -> Result<PolicyState, OpError> {
     let of_commit = repo.list_files(commit, &RepoPath::new(AGENTS))?;
     match agents(root) {
         Ok(mut agents) => {
@@ -84,9 +98,8 @@ pub fn of_commit(
             read_from(root, trees, &agents, &in_commit, &|name| {
                 part(root, trees, &PolicySource::OfAgentFile(name.to_owned()))
             })
-            .map(Some)
         }
-        Err(bad) => Ok(Some(unreadable(&bad))),
+        Err(bad) => Ok(unreadable(&bad)),
     }
 }
 

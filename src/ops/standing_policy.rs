@@ -30,14 +30,10 @@ pub(super) const MARK: &str = "policy-branch";
 pub fn in_force(root: &Path, trees: &Trees) -> PolicyState {
     if !is_gone(root) {
         let (at, trees_there) = (root.to_owned(), trees.clone());
-        let beneath = move || of_head(&at, &trees_there);
+        let beneath = move || committed(&at, &trees_there);
         return policy_files::of_checkout(root, trees).beside_committed(beneath);
     }
-    let standing = stand_in(root).and_then(|found| match found {
-        Some((repo, commit)) => policy_files::of_commit(root, trees, (&repo, &commit)),
-        None => Ok(None),
-    });
-    match standing {
+    match of_stand_in(root, trees) {
         Ok(Some(state)) => state,
         Ok(None) => policy_files::of_checkout(root, trees),
         Err(why) => policy_files::unreadable(&BadFile::of_read_error(
@@ -47,26 +43,40 @@ pub fn in_force(root: &Path, trees: &Trees) -> PolicyState {
     }
 }
 
-/// The policy of the commit at which the checkout's HEAD is; nothing where it has none. One that cannot be
-/// looked at denies, since nobody knows what it says.
-fn of_head(root: &Path, trees: &Trees) -> Option<PolicyState> {
-    let look = || -> Result<Option<PolicyState>, OpError> {
-        let Ok(location) = discover(root) else {
-            return Ok(None);
-        };
-        let repo = Repo::open(&location, Git::system()?)?;
-        let head = repo.head_of(&location.git_dir)?;
-        match Head::commit(&head) {
-            Some(commit) => policy_files::of_commit(root, trees, (&repo, commit)),
-            None => Ok(None),
-        }
-    };
-    look().unwrap_or_else(|why| {
+/// The policy that was committed last: that of HEAD, or where HEAD has none, of the branch on which one was in
+/// force, since a file that nobody has committed takes the place of neither. One that cannot be looked at
+/// denies: nobody knows what it says.
+fn committed(root: &Path, trees: &Trees) -> Option<PolicyState> {
+    of_stand_in(root, trees).unwrap_or_else(|why| {
         Some(policy_files::unreadable(&BadFile::of_read_error(
-            &format!("the commit at HEAD cannot be read: {why}"),
+            &format!("the commit that has it cannot be read: {why}"),
             policy::FILE,
         )))
     })
+}
+
+/// The policy of the commit that stands in for a checkout's; where there is none, the bounds that HEAD has in files
+/// of agents.
+fn of_stand_in(root: &Path, trees: &Trees) -> Result<Option<PolicyState>, OpError> {
+    let found = match stand_in(root)? {
+        Some(found) => Some(found),
+        None => head_with_agents(root)?,
+    };
+    let read =
+        |(repo, commit): (Repo, Oid)| policy_files::all_of_commit(root, trees, (&repo, &commit));
+    found.map(read).transpose()
+}
+
+fn head_with_agents(root: &Path) -> Result<Option<(Repo, Oid)>, OpError> {
+    let Ok(location) = discover(root) else {
+        return Ok(None);
+    };
+    let repo = Repo::open(&location, Git::system()?)?;
+    let head = Head::commit(&repo.head_of(&location.git_dir)?).cloned();
+    match head {
+        Some(head) if policy_files::has_agents(&repo, &head)? => Ok(Some((repo, head))),
+        _ => Ok(None),
+    }
 }
 
 /// The commit whose policy is in force in the checkout at `root`, which has none; nothing where the

@@ -964,3 +964,19 @@ fn runs_and_accepts_go_on_where_hooks_are_installed_and_pass_none_by() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert_eq!(bypasses(&sandbox), 0);
 }
+
+/// A note would make a directory that looks like that of a store which is gone.
+#[test]
+fn skipping_where_there_is_no_store_leaves_nothing_behind() {
+    let sandbox = Sandbox::repository();
+    let mut command = sandbox.ai_command(&["hooks", "run", "pre-commit"]);
+    snapshot!(run(command.env("AI_HOOKS_SKIP", "why")), @r"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    warning: this could not be recorded: there is no store here; `ai init` makes one
+    ");
+    assert!(!sandbox.root().join(".git/ai").exists());
+    let mut blank = sandbox.ai_command(&["hooks", "run", "pre-commit"]);
+    assert_ne!(run(blank.env("AI_HOOKS_SKIP", "  ")).code, Some(0));
+}

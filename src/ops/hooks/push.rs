@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::base::hash;
+use crate::config::Trees;
 use crate::domain::action::Action;
 use crate::domain::bypass::{Bypass, NAMED};
 use crate::domain::decision::DecisionRecord;
@@ -28,7 +29,8 @@ use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::hooks::bypass;
 use crate::ops::hooks::commit::held_or_not;
 use crate::ops::hooks::doors::{self, DoorMemory};
-use crate::policy::PolicyState;
+use crate::ops::policy_files;
+use crate::policy::{self, PolicyState};
 use crate::store::Store;
 
 /// The references of notes.
@@ -45,6 +47,8 @@ pub struct PushAsked<'a> {
     pub refs: &'a [PushedRef],
     /// The tokens at hand.
     pub kept: &'a [ShownToken],
+    /// The checkout, whose agents there are.
+    pub root: &'a Path,
 }
 
 /// The answers to a push.
@@ -63,6 +67,8 @@ struct Sent<'a> {
     /// Those of commits that came from no other repository, and are younger than the hooks.
     made_here: BTreeSet<RepoPath>,
     unasked: Vec<CommitLine>,
+    /// All that were made here, newest first, but for those of runs and of notes.
+    rest: Vec<CommitLine>,
     /// Those of the unasked of which there is no record yet.
     untold: Vec<Oid>,
 }
@@ -111,13 +117,47 @@ fn answers(
 ) -> Result<Vec<DecisionRecord>, OpError> {
     let mut records = Vec::new();
     for one in sent {
-        if let Some(question) = of_unasked((repo, cx.policy.state()), one)? {
+        let to = Some(one.to.name.as_str());
+        // A commit that asked nobody may have changed the policy by which those after it were let
+        // through, and by which this push is: what stood before it answers, too.
+        if let Some(before) = before_unasked(cx, repo, (one, asked.root))? {
+            let question = of_commits((repo, before.policy.state()), to, &one.rest)?;
+            records.push(answer(store, &before, one, (question, asked.kept))?);
+            let question = of_push((one.to, &one.paths), asked.address);
+            records.push(answer(store, &before, one, (question, asked.kept))?);
+        }
+        if !one.unasked.is_empty() {
+            let question = of_commits((repo, cx.policy.state()), to, &one.unasked)?;
             records.push(answer(store, cx, one, (question, asked.kept))?);
         }
         let question = of_push((one.to, &one.paths), asked.address);
         records.push(answer(store, cx, one, (question, asked.kept))?);
     }
     Ok(records)
+}
+
+/// The same surroundings with the policy of the commit before the first that asked nobody; nothing where
+/// that is the policy at hand, and for people, whose word a policy is.
+fn before_unasked(
+    cx: &Cx,
+    repo: &Repo,
+    (sent, root): (&Sent<'_>, &Path),
+) -> Result<Option<Cx>, OpError> {
+    let Some(agent) = policy::agent_of(&cx.actor) else {
+        return Ok(None);
+    };
+    let oldest = sent.unasked.last().and_then(|first| first.parents.first());
+    let Some(commit) = oldest else {
+        return Ok(None);
+    };
+    let Some(state) = policy_files::of_commit(root, &Trees::of_user(), (repo, commit))? else {
+        return Ok(None);
+    };
+    let is_same = state.digest(Some(agent)) == cx.policy.state().digest(Some(agent));
+    Ok((!is_same).then(|| Cx {
+        policy: state.into(),
+        ..cx.clone()
+    }))
 }
 
 fn answer(
@@ -153,14 +193,6 @@ pub(super) fn of_push((to, paths): (&PushedRef, &BTreeSet<RepoPath>), address: &
     question.resource.input = Some(hash::sha256_hex(format!("{new}\n{address}").as_bytes()));
     question.facts.diff_files = Some(paths.len() as u64);
     question
-}
-
-/// The question that nobody has asked about these commits.
-fn of_unasked(judged: (&Repo, &PolicyState), sent: &Sent<'_>) -> Result<Option<Question>, OpError> {
-    if sent.unasked.is_empty() {
-        return Ok(None);
-    }
-    of_commits(judged, Some(&sent.to.name), &sent.unasked).map(Some)
 }
 
 /// The question about commits that were made already, on their way to a reference. What became of each path
@@ -211,6 +243,7 @@ fn measure<'a>(
         paths: BTreeSet::new(),
         made_here: BTreeSet::new(),
         unasked: Vec::new(),
+        rest: Vec::new(),
         untold: Vec::new(),
     };
     let Some(tip) = &to.new else {
@@ -244,8 +277,9 @@ fn measure<'a>(
             }
         }
         let unasked = memory.unasked(&rest, |names| repo.commits_named(names))?;
-        sent.unasked = rest;
+        sent.unasked = rest.clone();
         sent.unasked.retain(|one| unasked.contains(&one.id));
+        sent.rest = rest;
         sent.untold = unasked;
         sent.untold.retain(|id| !memory.is_told(id));
     }

@@ -286,10 +286,35 @@ pub const ROWS: &[Row] = &[
         way: "the rule taken out by an agent, and committed past the hook",
         script: "export AI_ACTOR=agent:codex; echo 'version: 1\ndefault: allow' >.ai/policy.yaml; git add .ai; past; mkdir ci; change ci/a; git commit -qm x",
         ends: Ends::Found {
-            at: "the push, where `.ai/` waits for a person",
+            at: "the push, by the policy that was there before",
             look: "AI_ACTOR=agent:codex git push -q origin HEAD:refs/heads/new",
-            record: "bypass.found, require_approval built-in.protect-ai",
+            record: "bypass.found, deny no-ci",
         },
+    },
+    Row {
+        door: "policy",
+        way: "a rule in the place of a built-in one, committed past the hook",
+        script: "export AI_ACTOR=agent:codex; printf 'version: 1\ndefault: allow\nrules: [{id: built-in.protect-ai, on: [push, commit], paths: [zzz], effect: allow, reason: mine}]\n' \
+                 >.ai/policy.yaml; git add .ai; past; mkdir ci; change ci/a; git commit -qm x",
+        ends: Ends::Found {
+            at: "the push, by the policy that was there before",
+            look: "AI_ACTOR=agent:codex git push -q origin HEAD:refs/heads/new",
+            record: "bypass.found, deny no-ci",
+        },
+    },
+    Row {
+        door: "policy",
+        way: "a policy of an agent's own on a branch that has none yet",
+        script: "export AI_ACTOR=agent:codex; git checkout -q --orphan fresh; git rm -rq --cached .; echo 'version: 1\ndefault: allow' >.ai/policy.yaml; \
+                 mkdir ci; change ci/a; git commit -qm x",
+        ends: Ends::Refused("deny no-ci"),
+    },
+    Row {
+        door: "policy",
+        way: "the mode taken out of an agent's file, where there is no other policy",
+        script: "git rm -q .ai/policy.yaml; mkdir -p .ai/agents; printf 'version: 1\nname: eva\nconnector: claude-code\nmode: analysis_only\n' >.ai/agents/eva.yaml; \
+                 git add .ai; git commit -qm agents; now; sed -i /^mode/d .ai/agents/eva.yaml; $AI --as agent:eva lock acquire src/",
+        ends: Ends::Refused("deny built-in.mode-analysis-only"),
     },
     Row {
         door: "policy",

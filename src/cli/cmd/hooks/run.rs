@@ -28,6 +28,7 @@ use crate::ops::hooks::commit::{self, CommitAsked};
 use crate::ops::hooks::push::{self, PushAsked};
 use crate::ops::hooks::receive::{self, UpdateAsked};
 use crate::ops::hooks::{self, bypass, references};
+use crate::ops::project;
 use crate::store::Access;
 
 /// The policy that answers on a server.
@@ -75,7 +76,9 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
             return Ok(let_pass(args, context));
         }
     }
-    if let Some(reason) = env::text(SKIP_VARIABLE).filter(|_| is_outside) {
+    if let Some(reason) =
+        env::text(SKIP_VARIABLE).filter(|reason| is_outside && !reason.trim().is_empty())
+    {
         return skip(args, &reason, context);
     }
     match args.name {
@@ -165,9 +168,18 @@ fn skip(args: &HookRunArgs, reason: &str, context: &mut Context) -> Outcome {
     if is_once {
         let login = ["LOGNAME", "USER"].into_iter().find_map(env::text);
         let said = (login.as_deref().unwrap_or_default(), reason);
-        if let Err(error) = bypass::note(&context.workspace.state_dir()?, args.name, said) {
-            let why = format!("this could not be recorded: {error}");
-            context.ui.warn(&why);
+        let state = context.workspace.state_dir()?;
+        // A directory for a note would look like a store that is gone.
+        let noted = project::has_store(&state).then(|| bypass::note(&state, args.name, said));
+        let why = match noted {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some("there is no store here; `ai init` makes one".to_owned()),
+        };
+        if let Some(why) = why {
+            context
+                .ui
+                .warn(&format!("this could not be recorded: {why}"));
         }
     }
     Ok(let_pass(args, context))
@@ -222,6 +234,7 @@ fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
     let remote = word(0).unwrap_or_default();
     // Where a hook manager gives the name alone, that is all that is known.
     let address = word(1).unwrap_or_else(|| remote.clone());
+    let root = context.workspace.root()?.to_owned();
     let (state_dir, cx) = (context.workspace.state_dir()?, context.cx()?);
     let kept = token::at_hand(&context.workspace)?;
     let repo = repo(context)?;
@@ -231,6 +244,7 @@ fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
         address: &address,
         refs: &refs,
         kept: &kept,
+        root: &root,
     };
     let judged = push::judge(store, cx, (&repo, &state_dir), asked)?;
     for bypass in &judged.bypasses {
