@@ -11,7 +11,7 @@ use crate::base::hash;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::guards::{ChangeLook, ChangedFile, Guard, GuardFinding, SecretSpan};
 use crate::domain::repo_path::RepoPath;
-use crate::git::diff::{ChangeSide, ChangedPath};
+use crate::git::diff::ChangedPath;
 use crate::git::{GitError, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::policy::PolicyState;
@@ -49,20 +49,20 @@ impl LookAt<'_> {
             all.map(span).collect()
         };
         let mut look = ChangeLook::new(&shapes);
-        for one in changed {
-            let sides = (self.content(&one.old), self.content(&one.new));
-            let (Ok(old), Ok(new)) = sides else {
-                match sides.0.and(sides.1) {
-                    // A partial clone does not have all that it names: what is there cannot be told.
-                    Err(GitError::Missing { .. }) | Ok(_) => return Ok(None),
-                    Err(error) => return Err(error.into()),
-                }
-            };
+        let changed: Vec<&ChangedPath> = changed.into_iter().collect();
+        let looked = self.repo.contents(&changed, |one, old, new| {
             look.add(ChangedFile {
                 path: &one.path,
-                old: old.as_deref(),
-                new: new.as_deref(),
+                old: old?.as_deref(),
+                new: new?.as_deref(),
             });
+            Ok(())
+        });
+        match looked {
+            Ok(()) => {}
+            // A partial clone does not have all that it names: what is there cannot be told.
+            Err(GitError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
         let base = self.base.and_then(|base| Oid::parse(base).ok());
         // The manifests of one tree ask for the same lock files above them.
@@ -75,11 +75,6 @@ impl LookAt<'_> {
             })
         };
         Ok(Some(look.finish(&has_file)))
-    }
-
-    fn content(&self, side: &Option<ChangeSide>) -> Result<Option<Vec<u8>>, GitError> {
-        let side = side.as_ref().filter(|side| !side.is_submodule());
-        side.map(|side| self.repo.blob(&side.oid)).transpose()
     }
 }
 

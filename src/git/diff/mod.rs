@@ -1,6 +1,7 @@
 //! Differences between two trees: which paths, how much, and as text. Renames are two changes, so
 //! that both names are judged.
 
+mod contents;
 mod native;
 mod patch;
 mod raw;

@@ -85,10 +85,9 @@ impl Repo {
         &self.location.common_dir
     }
 
-    /// True where `git` processes are used instead of the library.
-    #[cfg(test)]
-    pub const fn is_spawned(&self) -> bool {
-        matches!(self.backend, RepoBackend::Spawned)
+    /// True where the library serves, and no `git` processes.
+    pub const fn is_native(&self) -> bool {
+        matches!(self.backend, RepoBackend::Native(_))
     }
 
     /// The commit that a revision names; tags are peeled. `HEAD` is that of the worktree in which

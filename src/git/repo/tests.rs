@@ -297,7 +297,7 @@ fn sha256_and_reftable_take_the_other_way() {
     reftable.commit("first");
     for test in [sha256, reftable] {
         let repo = test.open();
-        assert!(repo.is_spawned());
+        assert!(!repo.is_native());
         let head = test.oid("HEAD");
         assert_eq!(repo.head().unwrap().commit(), Some(&head));
         repo.create_ref("refs/ai/x", &head, "x").unwrap();

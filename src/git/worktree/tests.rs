@@ -654,7 +654,7 @@ fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
         ],
     );
     let repo = Repo::open(&discover(&partial).unwrap(), test.git_program()).unwrap();
-    assert!(repo.is_spawned());
+    assert!(!repo.is_native());
     let base = repo.resolve_commit("HEAD").unwrap();
     let tree = repo.tree_of(&base).unwrap();
     let shadow = shadow(&repo, "t-1.1");
