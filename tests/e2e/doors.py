@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import clis
+import guards
 import scene as scenes
 from run import PLACE, ROOT, Model
 
@@ -42,6 +43,8 @@ RULE = """
     effect: allow
     when: 'host.name == "127.0.0.2"'
 """
+# Who does a task by `ai mcp`.
+WORKERS = ("claude", "gemini", "opencode")
 # What holds each attempt, by what its decision says.
 RECORDS = {
     "the locked file": lambda record: LOCKED in json.dumps(record),
@@ -138,6 +141,45 @@ def one(ai, model, sandbox, cli):
     return faults
 
 
+def serve(scene, name):
+    """Names the server of `ai mcp` to a CLI as a person would, and returns further arguments: nobody is there to say that it may be used."""
+    words = [scene.ai_program, "mcp", "--as", f"agent:{name}"]
+    if name == "claude":
+        server = {"command": words[0], "args": words[1:]}
+        return ["--mcp-config", json.dumps({"mcpServers": {"ai": server}}), "--allowedTools", "mcp__ai"]
+    if name == "gemini":
+        file = scene.home / ".gemini/settings.json"
+        server = {"command": words[0], "args": words[1:], "trust": True}
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"mcpServers": {"ai": server}}))
+    if name == "opencode":
+        config = json.loads(scene.env["OPENCODE_CONFIG_CONTENT"])
+        scene.env["OPENCODE_CONFIG_CONTENT"] = json.dumps(config | {"mcp": {"ai": {"type": "local", "command": words}}})
+    return []
+
+
+def work(ai, model, cli):
+    """A task from claim to done by the tools of `ai mcp`, in the CLI as a person starts it."""
+    faults, case = [], f"{cli.name}-work"
+    scene = Doors(str(ai), PLACE / "work" / case, cli, clis.search_path(clis.bin_dir(cli, PLACE / "cli")), model.url("tries", case))
+    scene.env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
+    scene.ai("init", "--yes")
+    (scene.repo / ".ai/config.yaml").write_text("version: 1\nchecks:\n  present: {run: grep -q hello hello.txt}\n")
+    scene.ai("trust")
+    scene.git("add", "-A")
+    scene.git("commit", "-qm", "set up")
+    argv = serve(scene, cli.name)
+    task = scene.task("Greet", "In a file.", scenes.FILE)
+    tries = [f"TRY tool claim {{'task': '{task}'}}", f"TRY write {scenes.FILE}", "TRY tool submit {'lease': 'HANDLE'}"]
+    said = guards.start(scene, cli.name, "Do this, in this order.\n" + "\n".join(tries), argv)
+    status = json.loads(scene.ai("task", "show", task, "--json"))["status"]
+    if status != "done":
+        faults.append(f"the task is {status}: {said[-800:]}")
+    events = [json.loads(line) for line in scene.ai("log", "--task", task, "--json").splitlines()]
+    if not any(one["actor"].startswith(f"agent:{cli.name}") for one in events):
+        faults.append("nothing is recorded as the agent's")
+    return faults
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ai", default=ROOT / "target/debug/ai", type=Path, help="the program under test")
@@ -153,6 +195,9 @@ def main():
             faults = one(options.ai.resolve(), model, options.sandbox, cli)
             bad += bool(faults)
             print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} {clis.version(cli, bins)}", *faults]), flush=True)
+            faults = work(options.ai.resolve(), model, cli) if cli.name in WORKERS else []
+            bad += bool(faults)
+            print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} by mcp", *faults]), flush=True)
     finally:
         model.stop()
     return 1 if bad else 0

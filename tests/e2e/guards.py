@@ -48,11 +48,11 @@ def settings(scene):
     return found
 
 
-def start(scene, name):
-    prompt = f"Please write the file {scenes.FILE} with one line in it. Work below {scene.repo}"
+def start(scene, name, prompt=None, more=()):
+    prompt = prompt or f"Please write the file {scenes.FILE} with one line in it. Work below {scene.repo}"
     # The folder is one that the person trusts; nobody can be asked here.
     trust = {"GEMINI_CLI_NO_RELAUNCH": "true", "GEMINI_CLI_TRUST_WORKSPACE": "true"} if name == "gemini" else {}
-    env, argv = scene.env | trust, [*ARGV[name], *(["--trust"] if name == "codex" else [])]
+    env, argv = scene.env | trust, [*ARGV[name], *more, *(["--trust"] if name == "codex" else [])]
     done = subprocess.run(argv, cwd=scene.repo, env=env, input=prompt, capture_output=True, text=True, errors="replace", timeout=LIMIT_S)
     return done.stdout + done.stderr
 

@@ -70,7 +70,8 @@ def call_for(ask, name, path, ways):
     return None
 
 
-# A line of a prompt of the plan `tries`: a file to write, a command to run, or a tool of a server to call with arguments.
+# A line of a prompt of the plan `tries`: a file to write, a command to run, or a tool of a server to call with
+# arguments, of which HANDLE is that of the lease that an answer has told.
 TRY = r"TRY (write|run|tool) ([^\n\"]+?)\\*(?:\n|\"|$)"
 
 
@@ -86,6 +87,8 @@ def try_call(ask):
     if kind == "run":
         return call_for(ask, words, words, ((SHELLS, by_command),))
     name, _, arguments = words.partition(" ")
+    handles = re.findall(r"\bt-[a-z0-9]+\.\d+\.[a-z0-9]+", ask.text)
+    arguments = arguments.replace("HANDLE", handles[-1] if handles else "none")
     served = [tool for tool in ask.tools if tool.name == name or re.search(rf"ai[_.-]+{re.escape(name)}$", tool.name)]
     return Call(served[0].name, json.loads(arguments.replace("'", '"') or "{}")) if served else None
 

@@ -139,6 +139,9 @@ fn explained(record: &DecisionRecord, unmet: &[&HeldRule]) -> String {
         "tool",
         resource.tool.as_deref().map(one_line).unwrap_or_default(),
     );
+    if let (Some(host), Some(port)) = (&resource.host, resource.port) {
+        row("host", format!("{}:{port}", one_line(host)));
+    }
     row("globs", resource.patterns.join(", "));
     row(
         "paths",
