@@ -162,7 +162,7 @@ fn in_project(workspace: &Workspace, cli: HookCli, call: &AskedCall) -> Result<(
 
 /// The refusal in words.
 pub fn told(refusal: GuardRefusal) -> AppError {
-    let mut error = AppError::from(refusal.why);
+    let mut error = AppError::from(*refusal.why);
     if let Some(why) = refusal.unrecorded {
         error.message = format!("{}; not recorded, since {why}", error.message);
     }

@@ -420,8 +420,8 @@ pub fn without_comments(text: &str) -> String {
         rest = &rest[at..];
         let length = if rest.starts_with("//") {
             rest.find(['\n', '\r']).unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map_or(rest.len(), |end| end + 4)
         } else {
             let length = if rest.starts_with('"') {
                 string_end(rest.as_bytes(), 0).min(rest.len())

@@ -250,9 +250,10 @@ fn settings() -> impl Strategy<Value = String> {
     let value = leaf.prop_recursive(3, 24, 4, move |inner| {
         let item = (gap(), inner.clone(), gap()).prop_map(|(a, v, b)| format!("{a}{v}{b}"));
         let list = (prop::collection::vec(item, 0..4), gap()).prop_map(|(all, blank)| {
-            match all.is_empty() {
-                true => format!("[{blank}]"),
-                false => format!("[{}]", all.join(",")),
+            if all.is_empty() {
+                format!("[{blank}]")
+            } else {
+                format!("[{}]", all.join(","))
             }
         });
         prop_oneof![list, object(gap(), inner)]
@@ -276,9 +277,10 @@ fn object(
             .zip(rows)
             .map(|(key, (a, b, value))| format!("{a}\"{key}\"{b}:{a}{value}{b}"))
             .collect();
-        match all.is_empty() {
-            true => format!("{{{blank}}}"),
-            false => format!("{{{}}}", all.join(",")),
+        if all.is_empty() {
+            format!("{{{blank}}}")
+        } else {
+            format!("{{{}}}", all.join(","))
         }
     })
 }

@@ -66,15 +66,15 @@ pub enum RefusalRecord {
 pub struct GuardRefusal {
     /// The reason.
     #[source]
-    pub why: OpError,
+    pub why: Box<OpError>,
     /// The reason why no record of it could be kept.
-    pub unrecorded: Option<OpError>,
+    pub unrecorded: Option<Box<OpError>>,
 }
 
 impl<E: Into<OpError>> From<E> for GuardRefusal {
     fn from(why: E) -> GuardRefusal {
         GuardRefusal {
-            why: why.into(),
+            why: Box::new(why.into()),
             unrecorded: None,
         }
     }
@@ -104,12 +104,12 @@ pub fn judge(
             let kept = waiting_at_most(PATIENCE, || {
                 store.write(|tx| -> Result<(), OpError> {
                     let cx = cx.at(tx.now()?);
-                    Ok(record.iter().try_for_each(|event| cx.record(tx, event))?)
+                    record.iter().try_for_each(|event| cx.record(tx, event))
                 })
             });
             Err(GuardRefusal {
-                why: why.into(),
-                unrecorded: kept.err(),
+                why: Box::new(why.into()),
+                unrecorded: kept.err().map(Box::new),
             })
         }
         other => Ok(other?),

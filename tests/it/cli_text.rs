@@ -44,6 +44,7 @@ fn help_is_short_and_whole() {
       recover      Recover runs that were cut off: end what is left of them, save their work, give their
                    tasks back
       hook         Answer the hook of an agent's CLI
+      guard        Have the CLI of an agent ask `ai` before it calls a tool
       hooks        Ask `ai` before Git commits and pushes
       worktree     List worktrees, go to one, save what stands there, give room back
       why          Say what holds a task now, and what to do about it

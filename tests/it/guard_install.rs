@@ -55,9 +55,12 @@ fn every_cli_is_told_and_forgets_it_to_the_byte() {
     let sandbox = Sandbox::project();
     for cli in CLIS {
         for user in [false, true] {
-            let with = |verb: &'static str| match user {
-                true => vec!["guard", verb, cli, "--user"],
-                false => vec!["guard", verb, cli],
+            let with = |verb: &'static str| {
+                if user {
+                    vec!["guard", verb, cli, "--user"]
+                } else {
+                    vec!["guard", verb, cli]
+                }
             };
             let before = bytes(&sandbox);
             assert_eq!(state(&sandbox, cli, user), "absent");

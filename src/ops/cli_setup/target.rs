@@ -184,9 +184,10 @@ impl Target {
 
     /// A CLI that runs saves its settings when it likes.
     fn is_as_read(&self) -> Result<(), OpError> {
-        let now = match fs::is_missing(&self.real) {
-            true => None,
-            false => Some(read(&self.real, &self.shown)?),
+        let now = if fs::is_missing(&self.real) {
+            None
+        } else {
+            Some(read(&self.real, &self.shown)?)
         };
         if now == self.text {
             return Ok(());

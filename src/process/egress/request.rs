@@ -152,7 +152,8 @@ fn one_length(headers: &[&[u8]], version: &str) -> Result<(), String> {
             .map(|header| {
                 let text = String::from_utf8_lossy(header);
                 let value = text.split_once(':').map_or("", |(_, value)| value);
-                value.trim().to_ascii_lowercase()
+                // White space of HTTP, and no other: what more there is belongs to the value.
+                value.trim_matches([' ', '\t']).to_ascii_lowercase()
             })
             .collect()
     };

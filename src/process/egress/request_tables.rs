@@ -100,6 +100,9 @@ fn a_body_has_one_length() {
         ("1.1", "Content-Length: 2, 2", false),
         ("1.1", "Content-Length: +2", false),
         ("1.1", "Content-Length:", false),
+        ("1.1", "Transfer-Encoding: chunked\u{a0}", false),
+        ("1.1", "Transfer-Encoding:\u{2003}chunked", false),
+        ("1.1", "Content-Length:\u{a0}4", false),
     ] {
         let end = if headers.is_empty() { "" } else { "\r\n" };
         let text = format!("POST http://example.com/ HTTP/{version}\r\n{headers}{end}\r\n");
