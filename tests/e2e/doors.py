@@ -162,6 +162,8 @@ def work(ai, model, cli):
     faults, case = [], f"{cli.name}-work"
     scene = Doors(str(ai), PLACE / "work" / case, cli, clis.search_path(clis.bin_dir(cli, PLACE / "cli")), model.url("tries", case))
     scene.env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
+    # Not under `ai run` there is no proxy of `ai`.
+    scene.env["NO_PROXY"] = f"127.0.0.1,localhost,{model.address}"
     scene.ai("init", "--yes")
     (scene.repo / ".ai/config.yaml").write_text("version: 1\nchecks:\n  present: {run: grep -q hello hello.txt}\n")
     scene.ai("trust")
@@ -174,7 +176,7 @@ def work(ai, model, cli):
     status = json.loads(scene.ai("task", "show", task, "--json"))["status"]
     if status != "done":
         faults.append(f"the task is {status}: {said[-800:]}")
-    events = [json.loads(line) for line in scene.ai("log", "--task", task, "--json").splitlines()]
+    events = [json.loads(line) for line in scene.ai("log", task, "--json").splitlines()]
     if not any(one["actor"].startswith(f"agent:{cli.name}") for one in events):
         faults.append("nothing is recorded as the agent's")
     return faults
@@ -195,9 +197,10 @@ def main():
             faults = one(options.ai.resolve(), model, options.sandbox, cli)
             bad += bool(faults)
             print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} {clis.version(cli, bins)}", *faults]), flush=True)
-            faults = work(options.ai.resolve(), model, cli) if cli.name in WORKERS else []
-            bad += bool(faults)
-            print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} by mcp", *faults]), flush=True)
+            if cli.name in WORKERS:
+                faults = work(options.ai.resolve(), model, cli)
+                bad += bool(faults)
+                print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} by mcp", *faults]), flush=True)
     finally:
         model.stop()
     return 1 if bad else 0
