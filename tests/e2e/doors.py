@@ -43,6 +43,8 @@ RULE = """
     effect: allow
     when: 'host.name == "127.0.0.2"'
 """
+# What `curl` says where a CLI takes the network from its commands by itself, as Codex does where it can make a sandbox of its own.
+CUT_OFF = "Failed to connect to 127.0.0.1 port"
 # Who does a task by `ai mcp`.
 WORKERS = ("claude", "gemini", "opencode")
 # What holds each attempt, by what its decision says.
@@ -116,7 +118,9 @@ def one(ai, model, sandbox, cli):
     against = [one for one in records if one["effect"] != "allow"]
     for what, is_about in RECORDS.items():
         about = [one for one in against if is_about(one)]
-        if not about:
+        if not about and what == "the host" and CUT_OFF in Path(report["dir"], "stdout.log").read_text():
+            print(f"      {cli.name}: {what}: its own sandbox, within ours, has no network at all", flush=True)
+        elif not about:
             faults.append(f"no decision is about {what}")
         for found in about[:1]:
             told = scene.ai("policy", "explain", found["id"])
