@@ -20,6 +20,7 @@ use crate::policy::{self, Request};
 use crate::store::Tx;
 
 /// A question to the policy.
+#[derive(Clone)]
 pub struct Question {
     /// The action.
     pub action: Action,

@@ -345,3 +345,20 @@ error: only a person may change what the CLI of an agent asks
       next: set HOME, then the same command again
     ");
 }
+
+/// What is left would ask a project that is none any more.
+#[test]
+fn an_uninstall_of_all_takes_the_entries_out_of_the_settings_of_clis() {
+    let sandbox = Sandbox::project();
+    let mine = "{ \"hooks\": {} }\r\n";
+    sandbox.write(".gemini/settings.json", mine);
+    for cli in ["claude", "gemini"] {
+        sandbox.ai_ok(&["guard", "install", cli]);
+    }
+    let planned = sandbox.ai(&["uninstall", "--dry-run"]).stdout;
+    let settings = planned.lines().filter(|line| line.ends_with(".json"));
+    assert_eq!(settings.count(), 2, "{planned}");
+    sandbox.ai_ok(&["uninstall", "--yes"]);
+    assert_eq!(sandbox.read(".gemini/settings.json"), mine);
+    assert!(!sandbox.root().join(".claude").exists());
+}

@@ -54,6 +54,26 @@ fn an_agent_that_only_analyses_lands_nothing() {
 }
 
 #[test]
+fn an_agent_has_another_do_no_more_than_it_may_do_itself() {
+    let sandbox = Scene::new()
+        .policy("version: 1\ndefault: allow\n")
+        .agent(Agent::new("fake", WORKS).registered(&["--mode", "analysis_only"]))
+        .agent(Agent::new("other", WORKS))
+        .build();
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.ai(&["--as", "agent:fake", "run", &id, "--agent", "other"]);
+    snapshot!(outcome, @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies run.start: it would hold a path alone to change it, which the mode `analysis_only` bars (rule `built-in.mode-analysis-only`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    assert_eq!(denied(&sandbox), ["run.start built-in.mode-analysis-only"]);
+    sandbox.ai_ok(&["run", &id, "--agent", "other"]);
+}
+
+#[test]
 fn what_is_to_be_changed_is_not_taken_by_it() {
     let sandbox = bound(&["--mode", "analysis_only"]);
     let alone = sandbox.task("Change", &["--path", "src/"]);

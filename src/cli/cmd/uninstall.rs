@@ -122,6 +122,11 @@ fn show(plan: &UninstallPlan, done: Option<Farewell>, context: &mut Context) {
             shown(path)
         ));
     }
+    for path in &plan.settings {
+        context
+            .ui
+            .line(&format!("removes   the entry of `ai` in {}", shown(path)));
+    }
     for path in plan.standing() {
         context.ui.line(&format!(
             "removes   {}, after its work was looked at",

@@ -177,6 +177,7 @@ impl CommandCx<'_> {
         let order = Order {
             which: &which,
             agent,
+            starter: Some(&world.actor).filter(|actor| actor.kind == ActorKind::Agent),
             routed,
             config,
             origin,

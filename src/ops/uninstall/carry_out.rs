@@ -10,9 +10,10 @@ use crate::base::text;
 use crate::base::{fs, id};
 use crate::domain::time::Now;
 use crate::git::{Repo, RepoLocation, worktree};
+use crate::ops::cli_setup::{self, Which};
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
-use crate::ops::uninstall::plan::TRASH;
+use crate::ops::uninstall::plan::{TRASH, around_checkout};
 use crate::ops::uninstall::{KeptItem, UninstallPlan, refs, slots};
 use crate::ops::{hooks, project, trust, world};
 use crate::store::Access;
@@ -65,8 +66,10 @@ pub fn carry_out(
     }
     // From here on things go. Hooks first: they ask a store that will not be there.
     let hooks = hooks::remove(repo, &project::state_dir(&place.common_dir))?;
+    let settings = take_out(root, &plan.setups);
     slots::remove(repo, &plan, cleaned)?;
     farewell.keeps = plan.keeps;
+    farewell.keeps.extend(settings);
     farewell
         .keeps
         .extend(hooks.left.into_iter().map(|left| KeptItem {
@@ -101,6 +104,21 @@ pub fn carry_out(
     }
     remove_files(place, root, &plan.removes, &plan.hollow)?;
     Ok(farewell)
+}
+
+/// Takes `ai` out of settings of CLIs; returns those in which it stays.
+fn take_out(root: Option<&Path>, setups: &[Which]) -> Vec<KeptItem> {
+    let around = root.map(around_checkout);
+    let tried = around.into_iter().flat_map(|around| {
+        let each = setups.iter();
+        each.map(move |which| (which, cli_setup::uninstall(around, *which)))
+    });
+    let left = tried.filter_map(|(which, done)| Some((which, done.err()?)));
+    left.map(|(which, error)| KeptItem {
+        path: format!("the settings of {}", which.cli),
+        why: error.to_string(),
+    })
+    .collect()
 }
 
 fn refuse_early(plan: &UninstallPlan, keep: &Keep) -> Result<(), OpError> {

@@ -8,11 +8,14 @@ use serde::Serialize;
 
 use crate::base::{fs, hash};
 use crate::config;
+use crate::connector::announced::HookCli;
+use crate::connector::cli_settings::{CliSetup, SettingsScope};
 use crate::domain::run::Run;
 use crate::domain::uninstalling::{self, InIndex, WrittenFile};
 use crate::git::cmd::NulFields;
 use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
 use crate::git::{Repo, RepoLocation, WorktreeOwner};
+use crate::ops::cli_setup::{self, SettingsAround, SetupState, Which};
 use crate::ops::error::OpError;
 use crate::ops::init::written_files;
 use crate::ops::places::Places;
@@ -39,6 +42,8 @@ pub struct UninstallPlan {
     pub removes: Vec<PathBuf>,
     /// Hooks of Git that go; what stood in their place before comes back.
     pub hooks: Vec<PathBuf>,
+    /// Settings of agents' CLIs in this checkout; the entry of `ai` in them goes.
+    pub settings: Vec<PathBuf>,
     /// Worktrees that go, after their work was looked at.
     pub worktrees: Vec<String>,
     /// Branches and refs of `ai`; they go only with a bundle.
@@ -47,6 +52,9 @@ pub struct UninstallPlan {
     pub keeps: Vec<KeptItem>,
     /// Runs that have not ended; nothing is removed while there are any.
     pub active_runs: Vec<String>,
+    /// What is set up in those settings.
+    #[serde(skip)]
+    pub(super) setups: Vec<Which>,
     #[serde(skip)]
     pub(super) runs: Vec<Run>,
     /// The worktrees and where they stand.
@@ -96,6 +104,7 @@ impl UninstallPlan {
         self.store.is_none()
             && self.removes.is_empty()
             && self.hooks.is_empty()
+            && self.settings.is_empty()
             && self.worktrees.is_empty()
             && self.refs.is_empty()
     }
@@ -127,6 +136,7 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
     }
     if let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) {
         files(place, repo, root, &written, &mut plan)?;
+        settings(root, &mut plan)?;
         for pool in Places::of(&place.common_dir, root).pools() {
             worktrees(repo, &pool, &mut plan)?;
             around(&pool, &mut plan)?;
@@ -140,6 +150,31 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
         .extend(config::trees_dir().filter(|dir| dir.is_dir()));
     plan.removes.extend(named(&place.common_dir, TRASH)?);
     Ok(plan)
+}
+
+/// The settings of CLIs in the checkout that name `ai`.
+fn settings(root: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
+    for cli in HookCli::ALL {
+        let which = Which {
+            setup: CliSetup::Guard,
+            cli,
+            scope: SettingsScope::Project,
+        };
+        let found = cli_setup::standing(around_checkout(root), which)?;
+        if found.state != SetupState::Absent {
+            plan.settings.push(found.file);
+            plan.setups.push(which);
+        }
+    }
+    Ok(())
+}
+
+/// The places of a checkout's own settings, which no variable names.
+pub(super) fn around_checkout(root: &Path) -> SettingsAround<'_> {
+    SettingsAround {
+        top: Some(root),
+        env: &[],
+    }
 }
 
 fn read_store(store: &mut SqliteStore, plan: &mut UninstallPlan) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! Namespaces for a keeper and all below it: what is started in a pid namespace ends with its first
 //! process, by the kernel, whatever it does. The mount namespace beside it shows a `/proc` that fits,
-//! and [covers](super::covers) over what Landlock cannot hide; nothing else is taken from the command.
+//! and [covers] over what Landlock cannot hide; nothing else is taken from the command.
 //!
 //! A user namespace, without which an ordinary user may make none of them, takes more: no set-user-ID
 //! program works in it, and files of root seem to be nobody's. So it is made only below a sandbox,

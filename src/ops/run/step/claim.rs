@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::domain::action::Action;
+use crate::domain::actor::Actor;
 use crate::domain::agent::Agent;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
@@ -29,6 +30,8 @@ pub struct Order<'a> {
     pub which: &'a Which,
     /// By whom.
     pub agent: &'a Agent,
+    /// The agent that starts it, where no person does.
+    pub starter: Option<&'a Actor>,
     /// The choice of the agent.
     pub routed: &'a Routed,
     /// The project's budgets.
@@ -50,6 +53,7 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
     let Order {
         which,
         agent,
+        starter,
         routed,
         config,
         origin,
@@ -71,6 +75,18 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
         question.resource.run = Some(id.to_string());
         question.resource.tool = Some(agent.name.to_string());
         question.facts.runs_alive = u32::try_from(tx.active_runs()?.len()).ok();
+        // An agent has another one do no more than it may do itself.
+        if let Some(starter) = starter {
+            let by = Cx {
+                actor: starter.clone(),
+                ..cx.clone()
+            };
+            let mut of_starter = question.clone();
+            // A task without paths may change any.
+            let patterns = question.resource.patterns.len().max(1);
+            of_starter.facts.exclusive_patterns = u32::try_from(patterns).ok();
+            ask::require(tx, &by, &of_starter)?;
+        }
         ask::or_refuse(tx, cx, question)?;
         let adopted = adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run));
         let taken = slots_taken(tx)?;
