@@ -39,26 +39,26 @@ pub const ROWS: &[Row] = &[
         door: DOOR,
         way: "the store deleted",
         script: "rm .git/ai/ai.db*; change free.txt; git commit -qm x",
-        ends: Ends::Said("error: "),
+        ends: Ends::Said("error: the task store [PATH]/repo/.git/ai/ai.db is gone"),
     },
     Row {
         door: DOOR,
         way: "an empty file in the place of the store",
         script: "rm .git/ai/ai.db*; : >.git/ai/ai.db; change free.txt; git commit -qm x",
-        ends: Ends::Said("error: "),
+        ends: Ends::Said("error: the task store [PATH]/repo/.git/ai/ai.db is an empty file"),
     },
     Row {
         door: DOOR,
         way: "an older copy of the store, from before the lock",
         script: "cp .git/ai/ai.db* ..; $AI task create later >/dev/null; $AI lock acquire free.txt --as agent:eva >/dev/null; \
                  rm .git/ai/ai.db*; cp ../ai.db* .git/ai; change free.txt; git commit -qm x",
-        ends: Ends::Said("error: "),
+        ends: Ends::Said("error: the task store [PATH]/repo/.git/ai/ai.db is an older copy"),
     },
     Row {
         door: "pre-push",
         way: "the store deleted",
         script: "rm .git/ai/ai.db*; git push -q origin main:new",
-        ends: Ends::Said("error: "),
+        ends: Ends::Said("error: the task store [PATH]/repo/.git/ai/ai.db is gone"),
     },
     Row {
         door: "pre-push",

@@ -51,12 +51,14 @@ pub const ROWS: &[Shown] = &[
         "leases::a_claim_is_refused_while_another_holds_the_task",
     ),
     shown(
-        (
-            "claim",
-            "taking up its worktree, or handing the task on, in place of a claim",
-        ),
+        ("claim", "taking up its worktree in place of a claim"),
         ("refused", "names the demand"),
         "eligible::taking_up_a_worktree_is_a_claim_too_and_naming_an_agent_for_a_run_is_a_persons_word",
+    ),
+    shown(
+        ("claim", "handing the task on to one who could not have it"),
+        ("refused", "names the demand"),
+        "eligible::a_task_is_handed_on_to_who_could_have_claimed_it_unless_a_person_says_otherwise",
     ),
     shown(
         ("claim", "many at once on one task"),
@@ -224,7 +226,10 @@ pub const ROWS: &[Shown] = &[
         "run_nasty::daemons_that_clear_their_environment_are_ended_too",
     ),
     shown(
-        ("run", "pushing from within"),
+        (
+            "run",
+            "pushing from within, by a `git push` that asks its hook",
+        ),
         ("refused", "none: no store is in sight"),
         "hooks::a_run_pushes_nothing_and_commits_into_what_is_locked_until_its_end",
     ),
@@ -501,7 +506,7 @@ pub const ROWS: &[Shown] = &[
         "guard::the_project_of_a_file_is_asked_wherever_the_cli_was_started",
     ),
     shown(
-        ("pre-tool", "another agent's name"),
+        ("pre-tool", "another agent's name, but that of the holder"),
         ("refused", "names the holder"),
         "guard::a_session_is_kept_out_by_others_and_not_by_its_own",
     ),
