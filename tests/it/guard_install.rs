@@ -355,10 +355,13 @@ fn an_uninstall_of_all_takes_the_entries_out_of_the_settings_of_clis() {
     for cli in ["claude", "gemini"] {
         sandbox.ai_ok(&["guard", "install", cli]);
     }
+    // Of what cannot be read nothing is promised.
+    sandbox.write(".qwen/settings.json", "{");
     let planned = sandbox.ai(&["uninstall", "--dry-run"]).stdout;
     let settings = planned.lines().filter(|line| line.ends_with(".json"));
     assert_eq!(settings.count(), 2, "{planned}");
     sandbox.ai_ok(&["uninstall", "--yes"]);
     assert_eq!(sandbox.read(".gemini/settings.json"), mine);
+    assert_eq!(sandbox.read(".qwen/settings.json"), "{");
     assert!(!sandbox.root().join(".claude").exists());
 }

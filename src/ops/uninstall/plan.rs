@@ -161,9 +161,17 @@ fn settings(root: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
             scope: SettingsScope::Project,
         };
         let found = cli_setup::standing(around_checkout(root), which)?;
-        if found.state != SetupState::Absent {
-            plan.settings.push(found.file);
-            plan.setups.push(which);
+        match found.state {
+            SetupState::Installed | SetupState::Off | SetupState::Broken => {
+                plan.settings.push(found.file);
+                plan.setups.push(which);
+            }
+            SetupState::Edited => plan.keeps.push(KeptItem {
+                path: found.file.to_string_lossy().into_owned(),
+                why: "the entry of `ai` in it was changed; take it out by hand".to_owned(),
+            }),
+            // Whether `ai` was ever put there is not known.
+            SetupState::Unreadable | SetupState::Absent => {}
         }
     }
     Ok(())
