@@ -135,6 +135,7 @@ e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FL
 	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py $(E2E_FLAGS)
 	python3 tests/e2e/guards.py
+	python3 tests/e2e/servers.py
 
 doors: ## What real CLIs come to that try what they may not, offline (DOORS_FLAGS="--cli claude")
 	$(CARGO) $(FAKES)

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::connector::announced::HookCli;
 use crate::connector::json_text::{self, Cut, EntryPlace, SettingsFault};
+use crate::connector::toml_text::{self, TablePlace};
 use crate::domain::hook_shim::{quoted, unquoted};
 
 /// The thing of which a CLI is told.
@@ -17,6 +18,13 @@ use crate::domain::hook_shim::{quoted, unquoted};
 pub enum CliSetup {
     /// The hook that is asked before a tool is called.
     Guard,
+    /// The server of the Model Context Protocol, by which an agent uses `ai`.
+    Server,
+}
+
+impl CliSetup {
+    /// All of them.
+    pub const ALL: [CliSetup; 2] = [CliSetup::Guard, CliSetup::Server];
 }
 
 /// The settings that are meant.
@@ -61,10 +69,13 @@ pub enum EntryStanding {
 
 /// The form in which a CLI is told.
 enum Wording {
-    /// An entry in a file that holds other things, too. `{hook}` is the command, as a string of JSON.
+    /// An entry in a file that holds other things, too: `{hook}` is the command, `{ai}` the program, each as a
+    /// string of JSON, and `{made}` the variable that tells of folders.
     Entry(EntryPlace, &'static str),
-    /// A file of our own, with the same mark.
+    /// A file of our own, with the same marks.
     File(&'static str),
+    /// A table in a file of TOML, with the same marks.
+    Table(TablePlace, &'static str),
 }
 
 const PRE_TOOL_USE: EntryPlace = EntryPlace {
@@ -74,6 +85,18 @@ const PRE_TOOL_USE: EntryPlace = EntryPlace {
 const BEFORE_TOOL: EntryPlace = EntryPlace {
     path: &["hooks", "BeforeTool"],
     member: None,
+};
+const MCP_SERVERS: EntryPlace = EntryPlace {
+    path: &["mcpServers"],
+    member: Some("ai"),
+};
+const MCP_OF_OPENCODE: EntryPlace = EntryPlace {
+    path: &["mcp"],
+    member: Some("ai"),
+};
+const MCP_OF_CODEX: TablePlace = TablePlace {
+    outer: "mcp_servers",
+    name: "ai",
 };
 /// Claude Code counts in seconds, and knows since 2.1.295 what to do where the hook does not end.
 const OF_CLAUDE: &str = r#"{"matcher": "*", "hooks": [{"type": "command", "command": {hook}, "timeout": 60, "onFailure": "block"}]}"#;
@@ -92,13 +115,31 @@ const OF_COPILOT: &str = r#"{
 "#;
 /// The plugin waits without holding OpenCode up, and takes every end but a yes for a no.
 const OF_OPENCODE: &str = include_str!("opencode_guard.js");
+const SERVER_OF_CLAUDE: &str =
+    r#"{"type": "stdio", "command": {ai}, "args": ["mcp", "--as", "agent:claude"]{made}}"#;
+const SERVER_OF_CODEX: &str = "command = {ai}\nargs = [\"mcp\", \"--as\", \"agent:codex\"]\n{made}";
+const SERVER_OF_GEMINI: &str =
+    r#"{"command": {ai}, "args": ["mcp", "--as", "agent:gemini"]{made}}"#;
+const SERVER_OF_QWEN: &str = r#"{"command": {ai}, "args": ["mcp", "--as", "agent:qwen"]{made}}"#;
+const SERVER_OF_OPENCODE: &str = r#"{"type": "local", "command": [{ai}, "mcp", "--as", "agent:opencode"], "enabled": true{made}}"#;
+/// Without a list of tools Copilot CLI shows none.
+const SERVER_OF_COPILOT: &str = r#"{"type": "local", "command": {ai}, "args": ["mcp", "--as", "agent:copilot"], "tools": ["*"]{made}}"#;
 /// Before the command in a file that is no JSON.
 const IN_PLUGIN: &str = "const HOOK = ";
 
 /// The file in which a CLI looks for what is set up.
 pub fn file(setup: CliSetup, cli: HookCli, scope: SettingsScope) -> SettingsFile {
-    let CliSetup::Guard = setup;
-    let of = |path, moved| SettingsFile { path, moved };
+    match setup {
+        CliSetup::Guard => hooks_file(cli, scope),
+        CliSetup::Server => servers_file(cli, scope),
+    }
+}
+
+const fn of(path: &'static str, moved: Option<(&'static str, &'static str)>) -> SettingsFile {
+    SettingsFile { path, moved }
+}
+
+fn hooks_file(cli: HookCli, scope: SettingsScope) -> SettingsFile {
     match (cli, scope) {
         // The one that names programs of this machine is kept out of commits.
         (HookCli::Claude, SettingsScope::Project) => of(".claude/settings.local.json", None),
@@ -129,6 +170,31 @@ pub fn file(setup: CliSetup, cli: HookCli, scope: SettingsScope) -> SettingsFile
     }
 }
 
+fn servers_file(cli: HookCli, scope: SettingsScope) -> SettingsFile {
+    match (cli, scope) {
+        (HookCli::Claude, SettingsScope::Project) => of(".mcp.json", None),
+        (HookCli::Claude, SettingsScope::User) => {
+            of(".claude.json", Some(("CLAUDE_CONFIG_DIR", ".claude.json")))
+        }
+        (HookCli::Codex, SettingsScope::Project) => of(".codex/config.toml", None),
+        (HookCli::Codex, SettingsScope::User) => {
+            of(".codex/config.toml", Some(("CODEX_HOME", "config.toml")))
+        }
+        // The same files as those of hooks.
+        (HookCli::Gemini | HookCli::Qwen, _) => hooks_file(cli, scope),
+        (HookCli::Opencode, SettingsScope::Project) => of("opencode.json", None),
+        (HookCli::Opencode, SettingsScope::User) => of(
+            ".config/opencode/opencode.json",
+            Some(("XDG_CONFIG_HOME", "opencode/opencode.json")),
+        ),
+        (HookCli::Copilot, SettingsScope::Project) => of(".github/mcp.json", None),
+        (HookCli::Copilot, SettingsScope::User) => of(
+            ".copilot/mcp-config.json",
+            Some(("COPILOT_HOME", "mcp-config.json")),
+        ),
+    }
+}
+
 /// The word by which the CLI is started.
 pub fn command_of(cli: HookCli) -> &'static str {
     cli.as_str()
@@ -147,55 +213,133 @@ fn asking(cli: HookCli) -> String {
 
 /// Before the number of folders that were made, in a comment of the shell.
 const FOLDERS: &str = " # folders made for this file: ";
+/// The variable of a server that holds the same number; nothing reads it but what takes the entry out.
+const FOLDERS_MADE: &str = "AI_FOLDERS_MADE";
 
-fn wording(cli: HookCli) -> Wording {
-    match cli {
-        HookCli::Claude => Wording::Entry(PRE_TOOL_USE, OF_CLAUDE),
-        HookCli::Codex => Wording::Entry(PRE_TOOL_USE, OF_CODEX),
-        HookCli::Gemini => Wording::Entry(BEFORE_TOOL, OF_GEMINI),
-        HookCli::Qwen => Wording::Entry(PRE_TOOL_USE, OF_GEMINI),
-        HookCli::Opencode => Wording::File(OF_OPENCODE),
-        HookCli::Copilot => Wording::File(OF_COPILOT),
+fn wording(setup: CliSetup, cli: HookCli) -> Wording {
+    match (setup, cli) {
+        (CliSetup::Guard, HookCli::Claude) => Wording::Entry(PRE_TOOL_USE, OF_CLAUDE),
+        (CliSetup::Guard, HookCli::Codex) => Wording::Entry(PRE_TOOL_USE, OF_CODEX),
+        (CliSetup::Guard, HookCli::Gemini) => Wording::Entry(BEFORE_TOOL, OF_GEMINI),
+        (CliSetup::Guard, HookCli::Qwen) => Wording::Entry(PRE_TOOL_USE, OF_GEMINI),
+        (CliSetup::Guard, HookCli::Opencode) => Wording::File(OF_OPENCODE),
+        (CliSetup::Guard, HookCli::Copilot) => Wording::File(OF_COPILOT),
+        (CliSetup::Server, HookCli::Claude) => Wording::Entry(MCP_SERVERS, SERVER_OF_CLAUDE),
+        (CliSetup::Server, HookCli::Codex) => Wording::Table(MCP_OF_CODEX, SERVER_OF_CODEX),
+        (CliSetup::Server, HookCli::Gemini) => Wording::Entry(MCP_SERVERS, SERVER_OF_GEMINI),
+        (CliSetup::Server, HookCli::Qwen) => Wording::Entry(MCP_SERVERS, SERVER_OF_QWEN),
+        (CliSetup::Server, HookCli::Opencode) => {
+            Wording::Entry(MCP_OF_OPENCODE, SERVER_OF_OPENCODE)
+        }
+        (CliSetup::Server, HookCli::Copilot) => Wording::Entry(MCP_SERVERS, SERVER_OF_COPILOT),
     }
 }
 
-/// The text of a template with its command.
-fn filled(template: &str, cli: HookCli, entry: &SetEntry) -> String {
-    let mut command = hook_command(&entry.program, cli);
-    if entry.folders > 0 {
-        command.push_str(&format!("{FOLDERS}{}", entry.folders));
+/// The text of a template with its command, or its program.
+fn filled(setup: CliSetup, cli: HookCli, (template, entry): (&str, &SetEntry)) -> String {
+    let (mark, word) = match setup {
+        CliSetup::Guard => {
+            let mut command = hook_command(&entry.program, cli);
+            if entry.folders > 0 {
+                command.push_str(&format!("{FOLDERS}{}", entry.folders));
+            }
+            ("{hook}", command)
+        }
+        CliSetup::Server => ("{ai}", entry.program.clone()),
+    };
+    // A program may be called as a mark is, so that its text comes last.
+    let template = template.replace("{made}", &made(cli, entry.folders));
+    template.replace(mark, &Value::from(word).to_string())
+}
+
+/// The variable by which the entry of a server tells how many folders were made.
+fn made(cli: HookCli, folders: usize) -> String {
+    match (folders, cli) {
+        (0, _) => String::new(),
+        (_, HookCli::Codex) => format!("env = {{ {FOLDERS_MADE} = \"{folders}\" }}\n"),
+        (_, HookCli::Opencode) => {
+            format!(r#", "environment": {{"{FOLDERS_MADE}": "{folders}"}}"#)
+        }
+        _ => format!(r#", "env": {{"{FOLDERS_MADE}": "{folders}"}}"#),
     }
-    template.replace("{hook}", &Value::from(command).to_string())
 }
 
 /// The standing of what is set up in the text of its file.
 pub fn standing(setup: CliSetup, cli: HookCli, text: &str) -> Result<EntryStanding, SettingsFault> {
-    let CliSetup::Guard = setup;
-    match wording(cli) {
+    let found = match wording(setup, cli) {
         Wording::Entry(place, template) => {
             let all = json_text::entries(text, place)?;
-            let asks = |entry: &Value| commands(entry).into_iter().find(|one| is_asking(one, cli));
-            let Some((number, entry, command)) = all
-                .iter()
-                .enumerate()
-                .find_map(|(number, entry)| Some((number, entry, asks(entry)?)))
-            else {
-                return Ok(EntryStanding::Absent);
-            };
-            let ours =
-                told_by(&command, cli).filter(|ours| is_json(&filled(template, cli, ours), entry));
-            Ok(match ours {
-                None => EntryStanding::Changed,
-                Some(ours) if is_off(cli, text) => EntryStanding::Off(number, ours),
-                Some(ours) => EntryStanding::Ours(number, ours),
+            let mut each = all.iter().enumerate();
+            let found = each.find(|(_, entry)| starts_ai(setup, cli, entry));
+            found.map(|(number, entry)| {
+                let told = told_in(setup, cli, entry);
+                let ours =
+                    told.filter(|ours| is_json(&filled(setup, cli, (template, ours)), entry));
+                (number, ours)
             })
         }
         Wording::File(template) => {
             let ours = command_in_file(text)
                 .and_then(|command| told_by(&command, cli))
-                .filter(|ours| filled(template, cli, ours) == text);
-            Ok(ours.map_or(EntryStanding::Changed, |ours| EntryStanding::Ours(0, ours)))
+                .filter(|ours| filled(setup, cli, (template, ours)) == text);
+            Some((0, ours))
         }
+        Wording::Table(place, template) => toml_text::entry(text, place)?.map(|entry| {
+            let ours = server_of(&entry).filter(|ours| {
+                let own = toml_text::fresh(place, &filled(setup, cli, (template, ours)));
+                toml_text::entry(&own, place).ok().flatten().as_ref() == Some(&entry)
+            });
+            (0, ours)
+        }),
+    };
+    Ok(match found {
+        None => EntryStanding::Absent,
+        Some((_, None)) => EntryStanding::Changed,
+        Some((number, Some(ours))) if is_off(setup, cli, text) => EntryStanding::Off(number, ours),
+        Some((number, Some(ours))) => EntryStanding::Ours(number, ours),
+    })
+}
+
+/// True where an entry is one of those that start `ai`; two servers of one name there are not.
+fn starts_ai(setup: CliSetup, cli: HookCli, entry: &Value) -> bool {
+    match setup {
+        CliSetup::Guard => commands(entry).iter().any(|one| is_asking(one, cli)),
+        CliSetup::Server => true,
+    }
+}
+
+/// What an entry tells of how it was made, where it could have been written here.
+fn told_in(setup: CliSetup, cli: HookCli, entry: &Value) -> Option<SetEntry> {
+    match setup {
+        CliSetup::Guard => {
+            let all = commands(entry);
+            told_by(all.iter().find(|one| is_asking(one, cli))?, cli)
+        }
+        CliSetup::Server => server_of(entry),
+    }
+}
+
+/// The server that an entry starts.
+fn server_of(entry: &Value) -> Option<SetEntry> {
+    let command = &entry["command"];
+    let program = command.as_str().or_else(|| command[0].as_str())?.to_owned();
+    let variables = entry.get("env").or_else(|| entry.get("environment"));
+    let folders = match variables {
+        None => 0,
+        Some(variables) => variables[FOLDERS_MADE].as_str()?.parse().ok()?,
+    };
+    Some(SetEntry { program, folders })
+}
+
+/// The text of an entry, as it is put into a file that holds other things; none for a file of its own.
+pub fn entry_text(setup: CliSetup, cli: HookCli, entry: &SetEntry) -> Option<String> {
+    match wording(setup, cli) {
+        Wording::Entry(_, template) => Some(filled(setup, cli, (template, entry))),
+        Wording::Table(place, template) => Some(toml_text::fresh(
+            place,
+            &filled(setup, cli, (template, entry)),
+        )),
+        Wording::File(_) => None,
     }
 }
 
@@ -205,15 +349,17 @@ pub fn with(
     cli: HookCli,
     (text, entry): (Option<&str>, &SetEntry),
 ) -> Result<String, SettingsFault> {
-    let CliSetup::Guard = setup;
-    match (wording(cli), text) {
+    let own = |template| filled(setup, cli, (template, entry));
+    match (wording(setup, cli), text) {
         (Wording::Entry(place, template), Some(text)) => {
-            json_text::insert(text, place, &filled(template, cli, entry))
+            json_text::insert(text, place, &own(template))
         }
-        (Wording::Entry(place, template), None) => {
-            Ok(json_text::fresh(place, &filled(template, cli, entry)))
+        (Wording::Entry(place, template), None) => Ok(json_text::fresh(place, &own(template))),
+        (Wording::Table(place, template), Some(text)) => {
+            toml_text::insert(text, place, &own(template))
         }
-        (Wording::File(template), _) => Ok(filled(template, cli, entry)),
+        (Wording::Table(place, template), None) => Ok(toml_text::fresh(place, &own(template))),
+        (Wording::File(template), _) => Ok(own(template)),
     }
 }
 
@@ -224,11 +370,10 @@ pub fn without(
     text: &str,
     (number, entry): (usize, &SetEntry),
 ) -> Result<Cut, SettingsFault> {
-    let CliSetup::Guard = setup;
-    match wording(cli) {
-        Wording::Entry(place, template) => {
-            json_text::cut(text, place, number, &filled(template, cli, entry))
-        }
+    let own = |template| filled(setup, cli, (template, entry));
+    match wording(setup, cli) {
+        Wording::Entry(place, template) => json_text::cut(text, place, number, &own(template)),
+        Wording::Table(place, template) => toml_text::cut(text, place, &own(template)),
         Wording::File(_) => Ok(Cut::Whole(None)),
     }
 }
@@ -273,14 +418,21 @@ fn told_by(command: &str, cli: HookCli) -> Option<SetEntry> {
     Some(SetEntry { program, folders })
 }
 
-/// True where the settings switch off all hooks.
-fn is_off(cli: HookCli, text: &str) -> bool {
+/// True where the settings switch off all hooks, or this server.
+fn is_off(setup: CliSetup, cli: HookCli, text: &str) -> bool {
     let plain = json_text::without_comments(text);
     let plain = plain.trim_start_matches('\u{feff}');
     let settings: Value = serde_json::from_str(plain).unwrap_or_default();
-    match cli {
-        HookCli::Claude | HookCli::Qwen => settings["disableAllHooks"] == true,
-        HookCli::Gemini => settings["hooksConfig"]["enabled"] == false,
+    let lists = |list: &str| {
+        let names = settings["mcp"][list].as_array();
+        names.map(|names| names.iter().any(|name| name == "ai"))
+    };
+    match (setup, cli) {
+        (CliSetup::Guard, HookCli::Claude | HookCli::Qwen) => settings["disableAllHooks"] == true,
+        (CliSetup::Guard, HookCli::Gemini) => settings["hooksConfig"]["enabled"] == false,
+        (CliSetup::Server, HookCli::Gemini | HookCli::Qwen) => {
+            lists("excluded") == Some(true) || lists("allowed") == Some(false)
+        }
         _ => false,
     }
 }

@@ -10,22 +10,32 @@ fn entry(program: &str, folders: usize) -> SetEntry {
 }
 
 const GUARD: CliSetup = CliSetup::Guard;
+const SERVER: CliSetup = CliSetup::Server;
+
+fn all() -> impl Iterator<Item = (CliSetup, HookCli)> {
+    let each = CliSetup::ALL.into_iter();
+    each.flat_map(|setup| HookCli::ALL.map(|cli| (setup, cli)))
+}
 
 #[test]
 fn what_is_written_is_known_again_and_leaves_nothing() {
-    for cli in HookCli::ALL {
+    for (setup, cli) in all() {
         for program in [
             "/usr/bin/ai",
-            "/a b/'q\"\\{hook}/é/ai",
+            "/a b/'q\"\\{hook}{ai}{made}/é/ai",
             "/x || exit 2 # folders made for this file: 3/ai",
         ] {
             for folders in [0, 2] {
                 let own = entry(program, folders);
-                let text = with(GUARD, cli, (None, &own)).unwrap();
+                let text = with(setup, cli, (None, &own)).unwrap();
                 let ours = EntryStanding::Ours(0, own.clone());
-                assert_eq!(standing(GUARD, cli, &text).unwrap(), ours, "{cli}");
-                let cut = without(GUARD, cli, &text, (0, &own)).unwrap();
-                assert_eq!(cut, Cut::Whole(None), "{cli}");
+                assert_eq!(
+                    standing(setup, cli, &text).unwrap(),
+                    ours,
+                    "{setup:?} {cli}"
+                );
+                let cut = without(setup, cli, &text, (0, &own)).unwrap();
+                assert_eq!(cut, Cut::Whole(None), "{setup:?} {cli}");
             }
         }
     }
@@ -33,12 +43,11 @@ fn what_is_written_is_known_again_and_leaves_nothing() {
 
 #[test]
 fn each_cli_is_told_in_its_own_words() {
-    let told: Vec<String> = HookCli::ALL
-        .into_iter()
-        .map(|cli| {
-            let text = with(GUARD, cli, (None, &entry("/usr/bin/ai", 1))).unwrap();
+    let told: Vec<String> = all()
+        .map(|(setup, cli)| {
+            let text = with(setup, cli, (None, &entry("/usr/bin/ai", 1))).unwrap();
             let shown = text.lines().take(6).collect::<Vec<_>>().join("\n");
-            let path = file(GUARD, cli, SettingsScope::Project).path;
+            let path = file(setup, cli, SettingsScope::Project).path;
             format!("{path}\n{shown}")
         })
         .collect();
@@ -48,22 +57,35 @@ fn each_cli_is_told_in_its_own_words() {
 #[test]
 fn an_entry_that_was_changed_is_no_longer_ours() {
     let own = entry("/usr/bin/ai", 0);
-    for (cli, from, to) in [
-        (HookCli::Claude, "\"timeout\": 60", "\"timeout\": 5"),
-        (HookCli::Claude, "|| exit 2", "|| exit 2; true"),
-        (HookCli::Claude, "'/usr/bin/ai'", "/usr/bin/ai"),
-        (HookCli::Claude, "\"*\"", "\"Bash\""),
-        (HookCli::Gemini, "60000", "1"),
-        (HookCli::Codex, " || exit 2", ""),
-        (HookCli::Opencode, "PATIENCE_MS = 60000", "PATIENCE_MS = 1"),
-        (HookCli::Copilot, "60", "61"),
-        (HookCli::Copilot, "{", "["),
+    for (setup, cli, from, to) in [
+        (GUARD, HookCli::Claude, "\"timeout\": 60", "\"timeout\": 5"),
+        (GUARD, HookCli::Claude, "|| exit 2", "|| exit 2; true"),
+        (GUARD, HookCli::Claude, "'/usr/bin/ai'", "/usr/bin/ai"),
+        (GUARD, HookCli::Claude, "\"*\"", "\"Bash\""),
+        (GUARD, HookCli::Gemini, "60000", "1"),
+        (GUARD, HookCli::Codex, " || exit 2", ""),
+        (
+            GUARD,
+            HookCli::Opencode,
+            "PATIENCE_MS = 60000",
+            "PATIENCE_MS = 1",
+        ),
+        (GUARD, HookCli::Copilot, "60", "61"),
+        (GUARD, HookCli::Copilot, "{", "["),
+        (SERVER, HookCli::Claude, "\"mcp\"", "\"other\""),
+        (SERVER, HookCli::Claude, "agent:claude", "agent:ben"),
+        (SERVER, HookCli::Claude, "\"stdio\"", "\"sse\""),
+        (SERVER, HookCli::Gemini, "\"/usr/bin/ai\"", "7"),
+        (SERVER, HookCli::Qwen, "\"args\"", "\"env\": {}, \"args\""),
+        (SERVER, HookCli::Codex, "\nargs", "\nenabled = false\nargs"),
+        (SERVER, HookCli::Opencode, "true", "false"),
+        (SERVER, HookCli::Copilot, "\"*\"", "\"show\""),
     ] {
-        let text = with(GUARD, cli, (None, &own)).unwrap();
+        let text = with(setup, cli, (None, &own)).unwrap();
         let changed = text.replacen(from, to, 1);
         assert_ne!(text, changed, "{cli} {from}");
         assert_eq!(
-            standing(GUARD, cli, &changed).unwrap(),
+            standing(setup, cli, &changed).unwrap(),
             EntryStanding::Changed,
             "{cli} {from}"
         );
@@ -108,4 +130,47 @@ fn hooks_that_are_switched_off_are_told_apart_and_those_of_others_are_nobodys_bu
         standing(GUARD, HookCli::Claude, theirs).unwrap(),
         EntryStanding::Absent
     );
+}
+
+#[test]
+fn a_server_that_the_settings_leave_out_is_told_apart_and_other_servers_are_nobodys_business() {
+    let own = entry("/usr/bin/ai", 0);
+    for (cli, settings, is_off) in [
+        (
+            HookCli::Gemini,
+            r#"{"mcp": {"excluded": ["b", "ai"]}}"#,
+            true,
+        ),
+        (HookCli::Gemini, r#"{"mcp": {"excluded": ["b"]}}"#, false),
+        (HookCli::Qwen, r#"{"mcp": {"allowed": ["b"]}}"#, true),
+        (HookCli::Qwen, r#"{"mcp": {"allowed": ["ai", "b"]}}"#, false),
+        (
+            HookCli::Claude,
+            r#"{"mcpServers": {"b": {"command": "/usr/bin/ai"}}}"#,
+            false,
+        ),
+        (
+            HookCli::Codex,
+            "[mcp_servers.b]\ncommand = \"/usr/bin/ai\"\n",
+            false,
+        ),
+    ] {
+        assert_eq!(
+            standing(SERVER, cli, settings).unwrap(),
+            EntryStanding::Absent
+        );
+        let text = with(SERVER, cli, (Some(settings), &own)).unwrap();
+        let expected = if is_off {
+            EntryStanding::Off(0, own.clone())
+        } else {
+            EntryStanding::Ours(0, own.clone())
+        };
+        assert_eq!(
+            standing(SERVER, cli, &text).unwrap(),
+            expected,
+            "{settings}"
+        );
+        let cut = without(SERVER, cli, &text, (0, &own)).unwrap();
+        assert_eq!(cut, Cut::Whole(Some(settings.to_owned())), "{settings}");
+    }
 }

@@ -17,7 +17,10 @@ pub enum SettingsFault {
     /// The text is no JSON.
     #[error("it is no JSON, with or without comments: {0}")]
     NotJson(String),
-    /// A part is JSON of another kind.
+    /// The text is no TOML.
+    #[error("it is no TOML: {0}")]
+    NotToml(String),
+    /// A part is of another kind.
     #[error("`{0}` in it is not {1}")]
     OtherKind(String, &'static str),
     /// A key stands twice.

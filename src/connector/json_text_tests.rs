@@ -298,6 +298,20 @@ proptest! {
         }
     }
 
+    /// Two things of ours in one file, taken out in either order.
+    #[test]
+    fn two_entries_leave_the_same_bytes_in_either_order(text in settings()) {
+        if entries(&text, SERVER).is_ok_and(|all| !all.is_empty()) { return Ok(()) }
+        let Ok(one) = insert(&text, HOOK, ENTRY) else { return Ok(()) };
+        let Ok(both) = insert(&one, SERVER, ENTRY) else { return Ok(()) };
+        for (first, second) in [(HOOK, SERVER), (SERVER, HOOK)] {
+            let (Cut::Whole(Some(left)) | Cut::Entry(left)) = cut(&both, first, 0, ENTRY).unwrap() else {
+                return Err(TestCaseError::fail(text));
+            };
+            prop_assert_eq!(cut(&left, second, 0, ENTRY).unwrap(), whole(&text), "{}", both);
+        }
+    }
+
     /// Only a place that is something else is a reason to refuse.
     #[test]
     fn json_of_any_look_takes_an_entry(text in settings()) {

@@ -39,6 +39,7 @@ mod stream;
 #[cfg(test)]
 mod stream_tests;
 mod text;
+mod toml_text;
 mod tool_input;
 pub mod version;
 pub mod yaml_out;

@@ -7,7 +7,7 @@
 //! clients lose the data of protocol errors.
 //!
 //! Deliberately absent: prompts, resources and subscriptions; the protocol itself, which is the official
-//! SDK's; writing into the settings of a CLI.
+//! SDK's; the settings of a CLI, which are for `ops::cli_setup`.
 
 mod answer;
 mod outside;

@@ -1,46 +1,26 @@
 //! `ai guard install` and `uninstall`: the settings of a CLI ask `ai`, and come back to the byte.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::{Outcome, Sandbox, mask_also, run, tree};
+use crate::support::clis::{self, CLIS, bytes};
+use crate::support::{Outcome, Sandbox, mask_also, run};
 
-const CLIS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "copilot", "qwen"];
 const CLAUDE: &str = ".claude/settings.local.json";
 
-/// Everything of the user's and of the checkout, without what `ai` and Git keep for themselves.
-fn bytes(sandbox: &Sandbox) -> BTreeMap<PathBuf, String> {
-    let base = sandbox.base();
-    let own = [
-        sandbox.root().join(".git"),
-        sandbox.root().join(".ai"),
-        base.join("home/.config/ai"),
-    ];
-    std::fs::create_dir_all(base.join("home/.config")).unwrap();
-    tree(&base, |path| !own.iter().any(|one| one == path))
+fn guard(sandbox: &Sandbox, args: &[&str]) -> Outcome {
+    clis::shown(sandbox.ai(&[&["guard"], args].concat()))
+}
+
+fn state(sandbox: &Sandbox, cli: &str, user: bool) -> String {
+    clis::state(sandbox, "guard", (cli, user))
 }
 
 fn shown(told: &Outcome) -> String {
     mask_also(told, &[("/[^ ]*/ai", "[AI]")])
-}
-
-fn guard(sandbox: &Sandbox, args: &[&str]) -> Outcome {
-    let mut told = sandbox.ai(&[&["guard"], args].concat());
-    told.stdout = told.stdout.replace(env!("CARGO_BIN_EXE_ai"), "[AI]");
-    told.stderr = told.stderr.replace(env!("CARGO_BIN_EXE_ai"), "[AI]");
-    told
-}
-
-fn state(sandbox: &Sandbox, cli: &str, user: bool) -> String {
-    let all: Vec<Value> = sandbox.ai(&["guard", "status", "--json"]).json_lines();
-    let one = all
-        .iter()
-        .find(|one| one["cli"] == cli && one["user"] == user);
-    one.unwrap()["state"].as_str().unwrap().to_owned()
 }
 
 /// The command that an installed hook starts, as the CLI would have it.

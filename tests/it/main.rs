@@ -50,6 +50,7 @@ mod leases;
 mod locks;
 mod logs;
 mod mcp;
+mod mcp_install;
 mod modes;
 mod needs_you;
 mod nobody;

@@ -9,6 +9,7 @@ mod approvals;
 mod backup;
 mod budget;
 mod check;
+mod cli_setup;
 mod completions;
 mod config;
 mod doctor;

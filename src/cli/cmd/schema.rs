@@ -103,8 +103,14 @@ const ALL: &[PublishedSchema] = &[
         "export",
         "`ai export FILE`; also the first line of an export",
     ),
-    printed::<SetupDone>("guard", "`ai guard install` and `ai guard uninstall`"),
-    printed::<SetupStanding>("guard-status", "a line of `ai guard status`"),
+    printed::<SetupDone>(
+        "guard",
+        "`ai guard install` and `ai guard uninstall`, `ai mcp install` and `ai mcp uninstall`",
+    ),
+    printed::<SetupStanding>(
+        "guard-status",
+        "a line of `ai guard status` and of `ai mcp status`",
+    ),
     printed::<HookPlan>("hooks-install", "a line of `ai hooks install`"),
     printed::<answer::HookAnswer<'_>>("hooks-run", "`ai hooks run`"),
     printed::<HookStanding>("hooks-status", "a line of `ai hooks status`"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::connector::cli_settings::{self, EntryStanding, SetEntry};
+use crate::connector::cli_settings::{self, CliSetup, EntryStanding, SetEntry};
 use crate::connector::json_text::{Cut, SettingsFault};
 use crate::domain::action::Action;
 use crate::domain::repo_path::RepoPath;
@@ -13,6 +13,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cli_setup::target::{self, SettingsAround, Target, Which, in_the_way};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::OpError;
+use crate::ops::hooks::DryRun;
 use crate::store::Store;
 
 /// The change of a settings file.
@@ -27,7 +28,7 @@ pub enum SetupChange {
     Unchanged,
     /// The entry was taken out, and the file is what it was before.
     Removed,
-    /// The entry was taken out of a file that somebody has written anew since; the rest stays as it is.
+    /// The entry was taken out of a file in which something was changed since; the rest stays as it is.
     CutOut,
     /// There was no entry.
     Absent,
@@ -44,6 +45,21 @@ pub struct SetupDone {
     pub change: SetupChange,
     /// True where the file is part of the repository, so that others get the change with the next commit.
     pub tracked: bool,
+    /// The text that is put in; null where nothing is, or where the file is one of `ai` alone.
+    pub entry: Option<String>,
+    /// True where nothing was written, since it was only asked what would be.
+    pub dry_run: bool,
+}
+
+/// A change of a settings file, made or only planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedSettings {
+    /// The settings file.
+    pub file: PathBuf,
+    /// The change.
+    pub change: SetupChange,
+    /// The text that is put in.
+    pub entry: Option<String>,
 }
 
 /// Asks the policy about the settings file of a project, as about any change of it.
@@ -66,8 +82,8 @@ pub fn allowed(
 pub fn install(
     places: SettingsAround<'_>,
     which: Which,
-    program: &Path,
-) -> Result<(PathBuf, SetupChange), OpError> {
+    (program, run): (&Path, DryRun),
+) -> Result<ChangedSettings, OpError> {
     let target = Target::find(places, which)?;
     let Some(program) = program.to_str() else {
         let why = format!(
@@ -81,13 +97,17 @@ pub fn install(
     };
     let mut entry = SetEntry {
         program: program.to_owned(),
-        folders: target.missing.len(),
+        folders: folders_made(places, which, &target),
     };
     let fault = |why: SettingsFault| unreadable(&target.shown, &why);
     let (text, change) = match stands(which, &target)? {
         EntryStanding::Changed => return Err(changed(&target.shown)),
         EntryStanding::Ours(_, had) | EntryStanding::Off(_, had) if had.program == program => {
-            return Ok((target.shown, SetupChange::Unchanged));
+            return Ok(ChangedSettings {
+                file: target.shown,
+                change: SetupChange::Unchanged,
+                entry: None,
+            });
         }
         EntryStanding::Ours(number, had) | EntryStanding::Off(number, had) => {
             let text = target.text.as_deref().unwrap_or_default();
@@ -102,39 +122,73 @@ pub fn install(
         EntryStanding::Absent => (target.text.clone(), SetupChange::Installed),
     };
     let with = cli_settings::with(which.setup, which.cli, (text.as_deref(), &entry));
-    target.write(&with.map_err(fault)?)?;
-    Ok((target.shown, change))
+    let with = with.map_err(fault)?;
+    if run == DryRun::No {
+        target.write(&with)?;
+    }
+    Ok(ChangedSettings {
+        file: target.shown,
+        change,
+        entry: cli_settings::entry_text(which.setup, which.cli, &entry),
+    })
+}
+
+/// The number of folders around the file that are `ai`'s to take away with it: those that are missing, and those
+/// that it has made for what else is set up with this CLI.
+fn folders_made(places: SettingsAround<'_>, which: Which, target: &Target) -> usize {
+    let others = CliSetup::ALL.into_iter().filter(|one| *one != which.setup);
+    let made: Vec<PathBuf> = others
+        .filter_map(|setup| {
+            let which = Which { setup, ..which };
+            let other = Target::find(places, which).ok()?;
+            match stands(which, &other).ok()? {
+                EntryStanding::Ours(_, entry) | EntryStanding::Off(_, entry) => {
+                    Some((other.shown, entry.folders))
+                }
+                EntryStanding::Absent | EntryStanding::Changed => None,
+            }
+        })
+        .flat_map(|(file, folders)| {
+            let around = file.ancestors().skip(1).take(folders);
+            around.map(Path::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let around = target.shown.ancestors().skip(1).map(Path::to_owned);
+    around
+        .take_while(|dir| target.missing.contains(dir) || made.contains(dir))
+        .count()
 }
 
 /// Takes `ai` out of the settings.
 pub fn uninstall(
     places: SettingsAround<'_>,
     which: Which,
-) -> Result<(PathBuf, SetupChange), OpError> {
+    run: DryRun,
+) -> Result<ChangedSettings, OpError> {
     let target = Target::find(places, which)?;
+    let done = |file: PathBuf, change: SetupChange| ChangedSettings {
+        file,
+        change,
+        entry: None,
+    };
     let (number, entry) = match stands(which, &target)? {
-        EntryStanding::Absent => return Ok((target.shown, SetupChange::Absent)),
+        EntryStanding::Absent => return Ok(done(target.shown, SetupChange::Absent)),
         EntryStanding::Changed => return Err(changed(&target.shown)),
         EntryStanding::Ours(number, entry) | EntryStanding::Off(number, entry) => (number, entry),
     };
     let text = target.text.as_deref().unwrap_or_default();
     let cut = cli_settings::without(which.setup, which.cli, text, (number, &entry))
         .map_err(|why| unreadable(&target.shown, &why))?;
-    let change = match cut {
-        Cut::Whole(None) => {
-            target.remove(entry.folders)?;
-            SetupChange::Removed
-        }
-        Cut::Whole(Some(text)) => {
-            target.write(&text)?;
-            SetupChange::Removed
-        }
-        Cut::Entry(text) => {
-            target.write(&text)?;
-            SetupChange::CutOut
-        }
+    let change = match &cut {
+        Cut::Whole(_) => SetupChange::Removed,
+        Cut::Entry(_) => SetupChange::CutOut,
     };
-    Ok((target.shown, change))
+    match (run, cut) {
+        (DryRun::Yes, _) => {}
+        (DryRun::No, Cut::Whole(None)) => target.remove(entry.folders)?,
+        (DryRun::No, Cut::Whole(Some(text)) | Cut::Entry(text)) => target.write(&text)?,
+    }
+    Ok(done(target.shown, change))
 }
 
 /// The standing of what is set up in a file that was found.

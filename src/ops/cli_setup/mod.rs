@@ -5,7 +5,7 @@ mod in_the_way;
 mod look;
 mod target;
 
-pub use change::{SetupChange, SetupDone, allowed, install, uninstall};
+pub use change::{ChangedSettings, SetupChange, SetupDone, allowed, install, uninstall};
 pub use in_the_way::SettingsInTheWay;
 pub use look::{SetupStanding, SetupState, standing};
 pub use target::{SettingsAround, Which, is_tracked};

@@ -14,8 +14,8 @@ use crate::git::{Git, RepoLocation};
 use crate::ops::cli_setup::SettingsInTheWay;
 use crate::ops::error::OpError;
 
-/// The largest settings file that is read.
-const CAP: u64 = 4 << 20;
+/// The largest settings file that is read: some CLIs keep their history in it.
+const CAP: u64 = 64 << 20;
 
 /// The directories around.
 #[derive(Clone, Copy)]

@@ -12,6 +12,7 @@ use crate::domain::time::Now;
 use crate::git::{Repo, RepoLocation, worktree};
 use crate::ops::cli_setup::{self, Which};
 use crate::ops::error::OpError;
+use crate::ops::hooks::DryRun;
 use crate::ops::refusal::Refusal;
 use crate::ops::uninstall::plan::{TRASH, around_checkout};
 use crate::ops::uninstall::{KeptItem, UninstallPlan, refs, slots};
@@ -111,7 +112,7 @@ fn take_out(root: Option<&Path>, setups: &[Which]) -> Vec<KeptItem> {
     let around = root.map(around_checkout);
     let tried = around.into_iter().flat_map(|around| {
         let each = setups.iter();
-        each.map(move |which| (which, cli_setup::uninstall(around, *which)))
+        each.map(move |which| (which, cli_setup::uninstall(around, *which, DryRun::No)))
     });
     let left = tried.filter_map(|(which, done)| Some((which, done.err()?)));
     left.map(|(which, error)| KeptItem {

@@ -154,16 +154,21 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
 
 /// The settings of CLIs in the checkout that name `ai`.
 fn settings(root: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
-    for cli in HookCli::ALL {
+    let each = CliSetup::ALL
+        .into_iter()
+        .flat_map(|setup| HookCli::ALL.map(|cli| (setup, cli)));
+    for (setup, cli) in each {
         let which = Which {
-            setup: CliSetup::Guard,
+            setup,
             cli,
             scope: SettingsScope::Project,
         };
         let found = cli_setup::standing(around_checkout(root), which)?;
         match found.state {
             SetupState::Installed | SetupState::Off | SetupState::Broken => {
-                plan.settings.push(found.file);
+                if !plan.settings.contains(&found.file) {
+                    plan.settings.push(found.file);
+                }
                 plan.setups.push(which);
             }
             SetupState::Edited => plan.keeps.push(KeptItem {

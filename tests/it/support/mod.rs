@@ -21,6 +21,7 @@
     reason = "a shared toolbox: each module takes what it needs"
 )]
 
+pub mod clis;
 mod cmd;
 mod git;
 pub mod markdown;
