@@ -117,6 +117,15 @@ impl Workspace {
         Ok(root)
     }
 
+    /// The root of the worktree around, the main checkout or another one: for whoever looks at what stands there
+    /// before it counts.
+    pub fn tree_here(&self) -> Result<&Path, AppError> {
+        match &self.place()?.top {
+            Some(top) => Ok(top),
+            None => self.root(),
+        }
+    }
+
     /// The directory of the store and the runs: `ai/` in the git common directory.
     pub fn state_dir(&self) -> Result<PathBuf, AppError> {
         Ok(project::state_dir(&self.place()?.common_dir))

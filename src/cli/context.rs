@@ -112,6 +112,7 @@ impl Context {
         let state = project::policy(self.workspace.root().ok()?, &Trees::none());
         let is_same = state.digest(agent_of(&record.actor)) == record.policy_digest;
         let bad = state.bad_files().into_iter();
+        let bad = bad.chain(state.bad_files_beneath());
         let mut same = bad.filter(|file| is_same && record.reason.contains(&file.summary()));
         same.next().cloned()
     }

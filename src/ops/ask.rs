@@ -17,7 +17,7 @@ use crate::ops::overridden;
 use crate::ops::refusal::Refusal;
 use crate::ops::standing::standing;
 use crate::policy::{self, Request};
-use crate::store::Tx;
+use crate::store::{Access, StorePlace, Tx};
 
 /// A question to the policy.
 #[derive(Clone)]
@@ -174,7 +174,27 @@ pub fn answer_here(
     cx: &Cx,
     question: &Question,
 ) -> Result<DecisionRecord, OpError> {
+    answer_softened(tx, cx, answer(cx, question))
+}
+
+/// The same where no transaction is open: the store is looked at only where the answer would refuse. One that
+/// cannot be read knows of no override.
+pub fn answer_outside(place: &StorePlace, cx: &Cx, question: &Question) -> DecisionRecord {
     let mut record = answer(cx, question);
+    if !record.effect.lets_through()
+        && let Ok(mut store) = place.open(Access::Read)
+    {
+        let softened = store.read(|tx| answer_softened(tx, cx, record.clone()));
+        record = softened.unwrap_or(record);
+    }
+    record
+}
+
+fn answer_softened(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    mut record: DecisionRecord,
+) -> Result<DecisionRecord, OpError> {
     overridden::apply(tx, cx, &mut record)?;
     Ok(record)
 }

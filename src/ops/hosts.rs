@@ -86,7 +86,7 @@ impl HostJudge {
             Host::Address(address) => address.to_string(),
         });
         question.resource.port = Some(to.port);
-        let mut record = ask::answer(&cx, &question);
+        let mut record = ask::answer_outside(&self.store, &cx, &question);
         if let Err(reason) = listed {
             record.matched.push(MatchedRule {
                 layer: PolicyLayer::Project,

@@ -7,7 +7,11 @@
 //!
 //! Whoever may write in the checkout may write its policy, so the rules of a checkout take the place of
 //! built-in ones only where they stand in HEAD as they are.
+//!
+//! Lines end in a line feed here, whatever Git makes of that in a checkout: a file whose lines alone end
+//! otherwise is the same file.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -51,7 +55,7 @@ pub(super) fn commit_with(root: &Path, files: &[(String, String)]) -> Option<Oid
         };
         for (file, digest) in files {
             let there = repo.read_blob(commit, &RepoPath::new(file.as_str()))?;
-            if there.is_none_or(|bytes| hash::sha256_hex(&bytes) != *digest) {
+            if there.is_none_or(|bytes| hash::sha256_hex(&with_line_feeds(&bytes)) != *digest) {
                 return Ok(None);
             }
         }
@@ -73,7 +77,35 @@ pub fn of_commit(
     {
         return Ok(None);
     }
-    all_of_commit(root, trees, (repo, commit)).map(Some)
+    all_of_commit(root, trees, &CommitTree::of(repo, commit)).map(Some)
+}
+
+/// The tree of a commit, and what it is called in messages.
+pub(super) struct CommitTree<'a> {
+    repo: &'a Repo,
+    commit: &'a Oid,
+    /// As in `.ai/policy.yaml at HEAD (1e1a5ed)`; none where whoever reads it names the commit.
+    version: Option<String>,
+}
+
+impl<'a> CommitTree<'a> {
+    /// The tree of a commit that has no other name.
+    fn of(repo: &'a Repo, commit: &'a Oid) -> Self {
+        Self {
+            repo,
+            commit,
+            version: Some(format!("in commit {}", commit.short())),
+        }
+    }
+
+    /// The tree of the commit to which a reference leads.
+    pub(super) fn at(name: &str, repo: &'a Repo, commit: &'a Oid) -> Self {
+        Self {
+            repo,
+            commit,
+            version: Some(format!("at {name} ({})", commit.short())),
+        }
+    }
 }
 
 /// True where a commit has files of agents, which may bound these.
@@ -85,16 +117,16 @@ pub(super) fn has_agents(repo: &Repo, commit: &Oid) -> Result<bool, GitError> {
 pub(super) fn all_of_commit(
     root: &Path,
     trees: &Trees,
-    (repo, commit): (&Repo, &Oid),
+    tree: &CommitTree<'_>,
 ) -> Result<PolicyState, OpError> {
-    let of_commit = repo.list_files(commit, &RepoPath::new(AGENTS))?;
+    let of_commit = tree.repo.list_files(tree.commit, &RepoPath::new(AGENTS))?;
     match agents(root) {
         Ok(mut agents) => {
             let paths = of_commit.iter().map(|path| path.beneath(root));
             agents.extend(paths.filter_map(|path| agent_of(&path)));
             agents.sort();
             agents.dedup();
-            let in_commit = |source: &PolicySource| of_blob(trees, (repo, commit), source);
+            let in_commit = |source: &PolicySource| of_blob(trees, tree, source);
             read_from(root, trees, &agents, &in_commit, &|name| {
                 part(root, trees, &PolicySource::OfAgentFile(name.to_owned()))
             })
@@ -110,22 +142,44 @@ pub fn of_base(
     (repo, commit): (&Repo, &Oid),
     agents: &[String],
 ) -> Result<PolicyState, OpError> {
-    let in_commit = |source: &PolicySource| of_blob(trees, (repo, commit), source);
+    let tree = CommitTree {
+        repo,
+        commit,
+        version: None,
+    };
+    let in_commit = |source: &PolicySource| of_blob(trees, &tree, source);
     read_from(root, trees, agents, &in_commit, &|_| Ok(None))
 }
 
 /// A file of the project in a commit; the inner error is that of the file.
 type OfBlob = Result<Result<Option<PolicyPart>, BadFile>, GitError>;
 
-fn of_blob(trees: &Trees, (repo, commit): (&Repo, &Oid), source: &PolicySource) -> OfBlob {
+fn of_blob(trees: &Trees, tree: &CommitTree<'_>, source: &PolicySource) -> OfBlob {
     let file = source.name();
-    let Some(bytes) = repo.read_blob(commit, &RepoPath::new(file.as_str()))? else {
+    let path = RepoPath::new(file.as_str());
+    let Some(bytes) = tree.repo.read_blob(tree.commit, &path)? else {
         return Ok(Ok(None));
     };
-    Ok(match source {
+    let read = match source {
         PolicySource::OfAgentFile(_) => of_agent_file(&file, &bytes),
         _ => of_bytes(trees, &file, &bytes).map(Some),
-    })
+    };
+    let Some(version) = &tree.version else {
+        return Ok(read);
+    };
+    Ok(read
+        .map(|part| part.map(|part| part.of_version(version)))
+        .map_err(|bad| bad.of_version(version)))
+}
+
+/// The bytes of a file with a line feed at the end of each line.
+fn with_line_feeds(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !bytes.windows(2).any(|two| two == b"\r\n") {
+        return Cow::Borrowed(bytes);
+    }
+    let ends = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+    let kept = (0..bytes.len()).filter(|at| !ends(*at));
+    Cow::Owned(kept.map(|at| bytes[at]).collect())
 }
 
 /// Reads a policy whose files of the project come from a commit. The bounds in the file of an agent count as that
@@ -167,6 +221,7 @@ fn read_from(
 
 /// The bounds in the file of an agent.
 fn of_agent_file(file: &str, bytes: &[u8]) -> Result<Option<PolicyPart>, BadFile> {
+    let bytes = &*with_line_feeds(bytes);
     PolicyPart::of_agent_file(bytes, file).map_err(|problems| BadFile::of_bytes(problems, bytes))
 }
 
@@ -262,6 +317,7 @@ fn part(root: &Path, trees: &Trees, source: &PolicySource) -> Result<Option<Poli
 }
 
 fn of_bytes(trees: &Trees, file: &str, bytes: &[u8]) -> Result<PolicyPart, BadFile> {
+    let bytes = &*with_line_feeds(bytes);
     let read = trees.read(file, bytes, |root, standing| {
         PolicyPart::from_tree(root, standing, bytes, file)
     });

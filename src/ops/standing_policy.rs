@@ -19,6 +19,7 @@ use crate::git::discover::{RepoLocation, discover};
 use crate::git::repo::is_valid_ref_name;
 use crate::git::{Git, GitError, Head, Oid, Repo};
 use crate::ops::error::OpError;
+use crate::ops::policy_files::CommitTree;
 use crate::ops::{policy_files, project};
 use crate::policy::{self, BadFile, PolicyState};
 
@@ -58,25 +59,18 @@ fn committed(root: &Path, trees: &Trees) -> Option<PolicyState> {
 /// The policy of the commit that stands in for a checkout's; where there is none, the bounds that HEAD has in files
 /// of agents.
 fn of_stand_in(root: &Path, trees: &Trees) -> Result<Option<PolicyState>, OpError> {
-    let found = match stand_in(root)? {
-        Some(found) => Some(found),
-        None => head_with_agents(root)?,
-    };
-    let read =
-        |(repo, commit): (Repo, Oid)| policy_files::all_of_commit(root, trees, (&repo, &commit));
-    found.map(read).transpose()
-}
-
-fn head_with_agents(root: &Path) -> Result<Option<(Repo, Oid)>, OpError> {
-    let Ok(location) = discover(root) else {
+    let Some(opened) = OpenedRepo::around(root)? else {
         return Ok(None);
     };
-    let repo = Repo::open(&location, Git::system()?)?;
-    let head = Head::commit(&repo.head_of(&location.git_dir)?).cloned();
-    match head {
-        Some(head) if policy_files::has_agents(&repo, &head)? => Ok(Some((repo, head))),
-        _ => Ok(None),
-    }
+    let found = match opened.stand_in()? {
+        Some(found) => Some(found),
+        None => opened.head_with_agents()?,
+    };
+    let read = |found: StandIn| {
+        let tree = CommitTree::at(&found.name, &opened.repo, &found.commit);
+        policy_files::all_of_commit(root, trees, &tree)
+    };
+    found.map(read).transpose()
 }
 
 /// The commit whose policy is in force in the checkout at `root`, which has none; nothing where the
@@ -85,7 +79,8 @@ pub fn commit_in_force(root: &Path) -> Option<Oid> {
     if !is_gone(root) {
         return None;
     }
-    stand_in(root).ok().flatten().map(|(_, commit)| commit)
+    let opened = OpenedRepo::around(root).ok().flatten()?;
+    opened.stand_in().ok().flatten().map(|found| found.commit)
 }
 
 /// Remembers the branch of the main checkout, where the policy in force is that of its commit.
@@ -124,33 +119,71 @@ fn is_gone(root: &Path) -> bool {
     fs::is_missing(&file) && !fs::leads_nowhere(&file)
 }
 
-/// The commit whose policy counts for a checkout that has none.
-fn stand_in(root: &Path) -> Result<Option<(Repo, Oid)>, OpError> {
-    let Ok(location) = discover(root) else {
-        return Ok(None);
-    };
-    let repo = Repo::open(&location, Git::system()?)?;
-    let head = Head::commit(&repo.head_of(&location.git_dir)?).cloned();
-    if let Some(head) = &head
-        && has_policy(&repo, head)?
-    {
-        return Ok(Some((repo, head.clone())));
+/// The repository around a checkout, opened once for all that is asked of it.
+struct OpenedRepo {
+    location: RepoLocation,
+    repo: Repo,
+    head: Option<Oid>,
+}
+
+/// A commit whose policy counts, and the name by which somebody finds it.
+struct StandIn {
+    name: String,
+    commit: Oid,
+}
+
+impl OpenedRepo {
+    /// The repository around the checkout at `root`; nothing where there is none.
+    fn around(root: &Path) -> Result<Option<Self>, OpError> {
+        let Ok(location) = discover(root) else {
+            return Ok(None);
+        };
+        let repo = Repo::open(&location, Git::system()?)?;
+        let head = Head::commit(&repo.head_of(&location.git_dir)?).cloned();
+        Ok(Some(Self {
+            location,
+            repo,
+            head,
+        }))
     }
-    let Some(branch) = remembered(&location) else {
-        return Ok(None);
-    };
-    let Some(tip) = repo.find_ref(&branch)? else {
-        return Ok(None);
-    };
-    // Where HEAD comes after it, a commit has taken the policy away.
-    let is_behind = match &head {
-        Some(head) => repo.is_ancestor(&tip, head)?,
-        None => false,
-    };
-    if is_behind || !has_policy(&repo, &tip)? {
-        return Ok(None);
+
+    fn at_head(&self) -> Option<StandIn> {
+        let name = "HEAD".to_owned();
+        let commit = self.head.clone()?;
+        Some(StandIn { name, commit })
     }
-    Ok(Some((repo, tip)))
+
+    /// HEAD, where it has files of agents.
+    fn head_with_agents(&self) -> Result<Option<StandIn>, OpError> {
+        Ok(match self.at_head() {
+            Some(head) if policy_files::has_agents(&self.repo, &head.commit)? => Some(head),
+            _ => None,
+        })
+    }
+
+    /// The commit whose policy counts for a checkout that has none.
+    fn stand_in(&self) -> Result<Option<StandIn>, OpError> {
+        if let Some(head) = self.at_head()
+            && has_policy(&self.repo, &head.commit)?
+        {
+            return Ok(Some(head));
+        }
+        let Some(name) = remembered(&self.location) else {
+            return Ok(None);
+        };
+        let Some(commit) = self.repo.find_ref(&name)? else {
+            return Ok(None);
+        };
+        // Where HEAD comes after it, a commit has taken the policy away.
+        let is_behind = match &self.head {
+            Some(head) => self.repo.is_ancestor(&commit, head)?,
+            None => false,
+        };
+        if is_behind || !has_policy(&self.repo, &commit)? {
+            return Ok(None);
+        }
+        Ok(Some(StandIn { name, commit }))
+    }
 }
 
 fn has_policy(repo: &Repo, commit: &Oid) -> Result<bool, GitError> {

@@ -258,12 +258,15 @@ fn match_unreadable(unreadable: &Unreadable, request: &Request<'_>) -> Vec<Match
             format!("a human repairs the policy, which cannot be read: {problem}"),
         )
     } else {
+        // A line of a commit is mended by another commit, and not seen in the checkout.
+        let next = match unreadable.problems.version() {
+            Some(_) => "commit the mended file",
+            None => "see `ai policy validate`",
+        };
         own_rule(
             UNREADABLE_RULE,
             Effect::Deny,
-            format!(
-                "the policy cannot be read, so this is not allowed; see `ai policy validate`: {problem}"
-            ),
+            format!("the policy cannot be read, so this is not allowed; {next}: {problem}"),
         )
     };
     answer.layer = unreadable.layer;

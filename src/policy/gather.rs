@@ -32,6 +32,16 @@ const MAX_FILES: usize = 32;
 /// Reads a file of a policy; nothing where there is none.
 pub type ReadPart<'a> = dyn Fn(&PolicySource) -> Result<Option<PolicyPart>, BadFile> + 'a;
 
+impl PolicyPart {
+    /// The same part as one of a version of its file that is not the one on the disk: `at HEAD (1e1a5ed)`.
+    pub fn of_version(self, version: &str) -> Self {
+        Self {
+            version: Some(version.into()),
+            ..self
+        }
+    }
+}
+
 /// A file that cannot be used.
 #[derive(Debug, Clone)]
 pub struct BadFile {
@@ -47,6 +57,14 @@ impl BadFile {
         Self {
             problems,
             digest: Some(hash::sha256_hex(bytes)),
+        }
+    }
+
+    /// The same of a version of the file that is not the one on the disk.
+    pub fn of_version(self, version: &str) -> Self {
+        Self {
+            problems: self.problems.of_version(Some(version.into())),
+            ..self
         }
     }
 
@@ -230,6 +248,7 @@ fn layer_of(
         Err(bad) => return unreadable(vec![bad], None).map_or(Ok(None), Err),
     };
     let (digest, file, text) = (root.digest.clone(), root.file.clone(), root.text.clone());
+    let version = root.version.clone();
     let begins = root.begins;
     let mut gathered = Gathered {
         read,
@@ -240,7 +259,9 @@ fn layer_of(
     gathered.add(source, root, &mut Vec::new());
     let whole = gathered.as_a_whole(layer, begins);
     if let Some(problem) = whole {
-        let problems = YamlProblems::new(&file, vec![problem]).within(&text);
+        let problems = YamlProblems::new(&file, vec![problem])
+            .within(&text)
+            .of_version(version);
         gathered.bad.push(BadFile {
             problems,
             digest: None,
@@ -271,7 +292,9 @@ impl Gathered<'_> {
         }
         if !problems.is_empty() {
             self.bad.push(BadFile {
-                problems: YamlProblems::new(&part.file, problems).within(&part.text),
+                problems: YamlProblems::new(&part.file, problems)
+                    .within(&part.text)
+                    .of_version(part.version.clone()),
                 digest: None,
             });
         }

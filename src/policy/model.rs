@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub struct PolicyPart {
     /// The file as people know it.
     pub(super) file: Arc<str>,
+    /// The version of the file in words, where it is not the one on the disk.
+    pub(super) version: Option<Arc<str>>,
     /// The bytes, for what is only found wrong together with other files.
     pub(super) text: Arc<[u8]>,
     /// The place at which it begins.
@@ -47,6 +49,7 @@ impl PolicyPart {
     pub(super) fn empty(file: &str, begins: SourcePlace) -> PolicyPart {
         PolicyPart {
             file: file.into(),
+            version: None,
             text: [].into(),
             begins,
             extends: Vec::new(),
@@ -289,6 +292,22 @@ impl PolicyState {
     /// True where there is no policy file at all.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
+    }
+
+    /// Every file of the commit beneath that cannot be used, which keeps agents out though the checkout be in
+    /// order; those that are alike in both are the checkout's.
+    pub fn bad_files_beneath(&self) -> Vec<&YamlProblems> {
+        let Self::Loaded(policy) = self else {
+            return Vec::new();
+        };
+        let beneath = policy.committed.as_ref().and_then(Committed::policy);
+        let own = self.bad_files();
+        let is_own = |file: &YamlProblems| {
+            let same = |one: &&YamlProblems| one.file == file.file && one.list == file.list;
+            own.iter().any(same)
+        };
+        let bad = beneath.map(Self::bad_files).unwrap_or_default();
+        bad.into_iter().filter(|file| !is_own(file)).collect()
     }
 
     /// Every file that cannot be used, also of agents for whom alone it matters.

@@ -4,10 +4,13 @@
 //! A pattern is relative to the repository root; `*` and `?` never match `/`; one without glob
 //! characters, or ending in `/`, also covers everything beneath it.
 
-use crate::domain::path_pattern::{CaseMode, PathPattern, SpelledPath, overlap};
+use crate::domain::path_pattern::{
+    CaseMode, Meeting, PathPattern, SpelledPath, overlap, overlap_within,
+};
 use crate::domain::repo_path::RepoPath;
 use crate::policy::asked::AskedPattern;
 use crate::policy::pattern_list::{BadPatterns, MAX_PATTERN, read_all};
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 /// The [path patterns](PathPattern) of one rule.
@@ -105,19 +108,34 @@ impl PathGlobs {
     }
 }
 
+/// A path that two rules share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SharedPath {
+    /// Both match it.
+    At(RepoPath),
+    /// There is none.
+    Nothing,
+    /// The search ended before that was known.
+    Undecided,
+}
+
 /// What the patterns of two rules have in common, where names are compared as they are spelled.
 impl PathGlobs {
-    /// A path that both match; nothing where there is none.
-    pub(super) fn shared_with(&self, other: &Self) -> Option<RepoPath> {
-        let (own, others) = (self.patterns()?, other.patterns()?);
+    /// A path that both match, found within a budget of places to look at.
+    pub(super) fn shared_with(&self, other: &Self, budget: &Cell<usize>) -> SharedPath {
+        let (Some(own), Some(others)) = (self.patterns(), other.patterns()) else {
+            return SharedPath::Undecided;
+        };
         let pairs = own.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
-        let mut met = pairs.filter_map(|(a, b)| overlap(&a.sensitive, &b.sensitive));
-        // A search that grew too large answers with a pattern in place of a path.
-        met.find_map(|path| {
-            let path = RepoPath::new(path);
-            let matches = |globs: &Self| globs.matches(&path, CaseMode::Sensitive) == Some(true);
-            (matches(self) && matches(other)).then_some(path)
-        })
+        let mut found = SharedPath::Nothing;
+        for (a, b) in pairs {
+            match overlap_within(&a.sensitive, &b.sensitive, budget) {
+                Meeting::At(path) => return SharedPath::At(RepoPath::new(path)),
+                Meeting::Nowhere => {}
+                Meeting::Undecided => found = SharedPath::Undecided,
+            }
+        }
+        found
     }
 
     /// True where every path that the others match is certainly matched by one of these.

@@ -33,7 +33,9 @@ impl NotReplayable {
             Self::Incomplete => {
                 "a secret was taken out of the record, or it is of an `ai` that kept no facts"
             }
-            Self::ByOthers => "a lock of somebody else decided, not the policy",
+            Self::ByOthers => {
+                "a lock of somebody else or the list of hosts decided, not the policy"
+            }
         }
     }
 }

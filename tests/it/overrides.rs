@@ -194,3 +194,33 @@ fn what_may_not_be_is_refused_with_the_way_on() {
       next: `ai policy override list` shows those that are
     ");
 }
+
+/// The network of a run is a question as any other.
+#[test]
+fn it_gives_a_run_its_network_back() {
+    let sandbox = Scene::new()
+        .policy("version: 1\ndefault: allow\nrules:\n  - {id: no-net, on: [run.network], effect: deny, reason: closed}\n")
+        .agent(Agent::new("fake", "cat >/dev/null; echo work > work.txt"))
+        .build();
+    let answers = |id: &str| -> Vec<Value> {
+        let records = sandbox.ai_json_lines(&["policy", "log", id, "--action", "run.network"]);
+        records.iter().map(|one| one["effect"].clone()).collect()
+    };
+    let (one, two) = (sandbox.task("One", &[]), sandbox.task("Two", &[]));
+    sandbox.run(&one);
+    assert_eq!(answers(&one), ["deny"]);
+    sandbox.ai_ok(&[
+        "policy",
+        "override",
+        "add",
+        "no-net",
+        "--for",
+        "2h",
+        "--agent",
+        "fake",
+        "--reason",
+        "the release",
+    ]);
+    sandbox.run(&two);
+    assert_eq!(answers(&two), ["warn"]);
+}

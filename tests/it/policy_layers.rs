@@ -2,7 +2,7 @@
 //! what is wrong and where, and which files a run is judged by.
 
 use crate::snapshot;
-use crate::support::{Sandbox, markdown};
+use crate::support::{Sandbox, markdown, mask_also, run};
 
 const PUSHES: &str = "version: 1\ndefault: allow\nrules:\n  - id: pushes-need-a-human\n    on: [push]\n    actors: ['agent:*']\n    effect: require_approval\n    reason: a person looks at it first\n    overridable: true\n";
 
@@ -289,4 +289,123 @@ fn a_clone_of_a_project_with_a_policy_is_set_up_as_any_other() {
     assert_eq!(early.code, Some(9), "{early}");
     let set_up = sandbox.ai_in(&clone, &["init", "--yes"]);
     assert_eq!(set_up.code, Some(0), "{set_up}");
+}
+
+/// Agents are held to the policy at HEAD; where that cannot be used, nobody finds the line in the checkout, which may
+/// be mended already.
+#[test]
+fn a_policy_at_head_that_cannot_be_used_is_told_with_its_commit() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: alow\n");
+    sandbox.commit("a slip");
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\n");
+    let create = |who: &str| sandbox.ai(&["task", "create", "One", "--as", who]);
+    let masked = |text: String| mask_also(text, &[(r"\([0-9a-f]{7}\)", "([SHORT])")]);
+    snapshot!(masked(create("agent:bot").to_string()));
+    assert_eq!(create("ann").code, Some(0));
+    snapshot!(masked(sandbox.ai(&["policy", "validate"]).to_string()));
+    let told = run(&mut sandbox.ai_command(&["policy", "validate", "--json"])).json();
+    let other = &told["others"][0];
+    assert_eq!(
+        (&told["ok"], &told["problems"], &other["file"]),
+        (
+            &false.into(),
+            &serde_json::json!([]),
+            &".ai/policy.yaml".into()
+        )
+    );
+    let doctor = sandbox.ai(&["doctor"]).stdout;
+    let of_policy = doctor.lines().find(|line| line.starts_with("bad"));
+    snapshot!(masked(of_policy.unwrap_or_default().to_owned()));
+    // Without a file in the checkout the one at HEAD counts for everybody.
+    std::fs::remove_file(sandbox.root().join(".ai/policy.yaml")).unwrap();
+    snapshot!(masked(create("ann").to_string()));
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\n");
+    sandbox.commit("mended");
+    assert_eq!(create("agent:bot").code, Some(0));
+    sandbox.ai_ok(&["policy", "validate"]);
+}
+
+/// Git writes other ends of lines into a checkout than into a commit where it is told to. The policy is the same one.
+#[test]
+fn ends_of_lines_make_no_other_policy() {
+    let sandbox = Sandbox::project();
+    let replacing = "version: 1\ndefault: allow\nrules:\n  - {id: built-in.protect-ai, on: [push], effect: allow}\n";
+    sandbox.write(".gitattributes", "*.yaml text eol=crlf\n");
+    sandbox.write(".ai/policy.yaml", replacing.replace('\n', "\r\n"));
+    sandbox.commit("the project says it otherwise");
+    assert_eq!(
+        sandbox.git(&["show", "HEAD:.ai/policy.yaml"]).trim_end(),
+        replacing.trim_end()
+    );
+    assert_eq!(sandbox.ai_ok(&["policy", "show"]).stderr, "");
+    let mine = sandbox.ai_json(&["policy", "show"]);
+    let ids = |shown: &serde_json::Value| -> Vec<String> {
+        let rules = shown["rules"].as_array().unwrap().iter();
+        rules
+            .map(|rule| format!("{} {}", rule["layer"], rule["id"]))
+            .collect()
+    };
+    let kept = "\"built-in\" \"built-in.protect-ai\"".to_owned();
+    let of_kept = ids(&mine).into_iter().filter(|id| *id == kept);
+    assert_eq!(of_kept.count(), 0, "{mine}");
+    // What is in it counts all the same.
+    sandbox.write(".ai/policy.yaml", NO_TASKS.replace('\n', "\r\n"));
+    assert_eq!(sandbox.ai(&["task", "create", "One"]).code, Some(5));
+}
+
+/// Whoever stands in a linked worktree works on the policy there, before it counts.
+#[test]
+fn the_files_of_the_worktree_around_are_looked_at() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\n");
+    sandbox.commit("policy");
+    let other = sandbox.worktree("other");
+    let policy = other.join(".ai/policy.yaml");
+    std::fs::write(&policy, "version: 1\ndefault: alow\n").unwrap();
+    let codes = |args: &[&str]| (sandbox.ai_in(&other, args).code, sandbox.ai(args).code);
+    assert_eq!(codes(&["policy", "validate"]), (Some(1), Some(0)));
+    assert_eq!(codes(&["policy", "test"]), (Some(1), Some(0)));
+    std::fs::write(
+        &policy,
+        "version: 1\nextends: ./policies/own.yaml\ndefault: deny\n",
+    )
+    .unwrap();
+    std::fs::create_dir_all(other.join(".ai/policies")).unwrap();
+    std::fs::write(other.join(".ai/policies/own.yaml"), "version: 1\n").unwrap();
+    let tests = "version: 1\ntests:\n  - {name: closed, ask: {action: push, actor: 'human:ann'}, expect: deny}\n";
+    std::fs::write(other.join(".ai/policy.test.yaml"), tests).unwrap();
+    assert_eq!(codes(&["policy", "test"]), (Some(0), Some(0)));
+    assert_eq!(
+        codes(&["policy", "validate", ".ai/policy.yaml"]),
+        (Some(0), Some(0))
+    );
+}
+
+/// The user's layer is read by the supervisor of a run. That its agent looks elsewhere for it drops nothing.
+#[test]
+fn an_agent_of_a_run_does_not_drop_the_layer_of_the_user() {
+    let sandbox = Sandbox::with_agent("version: 1\nchecks: {unit: {run: test -d ci}}\n", "true");
+    let payload = r#"{"tool_name":"Write","tool_input":{"file_path":"ci/a"}}"#;
+    sandbox.set_script(
+        "fake",
+        &format!(
+            "cat >/dev/null; export XDG_CONFIG_HOME=\"$PWD/none\" HOME=\"$PWD/none\"; mkdir ci
+             echo '{payload}' | '{}' hook pre-tool --cli claude; echo $? > \"$BASE/code\"
+             echo x > ci/a; git add -A; git -c user.name=x -c user.email=x@example.com commit -qm x",
+            sandbox.ai_in_sight().display()
+        ),
+    );
+    let layer = "version: 1\nrules:\n  - {id: no-ci, on: [run.finish, edit], paths: ci/, effect: deny, reason: not on this machine}\n";
+    sandbox.write(sandbox.base().join("home/.config/ai/policy.yaml"), layer);
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(5));
+    let records = sandbox.ai_json_lines(&["policy", "log", &id, "--rule", "no-ci"]);
+    let told: Vec<_> = records
+        .iter()
+        .map(|one| (&one["layer"], &one["effect"]))
+        .collect();
+    let denied = (&"global".into(), &"deny".into());
+    assert_eq!(told, [denied, denied]);
+    assert_eq!(sandbox.read("../code"), "2\n");
 }

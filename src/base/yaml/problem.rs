@@ -76,8 +76,16 @@ pub struct YamlProblems {
     pub file: String,
     /// The problems in the order of the file; never empty.
     pub list: Vec<YamlProblem>,
-    /// The text of the file, where it is at hand.
+    seen: Box<SeenFile>,
+}
+
+/// The file as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct SeenFile {
+    /// The text, where it is at hand.
     source: Option<Arc<str>>,
+    /// The version, where it is not the one on the disk: `at HEAD (1e1a5ed)`.
+    version: Option<Arc<str>>,
 }
 
 impl YamlProblems {
@@ -88,13 +96,33 @@ impl YamlProblems {
         Self {
             file: file.to_owned(),
             list,
-            source: None,
+            seen: Box::default(),
+        }
+    }
+
+    /// The same problems, of a version of the file that is not the one on the disk, as `at HEAD (1e1a5ed)`:
+    /// whoever looks for the line has to know where.
+    pub fn of_version(mut self, version: Option<Arc<str>>) -> Self {
+        self.seen.version = version;
+        self
+    }
+
+    /// The version of the file in words, where it is not the one on the disk.
+    pub fn version(&self) -> Option<&str> {
+        self.seen.version.as_deref()
+    }
+
+    /// The name of the file with its version.
+    pub fn named(&self) -> String {
+        match self.version() {
+            Some(version) => format!("{} {version}", self.file),
+            None => self.file.clone(),
         }
     }
 
     /// The same problems, with the bytes in which they were found: people see the lines.
     pub fn within(mut self, bytes: &[u8]) -> Self {
-        self.source = Some(String::from_utf8_lossy(bytes).into());
+        self.seen.source = Some(String::from_utf8_lossy(bytes).into());
         self
     }
 
@@ -126,13 +154,13 @@ impl YamlProblems {
     }
 
     fn excerpt(&self, problem: &YamlProblem, room: usize) -> Option<[String; 2]> {
-        excerpt(self.source.as_deref()?, problem.place, room)
+        excerpt(self.seen.source.as_deref()?, problem.place, room)
     }
 
     /// The first problem and how many more there are, on one line.
     pub fn summary(&self) -> String {
         match self.list.as_slice() {
-            [] => format!("{}: unusable", self.file),
+            [] => format!("{}: unusable", self.named()),
             [only] => self.line(only),
             [first, rest @ ..] => format!("{} (and {} more)", self.line(first), rest.len()),
         }
@@ -150,7 +178,10 @@ impl YamlProblems {
             .as_ref()
             .map(|hint| format!("; {hint}"))
             .unwrap_or_default();
-        format!("{}{at}: {}{hint}", self.file, problem.message)
+        let version = self
+            .version()
+            .map_or_else(String::new, |one| format!(" {one}"));
+        format!("{}{at}{version}: {}{hint}", self.file, problem.message)
     }
 }
 

@@ -169,6 +169,9 @@ pub(in crate::cli) struct PolicyValidated<'a> {
 pub(in crate::cli) struct BadPolicyFile<'a> {
     /// The file.
     pub(in crate::cli) file: &'a str,
+    /// The version of the file where it is that of a commit, as `at HEAD (1e1a5ed)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) version: Option<&'a str>,
     /// Everything that is wrong with it.
     pub(in crate::cli) problems: &'a [YamlProblem],
 }

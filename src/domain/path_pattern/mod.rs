@@ -30,5 +30,5 @@ pub use error::PatternError;
 pub use fold::CaseMode;
 pub use index::{PrefixQuery, prefix_candidates};
 pub use modules::expand;
-pub use overlap::{Exclusion, overlap, overlap_except};
+pub use overlap::{Exclusion, Meeting, overlap, overlap_except, overlap_within};
 pub use pattern::{PathPattern, SpelledPath};

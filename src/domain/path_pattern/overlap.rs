@@ -5,6 +5,7 @@ use crate::domain::path_pattern::fold::CaseMode;
 use crate::domain::path_pattern::pattern::{Matcher, PathPattern, is_at_or_beneath};
 use crate::domain::path_pattern::search::{Product, SearchResult};
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// Paths that do not count when two patterns meet.
 #[derive(Debug, Clone)]
@@ -54,29 +55,58 @@ impl Exclusion {
 ///
 /// Patterns of different [case modes](CaseMode) cannot be compared and count as meeting.
 pub fn overlap(a: &PathPattern, b: &PathPattern) -> Option<String> {
-    if a.case_mode() != b.case_mode() {
-        return Some(a.as_str().to_owned());
-    }
-    let mode = a.case_mode();
-    let found = match (a.matcher(), b.matcher()) {
-        (Matcher::Literal, Matcher::Literal) => return deeper(a, b).map(str::to_owned),
-        _ if !prefixes_meet(a, b) => return None,
-        _ if a.is_oversized() || b.is_oversized() => SearchResult::Exhausted,
-        (Matcher::Literal, Matcher::Glob(glob)) => {
-            at_or_beneath(a.literal_prefix(), glob.automaton(), mode, None)
-        }
-        (Matcher::Glob(glob), Matcher::Literal) => {
-            at_or_beneath(b.literal_prefix(), glob.automaton(), mode, None)
-        }
-        (Matcher::Glob(left), Matcher::Glob(right)) => {
-            Product::new(left.automaton(), right.automaton(), mode).search()
-        }
-    };
-    match found {
+    match search(a, b, None) {
         SearchResult::Path(path) => Some(path),
         SearchResult::Nothing => None,
-        // A rule may be too large to be searched for. A false alarm is the safe answer.
+        // A rule may be too large to be searched for, and spellings that differ cannot be compared. A false
+        // alarm is the safe answer.
         SearchResult::Exhausted => Some(a.as_str().to_owned()),
+    }
+}
+
+/// The answer of a search that may end before it knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meeting {
+    /// A shortest path that matches both.
+    At(String),
+    /// No path can.
+    Nowhere,
+    /// The budget ended first, or the patterns cannot be compared.
+    Undecided,
+}
+
+/// Like [`overlap`], for whoever holds many pairs against one another: each place of the search is taken from
+/// `budget`, and where nothing is left the answer is that nobody knows.
+pub fn overlap_within(a: &PathPattern, b: &PathPattern, budget: &Cell<usize>) -> Meeting {
+    match search(a, b, Some(budget)) {
+        SearchResult::Path(path) => Meeting::At(path),
+        SearchResult::Nothing => Meeting::Nowhere,
+        SearchResult::Exhausted => Meeting::Undecided,
+    }
+}
+
+fn search(a: &PathPattern, b: &PathPattern, budget: Option<&Cell<usize>>) -> SearchResult {
+    if a.case_mode() != b.case_mode() {
+        return SearchResult::Exhausted;
+    }
+    let mode = a.case_mode();
+    match (a.matcher(), b.matcher()) {
+        (Matcher::Literal, Matcher::Literal) => match deeper(a, b) {
+            Some(path) => SearchResult::Path(path.to_owned()),
+            None => SearchResult::Nothing,
+        },
+        _ if !prefixes_meet(a, b) => SearchResult::Nothing,
+        _ if a.is_oversized() || b.is_oversized() => SearchResult::Exhausted,
+        (Matcher::Literal, Matcher::Glob(glob)) => {
+            at_or_beneath(a.literal_prefix(), glob.automaton(), mode, None, budget)
+        }
+        (Matcher::Glob(glob), Matcher::Literal) => {
+            at_or_beneath(b.literal_prefix(), glob.automaton(), mode, None, budget)
+        }
+        (Matcher::Glob(left), Matcher::Glob(right)) => {
+            let both = Product::new(left.automaton(), right.automaton(), mode);
+            both.within(budget).search()
+        }
     }
 }
 
@@ -93,13 +123,13 @@ pub fn overlap_except(a: &PathPattern, b: &PathPattern, except: &Exclusion) -> O
     let avoid = Some(&except.automaton);
     let found = match (a.matcher(), b.matcher()) {
         (Matcher::Literal, Matcher::Literal) => {
-            at_or_beneath(&met, &Automaton::everything(), mode, avoid)
+            at_or_beneath(&met, &Automaton::everything(), mode, avoid, None)
         }
         (Matcher::Literal, Matcher::Glob(glob)) => {
-            at_or_beneath(a.literal_prefix(), glob.automaton(), mode, avoid)
+            at_or_beneath(a.literal_prefix(), glob.automaton(), mode, avoid, None)
         }
         (Matcher::Glob(glob), Matcher::Literal) => {
-            at_or_beneath(b.literal_prefix(), glob.automaton(), mode, avoid)
+            at_or_beneath(b.literal_prefix(), glob.automaton(), mode, avoid, None)
         }
         (Matcher::Glob(left), Matcher::Glob(right)) => {
             Product::new(left.automaton(), right.automaton(), mode)
@@ -133,6 +163,7 @@ fn at_or_beneath(
     glob: &Automaton,
     mode: CaseMode,
     avoid: Option<&Automaton>,
+    budget: Option<&Cell<usize>>,
 ) -> SearchResult {
     let reached = glob.read(base);
     let avoided = avoid.map(|avoid| (avoid, avoid.read(base)));
@@ -143,7 +174,7 @@ fn at_or_beneath(
         return SearchResult::Path(base.to_owned());
     }
     let beneath = Automaton::beneath();
-    let mut rest = Product::beneath(&beneath, glob, &reached, mode);
+    let mut rest = Product::beneath(&beneath, glob, &reached, mode).within(budget);
     if let Some((avoid, states)) = avoided {
         rest = rest.avoiding_from(avoid, states);
     }

@@ -5,6 +5,7 @@
 //! determinised, as far as the search gets. Without anything to avoid the search always ends within
 //! the product of the two sizes; with it, a budget ends it.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::domain::path_pattern::automaton::{Automaton, NfaState, StateId};
@@ -36,6 +37,8 @@ pub(super) struct Product<'a> {
     mode: CaseMode,
     avoid: Option<AvoidedSets<'a>>,
     starts: Vec<SearchPlace>,
+    /// The places that may still be looked at; as many as there are where absent.
+    left_over: Option<&'a Cell<usize>>,
 }
 
 /// One place of the search.
@@ -69,6 +72,7 @@ impl<'a> Product<'a> {
             mode,
             avoid: None,
             starts: vec![start],
+            left_over: None,
         }
     }
 
@@ -92,6 +96,7 @@ impl<'a> Product<'a> {
             mode,
             avoid: None,
             starts: reached.iter().map(start).collect(),
+            left_over: None,
         }
     }
 
@@ -108,8 +113,26 @@ impl<'a> Product<'a> {
         self
     }
 
+    /// Takes each place that is looked at from `left_over`, and ends where nothing of it is left.
+    pub(super) fn within(mut self, left_over: Option<&'a Cell<usize>>) -> Self {
+        self.left_over = left_over;
+        self
+    }
+
+    fn is_spent(&self, places: usize) -> bool {
+        self.left_over.is_some_and(|left_over| {
+            let left = left_over.get();
+            left_over.set(left.saturating_sub(places));
+            left < places
+        })
+    }
+
     /// Runs the search.
     pub(super) fn search(mut self) -> SearchResult {
+        // The table of places is made at once, a word for 64 of them.
+        if self.is_spent(self.left.len() * self.right.len() / 64) {
+            return SearchResult::Exhausted;
+        }
         let mut seen = SeenPlaces::new(self.left.len(), self.right.len());
         let mut steps: Vec<SearchStep> = Vec::new();
         for place in std::mem::take(&mut self.starts) {
@@ -127,6 +150,9 @@ impl<'a> Product<'a> {
         while turn < steps.len() {
             let mut at = turn;
             while at < steps.len() {
+                if self.is_spent(1) {
+                    return SearchResult::Exhausted;
+                }
                 if self.is_goal(steps[at].place) {
                     return SearchResult::Path(spell(&steps, at));
                 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::base::env;
 use crate::base::text::{counted, one_line};
+use crate::base::yaml::YamlProblems;
 use crate::config::Trees;
 use crate::domain::agent::Agent;
 use crate::ops::doctor::{Finding, Patient};
@@ -89,7 +90,7 @@ fn policy(root: &Path) -> Finding {
                 "the policy cannot be read, so everything is denied: {}",
                 unreadable.problems
             );
-            Finding::bad("policy", text).next("ai policy validate")
+            Finding::bad("policy", text).next(mending(&unreadable.problems))
         }
         PolicyState::Absent => {
             Finding::ok("policy", "no policy file; the built-in rules alone count")
@@ -112,12 +113,26 @@ fn policy(root: &Path) -> Finding {
     }
 }
 
+/// The next step where a file of a policy cannot be read: what a commit has is mended by another one.
+fn mending(problems: &YamlProblems) -> &'static str {
+    match problems.version() {
+        Some(_) => "commit the mended file",
+        None => "ai policy validate",
+    }
+}
+
 /// A policy that was read. The layer of an agent may be broken all the same.
 fn in_force(state: &PolicyState) -> Finding {
     if let Some(problems) = state.bad_files().first() {
         let text =
             format!("the layer of an agent cannot be read, so it is denied everything: {problems}");
-        return Finding::bad("policy", text).next("ai policy validate");
+        return Finding::bad("policy", text).next(mending(problems));
+    }
+    if let Some(problems) = state.bad_files_beneath().first() {
+        let text = format!(
+            "the committed policy cannot be read, so agents are denied everything: {problems}"
+        );
+        return Finding::bad("policy", text).next(mending(problems));
     }
     let shown = policy::show(state, None);
     let from = match shown.files.len() {

@@ -10,7 +10,22 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::conflicts::names::{SearchBudget, shared, shared_actor};
+use crate::policy::path_globs::{PathGlobs, SharedPath};
 use crate::policy::rule::{PolicyRule, RuleAnswer};
+
+/// To hold so many letters against a pattern takes as long as one place of a search.
+const LETTERS_OF_A_PLACE: usize = 16;
+
+fn path_of(a: &PathGlobs, b: &PathGlobs, budget: &SearchBudget) -> Option<RepoPath> {
+    match a.shared_with(b, budget.for_paths()) {
+        SharedPath::At(path) => Some(path),
+        SharedPath::Nothing => None,
+        SharedPath::Undecided => {
+            budget.give_up();
+            None
+        }
+    }
+}
 
 /// A question to a policy, as a file of tests writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -50,7 +65,8 @@ impl ExampleQuestion {
         }
     }
 
-    /// A question that both rules are about, but for their conditions; nothing where none was found.
+    /// A question that both rules are about, but for their conditions; nothing where none was found, be it that
+    /// the budget gave up.
     pub(super) fn of(a: &PolicyRule, b: &PolicyRule, budget: &SearchBudget) -> Option<Self> {
         let is_about =
             |rule: &PolicyRule, action: Action| rule.on.iter().any(|on| on.matches(action));
@@ -77,10 +93,24 @@ impl ExampleQuestion {
         };
         question.paths = match (&a.paths, &b.paths) {
             (None, None) => Vec::new(),
-            (Some(paths), None) | (None, Some(paths)) => vec![paths.shared_with(paths)?],
-            (Some(a), Some(b)) => vec![a.shared_with(b)?],
+            (Some(paths), None) | (None, Some(paths)) => vec![path_of(paths, paths, budget)?],
+            (Some(a), Some(b)) => vec![path_of(a, b, budget)?],
         };
-        (question.meets(a) && question.meets(b)).then_some(question)
+        (budget.pays(question.work(a) + question.work(b)) && question.meets(a) && question.meets(b))
+            .then_some(question)
+    }
+
+    /// The work of holding a rule against the question, at most: letters of its patterns for each letter.
+    pub(super) fn work(&self, rule: &PolicyRule) -> usize {
+        let letters = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::len).sum::<usize>();
+        let paths = rule.paths.as_ref().map(|globs| letters(&mut globs.texts()));
+        let asked: usize = self.paths.iter().map(|path| path.as_bytes().len()).sum();
+        let name = self.actor.name.as_str().len();
+        let names = rule
+            .actors
+            .as_ref()
+            .map(|globs| letters(&mut globs.texts()));
+        (paths.unwrap_or(0) * asked + names.unwrap_or(0) * name) / LETTERS_OF_A_PLACE + 1
     }
 
     /// True where a rule is about the question, but for its condition.

@@ -19,6 +19,11 @@ const MOST_PAIRS: usize = 200_000;
 const MOST_SEARCHES: usize = 5_000;
 /// So many states are gone through for names that patterns share.
 const MOST_STATES: usize = 200_000;
+/// So many places are gone through for paths that patterns share, and to ask the questions that are found: a second
+/// of work at most.
+const MOST_PLACES: usize = 6_000_000;
+/// So many pairs that were not decided are named.
+const MOST_UNDECIDED: usize = 100;
 /// So many pairs that meet are told.
 const MOST_MEETINGS: usize = 500;
 
@@ -34,6 +39,8 @@ pub enum ConflictKind {
     Redundant,
     /// The rule matches nobody, or nothing that is asked yet.
     NeverMatches,
+    /// Whether the rules are about one question was not found out: their patterns are too large.
+    Undecided,
     /// The action is denied, whatever else is asked.
     AlwaysDenied,
     /// The action is allowed, whatever else is asked.
@@ -88,6 +95,17 @@ pub struct Conflicts {
     pub found: Vec<FoundConflict>,
     /// True where the policy has more pairs of rules than are looked at, or told.
     pub is_cut: bool,
+    /// The number of rules and pairs that were not decided, named or not.
+    pub undecided: usize,
+}
+
+impl Conflicts {
+    fn leave_undecided(&mut self, rules: &[&PolicyRule]) {
+        self.undecided += 1;
+        if self.undecided <= MOST_UNDECIDED {
+            self.found.push(about(ConflictKind::Undecided, rules));
+        }
+    }
 }
 
 /// Looks at a policy for an agent, or for everybody else. One that cannot be read has no rules.
@@ -102,13 +120,12 @@ pub fn conflicts(state: &PolicyState, agent: Option<&str>) -> Conflicts {
         state,
         layers: &layers,
         agent,
-        budget: SearchBudget::new(MOST_STATES),
+        budget: SearchBudget::new(MOST_STATES, MOST_PLACES),
     };
     let mut out = Conflicts::default();
     look.at_each(&all[builtin.len()..], &mut out);
     look.at_pairs(&all, &mut out);
     look.at_actions(&mut out);
-    out.is_cut |= look.budget.is_used_up();
     out
 }
 
@@ -128,11 +145,14 @@ impl PolicyLook<'_> {
                 continue;
             }
             let Some(example) = self.own_example(rule) else {
+                if self.budget.has_given_up() {
+                    out.leave_undecided(&[rule]);
+                }
                 continue;
             };
             if self.is_redundant(rule) {
                 let found = about(ConflictKind::Redundant, &[rule]);
-                out.found.push(self.shown(found, example));
+                self.tell(found, example, &[rule], out);
                 continue;
             }
             looked += rules.len();
@@ -142,7 +162,7 @@ impl PolicyLook<'_> {
             }
             if let Some(by) = rules.iter().find(|by| self.shadows(by, rule)) {
                 let found = about(ConflictKind::Shadowed, &[rule, by]);
-                out.found.push(self.shown(found, example));
+                self.tell(found, example, &[rule, by], out);
             }
         }
     }
@@ -165,12 +185,15 @@ impl PolicyLook<'_> {
                 let Some(example) =
                     self.of_this_agent(ExampleQuestion::of(a, b, &self.budget), [a, b])
                 else {
+                    if self.budget.has_given_up() {
+                        out.leave_undecided(&[a, b]);
+                    }
                     continue;
                 };
                 let mut found = about(ConflictKind::Meet, &[a, b]);
                 found.may = a.when.is_some() || b.when.is_some();
                 told += 1;
-                out.found.push(self.shown(found, example));
+                self.tell(found, example, &[a, b], out);
             }
         }
     }
@@ -192,19 +215,42 @@ impl PolicyLook<'_> {
             };
             let found = self.shown(found, ExampleQuestion::plain(one.action, actor));
             // What is told was asked.
-            if found.effect == Some(one.effect) {
-                out.found.push(found);
+            if found.as_ref().and_then(|found| found.effect) == Some(one.effect) {
+                out.found.extend(found);
             }
         }
     }
 
-    /// The finding with a question that shows it, and what the policy says of that.
-    fn shown(&self, found: FoundConflict, example: ExampleQuestion) -> FoundConflict {
+    /// The finding with a question that shows it, and what the policy says of that; nothing where it would take
+    /// too long to ask.
+    fn shown(&self, found: FoundConflict, example: ExampleQuestion) -> Option<FoundConflict> {
+        let rules = self.layers.iter().flat_map(|layer| &layer.rules);
+        let work = rules.map(|rule| example.work(rule)).sum();
+        if !self.budget.pays(work) {
+            return None;
+        }
         let decision = example.ask(|request| decide(self.state, request));
-        FoundConflict {
+        Some(FoundConflict {
             effect: Some(decision.effect),
             example: Some(example),
             ..found
+        })
+    }
+
+    /// Tells a finding, or that it was not decided.
+    fn tell(
+        &self,
+        found: FoundConflict,
+        example: ExampleQuestion,
+        rules: &[&PolicyRule],
+        out: &mut Conflicts,
+    ) {
+        match self.shown(found, example) {
+            Some(found) => out.found.push(found),
+            None => {
+                self.budget.has_given_up();
+                out.leave_undecided(rules);
+            }
         }
     }
 

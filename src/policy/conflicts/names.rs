@@ -11,22 +11,48 @@ const MOST_STATES: usize = 20_000;
 /// The letter for what may be any.
 const ANY: char = 'x';
 
-/// The states that the searches of one look at a policy may go through, together.
+/// The work that the searches of one look at a policy may do, together: states that are gone through.
 pub(super) struct SearchBudget {
     left: Cell<usize>,
+    paths: Cell<usize>,
+    gave_up: Cell<bool>,
 }
 
 impl SearchBudget {
-    /// A budget of so many states.
-    pub(super) fn new(states: usize) -> Self {
+    /// A budget of so many states for names, and so many for paths and for questions that are asked.
+    pub(super) fn new(names: usize, paths: usize) -> Self {
         Self {
-            left: Cell::new(states),
+            left: Cell::new(names),
+            paths: Cell::new(paths),
+            gave_up: Cell::new(false),
         }
     }
 
-    /// True where nothing is left.
-    pub(super) fn is_used_up(&self) -> bool {
-        self.left.get() == 0
+    /// What is left for paths.
+    pub(super) fn for_paths(&self) -> &Cell<usize> {
+        &self.paths
+    }
+
+    /// Takes the work of a question from what is left; false where that is too little, and the question is not
+    /// to be asked.
+    pub(super) fn pays(&self, work: usize) -> bool {
+        let left = self.paths.get();
+        if left < work {
+            self.give_up();
+            return false;
+        }
+        self.paths.set(left - work);
+        true
+    }
+
+    /// Remembers that a search ended before it knew.
+    pub(super) fn give_up(&self) {
+        self.gave_up.set(true);
+    }
+
+    /// True where a search has ended before it knew since this was last asked.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.gave_up.replace(false)
     }
 
     fn spend(&self) -> bool {
@@ -38,7 +64,7 @@ impl SearchBudget {
 
 /// A shortest name that all of these patterns match; nothing where there is none, or none was found in time.
 pub(super) fn shared_name(patterns: &[&str], budget: &SearchBudget) -> Option<String> {
-    let patterns: Vec<Vec<char>> = patterns.iter().map(|one| one.chars().collect()).collect();
+    let patterns: Vec<Vec<char>> = patterns.iter().map(|one| plain_stars(one)).collect();
     let start = closed(&patterns, vec![0; patterns.len()]);
     let mut seen: HashSet<Vec<usize>> = start.iter().cloned().collect();
     let mut open: VecDeque<(Vec<usize>, String)> =
@@ -53,14 +79,26 @@ pub(super) fn shared_name(patterns: &[&str], budget: &SearchBudget) -> Option<St
                 continue;
             };
             for next in closed(&patterns, next) {
-                if seen.len() < MOST_STATES && !seen.contains(&next) && budget.spend() {
-                    seen.insert(next.clone());
-                    open.push_back((next, format!("{name}{letter}")));
+                if seen.contains(&next) {
+                    continue;
                 }
+                if seen.len() >= MOST_STATES || !budget.spend() {
+                    budget.give_up();
+                    return None;
+                }
+                seen.insert(next.clone());
+                open.push_back((next, format!("{name}{letter}")));
             }
         }
     }
     None
+}
+
+/// The letters of a pattern, with one star where several stand together: they mean the same.
+fn plain_stars(pattern: &str) -> Vec<char> {
+    let mut letters: Vec<char> = pattern.chars().collect();
+    letters.dedup_by(|next, before| *next == '*' && *before == '*');
+    letters
 }
 
 /// The letters worth trying: those that stand next, or any where none does.

@@ -653,6 +653,14 @@ pub const ROWS: &[Shown] = &[
         "policy_layers::a_policy_does_not_vanish_with_its_file",
     ),
     shown(
+        (
+            "policy",
+            "`XDG_CONFIG_HOME` of a run's agent led away from the user's own layer",
+        ),
+        ("refused: the supervisor has it", "the rule"),
+        "policy_layers::an_agent_of_a_run_does_not_drop_the_layer_of_the_user",
+    ),
+    shown(
         ("policy", "a range of commits that loosens it on the way"),
         ("refused: the policy at its beginning judges", "exit code 5"),
         "policy_tools::the_commits_of_a_range_are_judged_by_the_policy_at_its_beginning",

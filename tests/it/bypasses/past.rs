@@ -333,4 +333,13 @@ pub const ROWS: &[Row] = &[
             "outside of a run who acts is believed; within one the supervisor knows who it is",
         ),
     },
+    Row {
+        door: "policy",
+        way: "an agent outside of a run that leads `XDG_CONFIG_HOME` away from the user's own layer",
+        script: "mkdir -p \"$XDG_CONFIG_HOME/ai\"; echo 'version: 1\nrules: [{id: mine, on: [commit], effect: deny, reason: mine}]' \
+                 >\"$XDG_CONFIG_HOME/ai/policy.yaml\"; change free.txt; XDG_CONFIG_HOME=$BASE/none AI_ACTOR=agent:codex git commit -qm x",
+        ends: Ends::Unseen(
+            "outside of a run the environment is believed; what binds agents there stands in the project's policy, and within a run the supervisor has the layer",
+        ),
+    },
 ];

@@ -37,6 +37,14 @@ pub(super) fn run(args: &ConflictsArgs, context: &mut Context) -> Outcome {
                     .line(&format!("  e.g. {}: {effect}", question(example)));
             }
         }
+        let named = found
+            .found
+            .iter()
+            .filter(|one| one.kind == ConflictKind::Undecided);
+        let others = found.undecided - named.count();
+        if others > 0 {
+            context.ui.line(&format!("undecided: {others} more"));
+        }
         if found.found.is_empty() {
             context.ui.line("no rule is in the way of another one");
         }
@@ -59,6 +67,17 @@ fn told(found: &FoundConflict) -> String {
         ConflictKind::NeverMatches => {
             format!(
                 "never matches: {} is about nobody, or about nothing that is asked yet",
+                rule(0)
+            )
+        }
+        ConflictKind::Undecided if found.rules.len() > 1 => format!(
+            "undecided: {} and {}; their patterns take too long to be held against one another",
+            rule(0),
+            rule(1)
+        ),
+        ConflictKind::Undecided => {
+            format!(
+                "undecided: {}; its patterns take too long to look at",
                 rule(0)
             )
         }

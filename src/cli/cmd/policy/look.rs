@@ -8,7 +8,7 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
 use crate::base::env;
-use crate::base::fs::read_named;
+use crate::base::fs::{is_missing, read_named};
 use crate::base::text::{counted, flowing, one_line};
 use crate::base::yaml::{MAX_BYTES, YamlProblems};
 use crate::cli::answer::{BadPolicyFile, PolicyValidated};
@@ -43,7 +43,7 @@ pub(in crate::cli) struct ValidateArgs {
 }
 
 pub(super) fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
-    let root = context.workspace.root()?.to_owned();
+    let root = context.workspace.tree_here()?.to_owned();
     let (shown, bad) = match &args.file {
         Some(file) => {
             let path = context.workspace.start_dir()?.join(file);
@@ -58,7 +58,8 @@ pub(super) fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
             if state.is_absent() {
                 read_policy(&root.join(policy::FILE))?;
             }
-            let bad = state.bad_files().into_iter().cloned().collect();
+            let bad = state.bad_files().into_iter();
+            let bad: Vec<_> = bad.chain(state.bad_files_beneath()).cloned().collect();
             (policy::FILE.to_owned(), bad)
         }
     };
@@ -85,17 +86,34 @@ pub(super) fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         0 => String::new(),
         others => format!(" with {}", counted(others, "other file")),
     };
+    let of_commit = first.version().is_some();
     let message = format!(
-        "{}{also} has {}, and denies everything until that is mended",
-        first.file,
-        counted::<usize>(n, "problem")
+        "{}{also} has {}, and denies {} until that is mended",
+        first.named(),
+        counted::<usize>(n, "problem"),
+        if of_commit && is_here(&root) {
+            "agents everything"
+        } else {
+            "everything"
+        }
     );
-    Err(AppError::new(ErrorClass::Failed, message))
+    let error = AppError::new(ErrorClass::Failed, message);
+    Err(if of_commit {
+        error.hint("commit the mended file")
+    } else {
+        error
+    })
+}
+
+/// True where the checkout has a policy, so that the one of a commit is there for agents alone.
+fn is_here(root: &Path) -> bool {
+    !is_missing(&root.join(policy::FILE))
 }
 
 fn tell_programs(shown: &str, bad: &[YamlProblems], context: &mut Context) {
-    let own = bad.iter().find(|file| file.file == shown);
-    let others = bad.iter().filter(|file| file.file != shown);
+    let is_own = |file: &YamlProblems| file.file == shown && file.version().is_none();
+    let own = bad.iter().find(|file| is_own(file));
+    let others = bad.iter().filter(|file| !is_own(file));
     context.ui.object(&PolicyValidated {
         file: shown,
         ok: bad.is_empty(),
@@ -103,6 +121,7 @@ fn tell_programs(shown: &str, bad: &[YamlProblems], context: &mut Context) {
         others: others
             .map(|file| BadPolicyFile {
                 file: &file.file,
+                version: file.version(),
                 problems: &file.list,
             })
             .collect(),
@@ -172,10 +191,10 @@ pub(super) fn refuse_unreadable(state: &PolicyState, agent: Option<&str>) -> Res
             let message = format!("the policy cannot be read, so it denies: {problems}");
             Err(AppError::of(ErrorClass::Denied, (*problems).clone())
                 .saying(message)
-                .hint(format!(
-                    "correct {}, then `ai policy validate`",
-                    problems.file
-                )))
+                .hint(match problems.version() {
+                    Some(_) => "commit the mended file".to_owned(),
+                    None => format!("correct {}, then `ai policy validate`", problems.file),
+                }))
         }
         _ => Ok(()),
     }

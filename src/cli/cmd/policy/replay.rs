@@ -33,7 +33,7 @@ pub(super) fn run(args: &ReplayArgs, context: &mut Context) -> Outcome {
     let path = context.workspace.start_dir()?.join(&args.policy);
     let bytes = read_named(&path, MAX_BYTES).map_err(|error| {
         AppError::new(ErrorClass::NotFound, error.to_string())
-            .hint("`ai init --policy default` writes a policy to begin with")
+            .hint("name a file that is there, as a draft of the next policy")
     })?;
     let state = policy_files::with_project_file(context.workspace.root()?, &file, &bytes);
     if let Some(problems) = state.bad_files().first() {

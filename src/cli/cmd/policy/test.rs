@@ -115,7 +115,7 @@ pub(super) fn run(args: &TestArgs, context: &mut Context) -> Outcome {
 }
 
 fn tried(args: &TestArgs, context: &Context) -> Result<Report, AppError> {
-    let root = context.workspace.root()?.to_owned();
+    let root = context.workspace.tree_here()?.to_owned();
     let (path, file) = match &args.file {
         Some(file) => (
             context.workspace.start_dir()?.join(file),
@@ -188,7 +188,7 @@ fn told(report: &Report, context: &mut Context) -> Outcome {
             0 => String::new(),
             others => format!(" with {}", counted(others, "other file")),
         };
-        let message = format!("{}{also} has {}", first.file, counted(n, "problem"));
+        let message = format!("{}{also} has {}", first.named(), counted(n, "problem"));
         return Err(AppError::new(ErrorClass::Failed, message)
             .hint("correct it; `ai policy validate` reads the policy alone"));
     }
@@ -234,6 +234,7 @@ fn for_programs(report: &Report) -> PolicyTested<'_> {
             .iter()
             .map(|file| BadPolicyFile {
                 file: &file.file,
+                version: file.version(),
                 problems: &file.list,
             })
             .collect(),

@@ -15,6 +15,7 @@ use crate::ops::error::OpError;
 use crate::ops::world::World;
 use crate::policy::DEFAULT_RULE;
 use crate::process::sandbox::{SandboxLayer, SandboxProbe, known, probe};
+use crate::store::StorePlace;
 
 /// The file below the state directory in which the result of the probe is kept.
 const CACHE: &str = "sandbox.json";
@@ -52,11 +53,16 @@ pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpEr
 }
 
 /// The decision of the policy on the network that there would be by the settings, where a rule speaks of it.
-pub fn network_rule(cx: &Cx, task: &Task, by_settings: Network) -> Option<DecisionRecord> {
+pub fn network_rule(
+    cx: &Cx,
+    store: &StorePlace,
+    task: &Task,
+    by_settings: Network,
+) -> Option<DecisionRecord> {
     let mut question = Question::on_task(Action::RunNetwork, task);
     question.resource.patterns.clear();
     question.facts.network = Some(by_settings);
-    let record = ask::answer(cx, &question);
+    let record = ask::answer_outside(store, cx, &question);
     (record.rule != DEFAULT_RULE).then_some(record)
 }
 

@@ -65,7 +65,8 @@ impl NetworkLeave {
     /// The same under the policy's answer to whether there is a network at all.
     pub(crate) fn under_policy(live: &RunCx<'_>) -> Result<NetworkLeave, OpError> {
         let by_settings = live.world.config.runs.network.word();
-        let rule = layer::network_rule(&live.cx()?, &live.started.task, by_settings);
+        let store = live.world.store_place();
+        let rule = layer::network_rule(&live.cx()?, &store, &live.started.task, by_settings);
         NetworkLeave::of_run(live, layer::network_under(rule.as_ref()))
     }
 

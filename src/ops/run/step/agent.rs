@@ -136,7 +136,8 @@ fn ask_network(
         .network
         .as_ref()
         .map_or(Network::On, NetworkSetting::word);
-    let rule = layer::network_rule(&cx, &live.started.task, settings.word().and(own));
+    let (place, word) = (live.world.store_place(), settings.word().and(own));
+    let rule = layer::network_rule(&cx, &place, &live.started.task, word);
     let network = layer::network_under(rule.as_ref());
     if let Some(record) = rule {
         commit(store, &cx, |tx, cx| {
