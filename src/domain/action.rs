@@ -99,11 +99,11 @@ actions! {
     FileRead = "file.read", Guarded;
     /// A run reaches a host.
     NetworkConnect = "network.connect", Guarded;
-    /// A run is given a credential.
+    /// A run is given a credential: its agent's environment has the value.
     SecretUse = "secret.use", Guarded;
-    /// A branch or another ref is moved.
+    /// Git moves a branch, or makes one.
     RefUpdate = "ref.update", Guarded;
-    /// Evidence of a run is judged.
+    /// Somebody judges the evidence of a run: takes its work over, sends it back, or takes it out again.
     EvidenceJudge = "evidence.judge", Guarded;
     /// An agent is given a skill.
     SkillUse = "skill.use", Guarded;
@@ -111,7 +111,7 @@ actions! {
     WorkflowNode = "workflow.node", Guarded;
     /// A plugin is loaded.
     PluginLoad = "plugin.load", Guarded;
-    /// A message leaves for somebody.
+    /// A note is left on a task, for whoever holds it or works on it next.
     MessageSend = "message.send", Guarded;
     /// `git commit` through a hook.
     Commit = "commit", Guarded;
@@ -133,15 +133,7 @@ actions! {
 
 impl Action {
     /// The actions about which no door asks yet.
-    pub const UNASKED: [Self; 7] = [
-        Self::SecretUse,
-        Self::RefUpdate,
-        Self::EvidenceJudge,
-        Self::SkillUse,
-        Self::WorkflowNode,
-        Self::PluginLoad,
-        Self::MessageSend,
-    ];
+    pub const UNASKED: [Self; 3] = [Self::SkillUse, Self::WorkflowNode, Self::PluginLoad];
 }
 
 impl fmt::Display for Action {

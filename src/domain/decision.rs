@@ -152,6 +152,52 @@ pub struct Resource {
     /// The port of that host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// The credential that a run is given, by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// The agent whose work is judged, by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// The judgement of that work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
+    /// The actor for whom a message is, as `agent:codex`; absent where nobody holds the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+}
+
+/// A judgement of the evidence of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// The work is taken over by its evidence.
+    Accepted,
+    /// The work is taken over, whatever its evidence says.
+    Overridden,
+    /// The work goes back.
+    Rejected,
+    /// Work that was taken over is taken out again.
+    Undone,
+}
+
+impl Judgement {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Accepted,
+        Self::Overridden,
+        Self::Rejected,
+        Self::Undone,
+    ];
+
+    /// The word in records and conditions.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Overridden => "overridden",
+            Self::Rejected => "rejected",
+            Self::Undone => "undone",
+        }
+    }
 }
 
 /// One rule that matched.

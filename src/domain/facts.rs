@@ -53,6 +53,35 @@ pub struct Facts {
     /// The change of each path of the resource, a letter for each: added, modified, deleted, of another type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_kinds: Option<String>,
+    /// The change of a reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ref_change: Option<RefChange>,
+}
+
+/// The change of a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefChange {
+    /// A new reference.
+    Created,
+    /// Commits are added after the one that it named.
+    Forwarded,
+    /// History is rewritten, or cut: the commit does not come after the one before.
+    Rewritten,
+}
+
+impl RefChange {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Created, Self::Forwarded, Self::Rewritten];
+
+    /// The word in records and conditions.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Forwarded => "forwarded",
+            Self::Rewritten => "rewritten",
+        }
+    }
 }
 
 impl Facts {
@@ -98,6 +127,10 @@ mod tests {
             },
             Facts {
                 change_kinds: Some("A".into()),
+                ..base.clone()
+            },
+            Facts {
+                ref_change: Some(RefChange::Created),
                 ..base.clone()
             },
             Facts {

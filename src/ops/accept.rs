@@ -33,7 +33,7 @@ use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
 use crate::ops::world::{World, identity};
-use crate::ops::{evidence, failpoint, fit, landing, testimony, trust, unsigned};
+use crate::ops::{evidence, failpoint, fit, judgement, landing, testimony, trust, unsigned};
 use crate::store::Store;
 use crate::store::Tx;
 
@@ -77,9 +77,7 @@ pub fn accept(
     store: &mut dyn Store,
     order: &AcceptOrder<'_>,
 ) -> Result<Accepted, OpError> {
-    let AcceptOrder {
-        typed, overridden, ..
-    } = *order;
+    let (typed, overridden) = (order.typed, order.overridden);
     let id = store.read(|tx| cx::resolve(tx, typed))?;
     testimony::require(world, store, &id, overridden)?;
     let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
@@ -123,6 +121,7 @@ pub fn accept(
     let on = (&case.repo, &case.shadow);
     let work = ReviewedWork::measure(world, on, (&case.task, &case.run), &case.tree)?;
     work.ask_early(world, store)?;
+    judgement::ask_early(world, store, (&case.task, &case.run, overridden))?;
     landing::with_patience(&case.task, ACCEPT, || case.go(store, &work))
 }
 
@@ -288,6 +287,8 @@ impl Case<'_> {
         fit::require_parts(tx, &task, Ended::by(self.order.overridden), ACCEPT)?;
         let of_work = work.ask(tx, cx)?;
         let mut warnings = ask::warning(&of_work);
+        let judged = judgement::of_accept((&task, &self.run, self.order.overridden));
+        warnings.extend(ask::where_rules_speak(tx, cx, &judged)?);
         let question = self.question(&task, accepting, work);
         warnings.extend(reviewed_work::ask_besides(tx, cx, &of_work, question)?);
         for piece in evidence {
@@ -318,6 +319,8 @@ impl Case<'_> {
         work: &ReviewedWork,
     ) -> Result<(), OpError> {
         let task = self.in_review(tx)?;
+        let judged = judgement::of_accept((&task, &self.run, self.order.overridden));
+        ask::refused_where_rules_speak(tx, cx, &judged)?;
         let of_work = work.look_ahead(tx, cx)?;
         let question = self.question(&task, accepting, work);
         reviewed_work::look_besides(tx, cx, &of_work, &question)

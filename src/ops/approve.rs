@@ -9,7 +9,7 @@ use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::approval::{self, ApprovalStanding, Missing, Reply, Says, needs_of};
-use crate::domain::decision::{DecisionRecord, Effect, Override};
+use crate::domain::decision::{DecisionRecord, Effect, Judgement, Override};
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
@@ -17,6 +17,7 @@ use crate::domain::time::WallMs;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
+use crate::ops::judgement;
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::reject::SENT_BACK;
 use crate::ops::standing::standing;
@@ -120,11 +121,16 @@ fn is_open(tx: &mut dyn Tx, record: &DecisionRecord, now_ms: WallMs) -> Result<b
         return Ok(true);
     }
     Ok(match (&task.state, record.action) {
-        (TaskState::Done { .. } | TaskState::Cancelled { .. }, _) => false,
-        (_, Action::RunFinish | Action::TaskAccept | Action::TaskOverride) => {
-            is_reviewed(&task, record)
+        // Work that is to be taken out again has landed.
+        (TaskState::Done { .. }, Action::EvidenceJudge) => {
+            record.resource.judgement == Some(Judgement::Undone)
         }
-        (state, Action::TaskClaim | Action::RunStart) => {
+        (TaskState::Done { .. } | TaskState::Cancelled { .. }, _) => false,
+        (
+            _,
+            Action::RunFinish | Action::TaskAccept | Action::TaskOverride | Action::EvidenceJudge,
+        ) => is_reviewed(&task, record),
+        (state, Action::TaskClaim | Action::RunStart | Action::SecretUse) => {
             matches!(state, TaskState::Queued | TaskState::Blocked { .. })
         }
         // An agent asked within a run, which went on without it or has ended.
@@ -371,6 +377,12 @@ fn send_back(
         return Ok(None);
     }
     ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
+    if let TaskState::Review { run } = &task.state
+        && let Some(run) = tx.run(run)?
+    {
+        let judged = judgement::question(&task, &run, Judgement::Rejected);
+        ask::where_rules_speak(tx, cx, &judged)?;
+    }
     if is_held {
         cx.record(
             tx,

@@ -1,6 +1,8 @@
 //! The one gate: every operation that policy guards asks here, and every answer leaves a decision
 //! record.
 
+use std::cmp::Reverse;
+
 use crate::base::id;
 use crate::domain::action::Action;
 use crate::domain::approval::ApprovalStanding;
@@ -16,7 +18,7 @@ use crate::ops::error::OpError;
 use crate::ops::overridden;
 use crate::ops::refusal::Refusal;
 use crate::ops::standing::standing;
-use crate::policy::{self, Request};
+use crate::policy::{self, DEFAULT_RULE, Request};
 use crate::store::{Access, StorePlace, Tx};
 
 /// A question to the policy.
@@ -82,6 +84,14 @@ pub fn warning(record: &DecisionRecord) -> Vec<String> {
 /// The same, with the record of the answer.
 pub fn require(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<DecisionRecord, OpError> {
     let record = answer_here(tx, cx, question)?;
+    record_or_refuse(tx, cx, record)
+}
+
+fn record_or_refuse(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    record: DecisionRecord,
+) -> Result<DecisionRecord, OpError> {
     if !record.effect.lets_through() && !approved(tx, cx.now.wall_ms, &record)? {
         return Err(refusal(tx, cx, Box::new(record))?);
     }
@@ -92,6 +102,88 @@ pub fn require(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<Decision
         },
     )?;
     Ok(record)
+}
+
+/// Asks about an action of which policies of before knew nothing, and returns the warnings: where no rule speaks of
+/// it, nothing is asked and nothing recorded, and a default refuses nobody.
+pub fn where_rules_speak(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    question: &Question,
+) -> Result<Vec<String>, OpError> {
+    match answer_of_rules(tx, cx, question)? {
+        Some(record) => Ok(warning(&record_or_refuse(tx, cx, record)?)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The same, but that an answer without a word to say leaves no record.
+pub fn unless_silent(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    question: &Question,
+) -> Result<Vec<String>, OpError> {
+    match answer_of_rules(tx, cx, question)? {
+        Some(record) if record.effect != Effect::Allow => {
+            Ok(warning(&record_or_refuse(tx, cx, record)?))
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The same, but that nothing is recorded where it may be done.
+pub fn refused_where_rules_speak(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    question: &Question,
+) -> Result<(), OpError> {
+    match answer_of_rules(tx, cx, question)? {
+        Some(record) if !record.effect.lets_through() => {
+            if approved(tx, cx.now.wall_ms, &record)? {
+                return Ok(());
+            }
+            Err(refusal(tx, cx, Box::new(record))?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer of the rules alone; nothing where none of them speaks of it.
+fn answer_of_rules(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    question: &Question,
+) -> Result<Option<DecisionRecord>, OpError> {
+    if !cx.policy.state().speaks_of(question.action, &cx.actor) {
+        return Ok(None);
+    }
+    let record = by_rules(answer_here(tx, cx, question)?);
+    Ok(Some(record).filter(|record| record.rule != DEFAULT_RULE))
+}
+
+/// The answer without the default: the strictest of the rules that matched.
+pub(super) fn by_rules(record: DecisionRecord) -> DecisionRecord {
+    if record.rule != DEFAULT_RULE {
+        return record;
+    }
+    let rules = record.matched.iter().filter(|one| one.rule != DEFAULT_RULE);
+    let strictest = rules.min_by_key(|one| (Reverse(one.effect), one.layer, one.rule.as_str()));
+    match strictest.cloned() {
+        Some(one) => DecisionRecord {
+            effect: one.effect,
+            layer: one.layer,
+            reason: match &one.path {
+                Some(path) => format!("{} ({path})", one.reason),
+                None => one.reason,
+            },
+            rule: one.rule,
+            ..record
+        },
+        None => DecisionRecord {
+            effect: Effect::Allow,
+            ..record
+        },
+    }
 }
 
 /// Refuses where [`or_refuse`] would, and leaves no record where it would not: for a choice among

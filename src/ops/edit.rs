@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::event::{Event, TaskEdit};
 use crate::domain::ids::TaskId;
@@ -144,6 +145,14 @@ pub fn note(tx: &mut dyn Tx, cx: &Cx, typed: &str, text: String) -> Result<Task,
         .into());
     }
     check_text(None, Some(&text))?;
+    let mut message = Question::on_task(Action::MessageSend, &task);
+    message.resource.patterns.clear();
+    // A yes is to this text, and to nothing else that is said there.
+    message.resource.input = Some(hash::sha256_hex(text.as_bytes()));
+    let lease = tx.lease(&task.id.subject())?;
+    let holder = lease.filter(|lease| !lease.holder.same_session(&cx.actor));
+    message.resource.recipient = holder.map(|lease| lease.holder.label());
+    ask::where_rules_speak(tx, cx, &message)?;
     let note = Note {
         at_ms: cx.now.wall_ms,
         by: cx.actor.clone(),

@@ -5,7 +5,6 @@
 //! is judged (ADR 0059). A refusal leaves a record; what is let through leaves none, since it is asked for
 //! each call of a tool. Deliberately absent: the payloads of CLIs, and what a hook does when it cannot ask.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::connector::dialogue::AskedCall;
@@ -26,7 +25,7 @@ use crate::ops::hooks::commit::held_or_not;
 use crate::ops::refusal::Refusal;
 use crate::ops::whereabouts::{SessionPlace, Whereabouts};
 use crate::ops::{lock, patterns};
-use crate::policy::{DEFAULT_RULE, UNREADABLE_RULE};
+use crate::policy::UNREADABLE_RULE;
 use crate::store::{Store, Tx, waiting_at_most};
 
 /// The time for which a refusal waits for its turn to be recorded.
@@ -190,7 +189,7 @@ fn rules_let_it(
     blindness: Blindness,
     question: &Question,
 ) -> Result<(), OpError> {
-    let record = by_rules(ask::answer_here(tx, cx, question)?);
+    let record = ask::by_rules(ask::answer_here(tx, cx, question)?);
     let is_blind = record.rule == UNREADABLE_RULE && blindness == Blindness::LetsThrough;
     if record.effect.lets_through() || is_blind || ask::approved(tx, cx.now.wall_ms, &record)? {
         return Ok(());
@@ -198,31 +197,6 @@ fn rules_let_it(
     let record = Box::new(record);
     let why = ask::refused(tx, cx.now.wall_ms, record.clone())?;
     Err(OpError::recorded(why, vec![Event::Decided { record }]))
-}
-
-/// The answer without the default: the strictest of the rules that matched.
-fn by_rules(record: DecisionRecord) -> DecisionRecord {
-    if record.rule != DEFAULT_RULE {
-        return record;
-    }
-    let rules = record.matched.iter().filter(|one| one.rule != DEFAULT_RULE);
-    let strictest = rules.min_by_key(|one| (Reverse(one.effect), one.layer, one.rule.as_str()));
-    match strictest.cloned() {
-        Some(one) => DecisionRecord {
-            effect: one.effect,
-            layer: one.layer,
-            reason: match &one.path {
-                Some(path) => format!("{} ({path})", one.reason),
-                None => one.reason,
-            },
-            rule: one.rule,
-            ..record
-        },
-        None => DecisionRecord {
-            effect: Effect::Allow,
-            ..record
-        },
-    }
 }
 
 /// Refuses a change of Git's own files, of the trees of runs, and, within a run, of anything beyond its

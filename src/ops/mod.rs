@@ -41,6 +41,7 @@ pub mod hooks;
 pub mod hosts;
 pub mod import;
 pub mod init;
+mod judgement;
 pub(crate) mod landing;
 pub mod lease;
 pub mod lock;

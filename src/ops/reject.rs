@@ -2,12 +2,14 @@
 //! branch and its evidence.
 
 use crate::domain::action::Action;
+use crate::domain::decision::Judgement;
 use crate::domain::event::Event;
 use crate::domain::task::{Note, Task};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::fit::in_review;
+use crate::ops::judgement;
 use crate::store::Store;
 
 /// Before the words of whoever sends work back, in the note that he leaves.
@@ -16,8 +18,10 @@ pub const SENT_BACK: &str = "rejected: ";
 /// Sends work back, with a note for the next attempt.
 pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
     commit(store, cx, |tx, cx| {
-        let (task, _) = in_review(tx, typed)?;
+        let (task, run) = in_review(tx, typed)?;
         ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
+        let judged = judgement::question(&task, &run, Judgement::Rejected);
+        ask::where_rules_speak(tx, cx, &judged)?;
         let note = Note {
             at_ms: cx.now.wall_ms,
             by: cx.actor.clone(),

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use crate::domain::action::Action;
-use crate::domain::decision::Override;
+use crate::domain::decision::{Judgement, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::TaskId;
@@ -36,7 +36,7 @@ use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{refuse_branch_of_run, shown};
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::world::{World, identity};
-use crate::ops::{failpoint, landing, testimony, trust, unsigned};
+use crate::ops::{failpoint, judgement, landing, testimony, trust, unsigned};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -179,6 +179,7 @@ impl<'a> Case<'a> {
         let touching = self.touching(&changed);
         commit(store, &cx, |tx, cx| {
             touching.or_refuse(tx, cx)?;
+            ask::refused_where_rules_speak(tx, cx, &self.judged())?;
             ask::look_ahead(tx, cx, &question)
         })?;
         landing::look_ahead(self.world, (self.repo, self.shadow), &plan)?
@@ -194,6 +195,7 @@ impl<'a> Case<'a> {
         commit(store, &cx, |tx, cx| {
             accepted(tx, self.order.typed)?;
             touching.or_refuse(tx, cx)?;
+            ask::where_rules_speak(tx, cx, &self.judged())?;
             ask::or_refuse(tx, cx, question)?;
             self.intend(tx, cx, &evidence, &undoing)
         })?;
@@ -351,6 +353,11 @@ impl<'a> Case<'a> {
             label: self.run.id.as_str(),
         };
         prove::on_tree(world, self.repo, &trial)?.passed(&self.task.id, "undo")
+    }
+
+    /// The question whether the judgement may be taken back.
+    fn judged(&self) -> Question {
+        judgement::question(&self.task, &self.run, Judgement::Undone)
     }
 
     /// The question to the policy: whoever may accept may take it back, but a rule about paths sees

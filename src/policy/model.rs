@@ -2,6 +2,7 @@
 
 use crate::base::hash;
 use crate::base::yaml::{SourcePlace, YamlProblems};
+use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::policy::bounds_file::AgentBounds;
@@ -277,6 +278,22 @@ impl PolicyState {
                 }
             }
         }
+    }
+
+    /// True where rules or bounds of the policy have a say about an action of this actor, by whatever layer. One that
+    /// cannot be read has a say about all that is no person's: those repair it.
+    pub fn speaks_of(&self, action: Action, actor: &Actor) -> bool {
+        let agent = agent_of(actor);
+        let here = match self.layers(agent) {
+            Err(_) => actor.kind != ActorKind::Human,
+            Ok(layers) => layers.iter().any(|layer| {
+                !layer.bounds.is_empty()
+                    || layer.rules.iter().any(|rule| rule.speaks_of(action, actor))
+            }),
+        };
+        here || self
+            .committed(agent)
+            .is_some_and(|beneath| beneath.speaks_of(action, actor))
     }
 
     /// True where some setting or condition of any layer is about the content of a change, so that it has to be

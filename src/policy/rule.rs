@@ -164,6 +164,13 @@ impl RuleAnswer {
 }
 
 impl PolicyRule {
+    /// True where the rule is about this action of this actor, whatever else it is about.
+    pub(super) fn speaks_of(&self, action: Action, actor: &Actor) -> bool {
+        let actors = self.actors.as_ref();
+        self.on.iter().any(|pattern| pattern.matches(action))
+            && actors.is_none_or(|globs| is_about(globs, actor))
+    }
+
     /// Holds the rule against a question.
     pub(super) fn hold(&self, request: &Request<'_>, asked: &AskedPaths<'_>) -> RuleAnswer {
         let resource = request.resource;

@@ -9,8 +9,8 @@
 use crate::base::yaml::{self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlProblems};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
-use crate::domain::decision::{Decision, Effect, Resource};
-use crate::domain::facts::Facts;
+use crate::domain::decision::{Decision, Effect, Judgement, Resource};
+use crate::domain::facts::{Facts, RefChange};
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::policy::asked::Request;
@@ -168,7 +168,18 @@ fn question_of(
     resource.run = text("run", problems);
     resource.branch = text("branch", problems);
     resource.tool = text("tool", problems);
+    resource.secret = text("secret", problems);
+    resource.worker = text("worker", problems);
+    resource.recipient = text("to", problems);
     facts.command = text("command", problems);
+    let judgements = Judgement::ALL.map(|one| (one.as_str(), one));
+    resource.judgement = fields
+        .take("judgement")
+        .and_then(|node| yaml::one_of(node, "`judgement`", &judgements, problems));
+    let changes = RefChange::ALL.map(|one| (one.as_str(), one));
+    facts.ref_change = fields
+        .take("ref_change")
+        .and_then(|node| yaml::one_of(node, "`ref_change`", &changes, problems));
     resource.kind = fields
         .take("kind")
         .and_then(|node| word_of(node, "`kind`", problems));

@@ -3,7 +3,8 @@
 //! Fields stand here once more, since each has its text for a reader; a test holds them against what the
 //! [loader](super::test_file) knows.
 
-use crate::domain::decision::Effect;
+use crate::domain::decision::{Effect, Judgement};
+use crate::domain::facts::RefChange;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::file_schema::{OneAction, OneOrMore, needs, version};
@@ -63,6 +64,16 @@ struct QuestionShape {
     run: String,
     /// The branch or reference that is written.
     branch: String,
+    /// The change of that reference.
+    ref_change: RefChange,
+    /// The credential that a run is given.
+    secret: String,
+    /// The agent whose work is judged.
+    worker: String,
+    /// The judgement of that work.
+    judgement: Judgement,
+    /// The actor for whom a message is.
+    to: String,
     /// The name of the tool.
     tool: String,
     /// The kind of tool.

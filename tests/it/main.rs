@@ -62,6 +62,7 @@ mod places;
 mod places_python;
 mod plurals;
 mod policy;
+mod policy_actions;
 mod policy_layers;
 mod policy_past;
 mod policy_tools;

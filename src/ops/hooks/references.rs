@@ -1,31 +1,40 @@
-//! The question while references are moved: whether others hold what the branch changes by it. It is asked
-//! of every `git` that moves a branch, past `--no-verify` too, so it is about locks alone and short: where
-//! nobody holds anything, no tree is looked at.
+//! The questions while references are moved: whether a rule of the policy speaks against it, and whether others
+//! hold what the branch changes by it. They are asked of every `git` that moves a branch, past `--no-verify` too,
+//! so they are short: where no rule speaks of references and nobody holds anything, no commit is looked at.
 //!
-//! A deletion lets everything through: Git shows one for each loose reference that it packs. So does a new
-//! branch, which changes none.
+//! A deletion lets everything through: Git shows one for each loose reference that it packs. A new branch touches
+//! nothing that others hold, since it changes none. What a rule lets through without a word leaves no record: Git
+//! moves branches all the time.
 
 use crate::domain::action::Action;
+use crate::domain::facts::RefChange;
 use crate::domain::git_hook::MovedRef;
 use crate::domain::lease::ShownToken;
 use crate::git::{Oid, Repo};
-use crate::ops::ask::Question;
+use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::held_paths::{self, Touching, TryAgain};
 use crate::ops::hooks::commit::held_or_not;
 use crate::store::Store;
 
-/// Refuses where a branch would change what somebody else holds.
+/// Refuses where a rule speaks against moving a branch, or it would change what somebody else holds. Returns the
+/// warnings.
 pub fn judge(
     store: &mut dyn Store,
     cx: &Cx,
     repo: &Repo,
     (moved, kept): (&[MovedRef], &[ShownToken]),
-) -> Result<(), OpError> {
+) -> Result<Vec<String>, OpError> {
+    let mut warnings = Vec::new();
     let of_branches: Vec<&MovedRef> = moved.iter().filter(|one| one.sets_a_branch()).collect();
-    if of_branches.is_empty() || !store.read(|tx| held_paths::any_held(tx, cx, kept))? {
-        return Ok(());
+    if of_branches.is_empty() {
+        return Ok(warnings);
+    }
+    let asks = cx.policy.state().speaks_of(Action::RefUpdate, &cx.actor);
+    let looks = store.read(|tx| held_paths::any_held(tx, cx, kept))?;
+    if !asks && !looks {
+        return Ok(warnings);
     }
     for one in of_branches {
         // Who does not care what a branch names now says nothing of it.
@@ -33,10 +42,24 @@ pub fn judge(
             Some(old) => Some(Oid::parse(old).kept("the commit that a branch names")?),
             None => repo.find_ref(&one.name)?,
         };
-        let (Some(old), Some(new)) = (old, &one.new) else {
+        let Some(new) = &one.new else {
             continue;
         };
         let new = Oid::parse(new).kept("the commit that a branch is to name")?;
+        if asks {
+            let mut question = Question::about(Action::RefUpdate);
+            question.resource.branch = Some(one.name.clone());
+            question.facts.ref_change = Some(match &old {
+                None => RefChange::Created,
+                Some(old) if repo.is_ancestor(old, &new)? => RefChange::Forwarded,
+                Some(_) => RefChange::Rewritten,
+            });
+            let said = commit(store, cx, |tx, cx| ask::unless_silent(tx, cx, &question))?;
+            warnings.extend(said);
+        }
+        let Some(old) = old.filter(|_| looks) else {
+            continue;
+        };
         let changed = repo.changed_between(&old, &new)?;
         let paths = held_paths::paths_of(&changed);
         commit(store, cx, |tx, cx| {
@@ -53,5 +76,5 @@ pub fn judge(
             held_or_not(touching.or_refuse(tx, cx), cx, &question)
         })?;
     }
-    Ok(())
+    Ok(warnings)
 }

@@ -159,7 +159,8 @@ impl CommandCx<'_> {
             .credentials
             .iter()
             .chain(&connector.describe().credentials);
-        credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
+        let secrets: Vec<&str> = ids.map(Name::as_str).collect();
+        credentials::variables(&world.root, secrets.iter().copied(), &world.env)?;
         let isolation = isolation(world, agent, connector);
         if isolation == Isolation::None {
             store.read(claim::the_checkout)?;
@@ -182,6 +183,7 @@ impl CommandCx<'_> {
             config,
             origin,
             isolation,
+            secrets: &secrets,
             ttl_ms,
             is_left: &is_left,
             session_of: &session_of,

@@ -5,7 +5,8 @@
 
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
-use crate::domain::decision::Resource;
+use crate::domain::decision::{Judgement, Resource};
+use crate::domain::facts::RefChange;
 use crate::domain::guards::Guard;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
@@ -52,6 +53,10 @@ pub(super) enum Words {
     Tools,
     /// The status of a changed file.
     Statuses,
+    /// The change of a reference.
+    RefChanges,
+    /// A judgement of work.
+    Judgements,
 }
 
 impl Type {
@@ -113,6 +118,8 @@ impl Words {
             Self::Actors => ActorKind::ALL.iter().map(|kind| kind.as_str()).collect(),
             Self::Tools => ToolKind::ALL.iter().map(|kind| kind.word()).collect(),
             Self::Statuses => FILE_STATUSES.to_vec(),
+            Self::RefChanges => RefChange::ALL.iter().map(|one| one.as_str()).collect(),
+            Self::Judgements => Judgement::ALL.iter().map(|one| one.as_str()).collect(),
         }
     }
 }
@@ -182,6 +189,11 @@ facts! {
     ChangeSecretsAdded = "change.secrets_added", Type::Bool;
     Globs = "globs", Type::List(ItemType::Text(Words::Any));
     Branch = "branch", Type::TEXT;
+    RefChange = "ref.change", Type::Text(Words::RefChanges);
+    EvidenceWorker = "evidence.worker", Type::TEXT;
+    EvidenceJudgement = "evidence.judgement", Type::Text(Words::Judgements);
+    SecretName = "secret.name", Type::TEXT;
+    MessageTo = "message.to", Type::TEXT;
     HostName = "host.name", Type::TEXT;
     HostPort = "host.port", Type::Int;
     ToolName = "tool.name", Type::TEXT;
@@ -295,6 +307,11 @@ impl Fact {
             Self::Globs if resource.patterns.is_empty() => return None,
             Self::Globs => KnownFact::Texts(&resource.patterns),
             Self::Branch => text(&resource.branch)?,
+            Self::RefChange => KnownFact::Text(facts.ref_change?.as_str().as_bytes()),
+            Self::EvidenceWorker => text(&resource.worker)?,
+            Self::EvidenceJudgement => KnownFact::Text(resource.judgement?.as_str().as_bytes()),
+            Self::SecretName => text(&resource.secret)?,
+            Self::MessageTo => text(&resource.recipient)?,
             Self::HostName => text(&resource.host)?,
             Self::HostPort => KnownFact::Int(i64::from(resource.port?)),
             Self::ToolName => text(&resource.tool)?,

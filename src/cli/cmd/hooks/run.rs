@@ -268,7 +268,9 @@ fn move_references(args: &HookRunArgs, context: &mut Context) -> Outcome {
         let kept = token::at_hand(&context.workspace)?;
         let repo = repo(context)?;
         let store = context.store(Access::Write)?;
-        references::judge(store, cx, &repo, (&moved, &kept))?;
+        for warning in references::judge(store, cx, &repo, (&moved, &kept))? {
+            context.ui.warn(&warning);
+        }
     }
     Ok(let_pass(args, context))
 }

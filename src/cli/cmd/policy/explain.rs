@@ -9,7 +9,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::config::Trees;
 use crate::domain::approval::Says;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Judgement};
 use crate::ops::{approve, project};
 use crate::policy::{self, HeldRule, PolicyState, agent_of};
 use crate::store::Access;
@@ -142,6 +142,13 @@ fn explained(record: &DecisionRecord, unmet: &[&HeldRule]) -> String {
     if let (Some(host), Some(port)) = (&resource.host, resource.port) {
         row("host", format!("{}:{port}", one_line(host)));
     }
+    let plain = |text: &Option<String>| text.as_deref().map(one_line).unwrap_or_default();
+    row("branch", plain(&resource.branch));
+    row("secret", plain(&resource.secret));
+    row("work of", plain(&resource.worker));
+    let judgement = resource.judgement.map(Judgement::as_str);
+    row("judged", judgement.unwrap_or_default().to_owned());
+    row("to", plain(&resource.recipient));
     row("globs", resource.patterns.join(", "));
     row(
         "paths",

@@ -40,6 +40,8 @@ pub struct Order<'a> {
     pub origin: &'a Origin,
     /// The place in which it works.
     pub isolation: Isolation,
+    /// The credentials that the agent is given, by their names.
+    pub secrets: &'a [&'a str],
     /// The lease's length in milliseconds.
     pub ttl_ms: i64,
     /// Tells whether the files of a lost run are there, so that it can be taken up.
@@ -58,6 +60,7 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
         config,
         origin,
         isolation,
+        secrets,
         ttl_ms,
         is_left,
         session_of,
@@ -87,7 +90,17 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
             of_starter.facts.exclusive_patterns = u32::try_from(patterns).ok();
             ask::require(tx, &by, &of_starter)?;
         }
+        let given = question.clone();
         ask::or_refuse(tx, cx, question)?;
+        for name in secrets {
+            let mut given = given.clone();
+            given.action = Action::SecretUse;
+            given.facts.exclusive_patterns = None;
+            given.facts.runs_alive = None;
+            given.resource.patterns.clear();
+            given.resource.secret = Some((*name).to_owned());
+            ask::where_rules_speak(tx, cx, &given)?;
+        }
         let adopted = adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run));
         let taken = slots_taken(tx)?;
         let last = match adopted {

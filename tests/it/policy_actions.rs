@@ -1,0 +1,217 @@
+//! The actions that older policies did not know: a default is no answer to them, and a rule is asked at each of
+//! their doors.
+
+use crate::snapshot;
+use crate::support::Sandbox;
+use crate::support::scene::{Agent, Scene};
+
+const WORKS: &str = "cat >/dev/null; echo work > work.txt";
+
+/// What was decided about an action, in short.
+fn decided(sandbox: &Sandbox, action: &str) -> Vec<String> {
+    let records = sandbox.ai_json_lines(&["policy", "log", "--action", action]);
+    let short = |one: &serde_json::Value| {
+        let resource = &one["resource"];
+        let about = ["secret", "branch", "worker", "judgement", "recipient"];
+        let about = about.iter().filter_map(|name| resource[name].as_str());
+        let about: Vec<&str> = about.collect();
+        format!(
+            "{} by {}: {} {}",
+            one["effect"].as_str().unwrap(),
+            one["actor"].as_str().unwrap().split('#').next().unwrap(),
+            one["rule"].as_str().unwrap(),
+            about.join(" ")
+        )
+    };
+    records.iter().map(short).collect()
+}
+
+#[test]
+fn a_run_is_given_the_credentials_that_a_rule_leaves_it() {
+    let policy = "version: 1\ndefault: allow\nrules:\n  \
+                  - {id: no-prod, on: [secret.use], when: 'secret.name == \"prod\"', effect: require_approval, reason: it opens the real thing}\n";
+    let sandbox = Scene::new()
+        .policy(policy)
+        .file(
+            ".ai/credentials.yaml",
+            "version: 1\ncredentials:\n  prod: {provider: anthropic, env: KEY_OF_MINE}\n",
+        )
+        .agent(Agent::new("fake", WORKS).file("credentials: [prod]\n"))
+        .build();
+    let id = sandbox.task("One", &[]);
+    let run = || {
+        let mut command = sandbox.ai_command(&["run", &id]);
+        crate::support::run(command.env("KEY_OF_MINE", "k3y-0f-m1ne-for-tests"))
+    };
+    snapshot!(run());
+    assert_eq!(sandbox.status(&id), "queued");
+    let waiting = &sandbox.ai_json_lines(&["approvals"])[0]["decision"];
+    let decision = waiting["id"].as_str().unwrap().to_owned();
+    snapshot!(sandbox.ai(&["policy", "explain", &decision]));
+    sandbox.ai_ok(&["approve", &decision, "--reason", "for this one"]);
+    assert_eq!(run().code, Some(0));
+    assert_eq!(
+        decided(&sandbox, "secret.use"),
+        [
+            "require_approval by agent:fake: no-prod prod",
+            "require_approval by agent:fake: no-prod prod"
+        ]
+    );
+}
+
+#[test]
+fn a_branch_is_moved_as_rules_about_references_say() {
+    let sandbox = Sandbox::project();
+    let rules = "rules:\n  \
+                 - {id: no-rewriting, on: [ref.update], actors: ['agent:*'], when: 'ref.change == \"rewritten\"', effect: deny, reason: others may have it}\n  \
+                 - {id: releases, on: [ref.update], when: 'branch.matches(\"^refs/heads/release/\")', effect: warn, reason: it is released from}\n";
+    // A default is no answer to a question of which older policies knew nothing.
+    sandbox.write(
+        ".ai/policy.yaml",
+        format!("version: 1\ndefault: allow\n{rules}"),
+    );
+    sandbox.commit("policy");
+    sandbox.ai_ok(&["hooks", "install", "--reference-transaction"]);
+    let git = |who: &str, args: &[&str]| {
+        let mut command = sandbox.command("git");
+        crate::support::run(command.args(args).env("AI_ACTOR", who))
+    };
+    let amend: &[&str] = &[
+        "commit",
+        "-q",
+        "--amend",
+        "--allow-empty",
+        "--no-verify",
+        "-m",
+        "other words",
+    ];
+    assert_eq!(
+        git("agent:codex", &["commit", "-q", "--allow-empty", "-m", "x"]).code,
+        Some(0)
+    );
+    snapshot!(git("agent:codex", amend));
+    for rewriting in [
+        &["reset", "-q", "--hard", "HEAD~1"] as &[&str],
+        &["update-ref", "refs/heads/main", "HEAD~1"],
+        &["checkout", "-q", "-B", "main", "HEAD~1"],
+    ] {
+        assert_ne!(git("agent:codex", rewriting).code, Some(0), "{rewriting:?}");
+    }
+    assert_eq!(git("human:ann", amend).code, Some(0));
+    snapshot!(git("human:ann", &["branch", "release/1"]));
+    let told = decided(&sandbox, "ref.update");
+    let count = |start: &str| told.iter().filter(|one| one.starts_with(start)).count();
+    assert_eq!(
+        (
+            count("deny by agent:codex: no-rewriting refs/heads/main"),
+            count("warn by human:ann: releases refs/heads/release/1"),
+            told.len()
+        ),
+        (4, 1, 5),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn a_person_mends_a_policy_past_the_hook_of_references_and_an_agent_does_not() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: alow\n");
+    sandbox.commit("a slip");
+    sandbox.ai_ok(&["hooks", "install", "--reference-transaction"]);
+    let commit = |who: &str| {
+        let mut command = sandbox.command("git");
+        let args = ["commit", "-q", "--no-verify", "-am", "mended"];
+        crate::support::run(command.args(args).env("AI_ACTOR", who)).code
+    };
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\n");
+    assert_ne!(commit("agent:codex"), Some(0));
+    assert_eq!(commit("human:ann"), Some(0));
+}
+
+#[test]
+fn evidence_is_judged_by_whom_a_rule_lets() {
+    let policy = "version: 1\ndefault: allow\nrules:\n  \
+                  - {id: not-their-own, on: [evidence.judge], when: 'actor.kind == \"agent\" && evidence.worker == actor.name', effect: deny, reason: somebody else looks at it}\n  \
+                  - {id: undo-waits, on: [evidence.judge], when: 'evidence.judgement == \"undone\"', effect: deny, reason: it is released}\n";
+    let sandbox = Scene::new()
+        .policy(policy)
+        .agent(Agent::new("fake", WORKS))
+        .build();
+    let id = sandbox.reviewed("One");
+    snapshot!(sandbox.ai(&["accept", &id, "--as", "agent:fake"]));
+    let reject = |who: &str| sandbox.ai(&["reject", &id, "--note", "no", "--as", who]);
+    assert_eq!(reject("agent:fake").code, Some(5));
+    assert_eq!(sandbox.status(&id), "review");
+    sandbox.ai_ok(&["accept", &id]);
+    assert_eq!(sandbox.ai(&["undo", &id]).code, Some(5));
+    assert_eq!(
+        decided(&sandbox, "evidence.judge"),
+        [
+            "deny by agent:fake: not-their-own fake accepted",
+            "deny by agent:fake: not-their-own fake rejected",
+            "deny by human:tester: undo-waits fake undone",
+        ]
+    );
+    let strict = |policy: &str| {
+        let scene = Scene::new()
+            .policy(policy)
+            .agent(Agent::new("fake", WORKS))
+            .build();
+        let id = scene.reviewed("Two");
+        (
+            scene.ai(&["accept", &id]).code,
+            decided(&scene, "evidence.judge"),
+        )
+    };
+    // A default is no answer to it, and leaves no record.
+    let shut = "version: 1\ndefault: deny\nrules:\n  - {id: known, on: ['task.*', 'run.*', 'agent.*', edit], effect: allow}\n";
+    assert_eq!(strict(shut), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_note_is_a_message_to_whoever_holds_the_task() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - {id: agents-ask-first, on: [message.send], actors: ['agent:*'], when: has(message.to), effect: require_approval, reason: agents do not steer one another}\n",
+    );
+    let (held, free) = (sandbox.task("Held", &[]), sandbox.task("Free", &[]));
+    sandbox.ai_ok(&["task", "claim", &held, "--as", "agent:ben"]);
+    let note =
+        |id: &str, text: &str, who: &str| sandbox.ai(&["task", "note", id, text, "--as", who]);
+    assert_eq!(note(&free, "hello", "agent:codex").code, Some(0));
+    assert_eq!(note(&held, "mine", "agent:ben").code, Some(0));
+    assert_eq!(note(&held, "look here", "human:ann").code, Some(0));
+    snapshot!(note(&held, "do it my way", "agent:codex"));
+    let waiting = &sandbox.ai_json_lines(&["approvals"])[0]["decision"]["id"];
+    sandbox.ai_ok(&[
+        "approve",
+        waiting.as_str().unwrap(),
+        "--reason",
+        "it is right",
+    ]);
+    // The yes is to that text.
+    assert_eq!(note(&held, "or else", "agent:codex").code, Some(8));
+    assert_eq!(note(&held, "do it my way", "agent:codex").code, Some(0));
+    let asked = "require_approval by agent:codex: agents-ask-first agent:ben";
+    assert_eq!(decided(&sandbox, "message.send"), [asked; 3]);
+}
+
+/// The pack `strict` as it ships, by a file of tests: who may judge, rewrite, and be given what.
+#[test]
+fn the_strict_pack_answers_them_as_a_file_of_tests_says() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", "version: 1\nextends: strict\n");
+    sandbox.write(
+        ".ai/policy.test.yaml",
+        "version: 1
+tests:
+  - {name: no agent rewrites, ask: {action: ref.update, actor: 'agent:codex', branch: refs/heads/main, ref_change: rewritten}, expect: deny, rule: agents-rewrite-nothing}
+  - {name: a person does, ask: {action: ref.update, actor: 'human:ann', branch: refs/heads/main, ref_change: rewritten}, expect: allow}
+  - {name: no agent judges, ask: {action: evidence.judge, actor: 'agent:codex', worker: ben, judgement: rejected}, expect: deny, rule: a-human-accepts}
+  - {name: a credential is on record, ask: {action: secret.use, actor: 'agent:codex', secret: work}, expect: allow, rule: credentials-are-on-record}
+",
+    );
+    snapshot!(sandbox.ai(&["policy", "test"]));
+}
