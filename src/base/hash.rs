@@ -14,6 +14,23 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// The HMAC of `bytes` by SHA-256 (RFC 2104): a digest that nobody makes without `key`.
+pub fn keyed(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    const BLOCK: usize = 64;
+    let mut block = [0; BLOCK];
+    if key.len() > BLOCK {
+        block[..32].copy_from_slice(&sha256(key));
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    let inner = Sha256::new()
+        .chain_update(block.map(|byte| byte ^ 0x36))
+        .chain_update(bytes)
+        .finalize();
+    let outer = Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c));
+    outer.chain_update(inner).finalize().into()
+}
+
 /// The SHA-256 of everything that `source` yields, and how many bytes that was. Needs no more
 /// memory than one block.
 pub fn sha256_of(source: &mut impl Read) -> io::Result<(String, u64)> {
@@ -53,6 +70,20 @@ mod tests {
         assert_eq!(
             sha256_hex(b""),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+
+    #[test]
+    fn keyed_digests_are_those_of_rfc_4231() {
+        let jefe = keyed(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(
+            hex(&jefe),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        let long = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        assert_eq!(
+            hex(&keyed(&[0xaa; 131], long)),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
     }
 

@@ -237,6 +237,14 @@ impl PolicyState {
         }
     }
 
+    /// The agents that have a layer of their own.
+    pub fn agents(&self) -> Vec<&str> {
+        match self {
+            Self::Loaded(policy) => policy.agents.keys().map(String::as_str).collect(),
+            Self::Absent | Self::Unreadable(_) => Vec::new(),
+        }
+    }
+
     /// The files below `.ai/` of the project's layer, each with its digest.
     pub fn files_of_project(&self) -> Vec<(String, String)> {
         let Self::Loaded(policy) = self else {

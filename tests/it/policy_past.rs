@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::policy_layers::blocks_of;
+use crate::schemas::checked;
 use crate::snapshot;
 use crate::support::Sandbox;
 
@@ -127,4 +128,87 @@ fn every_rule_of_now_is_told_with_how_it_stands_to_a_decision() {
         blocks_of("docs/policy-tools.md", "Judge the past by another policy").len(),
         1
     );
+}
+
+/// What an export holds is what the store has; of names of people, paths and texts it has none where that is asked for.
+#[test]
+fn an_export_for_auditors_is_whole_and_masks_what_it_is_told_to() {
+    let sandbox = past();
+    sandbox.ai_ok(&[
+        "policy",
+        "override",
+        "add",
+        "hot",
+        "--for",
+        "2h",
+        "--path",
+        "docs/secret-plan.md",
+        "--reason",
+        "the release of ann",
+    ]);
+    let lines = |args: &[&str]| sandbox.ai_json_lines(&[&["policy", "export"], args].concat());
+    let plain = lines(&[]);
+    let of = |line: &Value| line["line"].as_str().unwrap().to_owned();
+    let kinds: Vec<String> = plain
+        .iter()
+        .map(|line| match line["event"]["kind"].as_str() {
+            Some(kind) => kind.to_owned(),
+            None => of(line),
+        })
+        .collect();
+    snapshot!(kinds.join("\n"));
+    let decisions = sandbox.ai_json_lines(&["policy", "log"]).len();
+    let end = plain.last().unwrap();
+    assert_eq!(
+        (&end["decisions"], &end["overrides"]),
+        (&json!(decisions), &json!(1))
+    );
+    let (header, policy) = (&plain[0], &plain[1]["policy"]);
+    assert_eq!(
+        (&header["masked"], header["from_ms"].is_null()),
+        (&Value::Null, true)
+    );
+    assert_eq!(
+        policy["rules"].as_array().unwrap().last().unwrap()["file"],
+        ".ai/policy.yaml"
+    );
+    let schema = sandbox.ai_json(&["schema", "policy-export"]);
+    let masked = lines(&["--masked"]);
+    for line in plain.iter().chain(&masked) {
+        assert_eq!(checked(&schema, line, "line"), Ok(()));
+    }
+    // Nothing that somebody wrote or is called is left, and what policy names is.
+    let text: String = masked.iter().map(|line| format!("{line}\n")).collect();
+    let in_it = |word: &&str| text.matches(word).count() > 0;
+    let names = ["tester", "ann", "secret-plan", "docs", "it is hot"];
+    let left: Vec<&str> = names.into_iter().filter(in_it).collect();
+    assert_eq!(left, [""; 0], "{text}");
+    let kept = ["task.create", "\"hot\"", "agent:zed"];
+    assert_eq!(kept.into_iter().filter(in_it).count(), kept.len(), "{text}");
+    // Two exports agree but for the time at which they were made, and the key is in neither.
+    let again = lines(&["--masked"]);
+    assert_eq!(again[1..], masked[1..]);
+    let key = sandbox.read(".git/ai/mask-key");
+    assert_eq!((text.matches(&key).count(), key.len()), (0, 64));
+    // A file is made whole or not at all, and never in the place of another one.
+    let to_file = sandbox.ai(&[
+        "policy",
+        "export",
+        "--since",
+        "1h",
+        "--masked",
+        "../audit.jsonl",
+    ]);
+    snapshot!(to_file);
+    let file = sandbox.read("../audit.jsonl");
+    let last: Value = serde_json::from_str(file.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (of(&last), &last["decisions"]),
+        ("end".to_owned(), &json!(decisions))
+    );
+    assert_eq!(
+        sandbox.ai(&["policy", "export", "../audit.jsonl"]).code,
+        Some(4)
+    );
+    assert_eq!(lines(&["--since", "0s"]).len(), 3);
 }

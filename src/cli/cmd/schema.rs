@@ -27,6 +27,7 @@ use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::hooks::{HookPlan, HookStanding, RemovedHooks};
 use crate::ops::import;
+use crate::ops::policy_export::AuditLine;
 use crate::ops::run::batch;
 use crate::ops::trust::Change;
 use crate::ops::worktree::{Item, ListedWorktree, Saved};
@@ -128,6 +129,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<policy::Shown>("policy", "`ai policy show`"),
     printed::<answer::PolicyChecked<'_>>("policy-check", "`ai policy check`"),
     printed::<policy::FoundConflict>("policy-conflict", "a line of `ai policy conflicts`"),
+    printed::<AuditLine>("policy-export", "a line of `ai policy export`"),
     read::<policy::PolicyFile>("policy-file", "`.ai/policy.yaml`, for editors"),
     printed::<PolicyOverride>(
         "policy-override",

@@ -3,6 +3,7 @@
 mod check;
 mod conflicts;
 mod explain;
+mod export;
 mod log;
 mod look;
 mod overriding;
@@ -33,6 +34,8 @@ pub(in crate::cli) enum PolicyCommand {
     Log(log::PolicyLogArgs),
     /// Judge the decisions of the past by another policy, and list those that it would change
     Replay(replay::ReplayArgs),
+    /// Write decisions, answers, overrides and the policy in force down for somebody who audits them, as JSON Lines
+    Export(export::PolicyExportArgs),
     /// Have a rule not hold for a while
     #[command(subcommand)]
     Override(overriding::OverrideCommand),
@@ -50,6 +53,7 @@ pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
         PolicyCommand::Explain(args) => explain::explain(args, context),
         PolicyCommand::Log(args) => log::log(args, context),
         PolicyCommand::Replay(args) => replay::run(args, context),
+        PolicyCommand::Export(args) => export::run(args, context),
         PolicyCommand::Override(command) => overriding::run(command, context),
         PolicyCommand::Approve(args) => look::approve(args, context),
     }
