@@ -40,6 +40,14 @@ impl Trees {
         Trees { dir: None }
     }
 
+    /// The trees that are kept in a directory.
+    #[cfg(test)]
+    pub(crate) fn in_dir(dir: &Path) -> Trees {
+        Trees {
+            dir: Some(dir.to_owned()),
+        }
+    }
+
     /// Reads a file with these bytes by its tree; `file` is its name in messages.
     pub fn read<T>(
         &self,
@@ -47,21 +55,31 @@ impl Trees {
         bytes: &[u8],
         read: impl FnOnce(&YamlNode, TreeStanding) -> Result<T, YamlProblems>,
     ) -> Result<T, YamlProblems> {
-        self.read_kept(file, bytes, read)
+        self.read_digested(file, (bytes, &hash::sha256_hex(bytes)), read)
+    }
+
+    /// The same, where the SHA-256 of the bytes is known.
+    pub fn read_digested<T>(
+        &self,
+        file: &str,
+        (bytes, digest): (&[u8], &str),
+        read: impl FnOnce(&YamlNode, TreeStanding) -> Result<T, YamlProblems>,
+    ) -> Result<T, YamlProblems> {
+        self.read_kept(file, (bytes, digest), read)
             .map_err(|problems| problems.within(bytes))
     }
 
     fn read_kept<T>(
         &self,
         file: &str,
-        bytes: &[u8],
+        (bytes, digest): (&[u8], &str),
         read: impl FnOnce(&YamlNode, TreeStanding) -> Result<T, YamlProblems>,
     ) -> Result<T, YamlProblems> {
         let parse = || yaml::parse(bytes).map_err(|problem| YamlProblems::new(file, vec![problem]));
         let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else {
             return read(&parse()?, TreeStanding::New);
         };
-        let head = head_of(file, bytes);
+        let head = head_of(file, digest);
         let path = dir.join(&head[..32]);
         if let Some(tree) = find(&path, &head) {
             return read(&tree, TreeStanding::Proven);
@@ -80,12 +98,8 @@ pub fn dir() -> Option<PathBuf> {
 
 /// Returns the first line of a kept tree, which is also its name: the bytes that it stands for, who
 /// found them in order, and as which file.
-fn head_of(file: &str, bytes: &[u8]) -> String {
-    format!(
-        "{} ai {} {file}\n",
-        hash::sha256_hex(bytes),
-        env!("CARGO_PKG_VERSION")
-    )
+fn head_of(file: &str, digest: &str) -> String {
+    format!("{digest} ai {} {file}\n", env!("CARGO_PKG_VERSION"))
 }
 
 fn find(path: &Path, head: &str) -> Option<YamlNode> {
@@ -143,7 +157,7 @@ mod tests {
         // What is kept answers, not the parser: another tree under the same name comes back.
         let other = b"planted: 1\n";
         let tree = yaml::pack(&yaml::parse(other).unwrap());
-        let bytes = [head_of("f", &file(1)).as_bytes(), &tree].concat();
+        let bytes = [head_of("f", &hash::sha256_hex(&file(1))).as_bytes(), &tree].concat();
         std::fs::write(&kept[0], bytes).unwrap();
         assert_eq!(read(&trees, &file(1)).unwrap(), proven(other));
         assert_eq!(read(&trees, &file(2)).unwrap(), new(&file(2)));
@@ -159,8 +173,8 @@ mod tests {
             let tree = yaml::pack(&yaml::parse(of).unwrap());
             [head.as_bytes(), &tree].concat()
         };
-        let other = planted(head_of("f", &file(2)), &file(2));
-        let as_other_file = planted(head_of("g", &file(1)), &file(1));
+        let other = planted(head_of("f", &hash::sha256_hex(&file(2))), &file(2));
+        let as_other_file = planted(head_of("g", &hash::sha256_hex(&file(1))), &file(1));
         for wrong in [
             &whole[..whole.len() - 1],
             b"",

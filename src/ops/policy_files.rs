@@ -174,7 +174,7 @@ fn of_blob(trees: &Trees, tree: &CommitTree<'_>, source: &PolicySource) -> OfBlo
 
 /// The bytes of a file with a line feed at the end of each line.
 fn with_line_feeds(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !bytes.windows(2).any(|two| two == b"\r\n") {
+    if !bytes.contains(&b'\r') {
         return Cow::Borrowed(bytes);
     }
     let ends = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
@@ -318,8 +318,9 @@ fn part(root: &Path, trees: &Trees, source: &PolicySource) -> Result<Option<Poli
 
 fn of_bytes(trees: &Trees, file: &str, bytes: &[u8]) -> Result<PolicyPart, BadFile> {
     let bytes = &*with_line_feeds(bytes);
-    let read = trees.read(file, bytes, |root, standing| {
-        PolicyPart::from_tree(root, standing, bytes, file)
+    let digest = hash::sha256_hex(bytes);
+    let read = trees.read_digested(file, (bytes, &digest), |root, standing| {
+        PolicyPart::from_digested(root, standing, (bytes, &digest), file)
     });
     read.map_err(|problems| BadFile::of_bytes(problems, bytes))
 }
@@ -360,3 +361,7 @@ fn agent_of(path: &Path) -> Option<String> {
     let name = Name::new(name?.to_str()?).ok()?;
     Some(name.to_string())
 }
+
+#[cfg(test)]
+#[path = "policy_files_tests.rs"]
+mod tests;

@@ -24,6 +24,7 @@ use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
 use crate::policy::source::{Extended, Target};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// Path of the project's policy, relative to the repository root.
 pub const FILE: &str = ".ai/policy.yaml";
@@ -58,12 +59,23 @@ impl PolicyPart {
         bytes: &[u8],
         file: &str,
     ) -> Result<Self, YamlProblems> {
+        let digest = hash::sha256_hex(bytes);
+        Self::from_digested(root, standing, (bytes, &digest), file)
+    }
+
+    /// The same, where the SHA-256 of the bytes is known.
+    pub fn from_digested(
+        root: &YamlNode,
+        standing: TreeStanding,
+        (bytes, digest): (&[u8], &str),
+        file: &str,
+    ) -> Result<Self, YamlProblems> {
         let mut problems = Vec::new();
         let part = part_of(root, standing, file, &mut problems);
         let Some(mut part) = part.filter(|_| problems.is_empty()) else {
             return Err(YamlProblems::new(file, problems));
         };
-        part.digest = hash::sha256_hex(bytes);
+        part.digest = digest.to_owned();
         part.text = bytes.into();
         Ok(part)
     }
@@ -84,9 +96,10 @@ fn part_of(
     let default = fields
         .take("default")
         .and_then(|node| yaml::one_of(node, "`default`", &EFFECTS, problems));
+    let empty = PolicyPart::empty(file, root.place);
     let rules = fields
         .take("rules")
-        .map(|node| rules_of(node, standing, problems))
+        .map(|node| rules_of(node, (standing, &empty.file), problems))
         .unwrap_or_default();
     let limits = fields
         .take("limits")
@@ -109,7 +122,7 @@ fn part_of(
         outside_paths,
         guards,
         bounds: Some(bounds).filter(|b| !b.is_empty()).into_iter().collect(),
-        ..PolicyPart::empty(file, root.place)
+        ..empty
     })
 }
 
@@ -139,7 +152,7 @@ pub(super) fn check_version(fields: &mut MappingFields<'_>, problems: &mut Vec<Y
 
 fn rules_of(
     node: &YamlNode,
-    standing: TreeStanding,
+    (standing, file): (TreeStanding, &Arc<str>),
     problems: &mut Vec<YamlProblem>,
 ) -> Vec<PolicyRule> {
     let items = yaml::list_of(node, "`rules`", problems);
@@ -148,12 +161,17 @@ fn rules_of(
         problems.push(YamlProblem::new(first.place, why));
         return Vec::new();
     }
-    let mut rules = Vec::new();
+    let mut rules = Vec::with_capacity(items.len());
     let mut taken: HashMap<String, u64> = HashMap::new();
     for item in items {
-        let Some(rule) = rule_of(item, standing, problems) else {
+        let Some(rule) = rule_of(item, (standing, file), problems) else {
             continue;
         };
+        // No two rules of a proven file have one id.
+        if standing == TreeStanding::Proven {
+            rules.push(rule);
+            continue;
+        }
         match taken.entry(rule.id.clone()) {
             Entry::Occupied(known) => problems.push(YamlProblem::new(
                 rule.place,
@@ -174,7 +192,7 @@ fn rules_of(
 
 fn rule_of(
     node: &YamlNode,
-    standing: TreeStanding,
+    (standing, file): (TreeStanding, &Arc<str>),
     problems: &mut Vec<YamlProblem>,
 ) -> Option<PolicyRule> {
     let before = problems.len();
@@ -232,7 +250,7 @@ fn rule_of(
         needs,
         reason,
         standing: weakening,
-        file: "".into(),
+        file: Arc::clone(file),
         place: node.place,
     };
     // Examples of a rule that is itself in disorder would only repeat its problems, and those of a
@@ -250,11 +268,8 @@ fn effect_of(
     fields: &mut MappingFields<'_>,
     problems: &mut Vec<YamlProblem>,
 ) -> (Option<Effect>, RuleForce) {
-    let words: Vec<(&'static str, Option<Effect>)> = EFFECTS
-        .iter()
-        .map(|(word, effect)| (*word, Some(*effect)))
-        .chain([(OBSERVE, None)])
-        .collect();
+    let [a, b, c, d] = EFFECTS.map(|(word, effect)| (word, Some(effect)));
+    let words = [a, b, c, d, (OBSERVE, None)];
     let written = fields
         .need("effect", problems)
         .and_then(|node| yaml::one_of(node, "`effect`", &words, problems));
@@ -306,16 +321,18 @@ fn id_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<String> {
         ));
         return None;
     }
-    let replaces = builtin::rules().is_some_and(|rules| {
-        rules
-            .iter()
-            .any(|rule| rule.id == id && rule.standing == RuleStanding::Overridable)
-    });
+    let replaces = || {
+        builtin::rules().is_some_and(|rules| {
+            rules
+                .iter()
+                .any(|rule| rule.id == id && rule.standing == RuleStanding::Overridable)
+        })
+    };
     let reserved = id == DEFAULT_RULE
         || builtin::RESERVED
             .iter()
             .any(|prefix| id.starts_with(prefix));
-    if reserved && !replaces {
+    if reserved && !replaces() {
         problems.push(YamlProblem::new(
             node.place,
             format!("the rule id `{id}` belongs to ai and cannot be replaced"),
@@ -327,10 +344,10 @@ fn id_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<String> {
 
 fn actions_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<ActionPattern> {
     refuse_empty(node, "`on`", problems);
-    let texts = yaml::texts_of(node, "`on`", problems);
+    let texts = yaml::texts_in(node, "`on`", problems);
     texts
-        .iter()
-        .filter_map(|(text, place)| action_pattern(text, *place, problems))
+        .into_iter()
+        .filter_map(|(text, place)| action_pattern(text, place, problems))
         .collect()
 }
 
@@ -422,8 +439,8 @@ fn globs_of<T>(
     let node = fields.take(key)?;
     let what = format!("`{key}`");
     refuse_empty(node, &what, problems);
-    let texts = yaml::texts_of(node, &what, problems);
-    let all: Vec<&str> = texts.iter().map(|(text, _)| text.as_str()).collect();
+    let texts = yaml::texts_in(node, &what, problems);
+    let all: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
     let report = |bad: BadPatterns| {
         problems.extend(
             bad.into_iter()

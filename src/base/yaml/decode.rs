@@ -16,6 +16,9 @@ pub struct MappingFields<'a> {
     asked: Vec<&'static str>,
 }
 
+/// Room for the fields of a mapping that are asked for, so that it is made once: most have fewer.
+const MANY: usize = 24;
+
 impl<'a> MappingFields<'a> {
     /// The fields of `node`, which `what` names in messages; `None` and a problem where it is no
     /// mapping.
@@ -39,7 +42,7 @@ impl<'a> MappingFields<'a> {
             place: node.place,
             what,
             entries,
-            asked: Vec::new(),
+            asked: Vec::with_capacity(MANY),
         })
     }
 
@@ -88,10 +91,13 @@ impl<'a> MappingFields<'a> {
 
 /// Text that is not empty.
 pub fn text_of(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Option<String> {
+    text_in(node, what, problems).map(str::to_owned)
+}
+
+/// The same, as it stands in the node.
+fn text_in<'a>(node: &'a YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Option<&'a str> {
     match &node.value {
-        YamlValue::Plain(text) | YamlValue::Quoted(text) if !text.trim().is_empty() => {
-            Some(text.clone())
-        }
+        YamlValue::Plain(text) | YamlValue::Quoted(text) if !text.trim().is_empty() => Some(text),
         YamlValue::Plain(_) | YamlValue::Quoted(_) | YamlValue::Null => {
             problems.push(YamlProblem::new(node.place, format!("{what} is empty")));
             None
@@ -112,6 +118,18 @@ pub fn texts_of(
     what: &str,
     problems: &mut Vec<YamlProblem>,
 ) -> Vec<(String, SourcePlace)> {
+    let texts = texts_in(node, what, problems).into_iter();
+    texts
+        .map(|(text, place)| (text.to_owned(), place))
+        .collect()
+}
+
+/// The same, as they stand in the node.
+pub fn texts_in<'a>(
+    node: &'a YamlNode,
+    what: &str,
+    problems: &mut Vec<YamlProblem>,
+) -> Vec<(&'a str, SourcePlace)> {
     let one = std::slice::from_ref(node);
     let items = match &node.value {
         YamlValue::List(items) => items.as_slice(),
@@ -119,7 +137,7 @@ pub fn texts_of(
     };
     items
         .iter()
-        .filter_map(|item| Some((text_of(item, what, problems)?, item.place)))
+        .filter_map(|item| Some((text_in(item, what, problems)?, item.place)))
         .collect()
 }
 
@@ -221,15 +239,15 @@ pub fn one_of<T: Copy>(
     words: &[(&'static str, T)],
     problems: &mut Vec<YamlProblem>,
 ) -> Option<T> {
-    let text = text_of(node, what, problems)?;
+    let text = text_in(node, what, problems)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let problem = YamlProblem::new(node.place, format!("{what} cannot be `{text}`"));
-    let near = switch_word(&text)
+    let near = switch_word(text)
         .filter(|word| known.contains(word))
-        .or_else(|| suggest::nearest(&text, known.iter().copied()));
+        .or_else(|| suggest::nearest(text, known.iter().copied()));
     problems.push(match near {
         Some(word) => problem.hint(format!("did you mean `{word}`?")),
         None => problem.hint(format!("known are {}", known.join(", "))),
