@@ -12,5 +12,6 @@ pub mod exit;
 mod front_end_tests;
 pub mod guard;
 pub mod in_run;
+pub mod lease_time;
 pub mod token;
 pub mod workspace;

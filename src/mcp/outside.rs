@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::app::done::{self, DoneAsk};
 use crate::app::error::AppError;
 use crate::app::in_run::{LeaseTold, LockTold};
+use crate::app::lease_time::lease_ms;
 use crate::app::token::{self, TokenAsk};
 use crate::app::workspace::{Workspace, now};
-use crate::base::{duration, env};
+use crate::base::env;
 use crate::domain::ids::Subject;
 use crate::domain::lease::Token;
 use crate::domain::path_lock::LockMode;
@@ -17,9 +18,10 @@ use crate::mcp::tools::{ClaimArgs, LockArgs, ToolCall};
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
-use crate::ops::fitness::{AgentRoster, Fitness};
+use crate::ops::fitness::AgentRoster;
+use crate::ops::ready::ReadyAsked;
 use crate::ops::{backup, edit, lease, lock, why, why_agent};
-use crate::store::{Access, Flow, Store, StoreError, TaskFilter, TaskSort};
+use crate::store::{Access, Flow, Store, StoreError};
 
 /// Tasks that are listed where nobody says how many.
 const FIRST_READY: u32 = 10;
@@ -101,41 +103,30 @@ fn parsed(handle: &str) -> Result<Token, AppError> {
 fn ready(workspace: &Workspace, limit: u32) -> Result<Value, AppError> {
     let cx = workspace.cx_for_reading()?;
     let roster = AgentRoster::read(&cx)?;
-    let filter = TaskFilter {
-        ready_at: Some(now().wall_ms),
-        sort: TaskSort::Priority,
-        ..TaskFilter::default()
+    let asked = ReadyAsked {
+        cx: &cx,
+        roster: &roster,
+        wanted: Some(limit.into()),
+        now_ms: now().wall_ms,
     };
-    let (mut tasks, mut passed_over) = (Vec::new(), 0_u32);
-    workspace
-        .open_store(Access::Read)?
-        .read(|tx| -> Result<(), OpError> {
-            let fitness = Fitness::of(tx, &cx, &roster)?;
-            tx.list(&filter, &mut |line| {
-                if fitness.passes_over(line.json) {
-                    passed_over += 1;
-                    return Ok(Flow::More);
-                }
-                if tasks.len() >= limit as usize {
-                    return Ok(Flow::Stop);
-                }
-                let task: Task =
-                    serde_json::from_str(line.json).map_err(|source| StoreError::Row {
-                        row: format!("task {}", line.id),
-                        source: source.into(),
-                    })?;
-                tasks.push(ReadyTask {
-                    id: task.id,
-                    title: task.title,
-                    priority: task.priority,
-                    kind: task.kind,
-                    paths: task.paths.into_iter().map(|path| path.pattern).collect(),
-                });
-                Ok(Flow::More)
+    let mut tasks = Vec::new();
+    let count = workspace.open_store(Access::Read)?.read(|tx| {
+        asked.each(tx, &mut |line| {
+            let task: Task = serde_json::from_str(line.json).map_err(|source| StoreError::Row {
+                row: format!("task {}", line.id),
+                source: source.into(),
             })?;
-            Ok(())
-        })?;
-    Ok(json!({ "tasks": to_json(&tasks)?, "ready_for_others": passed_over }))
+            tasks.push(ReadyTask {
+                id: task.id,
+                title: task.title,
+                priority: task.priority,
+                kind: task.kind,
+                paths: task.paths.into_iter().map(|path| path.pattern).collect(),
+            });
+            Ok(Flow::More)
+        })
+    })?;
+    Ok(json!({ "tasks": to_json(&tasks)?, "ready_for_others": count.passed_over }))
 }
 
 fn show(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
@@ -170,7 +161,7 @@ fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
 }
 
 fn claim(workspace: &Workspace, args: ClaimArgs) -> Result<Value, AppError> {
-    let ttl_ms = ttl(workspace, args.ttl.as_deref())?;
+    let ttl_ms = lease_ms(workspace, args.ttl.as_deref())?;
     let which = args.task.map_or(Which::Next, Which::Task);
     let cx = workspace.cx()?;
     let mut store = workspace.open_store(Access::Write)?;
@@ -184,18 +175,6 @@ fn claim(workspace: &Workspace, args: ClaimArgs) -> Result<Value, AppError> {
         expires_ms: claimed.lease.expires_ms,
         warnings: claimed.warnings,
     })
-}
-
-/// The lease's length: the argument, else the project's default for people and interactive agents.
-fn ttl(workspace: &Workspace, given: Option<&str>) -> Result<i64, AppError> {
-    let ttl = match given {
-        Some(text) => duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?,
-        None => workspace.config()?.defaults.ttl,
-    };
-    match i64::try_from(ttl.as_millis()) {
-        Ok(ms) if ms > 0 => Ok(ms),
-        _ => Err(AppError::usage("a lease lasts longer than nothing")),
-    }
 }
 
 /// The token of a handle, where it counts for this session.
@@ -268,7 +247,7 @@ fn submit(workspace: &Workspace, handle: &str) -> Result<Value, AppError> {
 }
 
 fn lock_paths(workspace: &Workspace, args: &LockArgs) -> Result<Value, AppError> {
-    let ttl_ms = ttl(workspace, args.ttl.as_deref())?;
+    let ttl_ms = lease_ms(workspace, args.ttl.as_deref())?;
     let mode = match args.shared {
         Some(true) => LockMode::Shared,
         Some(false) | None => LockMode::Exclusive,

@@ -58,6 +58,7 @@ pub mod policy_export;
 pub mod policy_files;
 pub mod project;
 pub mod prove;
+pub mod ready;
 pub mod refusal;
 pub mod refusal_words;
 pub mod reject;

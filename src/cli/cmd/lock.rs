@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 
 use crate::app::exit;
 use crate::app::in_run::{self, AgentAnswer, AgentAsk, LockTold};
+use crate::app::lease_time::lease_ms;
 use crate::app::token;
 use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::{Granted, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath};
-use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
 use crate::cli::time::time;
@@ -78,7 +78,7 @@ pub(super) fn run(command: &LockCommand, context: &mut Context) -> Outcome {
 }
 
 fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
-    let ttl_ms = ttl(args.ttl.as_deref(), context)?;
+    let ttl_ms = lease_ms(&context.workspace, args.ttl.as_deref())?;
     let mode = if args.shared {
         LockMode::Shared
     } else {

@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::lease_time::lease_ms;
 use crate::base::text::{counted, multi_line, one_line, path_bytes};
 use crate::base::{duration, env};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
-use crate::cli::cmd::task;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
 use crate::cli::time::time;
@@ -243,7 +243,7 @@ fn files(n: usize) -> String {
 }
 
 fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
-    let ttl_ms = task::ttl(args.ttl.as_deref(), context)?;
+    let ttl_ms = lease_ms(&context.workspace, args.ttl.as_deref())?;
     let world = context.world()?;
     let repo = world.repo()?;
     let here = context.workspace.start_dir()?;

@@ -2,10 +2,9 @@
 
 use clap::Args;
 
-use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::lease_time::lease_ms;
 use crate::app::token;
-use crate::base::duration;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ClaimAnswer, Granted};
 use crate::cli::context::{Context, Outcome};
@@ -27,7 +26,7 @@ pub(in crate::cli) struct ClaimArgs {
 }
 
 pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
-    let ttl_ms = ttl(args.ttl.as_deref(), context)?;
+    let ttl_ms = lease_ms(&context.workspace, args.ttl.as_deref())?;
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let cx = context.cx()?;
     let store = context.store(Access::Write)?;
@@ -35,18 +34,6 @@ pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
     token::keep(&context.workspace, &claimed.lease, &claimed.token)?;
     show(&claimed, context);
     Ok(exit::OK)
-}
-
-/// The lease's length: the flag, else the project's default for people and interactive agents.
-pub(in crate::cli) fn ttl(flag: Option<&str>, context: &Context) -> Result<i64, AppError> {
-    let ttl = match flag {
-        Some(text) => duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?,
-        None => context.workspace.config()?.defaults.ttl,
-    };
-    match i64::try_from(ttl.as_millis()) {
-        Ok(ms) if ms > 0 => Ok(ms),
-        _ => Err(AppError::usage("a lease lasts longer than nothing")),
-    }
 }
 
 /// The answer to a claim or a hand-over.

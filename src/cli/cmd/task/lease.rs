@@ -8,10 +8,11 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::in_run::{self, AgentAnswer, AgentAsk, LeaseTold};
+use crate::app::lease_time::lease_ms;
 use crate::app::token::{self, TokenAsk};
 use crate::app::workspace::parse_actor;
 use crate::cli::answer::LeaseAnswer;
-use crate::cli::cmd::task::claim::{show, ttl};
+use crate::cli::cmd::task::claim::show;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::ids::TaskId;
@@ -160,7 +161,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
     let ttl_ms = args
         .ttl
         .as_deref()
-        .map(|text| ttl(Some(text), context))
+        .map(|text| lease_ms(&context.workspace, Some(text)))
         .transpose()?;
     let (store, _, token) = args.held.open("heartbeat", context)?;
     let cx = context.workspace.cx()?;

@@ -13,12 +13,11 @@ use crate::base::text::one_line;
 use crate::cli::answer::TaskLease;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
-use crate::domain::actor::ActorKind;
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
-use crate::ops::error::OpError;
-use crate::ops::fitness::{AgentRoster, Fitness};
+use crate::ops::fitness::AgentRoster;
+use crate::ops::ready::ReadyAsked;
 use crate::ops::refusal::seconds;
 use crate::ops::{claim, cx};
 use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort, Tx, id_of};
@@ -237,77 +236,41 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
 }
 
 pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
-    let now_ms = now().wall_ms;
     let wanted = if args.all { None } else { Some(args.limit) };
     let cx = context.workspace.cx_for_reading()?;
     let roster = AgentRoster::read(&cx)?;
-    let is_agent = cx.actor.kind == ActorKind::Agent;
-    // One more than is shown tells whether there are more. Of those that an agent sees, the store
-    // cannot tell how many there are, only that they are few.
-    let limit = wanted.map(|n| {
-        if is_agent {
-            u64::MAX
-        } else {
-            n.saturating_add(1)
-        }
-    });
-    let filter = TaskFilter {
-        ready_at: Some(now_ms),
-        sort: TaskSort::Priority,
-        limit,
-        ..TaskFilter::default()
+    let asked = ReadyAsked {
+        cx: &cx,
+        roster: &roster,
+        wanted,
+        now_ms: now().wall_ms,
     };
     let store = context.store(Access::Read)?;
     let nobody = Held::nobody(now());
-    let (mut seen, mut passed_over) = (0, 0);
     let mut listing = Listing::new(&COLUMNS);
     let is_json = context.ui.json();
-    store.read(|tx| -> Result<(), OpError> {
-        let fitness = Fitness::of(tx, &cx, &roster)?;
-        let mut count = |json: &str, show: &mut dyn FnMut() -> Flow| {
-            if fitness.passes_over(json) {
-                passed_over += 1;
-                return Ok(Flow::More);
-            }
-            seen += 1;
-            Ok(match wanted {
-                Some(wanted) if seen > wanted => Flow::Stop,
-                _ => show(),
-            })
-        };
+    let count = store.read(|tx| {
         if is_json {
-            tx.list_json(&filter, &mut |lines| {
-                if !is_agent {
-                    return count(lines, &mut || show_json(lines, &nobody, context));
-                }
-                for json in lines.split('\n') {
-                    if count(json, &mut || show_json(json, &nobody, context))? == Flow::Stop {
-                        return Ok(Flow::Stop);
-                    }
-                }
-                Ok(Flow::More)
-            })?;
+            asked.each_json(tx, &mut |lines| Ok(show_json(lines, &nobody, context)))
         } else {
-            tx.list(&filter, &mut |line| {
-                count(line.json, &mut || {
-                    show_line(&line, (&nobody, &mut listing), context)
-                })
-            })?;
+            asked.each(tx, &mut |line| {
+                Ok(show_line(&line, (&nobody, &mut listing), context))
+            })
         }
-        Ok(())
     })?;
-    if passed_over > 0 && wanted.is_none_or(|wanted| seen <= wanted) {
+    let is_cut_off = count.is_cut_off(wanted);
+    if count.passed_over > 0 && !is_cut_off {
         context.ui.say(&format!(
             "{} for others than {}; `ai route explain TASK` says who can have one",
-            counted_ready(passed_over),
+            counted_ready(count.passed_over),
             cx.actor.label()
         ));
-    } else if seen == 0 {
+    } else if count.seen == 0 {
         context
             .ui
             .say("no task is ready; `ai status` shows what there is, `ai why TASK` what holds one");
     }
-    if wanted.is_some_and(|wanted| seen > wanted) {
+    if is_cut_off {
         context
             .ui
             .say("more are ready; `ai task ready --all` shows all of them");

@@ -14,7 +14,6 @@ mod source;
 
 use std::path::Path;
 
-pub(super) use claim::ttl;
 use clap::Subcommand;
 pub(super) use dep::DepTreeNode;
 
