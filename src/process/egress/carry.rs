@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::process::egress::body::{BadBody, RequestBody};
+
 /// Bytes that are carried at once.
 const CHUNK: usize = 16 << 10;
 /// The stack of a thread that does nothing else.
@@ -67,15 +69,30 @@ impl EgressLine {
 
 /// Carries until it is over; `idle` is the longest silence.
 pub(super) fn carry(a: &EgressLine, b: &EgressLine, idle: Duration) {
+    carry_through(a, b, (idle, &mut |bytes| Ok(bytes.len())));
+}
+
+/// Carries a body from `a` to `b`, and whatever comes back. Anything that `a` says behind it ends both, but for
+/// line ends, which some clients send there.
+pub(super) fn carry_body(a: &EgressLine, b: &EgressLine, idle: Duration, mut body: RequestBody) {
+    carry_through(a, b, (idle, &mut |bytes| body.take(bytes)));
+}
+
+/// Says how many bytes may go on.
+type Gate<'g> = &'g mut dyn FnMut(&[u8]) -> Result<usize, BadBody>;
+
+fn carry_through(a: &EgressLine, b: &EgressLine, (idle, gate): (Duration, Gate<'_>)) {
     let Ok(()) = a.wait_at_most(idle).and_then(|()| b.wait_at_most(idle)) else {
         return;
     };
     let heard = LastHeard::new(idle);
     thread::scope(|scope| {
         let back = thread::Builder::new().stack_size(STACK);
-        let back = back.spawn_scoped(scope, || one_way(b, a, &heard));
+        let back = back.spawn_scoped(scope, || {
+            one_way((b, a), &heard, &mut |bytes| Ok(bytes.len()));
+        });
         if back.is_ok() {
-            one_way(a, b, &heard);
+            one_way((a, b), &heard, gate);
         } else {
             a.end(Shutdown::Both);
             b.end(Shutdown::Both);
@@ -115,14 +132,17 @@ impl LastHeard {
     }
 }
 
-fn one_way(from: &EgressLine, to: &EgressLine, heard: &LastHeard) {
+fn one_way((from, to): (&EgressLine, &EgressLine), heard: &LastHeard, gate: Gate<'_>) {
     let mut bytes = [0; CHUNK];
     loop {
         match from.read(&mut bytes) {
             Ok(0) => return to.end(Shutdown::Write),
             Ok(count) => {
                 heard.note();
-                if to.write_all(&bytes[..count]).is_err() {
+                let Ok(own) = gate(&bytes[..count]) else {
+                    break;
+                };
+                if to.write_all(&bytes[..own]).is_err() || !is_filler(&bytes[own..count]) {
                     break;
                 }
             }
@@ -132,6 +152,11 @@ fn one_way(from: &EgressLine, to: &EgressLine, heard: &LastHeard) {
     }
     from.end(Shutdown::Both);
     to.end(Shutdown::Both);
+}
+
+/// True for what says nothing behind a body.
+pub(super) fn is_filler(rest: &[u8]) -> bool {
+    rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 fn timed_out(error: &io::Error) -> bool {
@@ -144,6 +169,7 @@ fn timed_out(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::egress::body::BodyLength;
 
     fn carried(idle: Duration) -> (UnixStream, UnixStream, thread::JoinHandle<()>) {
         let (left, a) = UnixStream::pair().unwrap();
@@ -165,6 +191,30 @@ mod tests {
         let mut answer = String::new();
         left.read_to_string(&mut answer).unwrap();
         assert_eq!((text.as_str(), answer.as_str()), ("question", "answer"));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn what_comes_behind_a_body_ends_both_and_goes_nowhere() {
+        let (mut left, a) = UnixStream::pair().unwrap();
+        let (mut right, b) = UnixStream::pair().unwrap();
+        let thread = thread::spawn(move || {
+            let (a, b) = (EgressLine::Unix(a), EgressLine::Unix(b));
+            let body = RequestBody::of(BodyLength::Sized(4));
+            carry_body(&a, &b, Duration::from_secs(600), body);
+        });
+        left.write_all(b"body").unwrap();
+        let mut text = [0; 4];
+        right.read_exact(&mut text).unwrap();
+        right.write_all(b"answer").unwrap();
+        let mut answer = [0; 6];
+        left.read_exact(&mut answer).unwrap();
+        assert_eq!((&text, &answer), (b"body", b"answer"));
+        left.write_all(b"\r\n").unwrap();
+        left.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        let mut rest = Vec::new();
+        right.read_to_end(&mut rest).unwrap();
+        assert_eq!((rest.len(), left.read(&mut [0; 1]).unwrap_or(0)), (0, 0));
         thread.join().unwrap();
     }
 

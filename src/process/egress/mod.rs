@@ -10,6 +10,7 @@
 //! was not judged; each connection has bounds of size and time. Deliberately absent: UDP, the opening
 //! of TLS, and the proxy of the user himself.
 
+mod body;
 mod carry;
 mod proxy;
 mod relay;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::{fs, socket};
 use crate::domain::egress::{Host, HostAnswer, HostPort, HostRules, HostSeen};
-use crate::process::egress::carry::{EgressLine, STACK, carry};
+use crate::process::egress::body::RequestBody;
+use crate::process::egress::carry::{EgressLine, STACK, carry, carry_body, is_filler};
 use crate::process::egress::request::{
     HEAD_CAP, HttpAsk, Malformed, Part, http, http_refusal, socks_greeting, socks_reply,
     socks_request,
@@ -32,6 +33,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const LAST_BYTES: usize = 1 << 20;
 /// Hosts that are counted one by one.
 const COUNTED: usize = 200;
+/// Said to a client that sends more than the request that it was heard for.
+const BEHIND: &str =
+    "more than one request came at once; a connection to this proxy takes one, or a CONNECT";
 /// The name under which all others are counted.
 const OTHERS: &str = "others";
 
@@ -209,8 +213,8 @@ impl Call<'_> {
                 }
                 Err(failed) => self.refuse(&failed.http()),
             },
-            Ok(HttpAsk::Plain { to, head }) => match self.reach(&to) {
-                Ok(host) => self.carry(&host, &[head, ear.bytes].concat()),
+            Ok(HttpAsk::Plain { to, head, body }) => match self.reach(&to) {
+                Ok(host) => self.carry_one(&host, (head, RequestBody::of(body)), &ear.bytes),
                 Err(failed) => self.refuse(&failed.http()),
             },
         }
@@ -240,6 +244,24 @@ impl Call<'_> {
         host.wait_at_most(PATIENCE)?;
         host.write_all(first)?;
         carry(&self.client, host, IDLE);
+        Ok(())
+    }
+
+    /// Carries one request, whose body has begun with `first`. A second one on the same connection would go to a
+    /// host about which nobody was asked for it.
+    fn carry_one(
+        &self,
+        host: &EgressLine,
+        (head, mut body): (Vec<u8>, RequestBody),
+        first: &[u8],
+    ) -> io::Result<()> {
+        let own = match body.take(first) {
+            Ok(own) if is_filler(&first[own..]) => own,
+            Ok(_) | Err(_) => return self.refuse(&http_refusal("400 Bad Request", BEHIND)),
+        };
+        host.wait_at_most(PATIENCE)?;
+        host.write_all(&[&head, &first[..own]].concat())?;
+        carry_body(&self.client, host, IDLE, body);
         Ok(())
     }
 

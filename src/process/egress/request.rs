@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use crate::domain::egress::{Host, HostPort};
+use crate::process::egress::body::BodyLength;
 
 /// Largest head of a request of HTTP.
 pub(super) const HEAD_CAP: usize = 16 << 10;
@@ -40,6 +41,8 @@ pub(super) enum HttpAsk {
         to: HostPort,
         /// The head in the form for a server, for one request only.
         head: Vec<u8>,
+        /// The length of the body behind it.
+        body: BodyLength,
     },
 }
 
@@ -116,7 +119,7 @@ fn ask(first: &[u8], headers: &[&[u8]]) -> Result<HttpAsk, String> {
         let to = HostPort::parse(target, None).map_err(|e| e.to_string())?;
         return Ok(HttpAsk::Connect(to));
     }
-    one_length(headers, version)?;
+    let body = one_length(headers, version)?;
     let scheme = target.get(..7).unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("http://") {
         return Err("a proxy is asked with CONNECT, or for an address with http://".to_owned());
@@ -139,12 +142,12 @@ fn ask(first: &[u8], headers: &[&[u8]]) -> Result<HttpAsk, String> {
     }
     // One request a connection: a second one could be meant for another host.
     head.extend_from_slice(b"Connection: close\r\n\r\n");
-    Ok(HttpAsk::Plain { to, head })
+    Ok(HttpAsk::Plain { to, head, body })
 }
 
 /// Refuses a request whose end two readers could see in two places: what is behind it for one of them
 /// is a request of its own for the other.
-fn one_length(headers: &[&[u8]], version: &str) -> Result<(), String> {
+fn one_length(headers: &[&[u8]], version: &str) -> Result<BodyLength, String> {
     let values = |name: &str| -> Vec<String> {
         headers
             .iter()
@@ -161,11 +164,14 @@ fn one_length(headers: &[&[u8]], version: &str) -> Result<(), String> {
         values("content-length").as_slice(),
         values("transfer-encoding").as_slice(),
     ) {
-        ([], []) => Ok(()),
+        ([], []) => Ok(BodyLength::Sized(0)),
         ([length], []) if !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit()) => {
-            Ok(())
+            let bytes = length.parse();
+            bytes
+                .map(BodyLength::Sized)
+                .map_err(|_| "the length of its body is no number of bytes".to_owned())
         }
-        ([], [coding]) if coding == "chunked" && version == "HTTP/1.1" => Ok(()),
+        ([], [coding]) if coding == "chunked" && version == "HTTP/1.1" => Ok(BodyLength::Chunked),
         _ => Err("the length of its body can be read in two ways".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ fn told(text: &str) -> String {
         Part::More => "more".to_owned(),
         Part::Bad(_) => "bad".to_owned(),
         Part::Whole(HttpAsk::Connect(to), used) => format!("{to} {}", text.len() - used),
-        Part::Whole(HttpAsk::Plain { to, head }, _) => {
+        Part::Whole(HttpAsk::Plain { to, head, .. }, _) => {
             format!(
                 "{to} {}",
                 String::from_utf8(head).unwrap().replace("\r\n", "|")
@@ -103,6 +103,7 @@ fn a_body_has_one_length() {
         ("1.1", "Transfer-Encoding: chunked\u{a0}", false),
         ("1.1", "Transfer-Encoding:\u{2003}chunked", false),
         ("1.1", "Content-Length:\u{a0}4", false),
+        ("1.1", "Content-Length: 99999999999999999999", false),
     ] {
         let end = if headers.is_empty() { "" } else { "\r\n" };
         let text = format!("POST http://example.com/ HTTP/{version}\r\n{headers}{end}\r\n");
