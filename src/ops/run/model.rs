@@ -194,7 +194,7 @@ pub struct AgentReach {
     /// References that it moved although they are not its own; they were put back where nobody else had followed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved_refs: Vec<String>,
-    /// Remarks about files that its program may only read.
+    /// Remarks about files that its program may only read, and on places that its sandbox could not hide.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub planted: Vec<String>,
     /// The hosts that it asked for, where it may reach listed ones only.

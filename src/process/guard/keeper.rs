@@ -48,9 +48,11 @@ pub fn main(word: KeeperWord, args: &[OsString]) -> ExitCode {
             let outer = outer::see_through(&launch, pair, args);
             Ok(runtime()?.block_on(async { or_report(outer.await, &launch, line) }))
         }),
-        (KeeperWord::Guard, None) => single(&launch),
-        (KeeperWord::Inner | KeeperWord::InnerApart, _) => {
-            tie::end_with_parent().and_then(|()| single(&launch).map(|_| ExitCode::SUCCESS))
+        (KeeperWord::Guard, None) => single(&launch, in_sight(&launch)),
+        (KeeperWord::Inner, _) => tie::end_with_parent()
+            .and_then(|()| single(&launch, in_sight(&launch)).map(|_| ExitCode::SUCCESS)),
+        (KeeperWord::InnerApart, _) => {
+            tie::end_with_parent().and_then(|()| single(&launch, 0).map(|_| ExitCode::SUCCESS))
         }
     };
     match ended {
@@ -69,11 +71,19 @@ fn covers(launch: &KeeperLaunch) -> Vec<PlaceCover> {
     landlock.map(LandlockPolicy::covers).unwrap_or_default()
 }
 
-/// The keeper that starts the command itself.
-fn single(launch: &KeeperLaunch) -> io::Result<ExitCode> {
+/// The number of those places that there are: without a mount namespace all of them stay in sight.
+fn in_sight(launch: &KeeperLaunch) -> usize {
+    covers(launch)
+        .iter()
+        .filter(|cover| cover.dir.is_dir())
+        .count()
+}
+
+/// The keeper that starts the command itself; so many places are in its sight that were to be covered.
+fn single(launch: &KeeperLaunch, uncovered: usize) -> io::Result<ExitCode> {
     let line = prepare()?;
     let confined = confine(launch);
-    Ok(runtime()?.block_on(keep(launch, line, confined)))
+    Ok(runtime()?.block_on(keep(launch, line, (confined, uncovered))))
 }
 
 /// Tells `ai` of an inner keeper that could not be started.
@@ -118,7 +128,11 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-async fn keep(launch: &KeeperLaunch, line: File, confined: io::Result<()>) -> ExitCode {
+async fn keep(
+    launch: &KeeperLaunch,
+    line: File,
+    (confined, uncovered): (io::Result<()>, usize),
+) -> ExitCode {
     let started = match confined.and_then(|()| KeeperEvents::install(&line, launch.confine.lease)) {
         Ok(events) => start(launch).map(|command| (events, command)),
         Err(error) => Err(SpawnFailure::new(
@@ -128,7 +142,7 @@ async fn keep(launch: &KeeperLaunch, line: File, confined: io::Result<()>) -> Ex
         )),
     };
     let (report, code) = match started {
-        Ok((events, command)) => see_out(command, events, launch.grace).await,
+        Ok((events, command)) => see_out(command, events, (launch.grace, uncovered)).await,
         Err(failure) => (KeeperReport::NotStarted(failure), NOT_STARTED),
     };
     tell(line, &report);
@@ -196,7 +210,11 @@ fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
 }
 
 /// Waits for the command's end or a reason to end it, then ends everything that is left.
-async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (KeeperReport, u8) {
+async fn see_out(
+    command: Pid,
+    mut events: KeeperEvents,
+    (grace, uncovered): (Duration, usize),
+) -> (KeeperReport, u8) {
     let mut reaper = Reaper::of(Some(command));
     let stopped = until_end(&mut events, &mut reaper).await;
     let alone = reaper.exit.is_some();
@@ -217,6 +235,7 @@ async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (Ke
             stopped: stopped.map(|(cause, _)| cause),
             leftovers,
             survivors,
+            uncovered,
         },
         code,
     )

@@ -123,6 +123,9 @@ pub(in crate::process) enum KeeperReport {
         leftovers: usize,
         /// Pids that could not be killed.
         survivors: Vec<i32>,
+        /// Places that were to be covered and stayed in sight, since no namespace could be made.
+        #[serde(default)]
+        uncovered: usize,
     },
 }
 

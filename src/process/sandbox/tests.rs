@@ -67,7 +67,19 @@ impl Scene {
     }
 
     fn run_for(&self, policy: SandboxPolicy, script: &str, total: Duration) -> CommandOutcome {
-        let spec = SpawnSpec {
+        let spec = self.spec(policy, script, total);
+        let outcome = supervised(&spec);
+        let mark = format!("AI_RUN={}", spec.run_id.unwrap()).into_bytes();
+        let left = procfs::table().unwrap().into_iter();
+        let left: Vec<_> = left
+            .filter(|s| s.is_running() && procfs::environment_has(s.pid, &mark))
+            .collect();
+        assert!(left.is_empty() && outcome.survivors.is_empty(), "{left:?}");
+        outcome
+    }
+
+    fn spec(&self, policy: SandboxPolicy, script: &str, total: Duration) -> SpawnSpec {
+        SpawnSpec {
             command: ChildCommand::new(
                 ["sh", "-c", script].map(Into::into).into(),
                 self.path("work"),
@@ -87,32 +99,53 @@ impl Scene {
             },
             stdout: OutputTo::Memory,
             stderr: OutputTo::Memory,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let outcome = runtime
-            .block_on(supervise(
-                &spec,
-                &Redactor::new(&[]),
-                &mut QuietObserver,
-                &CancelToken::new(),
-            ))
-            .unwrap();
-        let mark = format!("AI_RUN={}", spec.run_id.unwrap()).into_bytes();
-        let left = procfs::table().unwrap().into_iter();
-        let left: Vec<_> = left
-            .filter(|s| s.is_running() && procfs::environment_has(s.pid, &mark))
-            .collect();
-        assert!(left.is_empty() && outcome.survivors.is_empty(), "{left:?}");
-        outcome
+        }
     }
 }
 
 fn said(outcome: &CommandOutcome) -> String {
     let both = [&outcome.stdout.memory[..], &outcome.stderr.memory[..]].concat();
     String::from_utf8_lossy(&both).into_owned()
+}
+
+fn supervised(spec: &SpawnSpec) -> CommandOutcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let redactor = Redactor::new(&[]);
+    let cancel = CancelToken::new();
+    let mut observer = QuietObserver;
+    let supervised = supervise(spec, &redactor, &mut observer, &cancel);
+    runtime.block_on(supervised).unwrap()
+}
+
+#[test]
+fn what_could_not_be_covered_is_told() {
+    for layer in layers()
+        .into_iter()
+        .filter(|layer| *layer == SandboxLayer::Landlock)
+    {
+        let scene = Scene::new();
+        let mut policy = scene.policy(&layer, Network::On);
+        policy.set_access(&scene.path(""), PathAccess::Write);
+        policy.set_access(&scene.path("other"), PathAccess::Covered);
+        let script = "cat \"$D/other/file\"; rm -rf \"$D/other\"; mv \"$D/other\" \"$D/moved\"; cat \"$D/moved/file\"";
+        // Where a namespace can be made, what lies under the cover stays there, whatever is done to the cover.
+        let outcome = scene.run(policy.clone(), script);
+        let is_seen = outcome.stdout.bytes_seen > 0;
+        assert_eq!(outcome.uncovered, usize::from(is_seen), "{outcome:?}");
+        assert_eq!(scene.path("other/file").exists(), !is_seen);
+        // A single keeper makes none.
+        let scene = Scene::new();
+        let mut policy = scene.policy(&layer, Network::On);
+        policy.set_access(&scene.path(""), PathAccess::Write);
+        policy.set_access(&scene.path("other"), PathAccess::Covered);
+        let mut spec = scene.spec(policy, "cat \"$D/other/file\"", Duration::from_secs(60));
+        spec.run_id = None;
+        let outcome = supervised(&spec);
+        assert_eq!((outcome.uncovered, outcome.stdout.bytes_seen), (1, 6));
+    }
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub(super) struct RawOutcome {
     pub survivors: Vec<i32>,
     /// The signs that spoke for a stall.
     pub stall: Vec<String>,
+    /// Places that were to be covered and were in its sight.
+    pub uncovered: usize,
 }
 
 impl RawOutcome {
@@ -60,6 +62,7 @@ impl RawOutcome {
             leftovers: 0,
             survivors: Vec::new(),
             stall: Vec::new(),
+            uncovered: 0,
         }
     }
 }
@@ -89,7 +92,7 @@ pub(super) fn ending(
     stop: Option<EndCause>,
     fallen: OrphanCleanup,
 ) -> RawOutcome {
-    let (exit, stopped, leftovers, survivors) = match report {
+    let (exit, stopped, leftovers, survivors, uncovered) = match report {
         Some(KeeperReport::NotStarted(failure)) => {
             return RawOutcome::of(CommandEnd::SpawnFailed(failure));
         }
@@ -98,8 +101,9 @@ pub(super) fn ending(
             stopped,
             leftovers,
             survivors,
-        }) => (exit, stopped, leftovers, survivors),
-        None => (None, None, fallen.ended, fallen.survivors),
+            uncovered,
+        }) => (exit, stopped, leftovers, survivors, uncovered),
+        None => (None, None, fallen.ended, fallen.survivors, 0),
     };
     let mut stall = Vec::new();
     let end = match (exit, stopped, stop) {
@@ -124,6 +128,7 @@ pub(super) fn ending(
         leftovers,
         survivors,
         stall,
+        uncovered,
     }
 }
 
@@ -145,6 +150,7 @@ pub(super) fn outcome(
         leftovers: ending.leftovers,
         survivors: ending.survivors,
         stall: ending.stall,
+        uncovered: ending.uncovered,
         oom: if oom_rose && killed {
             OomHint::Likely
         } else {

@@ -35,6 +35,9 @@ pub struct CommandOutcome {
     /// The signs by which it was found to have stalled.
     #[serde(default)]
     pub stall: Vec<String>,
+    /// Places that its sandbox was to cover and could not, so that they were in its sight.
+    #[serde(default)]
+    pub uncovered: usize,
 }
 
 /// The end of a command.

@@ -56,11 +56,14 @@ pub(crate) struct ConfinedEnd {
     pub(crate) process: ProcessEnd,
     /// Everything else that the supervisor saw.
     pub(crate) outcome: CommandOutcome,
-    /// What was made meanwhile of what the command may only read, in words.
+    /// What was made meanwhile of what the command may only read, and what it could see after all, in words.
     pub(crate) planted: Vec<String>,
     /// The hosts that were asked for, where only listed ones may be reached.
     pub(crate) hosts: Vec<HostSeen>,
 }
+
+/// Said where Landlock hides nothing (ADR 0072).
+const IN_SIGHT: &str = "the store, and the tokens and worktrees of others, were in sight: Landlock hides them by a namespace, which this user may not make here (`ai doctor`)";
 
 impl ConfinedEnd {
     /// Milliseconds that the command took.
@@ -162,9 +165,10 @@ fn see_through(
     let proxy = open_proxy(&sandbox)?;
     let outcome = runtime.block_on(supervise(spec, redactor, observer, cancel));
     let hosts = close_proxy(&sandbox, proxy);
-    let planted = sandbox.take_away(label);
+    let mut planted = sandbox.take_away(label);
     sandbox.clear()?;
     let (outcome, hosts) = (outcome?, hosts?);
+    planted.extend((outcome.uncovered > 0).then(|| IN_SIGHT.to_owned()));
     Ok(ConfinedEnd {
         process: process_end(&outcome.end, outcome.oom, &spec.limits),
         outcome,
