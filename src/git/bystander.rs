@@ -31,6 +31,8 @@ const STEERING: [&str; 4] = [
     "info/attributes",
     "info/grafts",
 ];
+/// The references that Git keeps of other repositories.
+const FETCHED: &str = "refs/remotes/";
 /// Settings and hooks beyond this are compared by size alone.
 const CAP: u64 = 1 << 20;
 
@@ -41,6 +43,8 @@ pub struct BystanderState {
     /// system's own clock.
     since: (i64, i64),
     refs: RefsBefore,
+    /// The references of other repositories, as far as was known.
+    fetched: BTreeMap<String, Oid>,
     head: Option<Head>,
     steering: BTreeMap<PathBuf, String>,
 }
@@ -67,6 +71,10 @@ pub struct BystanderChanges {
     pub moves: Vec<RefMove>,
 }
 
+fn fetched(repo: &Repo) -> Result<BTreeMap<String, Oid>, GitError> {
+    Ok(repo.list_refs(FETCHED)?.into_iter().collect())
+}
+
 impl BystanderState {
     /// Looks at the references and settings. `mark` is a file that was written just now.
     pub fn look(repo: &Repo, mark: &Path) -> Result<BystanderState, GitError> {
@@ -79,9 +87,30 @@ impl BystanderState {
         Ok(BystanderState {
             since: (meta.ctime(), meta.ctime_nsec()),
             refs: RefsBefore::look(repo)?,
+            fetched: fetched(repo)?,
             head: repo.head().ok(),
             steering: steering(repo.common_dir())?,
         })
+    }
+
+    /// The references of other repositories that were brought to a commit of this work since: reachable from `tip`
+    /// and not from `base`. Git notes there what it has pushed; a push to an address leaves no such trace.
+    pub fn pushed(
+        &self,
+        repo: &Repo,
+        (base, tip): (Option<&Oid>, &Oid),
+    ) -> Result<Vec<(String, Oid)>, GitError> {
+        let mut found = Vec::new();
+        for (name, now) in fetched(repo)? {
+            if self.fetched.get(&name) == Some(&now) || !repo.is_ancestor(&now, tip)? {
+                continue;
+            }
+            if base.map_or(Ok(false), |base| repo.is_ancestor(&now, base))? {
+                continue;
+            }
+            found.push((name, now));
+        }
+        Ok(found)
     }
 
     /// Compares with the state now. `root` is the main checkout, where there is one, and `shadow` makes

@@ -323,3 +323,46 @@ fn references_that_others_move_meanwhile_stay_where_they_are() {
     let outcome = run.wait();
     assert_eq!((outcome.code, refs()), (Some(0), before), "{outcome}");
 }
+
+#[test]
+fn a_push_past_its_hook_is_found_by_what_git_notes_of_the_other_repository() {
+    let push = |to: &str| {
+        format!(
+            "cat >/dev/null; echo work > work.txt; git add work.txt; git -c user.name=A -c user.email=a@example.com commit -qm own; git push -q --no-verify {to} HEAD:refs/heads/new"
+        )
+    };
+    let scene = Scene::new()
+        .agent(Agent::new("fake", &push("origin")))
+        .build();
+    scene.git(&["init", "-q", "--bare", "-b", "main", "../other.git"]);
+    let other = scene.base().join("other.git");
+    scene.git(&["remote", "add", "origin", other.to_str().unwrap()]);
+    scene.git(&["push", "-q", "origin", "main"]);
+    let id = scene.task("One", &[]);
+    snapshot!(scene.run(&id), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: work of the run was pushed past the hook, which lets none from within a run: refs/remotes/origin/new is [SHORT] now
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
+    let found = scene.rows("SELECT body FROM event WHERE kind = 'bypass.found'");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["bypass"]["target"], "refs/remotes/origin/new");
+    // A push to an address leaves no trace here, and neither does what was there before.
+    scene.set_script(
+        "fake",
+        &push(other.to_str().unwrap()).replace("heads/new", "heads/newer"),
+    );
+    scene.ai_ok(&["trust"]);
+    let id = scene.task("Two", &[]);
+    assert_eq!(scene.run(&id).code, Some(0));
+    let found = scene.rows("SELECT body FROM event WHERE kind = 'bypass.found'");
+    assert_eq!(found.len(), 1, "{found:?}");
+}

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use crate::base::path::plain;
 use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
+use crate::domain::bypass::{Bypass, NAMED};
+use crate::domain::git_hook::HookName;
 use crate::domain::sandbox::Demand;
 use crate::git::bystander::BystanderState;
 use crate::git::moved_refs::{MoverPlace, RefMove};
@@ -19,6 +21,7 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, SlotInfo, WorktreePool};
 use crate::git::{GitError, Head, Oid};
 use crate::ops::error::{Doing as _, Kept as _, OpError};
+use crate::ops::hooks::bypass;
 use crate::ops::run::files::EventKind;
 use crate::ops::run::model::RunCx;
 use crate::ops::run::sandbox::layer;
@@ -88,6 +91,7 @@ pub(crate) fn look(
         ),
     };
     let moved_refs = references(live, demand, before, &moves, &mut told)?;
+    told.extend(pushed(live, store, before)?);
     let still_idle: BTreeSet<String> = idle_slots(live, store)?
         .into_iter()
         .map(|slot| slot.name)
@@ -174,6 +178,42 @@ fn references(
     let done = before.put_back(live.repo, moves, &place, &run.id.rescue_ref())?;
     told.extend(done.others.into_iter().chain(done.told));
     Ok(done.names)
+}
+
+/// Records commits of the run that another repository has by now: nothing is pushed from within a run, and one that
+/// asked its hook was refused. Returns the words. A push to an address, and one by another clone, leave no trace here.
+fn pushed(
+    live: &RunCx<'_>,
+    store: &mut dyn Store,
+    before: &BystanderState,
+) -> Result<Vec<String>, OpError> {
+    let run = &live.started.run;
+    let Some(tip) = live.repo.find_ref(&format!("refs/heads/{}", run.branch))? else {
+        return Ok(Vec::new());
+    };
+    let base = run.base.as_deref().map(Oid::parse).transpose();
+    let base = base.kept("the base of the run")?;
+    let mut told = Vec::new();
+    for (target, commit) in before.pushed(live.repo, (base.as_ref(), &tip))? {
+        told.push(format!(
+            "work of the run was pushed past the hook, which lets none from within a run: {target} is {} now",
+            commit.short()
+        ));
+        let known: Vec<Oid> = base.iter().cloned().collect();
+        let commits = live.repo.commits_beyond(&commit, &known)?;
+        let found = Bypass::Unasked {
+            hook: HookName::PrePush.to_string(),
+            target,
+            count: commits.len() as u64,
+            commits: commits
+                .iter()
+                .take(NAMED)
+                .map(|one| one.id.to_string())
+                .collect(),
+        };
+        bypass::record(store, &live.cx()?, &found)?;
+    }
+    Ok(told)
 }
 
 /// Looks at the user's home, unless a sandbox gave the agent another one.
