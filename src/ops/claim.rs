@@ -188,9 +188,15 @@ pub fn next(tx: &mut dyn Tx, cx: &Cx) -> Result<Task, OpError> {
     pick_next(tx, cx, Door::Open(&roster)).map(|(task, _)| task)
 }
 
-/// The task for which a run would be started now, whoever will do it.
-pub fn next_for_run(tx: &mut dyn Tx, cx: &Cx) -> Result<Task, OpError> {
-    pick_next(tx, cx, Door::Decided).map(|(task, _)| task)
+/// The task for which a run would be started now: whoever will do it, or by the one agent of this roster that
+/// acts, where somebody has named it.
+pub fn next_for_run(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    named: Option<&AgentRoster>,
+) -> Result<Task, OpError> {
+    let door = named.map_or(Door::Decided, Door::Open);
+    pick_next(tx, cx, door).map(|(task, _)| task)
 }
 
 /// Tries the ready tasks in order, more of them with every round: nearly always the first one is

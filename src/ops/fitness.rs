@@ -1,7 +1,7 @@
 //! Whether who acts may have a task, as far as the task asks for somebody: the door of every claim
 //! that nobody else has decided. The decision is `domain::eligibility`, which the router asks too.
 //!
-//! A run is decided by the router, or by the person who names its agent; people may have any task.
+//! The agent that somebody names for a run is asked about likewise; people may have any task.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};

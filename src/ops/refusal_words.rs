@@ -73,6 +73,22 @@ pub(super) fn after_unmet(task: &TaskId, why: &UnmetDemand) -> String {
     }
 }
 
+/// The way on where a task asks for another agent than the one that was named for its run.
+pub(crate) fn after_unfit(task: &TaskId, agent: &str, why: &UnmetDemand) -> String {
+    let other = format!("`ai route explain {task}` says who can have it");
+    match why {
+        UnmetDemand::Disabled | UnmetDemand::Unreadable(_) => other,
+        UnmetDemand::Named(_) => {
+            format!("`ai task edit {task} --agent {agent}` gives it to {agent}; {other}")
+        }
+        UnmetDemand::Lacks(_) | UnmetDemand::Unmarked(_) => {
+            format!(
+                "change what the task asks for (`ai task edit {task}`), or what is written down of {agent}; {other}"
+            )
+        }
+    }
+}
+
 /// So many tasks that were passed over are named.
 const SHOWN_UNFIT: usize = 3;
 

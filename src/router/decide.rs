@@ -134,14 +134,20 @@ fn span(ms: i64) -> String {
     }
 }
 
-/// A person's word: whether the agent can be started is all that counts, and what else speaks
-/// against it is said.
+/// A person's word: whether the agent can be started, and what the task itself demands, is all that counts; what
+/// else speaks against it is said.
 fn overridden(ask: &RouteRequest, known: &KnownAgents<'_>, name: &str) -> Trace {
     let candidate = known.get(name);
-    let lost = candidate.map_or_else(|| Some(unknown(name)), |c| turned_away(ask, c));
-    let stops = lost
-        .as_ref()
-        .is_some_and(|lost| lost.gate == RouteGate::Usable);
+    let unusable = candidate.is_none_or(|c| c.unusable.is_some());
+    let lost = named_another(ask, known, name)
+        .filter(|_| !unusable)
+        .or_else(|| candidate.map_or_else(|| Some(unknown(name)), |c| turned_away(ask, c)));
+    let stops = lost.as_ref().is_some_and(|lost| {
+        matches!(
+            lost.gate,
+            RouteGate::Usable | RouteGate::Capability | RouteGate::Label | RouteGate::Asked
+        )
+    });
     let considered = Considered {
         agent: name.to_owned(),
         model: candidate.and_then(|c| c.model.clone()),
@@ -171,6 +177,26 @@ fn overridden(ask: &RouteRequest, known: &KnownAgents<'_>, name: &str) -> Trace 
             .collect(),
         considered: vec![considered],
     }
+}
+
+/// The gate at which a task that names another agent stops this one; a fallback of that one, while its provider
+/// or login refuses it, is stopped by none.
+fn named_another(ask: &RouteRequest, known: &KnownAgents<'_>, name: &str) -> Option<Lost> {
+    let first = ask
+        .demands
+        .named
+        .as_deref()
+        .filter(|first| *first != name)?;
+    let is_refused = known
+        .get(first)
+        .and_then(|c| turned_away(ask, c))
+        .is_some_and(|lost| matches!(lost.gate, RouteGate::Quota | RouteGate::Login));
+    let stands_in = known.chain(first).iter().skip(1).any(|one| one == name);
+    (!(is_refused && stands_in)).then(|| Lost {
+        gate: RouteGate::Asked,
+        why: UnmetDemand::Named(first.to_owned()).to_string(),
+        until_ms: None,
+    })
 }
 
 fn unknown(name: &str) -> Lost {

@@ -125,9 +125,8 @@ rules! {
     a_person_may_name_one_that_is_out_of_quota:
         chosen(Pin::Override("a".into()), &[], |a| a.quota_until_ms = Some(NOW + 9))
         => Some("a".to_owned());
-    a_person_may_name_one_that_is_not_able:
-        chosen(Pin::Override("a".into()), &[], |a| a.capabilities.clear())
-        => Some("a".to_owned());
+    a_person_may_not_name_one_that_is_not_able:
+        chosen(Pin::Override("a".into()), &[], |a| a.capabilities.clear()) => None;
     a_person_may_not_name_one_that_cannot_start:
         chosen(Pin::Override("a".into()), &["b"], |a| a.unusable = Some("off".into())) => None;
     where_nobody_is_named_anybody_able_has_it:

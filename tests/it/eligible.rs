@@ -217,7 +217,7 @@ fn a_task_is_handed_on_to_who_could_have_claimed_it_unless_a_person_says_otherwi
 }
 
 #[test]
-fn taking_up_a_worktree_is_a_claim_too_and_naming_an_agent_for_a_run_is_a_persons_word() {
+fn taking_up_a_worktree_is_a_claim_too_and_so_is_naming_an_agent_for_a_run() {
     let sandbox = scene();
     let id = sandbox.task("Bug", &["--type", "bug"]);
     let dir = sandbox.worktree("fix");
@@ -230,11 +230,37 @@ fn taking_up_a_worktree_is_a_claim_too_and_naming_an_agent_for_a_run_is_a_person
       next: `ai task claim --next` takes one that it can have; `ai route explain [TASK]` says who can have this one
     ");
     assert_eq!(sandbox.status(&id), "queued");
-    let named = sandbox.ai(&["run", &id, "--agent", "claude"]);
+    snapshot!(sandbox.ai(&["run", &id, "--agent", "claude"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: claude cannot run [TASK]: lacks rust
+      next: change what the task asks for (`ai task edit [TASK]`), or what is written down of claude; `ai route explain [TASK]` says who can have it
+    ");
+    assert_eq!(sandbox.status(&id), "queued");
+    let other = sandbox.task("Named", &["--agent", "codex"]);
+    for who in ["human:ann", "agent:claude"] {
+        let refused = sandbox.ai(&["--as", who, "run", &other, "--agent", "claude"]);
+        assert_eq!(refused.code, Some(4), "{refused}");
+    }
+    snapshot!(sandbox.ai(&["run", &other, "--agent", "claude"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: claude cannot run [TASK]: the task names codex
+      next: `ai task edit [TASK] --agent claude` gives it to claude; `ai route explain [TASK]` says who can have it
+    ");
+    // Whoever names it may give it the task, which is on record.
+    sandbox.ai_ok(&["task", "edit", &other, "--agent", "claude"]);
+    let named = sandbox.ai(&["run", &other, "--agent", "claude"]);
+    assert_eq!(named.code, Some(0), "{named}");
+    // What is for others does not keep it from what it may have.
+    let open = sandbox.task("Open", &[]);
+    let next = sandbox.ai(&["run", "--next", "--agent", "claude"]);
     assert_eq!(
-        (named.code, sandbox.status(&id)),
-        (Some(0), "review".to_owned()),
-        "{named}"
+        (next.code, sandbox.status(&open).as_str()),
+        (Some(0), "review"),
+        "{next}"
     );
 }
 

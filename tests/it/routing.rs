@@ -263,10 +263,9 @@ fn the_router_explains_itself_and_changes_nothing() {
     snapshot!(sandbox.ai(&["route", "explain", &id, "--agent", "writer"]), @"
     exit: 0
     ----- stdout -----
-    [TASK]  writer  a person named writer
-      writer  chosen  lacks rust
+    [TASK]  nobody  a person named writer
+      writer  out  capability  lacks rust
     ----- stderr -----
-    warning: writer was named all the same: lacks rust
     ");
     assert_eq!(
         sandbox.ai_ok(&["log", "--json"]).stdout,
@@ -570,10 +569,11 @@ fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
     error: no agent can take this task now (dear: out of quota, or its provider down, for another [LEFT])
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
+    sandbox.ai_ok(&["task", "edit", &alone, "--agent", "third"]);
     assert_eq!(
         sandbox.ai(&["run", &alone, "--agent", "third"]).code,
         Some(0),
-        "a person names somebody else at once"
+        "a person gives it to somebody else at once"
     );
 }
 

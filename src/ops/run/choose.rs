@@ -14,13 +14,15 @@ use crate::ops::agents;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::{Bug as _, NO_ACTOR, OpError};
+use crate::ops::fitness::{AgentRoster, Fitness};
 use crate::ops::refusal::Refusal;
+use crate::ops::refusal_words::after_unfit;
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::model::CommandCx;
 use crate::ops::unready::unready;
 use crate::ops::world::World;
 use crate::router::Trace;
-use crate::store::Store;
+use crate::store::{Store, Tx};
 
 /// A task and the agent that is to run it.
 pub(crate) struct Choice {
@@ -84,8 +86,15 @@ pub(crate) fn choose(
         unready: &unready,
     };
     let cx = asking(stage, &field, wish)?;
-    let task = find(store, &cx, which)?;
+    let roster = match wish {
+        Wish::Named(_) => Some(AgentRoster::read(&cx)?),
+        Wish::Open | Wish::After(_) => None,
+    };
+    let task = find(store, &cx, (which, roster.as_ref()))?;
     refuse_unusable(stage, &task, wish)?;
+    if let Some(roster) = &roster {
+        store.read(|tx| refuse_unfit(tx, &cx, (roster, &task)))?;
+    }
     let trace = store.read(|tx| route::trace(tx, &cx, &field, &task, wish))?;
     let name = route::agent_of(&trace, cx.now.wall_ms)?;
     let agent = agents::load(&world.root, &name)?;
@@ -104,7 +113,31 @@ pub(crate) fn choose(
     })
 }
 
-fn find(store: &mut dyn Store, cx: &Cx, which: &Which) -> Result<Task, OpError> {
+/// Refuses an agent that was named for a task which asks for another one, as it would be refused if it claimed the
+/// task itself. Whoever names it may give it the task, and that is recorded.
+fn refuse_unfit(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    (roster, task): (&AgentRoster, &Task),
+) -> Result<(), OpError> {
+    match Fitness::of(tx, cx, roster)?.unmet(task) {
+        None => Ok(()),
+        Some(why) => {
+            let agent = cx.actor.name.as_str();
+            Err(Refusal::MergeConflict {
+                why: format!("{agent} cannot run {}: {why}", task.id),
+                hint: after_unfit(&task.id, agent, &why),
+            }
+            .into())
+        }
+    }
+}
+
+fn find(
+    store: &mut dyn Store,
+    cx: &Cx,
+    (which, named): (&Which, Option<&AgentRoster>),
+) -> Result<Task, OpError> {
     match which {
         Which::Task(typed) => store.read(|tx| {
             let id = cx::resolve(tx, typed)?;
@@ -112,7 +145,7 @@ fn find(store: &mut dyn Store, cx: &Cx, which: &Which) -> Result<Task, OpError> 
         }),
         Which::Next => {
             claim::record_lapses(store, cx, which)?;
-            store.read(|tx| claim::next_for_run(tx, cx))
+            store.read(|tx| claim::next_for_run(tx, cx, named))
         }
     }
 }
