@@ -53,7 +53,15 @@ pub const ROWS: &[Shown] = &[
     shown(
         ("claim", "taking up its worktree in place of a claim"),
         ("refused", "names the demand"),
-        "eligible::taking_up_a_worktree_is_a_claim_too_and_naming_an_agent_for_a_run_is_a_persons_word",
+        "eligible::taking_up_a_worktree_is_a_claim_too_and_so_is_naming_an_agent_for_a_run",
+    ),
+    shown(
+        (
+            "claim",
+            "a run by an agent that somebody names: `ai run TASK --agent NAME`",
+        ),
+        ("refused", "names the demand"),
+        "eligible::taking_up_a_worktree_is_a_claim_too_and_so_is_naming_an_agent_for_a_run",
     ),
     shown(
         ("claim", "handing the task on to one who could not have it"),
@@ -232,6 +240,28 @@ pub const ROWS: &[Shown] = &[
         ),
         ("refused", "none: no store is in sight"),
         "hooks::a_run_pushes_nothing_and_commits_into_what_is_locked_until_its_end",
+    ),
+    shown(
+        (
+            "run",
+            "`git push --no-verify` to another repository by its name, without a sandbox",
+        ),
+        (
+            "found: the end of the run",
+            "`bypass.found`, and a finding of the run",
+        ),
+        "trespass::a_push_past_its_hook_is_found_by_what_git_notes_of_the_other_repository",
+    ),
+    shown(
+        (
+            "run",
+            "`git push --no-verify` to an address, without a sandbox",
+        ),
+        (
+            "**works**: Git notes nothing of it here; the server's hook is asked",
+            "none",
+        ),
+        "trespass::a_push_past_its_hook_is_found_by_what_git_notes_of_the_other_repository",
     ),
     shown(
         ("run", "tools that were used without asking"),

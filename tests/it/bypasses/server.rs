@@ -30,9 +30,12 @@ fn server() -> Sandbox {
 }
 
 const DOOR: &str = "server";
-const KEY: Ends = Ends::Said("error: policy denies commit [SHORT] to ");
-const RELEASE: Ends =
-    Ends::Said("error: policy denies the push to refs/heads/release: releases are made elsewhere");
+const KEY: Ends = Ends::Said(
+    "error: policy denies commit [SHORT] to …: keys do not belong in git …(rule `no-keys`)",
+);
+const RELEASE: Ends = Ends::Said(
+    "error: policy denies the push to refs/heads/release: releases are made elsewhere (rule `no-release`)",
+);
 
 pub const ROWS: &[Row] = &[
     Row {
@@ -108,7 +111,7 @@ pub const ROWS: &[Row] = &[
         way: "a graft and a replacement in the clone",
         script: "change key.pem; past; change free.txt; past; echo \"$(git rev-parse HEAD) $(git rev-parse HEAD~2)\" >.git/info/grafts; \
                  now; git push -q origin main",
-        ends: Ends::Said(""),
+        ends: Ends::Said(" ! [remote rejected] main -> main (missing necessary objects)"),
     },
     Row {
         door: DOOR,
@@ -126,7 +129,7 @@ pub const ROWS: &[Row] = &[
         door: DOOR,
         way: "deleting a protected reference",
         script: "git -C ../other.git update-ref refs/heads/release main; now; git push -q origin :release",
-        ends: Ends::Said("error: policy denies the push"),
+        ends: RELEASE,
     },
     Row {
         door: DOOR,
