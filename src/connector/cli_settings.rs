@@ -1,49 +1,18 @@
-//! The places at which the CLIs look for hooks and for servers, and the text by which each of them is told of
-//! `ai`.
+//! The text by which each CLI is told of `ai`, as a hook and as a server.
 //!
 //! Invariant: what stands in a settings file tells by itself how it came there, so that it can be taken out
 //! without a record elsewhere; what is not, word for word, what is written here is somebody else's.
-//! Deliberately absent: files. Where a place lies on this machine, and whether it may be written, is for the
-//! operations.
+//! Deliberately absent: files, and where they are.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::base::hash;
 use crate::connector::announced::HookCli;
+use crate::connector::cli_places::CliSetup;
+use crate::connector::cli_switches::{SettingsSwitch, switch_in};
 use crate::connector::json_text::{self, Cut, EntryPlace, SettingsFault};
 use crate::connector::toml_text::{self, TablePlace};
 use crate::domain::hook_shim::{quoted, unquoted};
-
-/// The thing of which a CLI is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CliSetup {
-    /// The hook that is asked before a tool is called.
-    Guard,
-    /// The server of the Model Context Protocol, by which an agent uses `ai`.
-    Server,
-}
-
-impl CliSetup {
-    /// All of them.
-    pub const ALL: [CliSetup; 2] = [CliSetup::Guard, CliSetup::Server];
-}
-
-/// The settings that are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettingsScope {
-    /// The settings of this checkout.
-    Project,
-    /// The settings of the user, for every project.
-    User,
-}
-
-/// A settings file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SettingsFile {
-    /// Path below the checkout, or below the home.
-    pub path: &'static str,
-    /// A variable that names another directory, and the path below that.
-    pub moved: Option<(&'static str, &'static str)>,
-}
 
 /// An entry of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,74 +96,6 @@ const SERVER_OF_COPILOT: &str = r#"{"type": "local", "command": {ai}, "args": ["
 /// Before the command in a file that is no JSON.
 const IN_PLUGIN: &str = "const HOOK = ";
 
-/// The file in which a CLI looks for what is set up.
-pub fn file(setup: CliSetup, cli: HookCli, scope: SettingsScope) -> SettingsFile {
-    match setup {
-        CliSetup::Guard => hooks_file(cli, scope),
-        CliSetup::Server => servers_file(cli, scope),
-    }
-}
-
-const fn of(path: &'static str, moved: Option<(&'static str, &'static str)>) -> SettingsFile {
-    SettingsFile { path, moved }
-}
-
-fn hooks_file(cli: HookCli, scope: SettingsScope) -> SettingsFile {
-    match (cli, scope) {
-        // The one that names programs of this machine is kept out of commits.
-        (HookCli::Claude, SettingsScope::Project) => of(".claude/settings.local.json", None),
-        (HookCli::Claude, SettingsScope::User) => of(
-            ".claude/settings.json",
-            Some(("CLAUDE_CONFIG_DIR", "settings.json")),
-        ),
-        (HookCli::Codex, SettingsScope::Project) => of(".codex/hooks.json", None),
-        (HookCli::Codex, SettingsScope::User) => {
-            of(".codex/hooks.json", Some(("CODEX_HOME", "hooks.json")))
-        }
-        (HookCli::Gemini, SettingsScope::Project) => of(".gemini/settings.json", None),
-        (HookCli::Gemini, SettingsScope::User) => of(
-            ".gemini/settings.json",
-            Some(("GEMINI_CLI_HOME", ".gemini/settings.json")),
-        ),
-        (HookCli::Qwen, _) => of(".qwen/settings.json", None),
-        (HookCli::Opencode, SettingsScope::Project) => of(".opencode/plugin/ai-guard.js", None),
-        (HookCli::Opencode, SettingsScope::User) => of(
-            ".config/opencode/plugin/ai-guard.js",
-            Some(("XDG_CONFIG_HOME", "opencode/plugin/ai-guard.js")),
-        ),
-        (HookCli::Copilot, SettingsScope::Project) => of(".github/hooks/ai-guard.json", None),
-        (HookCli::Copilot, SettingsScope::User) => of(
-            ".copilot/hooks/ai-guard.json",
-            Some(("COPILOT_HOME", "hooks/ai-guard.json")),
-        ),
-    }
-}
-
-fn servers_file(cli: HookCli, scope: SettingsScope) -> SettingsFile {
-    match (cli, scope) {
-        (HookCli::Claude, SettingsScope::Project) => of(".mcp.json", None),
-        (HookCli::Claude, SettingsScope::User) => {
-            of(".claude.json", Some(("CLAUDE_CONFIG_DIR", ".claude.json")))
-        }
-        (HookCli::Codex, SettingsScope::Project) => of(".codex/config.toml", None),
-        (HookCli::Codex, SettingsScope::User) => {
-            of(".codex/config.toml", Some(("CODEX_HOME", "config.toml")))
-        }
-        // The same files as those of hooks.
-        (HookCli::Gemini | HookCli::Qwen, _) => hooks_file(cli, scope),
-        (HookCli::Opencode, SettingsScope::Project) => of("opencode.json", None),
-        (HookCli::Opencode, SettingsScope::User) => of(
-            ".config/opencode/opencode.json",
-            Some(("XDG_CONFIG_HOME", "opencode/opencode.json")),
-        ),
-        (HookCli::Copilot, SettingsScope::Project) => of(".github/mcp.json", None),
-        (HookCli::Copilot, SettingsScope::User) => of(
-            ".copilot/mcp-config.json",
-            Some(("COPILOT_HOME", "mcp-config.json")),
-        ),
-    }
-}
-
 /// The word by which the CLI is started.
 pub fn command_of(cli: HookCli) -> &'static str {
     cli.as_str()
@@ -205,6 +106,26 @@ pub fn hook_command(program: &str, cli: HookCli) -> String {
     let program = quoted(program.as_bytes());
     let program = String::from_utf8_lossy(&program);
     format!("{program}{}", asking(cli))
+}
+
+/// The text of the file of its own in which a CLI looks for the hook; none where it looks in one that holds other
+/// things, too.
+pub fn guard_file(program: &str, cli: HookCli) -> Option<String> {
+    let entry = SetEntry {
+        program: program.to_owned(),
+        folders: 0,
+    };
+    match wording(CliSetup::Guard, cli) {
+        Wording::File(template) => Some(filled(CliSetup::Guard, cli, (template, &entry))),
+        Wording::Entry(..) | Wording::Table(..) => None,
+    }
+}
+
+/// The digest by which Codex knows a hook that is trusted: of what it starts and when, in the order of the names.
+pub fn codex_trust(command: &str) -> String {
+    let hook = json!({"async": false, "command": command, "timeout": 60, "type": "command"});
+    let told = json!({"event_name": "pre_tool_use", "hooks": [hook], "matcher": "*"});
+    format!("sha256:{}", hash::sha256_hex(told.to_string().as_bytes()))
 }
 
 fn asking(cli: HookCli) -> String {
@@ -295,7 +216,9 @@ pub fn standing(setup: CliSetup, cli: HookCli, text: &str) -> Result<EntryStandi
     Ok(match found {
         None => EntryStanding::Absent,
         Some((_, None)) => EntryStanding::Changed,
-        Some((number, Some(ours))) if is_off(setup, cli, text) => EntryStanding::Off(number, ours),
+        Some((number, Some(ours))) if switch_in(setup, cli, text) == Some(SettingsSwitch::Off) => {
+            EntryStanding::Off(number, ours)
+        }
         Some((number, Some(ours))) => EntryStanding::Ours(number, ours),
     })
 }
@@ -416,25 +339,6 @@ fn told_by(command: &str, cli: HookCli) -> Option<SetEntry> {
     };
     let program = String::from_utf8(unquoted(program.as_bytes())?).ok()?;
     Some(SetEntry { program, folders })
-}
-
-/// True where the settings switch off all hooks, or this server.
-fn is_off(setup: CliSetup, cli: HookCli, text: &str) -> bool {
-    let plain = json_text::without_comments(text);
-    let plain = plain.trim_start_matches('\u{feff}');
-    let settings: Value = serde_json::from_str(plain).unwrap_or_default();
-    let lists = |list: &str| {
-        let names = settings["mcp"][list].as_array();
-        names.map(|names| names.iter().any(|name| name == "ai"))
-    };
-    match (setup, cli) {
-        (CliSetup::Guard, HookCli::Claude | HookCli::Qwen) => settings["disableAllHooks"] == true,
-        (CliSetup::Guard, HookCli::Gemini) => settings["hooksConfig"]["enabled"] == false,
-        (CliSetup::Server, HookCli::Gemini | HookCli::Qwen) => {
-            lists("excluded") == Some(true) || lists("allowed") == Some(false)
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

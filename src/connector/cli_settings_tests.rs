@@ -1,6 +1,7 @@
 //! Each CLI is told of `ai` in its own words, which are known again.
 
 use super::*;
+use crate::connector::cli_places::{SettingsScope, file};
 
 fn entry(program: &str, folders: usize) -> SetEntry {
     SetEntry {
@@ -173,4 +174,13 @@ fn a_server_that_the_settings_leave_out_is_told_apart_and_other_servers_are_nobo
         let cut = without(SERVER, cli, &text, (0, &own)).unwrap();
         assert_eq!(cut, Cut::Whole(Some(settings.to_owned())), "{settings}");
     }
+}
+
+/// As `hooks/list` of Codex 0.171.0 tells it.
+#[test]
+fn codex_knows_a_hook_by_the_digest_of_its_words() {
+    assert_eq!(
+        codex_trust("exit 2"),
+        "sha256:a5bc74fc1c9113c13249b5e7159c61556bb3c1ba927b147086e9004da8f5826d"
+    );
 }

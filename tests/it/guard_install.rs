@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::snapshot;
 use crate::support::clis::{self, CLIS, bytes};
-use crate::support::{Outcome, Sandbox, mask_also, run};
+use crate::support::{Outcome, Sandbox, mask, mask_also, run};
 
 const CLAUDE: &str = ".claude/settings.local.json";
 
@@ -258,6 +258,63 @@ fn a_program_that_has_moved_is_told_and_named_anew() {
     sandbox.write(CLAUDE, ours);
     sandbox.ai_ok(&["guard", "uninstall", "claude"]);
     assert_eq!(bytes(&sandbox), theirs);
+}
+
+/// The nearest file that says anything counts, as the CLI reads them.
+#[test]
+fn hooks_that_another_file_switches_off_are_told_and_named() {
+    let sandbox = Sandbox::project();
+    let off = "{\"disableAllHooks\": true}";
+    sandbox.write(".claude/settings.json", off);
+    snapshot!(guard(&sandbox, &["install", "claude"]), @"
+    exit: 0
+    ----- stdout -----
+    claude    asks `ai`: [PATH]/repo/.claude/settings.local.json
+    ----- stderr -----
+    hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+    warning: [PATH]/repo/.claude/settings.json switches all hooks off, so this one is never asked
+    ");
+    snapshot!(guard(&sandbox, &["install", "claude", "--user"]), @"
+    exit: 0
+    ----- stdout -----
+    claude    asks `ai`: [PATH]/home/.claude/settings.json
+    ----- stderr -----
+    hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+    warning: [PATH]/repo/.claude/settings.json switches all hooks off, so this one is never asked
+    ");
+    let told = guard(&sandbox, &["status"]);
+    assert_eq!(told.code, Some(1));
+    let off_there: Vec<&str> = told
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("claude"))
+        .collect();
+    snapshot!(mask(&off_there.join("\n")), @"
+    claude    project  off        [PATH]/repo/.claude/settings.json switches all hooks off ([PATH]/repo/.claude/settings.local.json)
+    claude    user     off        [PATH]/repo/.claude/settings.json switches all hooks off ([PATH]/home/.claude/settings.json)
+    ");
+    let ours = sandbox.read(CLAUDE);
+    sandbox.write(
+        CLAUDE,
+        ours.replacen('{', "{\"disableAllHooks\": false,", 1),
+    );
+    for user in [false, true] {
+        assert_eq!(state(&sandbox, "claude", user), "installed");
+    }
+    // What nobody can read says nothing.
+    sandbox.write(CLAUDE, ours);
+    sandbox.write(".claude/settings.json", "{");
+    assert_eq!(state(&sandbox, "claude", false), "installed");
+    // The user's own file is the last that is asked.
+    let home = sandbox.base().join("home/.gemini");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(
+        home.join("settings.json"),
+        "{\"hooksConfig\": {\"enabled\": false}}",
+    )
+    .unwrap();
+    sandbox.ai_ok(&["guard", "install", "gemini"]);
+    assert_eq!(state(&sandbox, "gemini", false), "off");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::base::fs::is_missing;
 use crate::base::text::{one_line, path_bytes};
 use crate::cli::context::{Context, Outcome};
 use crate::connector::announced::HookCli;
-use crate::connector::cli_settings::{CliSetup, SettingsScope};
+use crate::connector::cli_places::{CliSetup, SettingsScope};
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::{self, DiscoverError};
@@ -80,7 +80,20 @@ pub(super) fn install(setup: CliSetup, args: &SetupArgs, context: &mut Context) 
             context.ui.say(&format!("hint: {hint}"));
         }
     }
+    if run == DryRun::No {
+        warn_of_switch(&cli_setup::standing(places, which)?, context);
+    }
     Ok(exit::OK)
+}
+
+/// Says where other settings keep what was put in from being of use.
+fn warn_of_switch(one: &SetupStanding, context: &mut Context) {
+    if let (SetupState::Off, Some(file), false) = (one.state, &one.why, context.ui.json()) {
+        let file = one_line(file);
+        context.ui.say(&format!(
+            "warning: {file} switches all hooks off, so this one is never asked"
+        ));
+    }
 }
 
 /// Takes it out of the settings of a CLI.
@@ -272,7 +285,10 @@ fn line(setup: CliSetup, one: &SetupStanding) -> String {
         (CliSetup::Server, SetupState::Edited) => {
             "a server `ai` stands there in other words; nothing is done to it".to_owned()
         }
-        (CliSetup::Guard, SetupState::Off) => "the settings switch all hooks off".to_owned(),
+        (CliSetup::Guard, SetupState::Off) => match &one.why {
+            Some(file) => format!("{} switches all hooks off", one_line(file)),
+            None => "the settings switch all hooks off".to_owned(),
+        },
         (CliSetup::Server, SetupState::Off) => "the settings leave the server out".to_owned(),
         (CliSetup::Guard, SetupState::Broken) => {
             format!("{program} is gone: every tool is refused; {install} mends it")

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use crate::cli::cmd::cli_setup::{self, SetupArgs, SetupStatusArgs};
 use crate::cli::context::{Context, Outcome};
-use crate::connector::cli_settings::CliSetup;
+use crate::connector::cli_places::CliSetup;
 
 /// Have the CLI of an agent ask `ai` before it calls a tool
 #[derive(Subcommand)]

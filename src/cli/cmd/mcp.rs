@@ -10,7 +10,7 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::cli::cmd::cli_setup::{self, SetupArgs, SetupStatusArgs};
 use crate::cli::context::{Context, Outcome};
-use crate::connector::cli_settings::CliSetup;
+use crate::connector::cli_places::CliSetup;
 
 /// Serve an agent by the Model Context Protocol, on standard input and output
 #[derive(Args)]

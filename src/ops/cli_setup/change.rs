@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::connector::cli_settings::{self, CliSetup, EntryStanding, SetEntry};
+use crate::connector::cli_places::CliSetup;
+use crate::connector::cli_settings::{self, EntryStanding, SetEntry};
 use crate::connector::json_text::{Cut, SettingsFault};
 use crate::domain::action::Action;
 use crate::domain::repo_path::RepoPath;

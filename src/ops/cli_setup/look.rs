@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::connector::cli_settings::{self, EntryStanding, SettingsScope};
+use crate::connector::cli_places::{CliSetup, SettingsScope};
+use crate::connector::cli_settings::{self, EntryStanding};
+use crate::connector::cli_switches::{self, SettingsSwitch, switch_in};
 use crate::ops::cli_setup::change::stands;
 use crate::ops::cli_setup::target::{self, SettingsAround, Target, Which};
 use crate::ops::detect::{is_program, on_path};
@@ -61,7 +63,7 @@ pub struct SetupStanding {
     pub file: PathBuf,
     /// The program that is started.
     pub program: Option<PathBuf>,
-    /// The reason, where the file cannot be read.
+    /// The reason, where the file cannot be read, or the file that switches all of its kind off.
     pub why: Option<String>,
     /// True where the CLI is on the `PATH`.
     pub found: bool,
@@ -88,11 +90,7 @@ pub fn standing(places: SettingsAround<'_>, which: Which) -> Result<SetupStandin
         Ok(EntryStanding::Absent) => {}
         Ok(EntryStanding::Changed) => told.state = SetupState::Edited,
         Ok(EntryStanding::Ours(_, entry)) => {
-            told.state = if is_program(Path::new(&entry.program)) {
-                SetupState::Installed
-            } else {
-                SetupState::Broken
-            };
+            told.state = works(Path::new(&entry.program));
             told.program = Some(entry.program.into());
         }
         Ok(EntryStanding::Off(_, entry)) => {
@@ -100,5 +98,37 @@ pub fn standing(places: SettingsAround<'_>, which: Which) -> Result<SetupStandin
             told.program = Some(entry.program.into());
         }
     }
+    match (&told.program, switch(places, which)) {
+        (Some(_), Some((file, SettingsSwitch::Off))) => {
+            told.state = SetupState::Off;
+            told.why = Some(file.display().to_string());
+        }
+        // A nearer file may switch on what this one switches off.
+        (Some(program), Some((_, SettingsSwitch::On))) if told.state == SetupState::Off => {
+            told.state = works(program);
+        }
+        _ => {}
+    }
     Ok(told)
+}
+
+/// The state of an entry that nothing switches off.
+fn works(program: &Path) -> SetupState {
+    if is_program(program) {
+        SetupState::Installed
+    } else {
+        SetupState::Broken
+    }
+}
+
+/// The settings file that says whether the CLI starts hooks: the nearest that says anything.
+fn switch(places: SettingsAround<'_>, which: Which) -> Option<(PathBuf, SettingsSwitch)> {
+    if which.setup != CliSetup::Guard {
+        return None;
+    }
+    let mut files = cli_switches::switches(which.cli).iter();
+    files.find_map(|file| {
+        let (path, text) = target::further(places, *file)?;
+        Some((path, switch_in(which.setup, which.cli, &text)?))
+    })
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
 use crate::connector::announced::HookCli;
-use crate::connector::cli_settings::{self, CliSetup, SettingsScope};
+use crate::connector::cli_places::{self, CliSetup, SettingsFile, SettingsScope};
 use crate::git::{Git, RepoLocation};
 use crate::ops::cli_setup::SettingsInTheWay;
 use crate::ops::error::OpError;
@@ -57,12 +57,30 @@ pub(super) fn path(places: SettingsAround<'_>, which: Which) -> Result<PathBuf, 
 }
 
 fn base(places: SettingsAround<'_>, which: Which) -> Result<(PathBuf, &'static str), OpError> {
-    let file = cli_settings::file(which.setup, which.cli, which.scope);
+    let file = cli_places::file(which.setup, which.cli, which.scope);
+    base_of(places, (which.scope, file))
+}
+
+/// A further settings file with its path, where it is there and can be read.
+pub(super) fn further(
+    places: SettingsAround<'_>,
+    (scope, file): (SettingsScope, SettingsFile),
+) -> Option<(PathBuf, String)> {
+    let (base, below) = base_of(places, (scope, file)).ok()?;
+    let path = base.join(below);
+    let text = read(&path, &path).ok()?;
+    Some((path, text))
+}
+
+fn base_of(
+    places: SettingsAround<'_>,
+    (scope, file): (SettingsScope, SettingsFile),
+) -> Result<(PathBuf, &'static str), OpError> {
     let variable = |name: &str| {
         let (_, value) = places.env.iter().find(|(one, _)| one == name)?;
         Some(PathBuf::from(value)).filter(|dir| dir.is_absolute())
     };
-    match which.scope {
+    match scope {
         SettingsScope::Project => match places.top {
             Some(top) => Ok((top.to_owned(), file.path)),
             None => Err(in_the_way(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::base::{fs, hash};
 use crate::config;
 use crate::connector::announced::HookCli;
-use crate::connector::cli_settings::{CliSetup, SettingsScope};
+use crate::connector::cli_places::{CliSetup, SettingsScope};
 use crate::domain::run::Run;
 use crate::domain::uninstalling::{self, InIndex, WrittenFile};
 use crate::git::cmd::NulFields;
