@@ -75,6 +75,18 @@ pub enum AgentAsk {
         /// The next step.
         next_step: String,
     },
+    /// Leaves a note on the task.
+    Note {
+        /// The task.
+        task: String,
+        /// The text.
+        text: String,
+    },
+    /// Says that the work is finished. Proof comes at the end of the run, whatever is said here.
+    Submit {
+        /// The task.
+        task: String,
+    },
     /// Tells who else has locked these paths.
     LockCheck {
         /// Paths relative to the root of the repository.
@@ -119,8 +131,22 @@ pub enum AgentAnswer {
     Lease(LeaseTold),
     /// The paths that somebody else has locked.
     Locked(Vec<LockTold>),
+    /// The note, or the word that the work is finished, stands on the task.
+    Noted(NoteTold),
     /// The tool may be called.
     MayCall,
+}
+
+/// A note that was taken.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NoteTold {
+    /// The task.
+    pub task: TaskId,
+    /// The number of its notes.
+    pub notes: usize,
+    /// What comes of it, where that is more than a note.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A task with all that `ai task show` tells.

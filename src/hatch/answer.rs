@@ -13,7 +13,7 @@ use crate::app::error::AppError;
 use crate::app::guard::told;
 use crate::app::in_run::{
     self, AgentAnswer, AgentAsk, AgentRequest, GatesTold, LeaseTold, LockTold, MOST_PATHS,
-    RefusalTold, Reply, ReplyOutcome, TaskTold, VERSION,
+    NoteTold, RefusalTold, Reply, ReplyOutcome, TaskTold, VERSION,
 };
 use crate::base::text::one_line;
 use crate::connector::dialogue::AskedCall;
@@ -26,12 +26,14 @@ use crate::ops::guard::{self, GuardAsked, RefusalRecord};
 use crate::ops::hatch::HatchOrder;
 use crate::ops::refusal::Refusal;
 use crate::ops::whereabouts::SessionPlace;
-use crate::ops::{lease, lock, why};
+use crate::ops::{edit, lease, lock, why};
 use crate::store::{Access, Store, Tx};
 
 /// Writes that one run may ask for. Each grows the log or flushes the disk, and a run that means
 /// well needs a few dozen.
 const WRITES: u32 = 1_000;
+/// The agent's statement that it has finished, as it stands among the notes.
+const FINISHED: &str = "The agent says that the work is finished.";
 /// Time for looking through locks.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -106,6 +108,14 @@ impl Clerk {
                 self.own(&task)?;
                 self.renew(|tx, cx| lease::checkpoint(tx, cx, &self.order.token, next_step))
             }
+            AgentAsk::Note { task, text } => {
+                self.own(&task)?;
+                Ok(AgentAnswer::Noted(self.note(&text)?))
+            }
+            AgentAsk::Submit { task } => {
+                self.own(&task)?;
+                self.submit()
+            }
             AgentAsk::LockCheck { paths } => self.lock_check(&paths),
             AgentAsk::PreTool { call } => self.pre_tool(&call),
         }
@@ -163,14 +173,45 @@ impl Clerk {
         &self,
         write: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Lease, OpError>,
     ) -> Result<AgentAnswer, AppError> {
+        self.may_write()?;
+        let cx = self.cx();
+        let lease = commit(&mut *self.store(Access::Write)?, &cx, write)?;
+        Ok(AgentAnswer::Lease(LeaseTold::of(&lease, &cx.now)))
+    }
+
+    fn may_write(&self) -> Result<(), AppError> {
         if self.written.fetch_add(1, Ordering::SeqCst) >= WRITES {
             let message =
                 format!("this run has written {WRITES} times, which is the most that one may");
             return Err(AppError::new(ErrorClass::Denied, message));
         }
-        let cx = self.cx();
-        let lease = commit(&mut *self.store(Access::Write)?, &cx, write)?;
-        Ok(AgentAnswer::Lease(LeaseTold::of(&lease, &cx.now)))
+        Ok(())
+    }
+
+    fn note(&self, text: &str) -> Result<NoteTold, AppError> {
+        self.may_write()?;
+        let (cx, own) = (self.cx(), &self.order.token);
+        let id = self.order.task.as_str();
+        let task = commit(&mut *self.store(Access::Write)?, &cx, |tx, cx| {
+            lease::fenced(tx, cx, own, "note")?;
+            edit::note(tx, cx, id, text.to_owned())
+        })?;
+        Ok(NoteTold {
+            task: task.id,
+            notes: task.notes.len(),
+            next: None,
+        })
+    }
+
+    /// Takes down that the agent says it has finished. That proves nothing and ends nothing: what follows is the
+    /// run's end, as without this word.
+    fn submit(&self) -> Result<AgentAnswer, AppError> {
+        let told = self.note(FINISHED)?;
+        let next = "end your turn: the run's checks and its verdict follow";
+        Ok(AgentAnswer::Noted(NoteTold {
+            next: Some(next.to_owned()),
+            ..told
+        }))
     }
 
     /// Answers the hook of the agent's CLI. After so many refusals that no more may be written they stay

@@ -47,15 +47,16 @@ pub(super) fn answer(workspace: &Workspace, call: ToolCall) -> Result<Value, App
             release(workspace, &args.lease, args.next_step)
         }
         ToolCall::Submit(args) => {
-            refuse_lock(&args.lease, "no work to hand in")?;
-            submit(workspace, &args.lease)
+            let handle = args.lease.ok_or_else(no_handle)?;
+            refuse_lock(&handle, "no work to hand in")?;
+            submit(workspace, &handle)
         }
         ToolCall::Lock(args) => lock_paths(workspace, &args),
         ToolCall::Unlock(args) => {
             refuse_task(&args.lease)?;
             unlock(workspace, &args.lease)
         }
-        ToolCall::Note(args) => note(workspace, &args.task, &args.text),
+        ToolCall::Note(args) => note(workspace, &named(args.task)?, &args.text),
         ToolCall::CheckPath(args) => check_path(workspace, &args.paths),
     }
 }

@@ -88,8 +88,8 @@ arguments! {
     }
     /// Arguments of `submit`.
     SubmitArgs {
-        /// Lease handle from claim
-        lease: String,
+        /// Lease handle from claim; absent within a run
+        lease: Option<String>,
     }
     /// Arguments of `lock`.
     LockArgs {
@@ -108,8 +108,8 @@ arguments! {
     }
     /// Arguments of `note`.
     NoteArgs {
-        /// Task id
-        task: String,
+        /// Task id; within a run its own if absent
+        task: Option<String>,
         /// What whoever works on it should know
         text: String,
     }
@@ -166,10 +166,10 @@ tools! {
     Heartbeat(HeartbeatArgs) = "heartbeat", Writes, Everywhere, "Renew a lease while working";
     Checkpoint(CheckpointArgs) = "checkpoint", Writes, Everywhere, "Leave word on how to go on, and renew the lease";
     Release(ReleaseArgs) = "release", Writes, Outside, "Give a task back unfinished";
-    Submit(SubmitArgs) = "submit", Writes, Outside, "Hand in finished work: runs the checks, ends the task only if they pass";
+    Submit(SubmitArgs) = "submit", Writes, Everywhere, "Hand in finished work: runs the checks, ends the task only if they pass";
     Lock(LockArgs) = "lock", Writes, Outside, "Lock paths without a task; returns the lease handle";
     Unlock(UnlockArgs) = "unlock", Writes, Outside, "Give a lock back";
-    Note(NoteArgs) = "note", Writes, Outside, "Leave a note on a task, for whoever works on it";
+    Note(NoteArgs) = "note", Writes, Everywhere, "Leave a note on a task, for whoever works on it";
     CheckPath(CheckPathArgs) = "check_path", Reads, Everywhere, "Tell who else has locked these paths; ask before editing outside of the task";
 }
 

@@ -40,7 +40,15 @@ fn within_a_run_only_what_is_about_its_own_task_is_offered() {
         .collect();
     assert_eq!(
         names,
-        ["show", "why", "heartbeat", "checkpoint", "check_path"]
+        [
+            "show",
+            "why",
+            "heartbeat",
+            "checkpoint",
+            "submit",
+            "note",
+            "check_path"
+        ]
     );
 }
 

@@ -29,14 +29,20 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
                 next_step: args.next_step,
             }
         }
+        ToolCall::Submit(args) => {
+            refuse_handle(args.lease.as_deref())?;
+            AgentAsk::Submit { task: own_task()? }
+        }
+        ToolCall::Note(args) => AgentAsk::Note {
+            task: args.task.map_or_else(own_task, Ok)?,
+            text: args.text,
+        },
         ToolCall::CheckPath(args) => AgentAsk::LockCheck { paths: args.paths },
         ToolCall::Ready(_)
         | ToolCall::Claim(_)
         | ToolCall::Release(_)
-        | ToolCall::Submit(_)
         | ToolCall::Lock(_)
-        | ToolCall::Unlock(_)
-        | ToolCall::Note(_) => return Err(in_run::not_available()),
+        | ToolCall::Unlock(_) => return Err(in_run::not_available()),
     };
     match in_run::ask(socket, ask)? {
         AgentAnswer::Task(told) => json(&ShownTask {
@@ -47,6 +53,7 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
         }),
         AgentAnswer::Gates(told) => json(&told),
         AgentAnswer::Lease(told) => json(&told),
+        AgentAnswer::Noted(told) => json(&told),
         AgentAnswer::Locked(told) => json(&serde_json::json!({ "locked": told })),
         AgentAnswer::MayCall => Err(in_run::other_answer()),
     }

@@ -405,6 +405,8 @@ fn within_a_run_the_supervisor_answers_for_its_own_task() {
             call(4, "checkpoint", json!({"next_step": "go on"})),
             call(5, "check_path", json!({"paths": ["theirs/a", "work.txt"]})),
             call(6, "claim", json!({})),
+            call(7, "note", json!({"text": "the tests need a look"})),
+            call(8, "submit", json!({})),
         ];
         sandbox.set_script(
             "fake",
@@ -422,14 +424,69 @@ fn within_a_run_the_supervisor_answers_for_its_own_task() {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         answers.sort_by_key(|answer| answer["id"].as_u64());
-        assert_eq!(answers.len(), 7, "{layer}: {said}");
+        assert_eq!(answers.len(), 9, "{layer}: {said}");
         let result = |n: usize| &answers[n]["result"];
-        assert_eq!(result(1)["tools"].as_array().unwrap().len(), 5);
+        assert_eq!(result(1)["tools"].as_array().unwrap().len(), 7);
         assert_eq!(result(2)["structuredContent"]["task"]["id"], id.as_str());
         assert_eq!(result(3)["structuredContent"]["live"], true);
         let locked = &result(5)["structuredContent"]["locked"];
         assert_eq!(locked[0]["holder"], "human:ann", "{locked}");
         assert_eq!(result(6)["isError"], true);
-        assert_eq!(sandbox.show(&id)["next_step"], "go on");
+        let task = sandbox.show(&id);
+        assert_eq!(task["next_step"], "go on");
+        let mut notes: Vec<&str> = task["notes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|note| note["text"].as_str().unwrap())
+            .collect();
+        notes.sort_unstable();
+        assert_eq!(
+            notes,
+            [
+                "The agent says that the work is finished.",
+                "the tests need a look"
+            ]
+        );
     }
+}
+
+#[test]
+fn who_hands_in_within_a_run_has_proven_nothing() {
+    let (sandbox, id) = scene();
+    let ai = sandbox.ai_in_sight();
+    let lines = [
+        json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "submit", "arguments": {}}}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "submit", "arguments": {"lease": "t-a.1.none"}}}),
+    ];
+    let lines = lines.map(|line| line.to_string()).join("\n");
+    let said = sandbox.base().join("said.txt");
+    sandbox.set_script(
+        "fake",
+        &format!(
+            "cat >/dev/null; '{}' mcp > '{}' <<'END'\n{lines}\nEND",
+            ai.display(),
+            said.display()
+        ),
+    );
+    let outcome = run(sandbox.ai_command(&["run", &id]).env("AI_SANDBOX", "none"));
+    let said = std::fs::read_to_string(said).unwrap();
+    let mut answers: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    answers.sort_by_key(|answer| answer["id"].as_u64());
+    let texts: Vec<&str> = answers[1..]
+        .iter()
+        .map(|answer| answer["result"]["content"][0]["text"].as_str().unwrap())
+        .collect();
+    let status = &sandbox.show(&id)["status"];
+    snapshot!(format!("{:?} {status}\n{}", outcome.code, texts.join("\n")), @r#"
+    Some(6) "queued"
+    {"task":"[TASK]","notes":1,"next":"end your turn: the run's checks and its verdict follow"}
+    usage: within a run no lease handle can be given: its supervisor holds the lease
+    next: call it without `lease`
+    "#);
 }
