@@ -18,6 +18,35 @@ pub fn merged(defaults: &str, own: Option<&str>) -> Result<String, serde_json::E
     serde_json::to_string_pretty(&settings)
 }
 
+/// Settings with further ones over them, each as JSON: what these name counts, lists begin with theirs, and the rest
+/// stays. The text beneath may hold comments, and be empty.
+///
+/// # Errors
+/// Where one of them is no JSON.
+pub fn with_more(settings: &str, more: &str) -> Result<String, serde_json::Error> {
+    let mut all = if settings.trim().is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&without_comments(settings))?
+    };
+    add(&mut all, serde_json::from_str(more)?);
+    serde_json::to_string_pretty(&all)
+}
+
+fn add(under: &mut Value, more: Value) {
+    match (under, more) {
+        (Value::Object(under), Value::Object(more)) => {
+            for (key, value) in more {
+                add(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(under), Value::Array(more)) => {
+            under.splice(0..0, more);
+        }
+        (under, more) => *under = more,
+    }
+}
+
 fn put_over(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
@@ -61,6 +90,27 @@ mod tests {
             merged(DEFAULTS, None).unwrap(),
             merged(DEFAULTS, Some("{}")).unwrap()
         );
+    }
+
+    #[test]
+    fn further_settings_go_over_all_others_and_take_nothing_away() {
+        let more = r#"{"hooks": {"Before": [1]}, "mcp": {"ai": {"command": "ai"}}}"#;
+        for (settings, expected) in [
+            ("", serde_json::from_str(more).unwrap()),
+            ("{}", serde_json::from_str(more).unwrap()),
+            (
+                "{\"a\": 1, // mine\n \"hooks\": {\"Before\": [2], \"After\": [3]}, \"mcp\": {\"ai\": 7, \"b\": {}}}",
+                serde_json::json!({
+                    "a": 1,
+                    "hooks": {"Before": [1, 2], "After": [3]},
+                    "mcp": {"ai": {"command": "ai"}, "b": {}},
+                }),
+            ),
+        ] {
+            let told: Value = serde_json::from_str(&with_more(settings, more).unwrap()).unwrap();
+            assert_eq!(told, expected, "{settings}");
+        }
+        assert!(with_more("{", more).is_err());
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub struct LaunchPlan {
     pub home: Option<PathBuf>,
     /// The origin of what stands in that home.
     pub home_origin: HomeOrigin,
+    /// Settings of that home that go over all others, as JSON, each with its path there.
+    pub home_more: Vec<(String, String)>,
 }
 
 /// The origin of what stands in the home of a run.
@@ -261,6 +263,7 @@ pub(super) fn plan(
             .collect(),
         home,
         home_origin,
+        home_more: Vec::new(),
     })
 }
 

@@ -12,8 +12,8 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::yaml;
-use crate::connector::announced::HookCli;
 use crate::connector::manifest_check::{check, compile};
+use crate::connector::manifest_given::{GuardSetup, ServerSetup, ToolSetup};
 use crate::connector::version::VersionRange;
 use crate::domain::agent::{Home, Name};
 use crate::domain::budget::RunUsage;
@@ -96,6 +96,9 @@ pub struct Manifest {
     /// The server by which it uses `ai` within a run, as a run gives it one.
     #[serde(default)]
     pub mcp: Option<ServerSetup>,
+    /// The way in which it takes an agent's list of tools.
+    #[serde(default)]
+    pub tools: Option<ToolSetup>,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Signs of trouble in its text output.
@@ -130,31 +133,6 @@ pub struct SandboxedStart {
     pub words: BTreeMap<String, String>,
     /// Variables to set besides `env_set`.
     pub env_set: BTreeMap<String, String>,
-}
-
-/// The way in which a CLI is given, for one run, the hook by which it asks before it calls a tool. `{hook}` stands for
-/// the command that it is to start, as a string of JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GuardSetup {
-    /// The CLI whose questions these are.
-    pub cli: HookCli,
-    /// Arguments besides those of `argv`; `{files_dir}` and `{hook}` are replaced.
-    pub args: Vec<String>,
-    /// Files that are written into `{files_dir}` besides; `{hook}` is replaced.
-    #[serde(default)]
-    pub files: BTreeMap<Name, String>,
-}
-
-/// The way in which a CLI is told, for one run, of `ai mcp`. `{ai}` stands for the program, as a string of JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerSetup {
-    /// Arguments besides those of `argv`; `{files_dir}` and `{ai}` are replaced.
-    pub args: Vec<String>,
-    /// Files that are written into `{files_dir}` besides; `{ai}` is replaced.
-    #[serde(default)]
-    pub files: BTreeMap<Name, String>,
 }
 
 /// The way to find a CLI.

@@ -1,16 +1,15 @@
 //! The rules that a manifest must keep beyond its shape. Every message begins with the field that
 //! breaks one.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use regex::Regex;
 
 use crate::connector::home_settings::merged;
-use crate::connector::manifest::{
-    CliDetection, GuardSetup, HomeSwitch, Manifest, OutputFormat, PromptMode, ServerSetup,
-};
-use crate::connector::placeholders::{PLACEHOLDERS, placeholders};
-use crate::domain::agent::check_env_names;
+use crate::connector::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
+use crate::connector::placeholders::{PLACEHOLDERS, filled, placeholders};
+use crate::domain::agent::{Name, check_env_names};
 
 /// Checks everything.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
@@ -23,8 +22,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     check_command_line(manifest)?;
     check_prompt(manifest)?;
     check_environment(manifest)?;
-    manifest.guard.as_ref().map_or(Ok(()), check_guard)?;
-    manifest.mcp.as_ref().map_or(Ok(()), check_server)?;
+    check_given(manifest)?;
     check_patterns(manifest)?;
     manifest.home.as_ref().map_or(Ok(()), check_home)?;
     manifest.detect.as_ref().map_or(Ok(()), check_detect)
@@ -110,37 +108,103 @@ fn check_conversation(manifest: &Manifest) -> Result<(), String> {
     }
 }
 
-/// A hook that is named nowhere is given to nobody.
-fn check_guard(guard: &GuardSetup) -> Result<(), String> {
-    let all: Vec<&String> = guard.args.iter().chain(guard.files.values()).collect();
-    for text in &all {
-        let known = ["hook", "files_dir"];
-        if let Some(other) = placeholders(text)
-            .into_iter()
-            .find(|word| !known.contains(word))
-        {
-            return Err(format!(
-                "guard: there is no {{{other}}}; known are {{hook}} and {{files_dir}}"
-            ));
-        }
-    }
-    if !all.iter().any(|text| placeholders(text).contains(&"hook")) {
-        return Err("guard: needs {hook} in its args or in a file".to_owned());
+/// What a run gives its CLI besides, as a manifest says it.
+struct Given<'m> {
+    field: &'static str,
+    args: &'m [String],
+    files: &'m BTreeMap<Name, String>,
+    env_json: &'m BTreeMap<String, String>,
+    home: &'m BTreeMap<String, String>,
+    /// The placeholders that may stand in it.
+    known: &'static [&'static str],
+    /// Placeholders of which one must.
+    needed: &'static [&'static str],
+}
+
+/// A hook that is named nowhere is given to nobody, and so is a server.
+fn check_given(manifest: &Manifest) -> Result<(), String> {
+    let guard = manifest.guard.as_ref().map(|guard| Given {
+        field: "guard",
+        args: &guard.args,
+        files: &guard.files,
+        env_json: &guard.env_json,
+        home: &guard.home,
+        known: &["hook", "guard_file", "hook_trust", "files_dir"],
+        needed: &["hook", "guard_file"],
+    });
+    let server = manifest.mcp.as_ref().map(|server| Given {
+        field: "mcp",
+        args: &server.args,
+        files: &server.files,
+        env_json: &server.env_json,
+        home: &server.home,
+        known: &["ai", "files_dir"],
+        needed: &["ai"],
+    });
+    let tools = manifest
+        .tools
+        .iter()
+        .flat_map(|tools| [&tools.deny, &tools.allow]);
+    let (no_files, none) = (BTreeMap::new(), BTreeMap::new());
+    let tools = tools.flatten().map(|flags| Given {
+        field: "tools",
+        args: &flags.args,
+        files: &no_files,
+        env_json: &none,
+        home: &flags.home,
+        known: &["names", "name_list"],
+        needed: &["names", "name_list"],
+    });
+    for given in guard.into_iter().chain(server).chain(tools) {
+        let field = given.field;
+        check_words(&given).map_err(|why| format!("{field}: {why}"))?;
+        check_settings(&given, manifest).map_err(|why| format!("{field}: {why}"))?;
     }
     Ok(())
 }
 
-/// The same of a server.
-fn check_server(server: &ServerSetup) -> Result<(), String> {
-    let all: Vec<&String> = server.args.iter().chain(server.files.values()).collect();
-    let found = || all.iter().flat_map(|text| placeholders(text));
-    if let Some(other) = found().find(|word| !["ai", "files_dir"].contains(word)) {
+fn check_words(given: &Given<'_>) -> Result<(), String> {
+    let texts = given.args.iter().chain(given.files.values());
+    let texts = texts
+        .chain(given.env_json.values())
+        .chain(given.home.values());
+    let found: Vec<&str> = texts.flat_map(|text| placeholders(text)).collect();
+    if let Some(other) = found.iter().find(|word| !given.known.contains(word)) {
+        let known: Vec<String> = given
+            .known
+            .iter()
+            .map(|word| format!("{{{word}}}"))
+            .collect();
         return Err(format!(
-            "mcp: there is no {{{other}}}; known are {{ai}} and {{files_dir}}"
+            "there is no {{{other}}}; known are {}",
+            known.join(", ")
         ));
     }
-    if !found().any(|word| word == "ai") {
-        return Err("mcp: needs {ai} in its args or in a file".to_owned());
+    if found.iter().any(|word| given.needed.contains(word)) {
+        return Ok(());
+    }
+    Err(format!("needs {{{}}} somewhere", given.needed[0]))
+}
+
+/// Settings that are no JSON, or stand where nobody lays them out, would be lost without a word.
+fn check_settings(given: &Given<'_>, manifest: &Manifest) -> Result<(), String> {
+    check_env_names("env_json", given.env_json.keys()).map_err(|e| e.to_string())?;
+    let laid_out = manifest.home.as_ref().map(|home| &home.settings);
+    if let Some(path) = given
+        .home
+        .keys()
+        .find(|path| !laid_out.is_some_and(|all| all.contains_key(*path)))
+    {
+        return Err(format!(
+            "home: `{}` is none of home.settings",
+            path.escape_debug()
+        ));
+    }
+    let words = ["hook", "ai", "hook_trust", "guard_file", "name_list"].map(|word| (word, "\"\""));
+    for text in given.env_json.values().chain(given.home.values()) {
+        let tried = filled(text, &[&words[..], &[("files_dir", "")]].concat());
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&tried)
+            .map_err(|why| format!("`{}` is no object of JSON: {why}", text.escape_debug()))?;
     }
     Ok(())
 }

@@ -39,6 +39,20 @@ pub(super) fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
+/// The text with values in the place of the words in braces that have one. Values are never looked at again.
+pub fn filled(template: &str, values: &[(&str, &str)]) -> String {
+    let (mut out, mut rest) = (String::new(), template);
+    while let Some((before, word, after)) = next_placeholder(rest) {
+        out.push_str(before);
+        match values.iter().find(|(name, _)| *name == word) {
+            Some((_, value)) => out.push_str(value),
+            None => out.push_str(&format!("{{{word}}}")),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +64,11 @@ mod tests {
             ["prompt", "nope", "model"]
         );
         assert_eq!(placeholders("${HOME} {a,b} {"), [""; 0]);
+    }
+
+    #[test]
+    fn each_word_is_filled_once() {
+        let values = [("a", "{b}"), ("b", "x")];
+        assert_eq!(filled("{a}{b}{c}{ {\"d\"}", &values), "{b}x{c}{ {\"d\"}");
     }
 }

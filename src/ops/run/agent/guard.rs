@@ -8,74 +8,119 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::base::env;
 use crate::connector::cli_settings;
+use crate::connector::home_settings::with_more;
 use crate::connector::launch::LaunchPlan;
-use crate::connector::manifest::{GuardSetup, Manifest};
+use crate::connector::manifest::Manifest;
+use crate::connector::manifest_given::{GuardSetup, ServerSetup};
+use crate::connector::placeholders::filled;
 use crate::domain::agent::Name;
+
+/// The places of a run that a CLI is told of.
+#[derive(Clone, Copy)]
+pub(crate) struct RunPlaces<'a> {
+    /// The directory of the files that the CLI is given.
+    files_dir: &'a Path,
+    /// The environment of `ai`, out of which the CLI is handed some.
+    env: &'a [(OsString, OsString)],
+}
+
+impl<'a> RunPlaces<'a> {
+    /// Puts both together.
+    pub(crate) fn new(files_dir: &'a Path, env: &'a [(OsString, OsString)]) -> RunPlaces<'a> {
+        RunPlaces { files_dir, env }
+    }
+}
 
 /// Gives the CLI of a run its hook, and tells it of the server, where its manifest says how; returns the program
 /// that they start.
 pub(crate) fn give(
     plan: &mut LaunchPlan,
     manifest: &Manifest,
-    files_dir: &Path,
+    places: RunPlaces<'_>,
 ) -> Option<PathBuf> {
-    let hook = give_hook(plan, manifest, files_dir);
-    let server = give_server(plan, manifest, files_dir);
-    hook.or(server)
-}
-
-fn give_hook(plan: &mut LaunchPlan, manifest: &Manifest, files_dir: &Path) -> Option<PathBuf> {
-    let setup = manifest.guard.as_ref()?;
     let program = env::lasting_program().ok()?;
-    add(plan, setup, manifest.argv.len(), (&program, files_dir)).then_some(program)
-}
-
-fn give_server(plan: &mut LaunchPlan, manifest: &Manifest, files_dir: &Path) -> Option<PathBuf> {
-    let setup = manifest.mcp.as_ref()?;
-    let program = env::lasting_program().ok()?;
-    let told = serde_json::Value::from(program.to_str()?).to_string();
-    let addition = Addition {
-        args: &setup.args,
-        files: &setup.files,
-        word: ("{ai}", &told),
-    };
-    put(plan, &addition, manifest.argv.len(), files_dir).then_some(program)
-}
-
-/// Words and files for one run.
-struct Addition<'a> {
-    args: &'a [String],
-    files: &'a BTreeMap<Name, String>,
-    /// A placeholder, and the text in its place.
-    word: (&'a str, &'a str),
+    let own_words = manifest.argv.len();
+    let has_hook = manifest
+        .guard
+        .as_ref()
+        .is_some_and(|setup| add_hook(plan, setup, (own_words, &program, places)));
+    let has_server = manifest
+        .mcp
+        .as_ref()
+        .is_some_and(|setup| add_server(plan, setup, (own_words, &program, places)));
+    (has_hook || has_server).then_some(program)
 }
 
 /// Adds the hook to a plan of which the first `own_words` are the manifest's. False where it cannot be given.
-fn add(
+fn add_hook(
     plan: &mut LaunchPlan,
     setup: &GuardSetup,
-    own_words: usize,
-    (program, files_dir): (&Path, &Path),
+    (own_words, program, places): (usize, &Path, RunPlaces<'_>),
 ) -> bool {
     let Some(program) = program.to_str() else {
         return false;
     };
     let command = cli_settings::hook_command(program, setup.cli);
-    let hook = serde_json::Value::from(command).to_string();
+    let file = cli_settings::guard_file(program, setup.cli).unwrap_or_default();
+    let trust = cli_settings::codex_trust(&command);
+    let hook = Value::from(command).to_string();
     let addition = Addition {
         args: &setup.args,
         files: &setup.files,
-        word: ("{hook}", &hook),
+        env_json: &setup.env_json,
+        home: &setup.home,
+        words: &[
+            ("hook", &hook),
+            ("guard_file", &file),
+            ("hook_trust", &trust),
+        ],
     };
-    put(plan, &addition, own_words, files_dir)
+    put(plan, &addition, own_words, places)
 }
 
-/// The same for any addition.
-fn put(plan: &mut LaunchPlan, setup: &Addition<'_>, own_words: usize, files_dir: &Path) -> bool {
-    let argv = &mut plan.command.argv;
-    let Some(dir) = files_dir.to_str() else {
+/// The same for the server.
+fn add_server(
+    plan: &mut LaunchPlan,
+    setup: &ServerSetup,
+    (own_words, program, places): (usize, &Path, RunPlaces<'_>),
+) -> bool {
+    let Some(program) = program.to_str() else {
+        return false;
+    };
+    let told = Value::from(program).to_string();
+    let addition = Addition {
+        args: &setup.args,
+        files: &setup.files,
+        env_json: &setup.env_json,
+        home: &setup.home,
+        words: &[("ai", &told)],
+    };
+    put(plan, &addition, own_words, places)
+}
+
+/// Words, files and settings for one run.
+struct Addition<'a> {
+    args: &'a [String],
+    files: &'a BTreeMap<Name, String>,
+    env_json: &'a BTreeMap<String, String>,
+    home: &'a BTreeMap<String, String>,
+    /// Placeholders, each with the text in its place.
+    words: &'a [(&'a str, &'a str)],
+}
+
+/// Adds all of it, or nothing.
+fn put(
+    plan: &mut LaunchPlan,
+    setup: &Addition<'_>,
+    own_words: usize,
+    places: RunPlaces<'_>,
+) -> bool {
+    let argv = &plan.command.argv;
+    let Some(dir) = places.files_dir.to_str() else {
         return false;
     };
     if setup
@@ -85,28 +130,59 @@ fn put(plan: &mut LaunchPlan, setup: &Addition<'_>, own_words: usize, files_dir:
     {
         return false;
     }
-    // Each text is gone through once: a path may hold braces, too.
-    let filled = |text: &str| {
-        let parts: Vec<String> = text
-            .split(setup.word.0)
-            .map(|part| part.replace("{files_dir}", dir))
-            .collect();
-        parts.join(setup.word.1)
-    };
+    let quoted = Value::from(dir).to_string();
+    let within_json = &quoted[1..quoted.len() - 1];
+    let text_of =
+        |text: &str, dir: &str| filled(text, &[setup.words, &[("files_dir", dir)]].concat());
+    let mut variables = Vec::new();
+    for (name, text) in setup.env_json {
+        let more = text_of(text, within_json);
+        let had = held(plan, places.env, name);
+        let Some(Ok(settings)) = had.map(|had| with_more(&had, &more)) else {
+            return false;
+        };
+        variables.push((name.clone(), OsString::from(settings)));
+    }
+    for (name, settings) in variables {
+        plan.env_set.retain(|(other, _)| *other != name);
+        plan.env_set.push((name, settings));
+    }
+    let argv = &mut plan.command.argv;
     let at = own_words.min(argv.len());
     argv.splice(
         at..at,
-        setup.args.iter().map(|arg| OsString::from(filled(arg))),
+        setup
+            .args
+            .iter()
+            .map(|arg| OsString::from(text_of(arg, dir))),
     );
     for (name, text) in setup.files {
         plan.files
-            .push((files_dir.join(name.as_str()), filled(text)));
+            .push((places.files_dir.join(name.as_str()), text_of(text, dir)));
+    }
+    for (name, text) in setup.home {
+        plan.home_more
+            .push((name.clone(), text_of(text, within_json)));
     }
     true
 }
 
+/// What a variable would hold for the CLI; nothing where that is no text.
+fn held(plan: &LaunchPlan, env: &[(OsString, OsString)], name: &str) -> Option<String> {
+    let set = plan.env_set.iter().find(|(one, _)| one == name);
+    let passed = || {
+        let is_passed = plan.env_pass.iter().any(|one| one == name);
+        let found = env.iter().find(|(one, _)| is_passed && one == name);
+        found.map(|(_, value)| value)
+    };
+    match set.map(|(_, value)| value).or_else(passed) {
+        Some(value) => value.to_str().map(str::to_owned),
+        None => Some(String::new()),
+    }
+}
+
 /// True where a command line has this flag, alone or with its value.
-fn gives(argv: &[OsString], flag: &str) -> bool {
+pub(crate) fn gives(argv: &[OsString], flag: &str) -> bool {
     let is_it = |word: &OsString| {
         let rest = word.as_encoded_bytes().strip_prefix(flag.as_bytes());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
@@ -148,8 +224,13 @@ mod tests {
             files: Vec::new(),
             home: None,
             home_origin: HomeOrigin::User,
+            home_more: Vec::new(),
         };
-        let given = add(&mut plan, &setup, 2, (Path::new(program), Path::new(dir)));
+        let places = RunPlaces {
+            files_dir: Path::new(dir),
+            env: &[],
+        };
+        let given = add_hook(&mut plan, &setup, (2, Path::new(program), places));
         assert_eq!(given, !plan.files.is_empty());
         let argv = plan.command.argv.iter();
         (
@@ -193,6 +274,133 @@ mod tests {
             command,
             "'/a b/'\\''q\"\\{hook}/ai' hook pre-tool --cli claude || exit 2"
         );
+    }
+
+    /// What a shipped connector is given: words, variables, files and settings of the home.
+    fn given(connector: &str, env: &[(OsString, OsString)]) -> String {
+        let known = ConnectorRegistry::shipped();
+        let manifest = known.get(connector).unwrap().describe();
+        let mut plan = LaunchPlan {
+            command: ChildCommand {
+                argv: vec!["cli".into(), "own".into()],
+                cwd: "/tree".into(),
+                stdin: StdinSource::Null,
+            },
+            env_set: Vec::new(),
+            env_pass: manifest.env_pass.clone(),
+            output: manifest.output,
+            files: Vec::new(),
+            home: None,
+            home_origin: HomeOrigin::User,
+            home_more: Vec::new(),
+        };
+        let places = RunPlaces {
+            files_dir: Path::new("/run \"x\"/files"),
+            env,
+        };
+        let program = Path::new("/a b/ai");
+        let guard = manifest.guard.as_ref().unwrap();
+        let has_hook = add_hook(&mut plan, guard, (1, program, places));
+        let server = manifest.mcp.as_ref().unwrap();
+        let has_server = add_server(&mut plan, server, (1, program, places));
+        let words = plan
+            .command
+            .argv
+            .iter()
+            .map(|word| word.to_str().unwrap().to_owned());
+        let set = plan.env_set.iter();
+        let set = set.map(|(name, value)| format!("{name}={}", value.to_str().unwrap()));
+        let files = plan.files.iter();
+        let files = files.map(|(path, text)| {
+            let ours = text.lines().find(|line| line.starts_with("const HOOK"));
+            format!("{}: {}", path.display(), ours.unwrap_or(text))
+        });
+        let home = plan.home_more.iter();
+        let home = home.map(|(path, text)| format!("~/{path}: {}", text.trim_end()));
+        let told: Vec<String> = words.chain(set).chain(files).chain(home).collect();
+        format!("{has_hook} {has_server}\n{}", told.join("\n"))
+    }
+
+    #[test]
+    fn each_cli_is_given_both_in_its_own_way() {
+        insta::assert_snapshot!(given("codex", &[]), @r#"
+        true true
+        cli
+        -c
+        mcp_servers.ai={command="/a b/ai",args=["mcp"],env_vars=["AI_SOCKET","AI_SOCKET_KEY","AI_RUN"],default_tools_approval_mode="approve"}
+        -c
+        hooks.PreToolUse=[{matcher="*",hooks=[{type="command",command="'/a b/ai' hook pre-tool --cli codex || exit 2",timeout=60}]}]
+        -c
+        hooks.state={"/<session-flags>/config.toml:pre_tool_use:0:0"={trusted_hash="sha256:8542ac94159ff383d27e1d5cbad1f049957ad9dfb6f3caa514da40f840194295"}}
+        own
+        "#);
+        insta::assert_snapshot!(given("gemini", &[]), @r#"
+        true true
+        cli
+        own
+        ~/.gemini/settings.json: {"hooks": {"BeforeTool": [{"matcher": "*", "hooks": [{"name": "ai-guard", "type": "command", "command": "'/a b/ai' hook pre-tool --cli gemini || exit 2", "timeout": 60000}]}]}}
+        ~/.gemini/settings.json: {"mcpServers": {"ai": {"command": "/a b/ai", "args": ["mcp"], "env": {"AI_SOCKET_KEY": "$AI_SOCKET_KEY"}}}}
+        "#);
+        insta::assert_snapshot!(given("opencode", &[]), @r#"
+        true true
+        cli
+        own
+        OPENCODE_CONFIG_CONTENT={
+          "plugin": [
+            "/run \"x\"/files/ai-guard.js"
+          ],
+          "mcp": {
+            "ai": {
+              "type": "local",
+              "command": [
+                "/a b/ai",
+                "mcp"
+              ],
+              "enabled": true
+            }
+          }
+        }
+        /run "x"/files/ai-guard.js: const HOOK = "'/a b/ai' hook pre-tool --cli opencode || exit 2"
+        "#);
+    }
+
+    /// What the variable holds stays; where it cannot be read, the CLI is given nothing.
+    #[test]
+    fn a_variable_of_the_users_keeps_what_it_says() {
+        let of = |value: &str| {
+            let name = "OPENCODE_CONFIG_CONTENT";
+            given("opencode", &[(name.into(), value.into())])
+        };
+        let own = "{\"model\": \"m\", /* mine */ \"plugin\": [\"b\"], \"mcp\": {\"x\": {}}}";
+        insta::assert_snapshot!(of(own), @r#"
+        true true
+        cli
+        own
+        OPENCODE_CONFIG_CONTENT={
+          "model": "m",
+          "plugin": [
+            "/run \"x\"/files/ai-guard.js",
+            "b"
+          ],
+          "mcp": {
+            "x": {},
+            "ai": {
+              "type": "local",
+              "command": [
+                "/a b/ai",
+                "mcp"
+              ],
+              "enabled": true
+            }
+          }
+        }
+        /run "x"/files/ai-guard.js: const HOOK = "'/a b/ai' hook pre-tool --cli opencode || exit 2"
+        "#);
+        insta::assert_snapshot!(of("{"), @"
+        false false
+        cli
+        own
+        ");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
-use crate::ops::run::agent::{cgroup, guard, own_home, ports, session};
+use crate::ops::run::agent::{cgroup, guard, own_home, ports, session, tool_flags};
 use crate::ops::run::files::{AGENT_LOGS, RunDir};
 use crate::ops::run::model::{AgentEnd, AgentProcess, AgentReach, AgentStream, HeldBy};
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
@@ -155,10 +155,12 @@ impl<'a> AgentLaunch<'a> {
         talk: Option<Talk<'w>>,
         cancel: &CancelToken,
     ) -> Result<AgentEnd, OpError> {
+        tool_flags::hand_on(&mut plan, self.manifest(), self.crew.agent);
         // Without a socket hook and server could ask nobody, and the hook would refuse everything.
-        let hook = self
-            .socket
-            .and_then(|_| guard::give(&mut plan, self.manifest(), &self.files.manifest_files()));
+        let files_dir = self.files.manifest_files();
+        let places = guard::RunPlaces::new(&files_dir, &world.env);
+        let give = |_| guard::give(&mut plan, self.manifest(), places);
+        let hook = self.socket.and_then(give);
         self.lay_out(world, &plan)?;
         let mut sandbox = self.sandbox(world, &plan)?;
         if let Some(program) = &hook {
@@ -491,10 +493,7 @@ fn unwritten(outcome: &CommandOutcome, events: Option<&str>) -> Vec<String> {
 }
 
 fn at_most(limit: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    match (limit, other) {
-        (Some(limit), Some(other)) => Some(limit.min(other)),
-        (limit, other) => limit.or(other),
-    }
+    limit.into_iter().chain(other).min()
 }
 
 #[cfg(test)]

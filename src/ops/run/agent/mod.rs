@@ -9,5 +9,6 @@ pub mod listener;
 pub(crate) mod own_home;
 pub mod ports;
 pub mod session;
+pub(crate) mod tool_flags;
 pub mod tools;
 pub mod usage;

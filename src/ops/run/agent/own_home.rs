@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
-use crate::connector::home_settings::merged;
+use crate::connector::home_settings::{merged, with_more};
 use crate::connector::launch::{HomeOrigin, LaunchPlan};
 use crate::connector::manifest::Manifest;
 use crate::ops::error::OpError;
@@ -42,6 +42,11 @@ pub(crate) fn fill(
             Some(own) => settings(defaults, own),
             None => merged(defaults, None).map_err(UnreadableSettings::from),
         };
+        let more = plan.home_more.iter().filter(|(path, _)| path == name);
+        let text = text.and_then(|text| {
+            more.map(|(_, more)| more)
+                .try_fold(text, |text, more| Ok(with_more(&text, more)?))
+        });
         match (text, own) {
             (Ok(text), _) => fs::write_own(&place, text.as_bytes())?,
             (Err(why), Some(own)) => {
