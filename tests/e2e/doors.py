@@ -4,7 +4,8 @@
 Under `ai run`, in a project with the policy `strict`, hooks of its own kind and a list of hosts, each CLI is made by the fake model to write
 a file that somebody has locked, a CI workflow and a policy, to change Git's settings, to weaken a test, to commit past the hooks, to push, and
 to call a host that is not listed. Nothing of it may come about, and each attempt has to be refused or to have left a decision that
-`ai policy explain` can tell. Afterwards another task is done for real, and the settings of repository and home are what they were.
+`ai policy explain` can tell. Afterwards another task is done for real, and the settings of repository and home are what they were; so it is
+in a repository whose hooks are husky's, and in one whose hooks are pre-commit's, where npm and pip can install these.
 """
 
 import argparse
@@ -161,14 +162,87 @@ def serve(scene, name):
     return []
 
 
+def husky(scene):
+    """Hooks by husky, as a person sets them up: Git looks in a folder of the repository."""
+    clis.command(["npm", "install", "--prefix", str(scene.repo), "--save-dev", "--no-audit", "--no-fund", "--loglevel=error", "husky"])
+    (scene.repo / ".gitignore").write_text("node_modules/\n")
+    done = scene.command(["node_modules/.bin/husky"])
+    if done.returncode != 0:
+        raise scenes.Failed(f"husky: {done.stderr.strip()}")
+    (scene.repo / ".husky/pre-commit").write_text(f"echo ran >> '{scene.base}/manager.txt'\n")
+
+
+def pre_commit(scene):
+    """Hooks by pre-commit, which stand where Git looks; those of `ai` are put in front."""
+    home = PLACE / "managers/pre-commit"
+    if not (home / ".installed").exists():
+        clis.command([sys.executable, "-m", "venv", str(home)])
+        clis.command([str(home / "bin/pip"), "install", "--quiet", "pre-commit"])
+        (home / ".installed").touch()
+    hook = {"id": "own", "name": "own", "language": "system", "entry": f"sh -c 'echo ran >> {scene.base}/manager.txt'", "always_run": True, "pass_filenames": False}
+    (scene.repo / ".pre-commit-config.yaml").write_text(json.dumps({"repos": [{"repo": "local", "hooks": [hook]}]}))
+    done = scene.command([str(home / "bin/pre-commit"), "install"])
+    if done.returncode != 0:
+        raise scenes.Failed(f"pre-commit: {done.stdout.strip()} {done.stderr.strip()}")
+
+
+# What brings hooks of its own into a repository before `ai` does.
+MANAGERS = {"husky": husky, "pre-commit": pre_commit}
+
+
+def of_managers(scene):
+    """The files and rights of hooks, whoever has written them, with the settings around."""
+    files = [scene.repo / name for name in (".gitignore", ".pre-commit-config.yaml", "package.json", "package-lock.json")]
+    files += [*(scene.repo / ".husky").rglob("*"), *(scene.repo / ".git/hooks").iterdir()]
+    return scene.settings() | {str(path): (path.read_bytes(), path.stat().st_mode) for path in files if path.is_file()}
+
+
+def managed(ai, model, cli, manager):
+    """The same task in a repository that has hooks of a manager; these are asked, too, and are what they were afterwards."""
+    scene = worker(ai, model, cli, manager)
+    try:
+        MANAGERS[manager](scene)
+    except clis.NotInstalled as why:
+        print(f"      {cli.name}: {manager} cannot be installed here, so nothing is said of it: {why}", flush=True)
+        return []
+    before = of_managers(scene)
+    scene.ai("init", "--yes")
+    told = scene.command([scene.ai_program, "hooks", "install"])
+    faults = []
+    # Git looks elsewhere than where `ai` would put its own: a person is told the line to add.
+    if manager == "husky" and (told.returncode == 0 or "`ai hooks run pre-commit`" not in told.stderr):
+        faults.append(f"`ai hooks install` does not name the line to add: {told.stderr}")
+    if manager == "pre-commit" and told.returncode != 0:
+        faults.append(f"`ai hooks install`: {told.stderr}")
+    faults += do_task(scene, cli)
+    scene.git("add", "-A")
+    scene.git("commit", "-qm", "greet")
+    if not (scene.base / "manager.txt").exists():
+        faults.append(f"the hook of {manager} was not asked about the commit")
+    if manager == "pre-commit":
+        scene.ai("hooks", "uninstall")
+    after = of_managers(scene)
+    return faults + [f"{path} is not what it was" for path in before.keys() | after.keys() if before.get(path) != after.get(path) and path in before]
+
+
 def work(ai, model, cli):
     """A task from claim to done by the tools of `ai mcp`, in the CLI as a person starts it."""
-    faults, case = [], f"{cli.name}-work"
+    scene = worker(ai, model, cli, "work")
+    scene.ai("init", "--yes")
+    return do_task(scene, cli)
+
+
+def worker(ai, model, cli, what):
+    case = f"{cli.name}-{what}"
     scene = Doors(str(ai), PLACE / "work" / case, cli, clis.search_path(clis.bin_dir(cli, PLACE / "cli")), model.url("tries", case))
     scene.env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
     # Not under `ai run` there is no proxy of `ai`.
     scene.env["NO_PROXY"] = f"127.0.0.1,localhost,{model.address}"
-    scene.ai("init", "--yes")
+    return scene
+
+
+def do_task(scene, cli):
+    faults = []
     (scene.repo / ".ai/config.yaml").write_text("version: 1\nchecks:\n  present: {run: grep -q hello hello.txt}\n")
     scene.ai("trust")
     scene.git("add", "-A")
@@ -205,6 +279,12 @@ def main():
                 faults = work(options.ai.resolve(), model, cli)
                 bad += bool(faults)
                 print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} by mcp", *faults]), flush=True)
+        # Hooks of Git are the same for every CLI: one is enough.
+        for cli in [cli for cli in wanted if cli.name in WORKERS][:1]:
+            for manager in MANAGERS:
+                faults = managed(options.ai.resolve(), model, cli, manager)
+                bad += bool(faults)
+                print("\n      ! ".join([f"{'FAULT' if faults else 'ok':5} {cli.name:9} {manager}", *faults]), flush=True)
     finally:
         model.stop()
     return 1 if bad else 0
