@@ -30,10 +30,12 @@ pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 pub const GIT_DIR: &str = "GIT_DIR";
 /// The index of the commit that is about to be made, as Git tells its hooks.
 pub const GIT_INDEX_FILE: &str = "GIT_INDEX_FILE";
+/// The editor of the message, as Git tells its hooks: `:` where there was none.
+pub const GIT_EDITOR: &str = "GIT_EDITOR";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 24] = [
+pub const ALL: [(&str, &str); 25] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -95,6 +97,10 @@ pub const ALL: [(&str, &str); 24] = [
     (
         GIT_INDEX_FILE,
         "In a hook of Git, the index that is about to be committed; set by Git.",
+    ),
+    (
+        GIT_EDITOR,
+        "In the hook commit-msg, `:` where no editor was opened, so that lines with `#` are no comments; set by Git.",
     ),
     ("VISUAL", "The editor of `ai task create --edit`."),
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),

@@ -115,6 +115,8 @@ actions! {
     MessageSend = "message.send", Guarded;
     /// `git commit` through a hook.
     Commit = "commit", Guarded;
+    /// A commit has a message; asked where a policy speaks of messages.
+    CommitMessage = "commit.message", Guarded;
     /// `git push` through a hook.
     Push = "push", Guarded;
     /// Removes a worktree after its work stands on a rescue ref.
@@ -134,6 +136,12 @@ actions! {
 impl Action {
     /// The actions about which no door asks yet.
     pub const UNASKED: [Self; 3] = [Self::SkillUse, Self::WorkflowNode, Self::PluginLoad];
+
+    /// True where a rule alone can have something against it, and never the default of a policy: what only gives
+    /// back or stops, and a question beside one that has asked about the same act already.
+    pub const fn is_open_to_defaults(self) -> bool {
+        matches!(self.nature(), Nature::Harmless) || matches!(self, Self::CommitMessage)
+    }
 }
 
 impl fmt::Display for Action {
@@ -201,6 +209,16 @@ mod tests {
         assert_eq!(
             "deploy".parse::<Action>().unwrap_err().to_string(),
             "`deploy` is no action"
+        );
+    }
+
+    #[test]
+    fn a_default_answers_for_no_message_and_nothing_harmless() {
+        let open = Action::ALL.iter().filter(|one| one.is_open_to_defaults());
+        let names: Vec<&str> = open.map(|one| one.as_str()).collect();
+        assert_eq!(
+            names,
+            ["task.release", "run.stop", "lock.release", "commit.message"]
         );
     }
 

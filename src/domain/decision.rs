@@ -428,6 +428,10 @@ fn kept_facts(facts: &Facts) -> Option<Facts> {
     if let Some(findings) = &mut kept.findings {
         findings.truncate(KEPT_PATHS);
     }
+    kept.moves.truncate(KEPT_PATHS);
+    if let Some(messages) = &mut kept.messages {
+        messages.truncate(KEPT_PATHS);
+    }
     if let Some(kinds) = &mut kept.change_kinds {
         kinds.truncate(KEPT_PATHS);
     }

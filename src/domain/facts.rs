@@ -3,6 +3,7 @@
 
 use crate::base::hash;
 use crate::domain::guards::GuardFinding;
+use crate::domain::moved_file::FileMove;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::sandbox::Network;
@@ -47,9 +48,15 @@ pub struct Facts {
     /// Findings in the content of the change, for guards; absent where it was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<Vec<GuardFinding>>,
+    /// The messages of the commits of the change, those of merges aside; absent where nobody asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<String>>,
     /// The command that an agent wants to run, in its own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+    /// Deleted files of the resource whose content stands in an added one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<FileMove>,
     /// The change of each path of the resource, a letter for each: added, modified, deleted, of another type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_kinds: Option<String>,
@@ -115,6 +122,17 @@ mod tests {
             },
             Facts {
                 findings: Some(Vec::new()),
+                ..base.clone()
+            },
+            Facts {
+                moves: vec![FileMove {
+                    from: "a".into(),
+                    to: "b".into(),
+                }],
+                ..base.clone()
+            },
+            Facts {
+                messages: Some(Vec::new()),
                 ..base.clone()
             },
             Facts {

@@ -10,6 +10,8 @@ pub enum HookName {
     PreCommit,
     /// Before a merge without conflicts is committed.
     PreMergeCommit,
+    /// Before a commit is made, when its message is there.
+    CommitMsg,
     /// Before commits are sent to another repository.
     PrePush,
     /// While references are moved.
@@ -21,15 +23,16 @@ pub enum HookName {
 /// A text that names none of these hooks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`ai` answers at pre-commit, pre-merge-commit, pre-push and reference-transaction, and on a server at update"
+    "`ai` answers at pre-commit, pre-merge-commit, commit-msg, pre-push and reference-transaction, and on a server at update"
 )]
 pub struct UnknownHook;
 
 impl HookName {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::PreCommit,
         Self::PreMergeCommit,
+        Self::CommitMsg,
         Self::PrePush,
         Self::ReferenceTransaction,
         Self::Update,
@@ -45,6 +48,7 @@ impl HookName {
         match self {
             Self::PreCommit => "pre-commit",
             Self::PreMergeCommit => "pre-merge-commit",
+            Self::CommitMsg => "commit-msg",
             Self::PrePush => "pre-push",
             Self::ReferenceTransaction => "reference-transaction",
             Self::Update => "update",

@@ -9,7 +9,7 @@ use crate::base::hash::sha256_hex;
 use crate::domain::git_hook::HookName;
 
 /// The version of the text. A newer `ai` writes an older one anew.
-pub const SHIM_VERSION: u32 = 2;
+pub const SHIM_VERSION: u32 = 3;
 /// The ending of the name under which a hook that stood there before is kept.
 pub const KEPT_ENDING: &str = ".before-ai";
 /// The file beside the store in which the shim notes that it was told to let something pass.
@@ -137,7 +137,9 @@ pub fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
 /// The words for what did not happen.
 fn undone(hook: HookName) -> &'static str {
     match hook {
-        HookName::PreCommit | HookName::PreMergeCommit => "nothing was committed",
+        HookName::PreCommit | HookName::PreMergeCommit | HookName::CommitMsg => {
+            "nothing was committed"
+        }
         HookName::PrePush => "nothing was pushed",
         HookName::ReferenceTransaction => "no reference was moved",
         HookName::Update => "this reference was not updated",
@@ -199,16 +201,26 @@ fn skip(hook: HookName) -> String {
     }
     format!(
         r#"# Within a run nobody lets anything pass: `ai` knows what is judged when the run ends.
-if [ -n "${{{SKIP_VARIABLE}-}}" ] && [ -z "${{AI_RUN-}}" ]; then
+reason=
+[ -n "${{AI_RUN-}}" ] || reason=${{{SKIP_VARIABLE}-}}
+# Blanks alone are no reason.
+case $reason in *[![:space:]]*)
     set -f
     # One line, whatever the reason is.
-    reason=$(set -- ${SKIP_VARIABLE}; printf %s "$*")
+    reason=$(set -- $reason; printf %s "$*")
     printf '%s\t%s\t%s\n' "$hook" "${{LOGNAME:-${{USER-}}}}" "$reason" >>"$here/../ai/{SKIPPED_FILE}" ||
         echo "ai: $hook: this could not be recorded" >&2
-    exit 0
-fi
+    exit 0 ;;
+esac
 "#
     )
+}
+
+/// True for a text that says something: one that would let pass without a word why does not. The script has the
+/// same rule.
+pub fn is_reason(text: &str) -> bool {
+    text.bytes()
+        .any(|byte| !byte.is_ascii_whitespace() && byte != b'\x0b')
 }
 
 /// Most calls are about no branch, and Git makes several for each commit.
@@ -231,6 +243,18 @@ mod tests {
             hook,
             program: program.to_vec(),
             dir,
+        }
+    }
+
+    #[test]
+    fn blanks_alone_are_no_reason() {
+        for (text, is_one) in [
+            ("", false),
+            (" \t\r\n\u{b}\u{c}", false),
+            ("the disk", true),
+            (" é ", true),
+        ] {
+            assert_eq!(is_reason(text), is_one, "{text:?}");
         }
     }
 

@@ -100,6 +100,33 @@ impl Repo {
         }
     }
 
+    /// The whole messages of these commits, in this order. One that is not there is an error.
+    pub fn messages(&self, names: &[Oid]) -> Result<Vec<String>, GitError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input: String = names.iter().map(|name| format!("{name}\n")).collect();
+        let args = [
+            "rev-list",
+            "--no-walk=unsorted",
+            "--no-commit-header",
+            "--format=%B%x00",
+            "--stdin",
+        ];
+        let command = self.git().command(args).input(input);
+        let out = command.git_dir(self.common_dir()).run()?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        let all = text.split_terminator("\0\n");
+        let found: Vec<String> = all.map(str::to_owned).collect();
+        // Equal names are listed once, and whoever asks names each but once.
+        if found.len() != names.len() {
+            return Err(GitError::Missing {
+                oid: format!("one of {} commits", names.len()),
+            });
+        }
+        Ok(found)
+    }
+
     fn listed_commits(&self, args: &[&str], input: String) -> Result<Vec<CommitLine>, GitError> {
         let more = [
             "--ignore-missing",

@@ -6,6 +6,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::guards::GuardFinding;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{LeaseLiveness, ShownToken, Token};
+use crate::domain::moved_file::FileMove;
 use crate::domain::parts::Ended;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{Proof, Task, TaskState};
@@ -15,7 +16,7 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::refusal::Refusal;
-use crate::ops::{fit, guards, lease, mutant, patterns};
+use crate::ops::{findings, fit, lease, mutant, patterns};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -40,6 +41,8 @@ pub struct Changed {
     pub lines: u64,
     /// Findings in it for guards; none where nobody asks.
     pub findings: Option<Vec<GuardFinding>>,
+    /// The files that got another name.
+    pub moves: Vec<FileMove>,
     /// The tokens at hand where the task is ended: locks that they open do not count.
     pub own: Vec<ShownToken>,
 }
@@ -141,8 +144,9 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question.facts.diff_lines = Some(changed.lines);
     question.facts.change_kinds = Some(changed.kinds.clone());
     question.facts.findings = changed.findings.clone();
+    question.facts.moves = changed.moves.clone();
     // No run is named here, so that a yes has to be bound to what was found.
-    question.resource.input = guards::digest_of(changed.findings.as_deref());
+    question.resource.input = findings::digest_of(changed.findings.as_deref());
     question
 }
 

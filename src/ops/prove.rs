@@ -14,9 +14,10 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::error::OpError;
+use crate::ops::findings::LookAt;
 use crate::ops::finish::Changed;
-use crate::ops::guards::LookAt;
 use crate::ops::lease::WorkBegun;
+use crate::ops::moves::moves;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
@@ -229,6 +230,7 @@ fn changed(
     };
     let findings = look.findings(&paths)?;
     Ok(Changed {
+        moves: moves(repo, &paths)?,
         kinds: paths.iter().map(|one| one.change.letter()).collect(),
         paths: paths
             .iter()

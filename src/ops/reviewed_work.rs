@@ -16,7 +16,8 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::guards::LookAt;
+use crate::ops::findings::LookAt;
+use crate::ops::messages::{self, WorkTip};
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict;
 use crate::ops::scrub::redact_record;
@@ -55,7 +56,9 @@ impl ReviewedWork {
             policy: cx.policy.state(),
             base: run.base.as_deref(),
         };
-        let size = ChangeFacts::measure(&look, world.redactor(), &changed, stats)?;
+        let mut size = ChangeFacts::measure(&look, world.redactor(), &changed, stats)?;
+        let commit = run.commit.as_deref();
+        size.messages = messages::of_work(&look, WorkTip { run, commit })?;
         Ok(ReviewedWork {
             question: verdict::question(&cx, (task, run), &changed, size),
             changed,

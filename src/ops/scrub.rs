@@ -103,6 +103,15 @@ pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
         path(&mut finding.path);
         text(&mut finding.what);
     }
+    let facts = record.facts.iter_mut();
+    for moved in facts.flat_map(|facts| facts.moves.iter_mut()) {
+        path(&mut moved.from);
+        path(&mut moved.to);
+    }
+    let facts = record.facts.iter_mut();
+    facts
+        .flat_map(|facts| facts.messages.iter_mut().flatten())
+        .for_each(text);
     text(&mut record.reason);
     for rule in record.matched.iter_mut().chain(&mut record.observed) {
         text(&mut rule.reason);

@@ -25,7 +25,7 @@ use crate::ops::accepted_run::accepted;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::guards::LookAt;
+use crate::ops::findings::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
@@ -384,6 +384,7 @@ impl<'a> Case<'a> {
         question.facts.diff_lines = Some(size.lines);
         question.facts.credentials_added = size.credentials_added;
         question.facts.findings = size.findings;
+        question.facts.moves = size.moves;
         question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());
         Ok(question)
     }

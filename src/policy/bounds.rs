@@ -13,6 +13,7 @@ use crate::base::yaml::{self, MappingFields, YamlProblems};
 use crate::domain::action::{Action, Nature};
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
+use crate::domain::facts::Facts;
 use crate::domain::mode::AgentMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::sandbox::Network;
@@ -220,7 +221,8 @@ fn beyond_files(request: &Request<'_>) -> Option<String> {
     plain.map(str::to_owned)
 }
 
-/// The files that a change deletes; a file that got another name is gone from the old one.
+/// The files that a change deletes. One that got another name is none of them, where the task may change both
+/// places: its content is still there.
 fn deleted(request: &Request<'_>) -> Option<String> {
     let paths = &request.resource.paths;
     let Some(kinds) = &request.facts.change_kinds else {
@@ -229,10 +231,18 @@ fn deleted(request: &Request<'_>) -> Option<String> {
     };
     let gone = paths.iter().zip(kinds.chars());
     let gone: Vec<RepoPath> = gone
-        .filter(|(_, kind)| *kind == 'D')
+        .filter(|(path, kind)| *kind == 'D' && !has_moved(path, request.facts))
         .map(|(path, _)| path.clone())
         .collect();
     (!gone.is_empty()).then(|| format!("it deletes {}", files(&gone)))
+}
+
+fn has_moved(from: &RepoPath, facts: &Facts) -> bool {
+    let Some(outside) = &facts.outside_paths else {
+        return false;
+    };
+    let mut moves = facts.moves.iter().filter(|one| one.from == *from);
+    moves.any(|one| !outside.contains(&one.from) && !outside.contains(&one.to))
 }
 
 fn files(paths: &[RepoPath]) -> String {

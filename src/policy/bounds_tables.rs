@@ -4,6 +4,7 @@ use crate::domain::actor::Actor;
 use crate::domain::decision::{Decision, Effect, Resource};
 use crate::domain::facts::Facts;
 use crate::domain::mode::AgentMode;
+use crate::domain::moved_file::FileMove;
 use crate::domain::sandbox::Network;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::asked::Request;
@@ -66,6 +67,17 @@ fn change(action: Action, files: &[(&str, char)]) -> Asked {
     asked
 }
 
+/// The move of `old` to `new`, of a task beyond whose paths these are.
+fn moved(outside: Option<&[&str]>) -> Asked {
+    let mut asked = change(Action::RunFinish, &[("new", 'A'), ("old", 'D')]);
+    asked.2.moves = vec![FileMove {
+        from: "old".into(),
+        to: "new".into(),
+    }];
+    asked.2.outside_paths = outside.map(|all| all.iter().map(|one| (*one).into()).collect());
+    asked
+}
+
 fn claim(action: Action, patterns: &[&str], alone: Option<u32>) -> Asked {
     let mut asked = plain(action);
     asked.1.patterns = patterns.iter().map(|one| (*one).to_owned()).collect();
@@ -94,7 +106,15 @@ rules! {
     nor_is_a_new_one: change(Action::RunFinish, &[("a", 'A')]).barred_from() => ANALYSIS;
     a_run_that_changes_nothing_is: change(Action::RunFinish, &[]).barred_from() => None;
     a_deleted_file_is_not_safe: change(Action::RunFinish, &[("a", 'M'), ("b", 'D')]).barred_from() => SAFE;
-    nor_is_a_file_that_moved: change(Action::RunFinish, &[("new", 'A'), ("old", 'D')]).barred_from() => SAFE;
+    nor_is_one_whose_content_stands_nowhere: change(Action::RunFinish, &[("new", 'A'), ("old", 'D')]).barred_from() => SAFE;
+    a_file_that_moved_is: moved(Some(&[])).barred_from() => ANALYSIS;
+    where_the_task_may_change_both_places: [moved(Some(&["old"])).barred_from(), moved(Some(&["new"])).barred_from(), moved(None).barred_from()] => [SAFE, SAFE, SAFE];
+    one_that_moved_hides_no_other: {
+        let mut asked = moved(Some(&[]));
+        asked.1.paths.push("gone".into());
+        asked.2.change_kinds = Some("ADD".into());
+        asked.refused("mode: safe\n").map(|(_, reason)| reason)
+    } => Some("it deletes gone, which the mode `safe` bars".to_owned());
     what_became_of_files_has_to_be_known:
         Asked(Action::RunFinish, change(Action::RunFinish, &[("a", 'M')]).1, Facts::default()).barred_from() => SAFE;
     work_that_is_handed_in_is_asked_alike: change(Action::TaskDone, &[("a", 'M')]).barred_from() => ANALYSIS;

@@ -185,11 +185,15 @@ fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
 
 fn default_answer(layer: PolicyLayer, default: Effect, action: Action) -> MatchedRule {
     // A policy that denies what it does not name would keep people in what they want to be out of.
-    let is_open = action.nature() == Nature::Harmless && !default.lets_through();
+    let is_open = action.is_open_to_defaults() && !default.lets_through();
     let (effect, reason) = match layer {
         PolicyLayer::BuiltIn => (
             default,
             "there is no policy file and no built-in rule says otherwise",
+        ),
+        _ if is_open && action == Action::CommitMessage => (
+            Effect::Allow,
+            "no rule of the policy matches; a message is refused by a rule only",
         ),
         _ if is_open => (
             Effect::Allow,

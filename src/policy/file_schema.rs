@@ -16,6 +16,7 @@ use crate::domain::tool_kind::ToolKind;
 use crate::policy::guards::{GUARD_EFFECTS, LEAST_BYTES, options};
 use crate::policy::limits::PolicyLimits;
 use crate::policy::load::{EFFECTS, OBSERVE};
+use crate::policy::message_shape::BODY_WORDS;
 use crate::policy::packs::PACKS;
 use crate::policy::pattern_list::MAX_PATTERN;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -299,7 +300,10 @@ fn guards(generator: &mut SchemaGenerator) -> Schema {
     let paths = generator.subschema_for::<OneOrMore<PathText>>();
     let each = Guard::ALL.iter().map(|guard| {
         let (effect, whole) = (guard_effects(), guard_mapping(*guard, &paths));
-        let schema = if matches!(guard, Guard::AllowedPaths | Guard::ChangeRadius) {
+        let schema = if matches!(
+            guard,
+            Guard::AllowedPaths | Guard::ChangeRadius | Guard::CommitMessage
+        ) {
             json!({ "description": guard.about(), "anyOf": [whole] })
         } else {
             json!({ "description": guard.about(), "anyOf": [effect, whole] })
@@ -321,6 +325,15 @@ fn guard_mapping(guard: Guard, paths: &Schema) -> Value {
     for option in options(guard) {
         let schema = match option {
             "paths" | "except" => paths.clone().to_value(),
+            "subject" => {
+                json!({ "type": "string", "minLength": 1, "description": "A regular expression that is found in the subject." })
+            }
+            "body" => {
+                json!({ "enum": BODY_WORDS.map(|(word, _)| word), "description": "Whether a message needs more than a subject and trailers; `optional` without it." })
+            }
+            "trailers" => {
+                json!({ "anyOf": [{ "type": "string", "minLength": 1 }, { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 }] })
+            }
             "bytes" => json!({ "type": "integer", "minimum": LEAST_BYTES }),
             _ => json!({ "type": "integer", "minimum": 1 }),
         };
@@ -333,6 +346,14 @@ fn guard_mapping(guard: Guard, paths: &Schema) -> Value {
         Guard::AllowedPaths => whole["required"] = json!(["effect", "paths"]),
         Guard::ChangeRadius => {
             whole["anyOf"] = json!([{ "required": ["files"] }, { "required": ["lines"] }])
+        }
+        Guard::CommitMessage => {
+            whole["anyOf"] = json!([
+                { "required": ["subject_length"] },
+                { "required": ["subject"] },
+                { "required": ["body"], "properties": { "body": { "const": "required" } } },
+                { "required": ["trailers"] },
+            ])
         }
         _ => {}
     }

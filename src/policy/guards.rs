@@ -11,6 +11,7 @@ use crate::domain::decision::{Effect, MatchedRule};
 use crate::domain::guards::{Guard, GuardFinding};
 use crate::domain::repo_path::RepoPath;
 use crate::policy::asked::Request;
+use crate::policy::message_shape::{MESSAGE_OPTIONS, MessageShape};
 use crate::policy::model::LayerRules;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::rule::RuleForce;
@@ -68,6 +69,8 @@ pub(super) struct GuardSetting {
     pub lines: Option<u32>,
     /// Smallest size that is large.
     pub bytes: Option<u32>,
+    /// The shape of messages.
+    pub message: Option<MessageShape>,
     /// The file; set when the files of a layer are put together.
     pub file: Arc<str>,
     pub place: SourcePlace,
@@ -79,11 +82,13 @@ pub(super) fn answers(
     request: &Request<'_>,
 ) -> (Vec<MatchedRule>, Vec<MatchedRule>) {
     let (mut matched, mut observed) = (Vec::new(), Vec::new());
-    if !matches!(request.action, Action::RunFinish | Action::Commit) {
-        return (matched, observed);
-    }
+    let is_asked = |guard: Guard| match request.action {
+        Action::RunFinish | Action::Commit => true,
+        Action::CommitMessage => guard == Guard::CommitMessage,
+        _ => false,
+    };
     for layer in layers {
-        for setting in &layer.guards {
+        for setting in layer.guards.iter().filter(|one| is_asked(one.guard)) {
             let Some(reason) = setting.reason(request) else {
                 continue;
             };
@@ -111,6 +116,12 @@ impl GuardSetting {
         let found = match self.guard {
             Guard::ChangeRadius => return self.too_large(request),
             Guard::AllowedPaths | Guard::SensitivePaths => self.paths_of(request),
+            Guard::CommitMessage => match &request.facts.messages {
+                Some(messages) => self.messages_of(messages),
+                // A commit has none before it is asked about, and another question is about it then.
+                None if request.action != Action::CommitMessage => return None,
+                None => return Some(format!("whether {} could not be told", self.guard.what())),
+            },
             _ => match &request.facts.findings {
                 Some(found) => self.own(found, request),
                 None if self.effect.lets_through() || self.force == RuleForce::Observes => {
@@ -176,6 +187,13 @@ impl GuardSetting {
         paths.map(ToString::to_string).collect()
     }
 
+    /// The messages that are not as they should be, with what is wrong with each.
+    fn messages_of(&self, messages: &[String]) -> Vec<String> {
+        let shape = self.message.iter();
+        let faults = shape.flat_map(|shape| messages.iter().filter_map(|one| shape.faults(one)));
+        faults.collect()
+    }
+
     /// As with limits, a commit is one of many, and the work as a whole is what is measured.
     fn too_large(&self, request: &Request<'_>) -> Option<String> {
         if request.action != Action::RunFinish {
@@ -233,6 +251,7 @@ fn guard_of(
         files: None,
         lines: None,
         bytes: None,
+        message: None,
         file: "".into(),
         place: node.place,
     };
@@ -253,11 +272,11 @@ fn guard_of(
         globs_of(node, key, standing, problems)
     };
     let paths = match guard {
-        Guard::ChangeRadius => None,
+        Guard::ChangeRadius | Guard::CommitMessage => None,
         _ => globs("paths", problems),
     };
     let except = match guard {
-        Guard::ChangeRadius => None,
+        Guard::ChangeRadius | Guard::CommitMessage => None,
         _ => globs("except", problems),
     };
     let mut count = |key: &'static str, least, problems: &mut Vec<YamlProblem>| {
@@ -274,8 +293,11 @@ fn guard_of(
         _ => {}
     }
     let before = problems.len();
+    let message = (guard == Guard::CommitMessage)
+        .then(|| MessageShape::take(&mut fields, standing, problems));
     fields.finish(problems);
     let read = GuardSetting {
+        message,
         paths,
         except,
         files,
@@ -296,6 +318,10 @@ fn is_whole(read: &GuardSetting, problems: &mut Vec<YamlProblem>) -> bool {
         Guard::ChangeRadius if read.files.is_none() && read.lines.is_none() => (
             "`change_radius` needs `files` or `lines`",
             "write `change_radius: {effect: require_approval, files: 40}`",
+        ),
+        Guard::CommitMessage if read.message.as_ref().is_none_or(MessageShape::asks_nothing) => (
+            "`commit_message` needs `subject_length`, `subject`, `body: required` or `trailers`",
+            "write `commit_message: {effect: warn, subject_length: 72}`",
         ),
         _ => return true,
     };
@@ -359,6 +385,7 @@ fn globs_of(
 pub(super) fn options(guard: Guard) -> BTreeSet<&'static str> {
     match guard {
         Guard::ChangeRadius => BTreeSet::from(["files", "lines"]),
+        Guard::CommitMessage => BTreeSet::from(MESSAGE_OPTIONS),
         Guard::LargeFiles => BTreeSet::from(["paths", "except", "bytes"]),
         _ => BTreeSet::from(["paths", "except"]),
     }

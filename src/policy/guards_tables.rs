@@ -141,21 +141,108 @@ fn one_more_setting_only_tightens() {
 #[test]
 fn only_what_asks_for_content_has_it_looked_at() {
     for (lines, looks) in [
-        ("", false),
+        ("", &[][..]),
         (
-            "guards: {allowed_paths: {effect: deny, paths: [a]}, sensitive_paths: warn}\n",
-            false,
+            "guards: {allowed_paths: {effect: deny, paths: [a]}, sensitive_paths: warn, commit_message: {effect: warn, body: required}}\n",
+            &[],
         ),
-        ("guards: {secrets: observe}\n", true),
+        (
+            "guards: {secrets: observe, large_files: warn}\n",
+            &[Guard::Secrets, Guard::LargeFiles],
+        ),
         (
             "rules: [{id: t, on: [commit], when: change.secrets_added, effect: deny, reason: no}]\n",
-            true,
+            &[Guard::Secrets],
         ),
         (
             "rules: [{id: t, on: [commit], when: change.lines > 3, effect: deny, reason: no}]\n",
-            false,
+            &[],
         ),
     ] {
-        assert_eq!(policy(lines).looks_into_changes(), looks, "{lines}");
+        assert_eq!(
+            policy(lines).looked_for(),
+            looks.iter().copied().collect(),
+            "{lines}"
+        );
     }
+}
+
+#[test]
+fn only_what_asks_for_messages_has_them_looked_at() {
+    for (lines, looks) in [
+        ("", false),
+        (
+            "rules: [{id: t, on: [\"*\"], effect: deny, reason: no}]\n",
+            false,
+        ),
+        (
+            "rules: [{id: t, on: [commit], effect: deny, reason: no}]\n",
+            false,
+        ),
+        (
+            "rules: [{id: t, on: [commit.message], effect: deny, reason: no}]\n",
+            true,
+        ),
+        (
+            "rules: [{id: t, on: [\"commit.*\"], effect: deny, reason: no}]\n",
+            true,
+        ),
+        (
+            "rules: [{id: t, on: [run.finish], when: size(change.subjects) > 3, effect: deny, reason: no}]\n",
+            true,
+        ),
+        (
+            "guards: {commit_message: {effect: observe, body: required}}\n",
+            true,
+        ),
+    ] {
+        assert_eq!(policy(lines).looks_at_messages(), looks, "{lines}");
+    }
+}
+
+/// Facts of commits with these messages.
+fn messages(texts: &[&str]) -> Facts {
+    Facts {
+        messages: Some(texts.iter().map(|text| (*text).to_owned()).collect()),
+        ..facts(&[])
+    }
+}
+
+fn of_message(options: &str, text: &str) -> String {
+    let lines = format!("guards: {{commit_message: {{effect: deny, {options}}}}}\n");
+    let said = said_of(Action::CommitMessage, &lines, &[], &messages(&[text]));
+    let start = "deny built-in.commit-message: a commit has another message than is asked for: ";
+    said.strip_prefix(start).map(str::to_owned).unwrap_or(said)
+}
+
+rules! {
+    a_short_subject: of_message("subject_length: 5", "éééé5\n\nwhy") => "allow";
+    a_long_subject: of_message("subject_length: 5", "123456") => "`123456`: its subject has 6 letters of 5 at most";
+    a_subject_with_a_scope: of_message("subject: '^[a-z]+: [a-z]'", "git: mend it") => "allow";
+    one_without: of_message("subject: '^[a-z]+: [a-z]'", "Mend it") => "`Mend it`: its subject is not as `^[a-z]+: [a-z]`";
+    a_body: of_message("body: required", "a\n\nwhy") => "allow";
+    trailers_are_no_body: of_message("body: required", "a\n\nRefs: 1") => "`a`: it has no body";
+    a_body_that_may_be_absent: of_message("body: optional, subject_length: 9", "a") => "allow";
+    a_trailer: of_message("trailers: Signed-off-by", "a\n\nsigned-off-by: A <a@example.com>") => "allow";
+    trailers_that_are_missing: of_message("trailers: [Signed-off-by, Refs, Seen-by]", "a\n\nRefs: 1") => "`a`: it lacks 2 trailers: `Signed-off-by`, `Seen-by`";
+    all_that_is_wrong: of_message("body: required, subject_length: 1", "") => "``: it has no body";
+    of_many_the_bad_ones: said("guards: {commit_message: {effect: warn, subject_length: 2}}\n", &["a"], &messages(&["ab", "abc", "abcd"]))
+        => "warn built-in.commit-message: a commit has another message than is asked for: `abc`: its subject has 3 letters of 2 at most, `abcd`: its subject has 4 letters of 2 at most";
+    a_commit_is_asked_about_before_it_has_one: said_of(Action::Commit, "guards: {commit_message: {effect: deny, body: required}}\n", &["a"], &facts(&[])) => "allow";
+    a_message_that_is_not_told_denies: said_of(Action::CommitMessage, "guards: {commit_message: {effect: deny, body: required}}\n", &[], &Facts::default())
+        => "deny built-in.commit-message: whether a commit has another message than is asked for could not be told";
+    other_guards_are_not_about_it: said_of(Action::CommitMessage, "guards: {secrets: deny, sensitive_paths: deny}\n", &[".env"], &Facts::default()) => "allow";
+    a_default_says_nothing_of_it: {
+        let state = PolicyState::from_bytes(Some(b"version: 1\ndefault: deny\n"), "policy.yaml");
+        let (resource, facts) = (Resource::default(), messages(&["a"]));
+        let actor = Actor::new(ActorKind::Agent, "codex").unwrap();
+        let request = Request { action: Action::CommitMessage, actor: &actor, resource: &resource, facts: &facts };
+        decide(&state, &request).effect
+    } => Effect::Allow;
+    a_rule_does: said_of(Action::CommitMessage, "rules: [{id: t, on: [commit.message], when: 'change.messages.exists(m, m.contains(\"wip\")) || !change.subjects.all(s, s.matches(\"^[a-z]+: \"))', effect: deny, reason: no}]\n", &[], &messages(&["wip\n\nmore"])) => "deny t: no";
+    and_lets_others_through: said_of(Action::CommitMessage, "rules: [{id: t, on: [commit.message], when: '!change.subjects.all(s, s.matches(\"^[a-z]+: [a-z ]+$\"))', effect: deny, reason: no}]\n", &[], &messages(&["a: b\n\nC"])) => "allow";
+    a_shape_has_to_ask_something: problems("guards: {commit_message: deny}\n")
+        => ["line 3, column 26: `commit_message` needs `subject_length`, `subject`, `body: required` or `trailers`"];
+    a_pattern_is_read_with_the_file: problems("guards: {commit_message: {effect: deny, subject: '('}}\n")
+        => ["line 3, column 50: `subject` is no regular expression: error: unclosed group"];
 }

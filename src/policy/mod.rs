@@ -27,6 +27,7 @@ mod hostile_tests;
 mod layer_tests;
 mod limits;
 mod load;
+mod message_shape;
 mod model;
 mod name_globs;
 mod needs;

@@ -5,15 +5,16 @@ use crate::base::yaml::{SourcePlace, YamlProblems};
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, PolicyLayer};
+use crate::domain::guards::Guard;
 use crate::policy::bounds_file::AgentBounds;
 use crate::policy::builtin;
 use crate::policy::committed::Committed;
-use crate::policy::condition::asks_for_content;
+use crate::policy::condition::{asked_for_content, asks_for_messages};
 use crate::policy::guards::GuardSetting;
 use crate::policy::limits::PolicyLimits;
-use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
+use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
 use crate::policy::source::Extended;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The content of one file of a policy, found in order.
@@ -304,14 +305,26 @@ impl PolicyState {
             .is_some_and(|beneath| beneath.speaks_of(action, actor))
     }
 
-    /// True where some setting or condition of any layer is about the content of a change, so that it has to be
-    /// looked at.
-    pub fn looks_into_changes(&self) -> bool {
+    /// The guards for which the content of a change has to be looked at: some setting or condition of any layer is
+    /// about them.
+    pub fn looked_for(&self) -> BTreeSet<Guard> {
+        let Self::Loaded(policy) = self else {
+            return BTreeSet::new();
+        };
+        let beneath = policy.committed.as_ref().and_then(Committed::policy);
+        let mut all = beneath.map(Self::looked_for).unwrap_or_default();
+        all.extend(policy.looked_for());
+        all
+    }
+
+    /// True where some setting, rule or condition of any layer is about the messages of commits. A rule about all
+    /// actions is none of them: what it says of a commit is said when that is asked about.
+    pub fn looks_at_messages(&self) -> bool {
         let Self::Loaded(policy) = self else {
             return false;
         };
         let beneath = || policy.committed.as_ref().and_then(Committed::policy);
-        policy.looks_into_changes() || beneath().is_some_and(Self::looks_into_changes)
+        policy.looks_at_messages() || beneath().is_some_and(Self::looks_at_messages)
     }
 
     /// True where there is no policy file at all.
@@ -352,20 +365,43 @@ impl PolicyState {
 }
 
 impl Policy {
-    fn looks_into_changes(&self) -> bool {
+    fn looked_for(&self) -> BTreeSet<Guard> {
+        let mut all = BTreeSet::new();
+        for layer in self.all_layers() {
+            let guards = layer.guards.iter().map(|one| one.guard);
+            all.extend(guards.filter(|guard| guard.reads_content()));
+            all.extend(conditions(layer).flat_map(asked_for_content));
+        }
+        all
+    }
+
+    fn looks_at_messages(&self) -> bool {
+        let names = |rule: &PolicyRule| {
+            let mut on = rule.on.iter();
+            on.any(|on| *on != ActionPattern::All && on.matches(Action::CommitMessage))
+        };
+        self.all_layers().any(|layer| {
+            let mut guards = layer.guards.iter();
+            guards.any(|one| one.guard == Guard::CommitMessage)
+                || layer.rules.iter().any(names)
+                || conditions(layer).any(asks_for_messages)
+        })
+    }
+
+    /// The layers of the project and those of every agent.
+    fn all_layers(&self) -> impl Iterator<Item = &LayerRules> {
         let of_agents = self.agents.values().filter_map(|layer| match layer {
             AgentLayer::Read { rules, .. } => Some(rules),
             AgentLayer::Unreadable(_) => None,
         });
-        self.layers.iter().chain(of_agents).any(|layer| {
-            let by_guard = layer.guards.iter().any(|one| !one.guard.is_of_paths());
-            let conditions = layer.rules.iter().filter_map(|rule| rule.when.as_ref());
-            by_guard
-                || conditions
-                    .into_iter()
-                    .any(|when| asks_for_content(when.text()))
-        })
+        self.layers.iter().chain(of_agents)
     }
+}
+
+/// The texts of all conditions of a layer.
+fn conditions(layer: &LayerRules) -> impl Iterator<Item = &str> {
+    let when = layer.rules.iter().filter_map(|rule| rule.when.as_ref());
+    when.map(|when| when.text())
 }
 
 /// The limits of some layers: the smallest of each.

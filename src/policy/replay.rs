@@ -180,9 +180,11 @@ fn whole(record: &DecisionRecord) -> Result<(Actor, Facts), NotReplayable> {
     }
     let outside = facts.outside_paths.as_ref().map_or(0, Vec::len);
     let found = facts.findings.as_ref().map_or(0, Vec::len);
+    let moves = facts.moves.len();
+    let messages = facts.messages.as_ref().map_or(0, Vec::len);
     let kinds = facts.change_kinds.as_ref().map_or(0, String::len);
     let is_cut = record.path_count > record.resource.paths.len() as u64
-        || !has_facts && outside.max(kinds).max(found) == KEPT_PATHS;
+        || !has_facts && outside.max(kinds).max(found).max(messages).max(moves) == KEPT_PATHS;
     Err(if is_cut {
         NotReplayable::Cut
     } else {

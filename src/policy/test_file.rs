@@ -9,6 +9,7 @@
 use crate::base::yaml::{self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlProblems};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
+use crate::domain::commit_message::{self, MessageOrigin};
 use crate::domain::decision::{Decision, Effect, Judgement, Resource};
 use crate::domain::facts::{Facts, RefChange};
 use crate::domain::path_pattern::CaseMode;
@@ -198,6 +199,11 @@ fn question_of(
     facts.outside_paths = Some(Vec::new());
     // A question that is written down has no content in which something could be found.
     facts.findings = Some(Vec::new());
+    if let Some(node) = fields.take("message") {
+        let text = yaml::text_of(node, "`message`", problems);
+        let text = text.map(|text| commit_message::cleaned(&text, MessageOrigin::Given));
+        facts.messages = text.map(|text| vec![text]);
+    }
     if let Some(node) = fields.take("outside_paths") {
         let named = yaml::names_of(node, "`outside_paths`", problems);
         facts.outside_paths = Some(named.into_iter().map(RepoPath::new).collect());

@@ -80,6 +80,8 @@ struct QuestionShape {
     kind: ToolKind,
     /// The command that an agent wants to run.
     command: String,
+    /// The message of the commit, for `commit.message`.
+    message: String,
     /// The number of changed lines.
     lines: u32,
     /// The number of changed files; that of the paths without it.

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::Sandbox;
 use crate::support::scene::{Agent, Scene};
+use crate::support::{Sandbox, run};
 
 /// Two tests, of which one asserts two things.
 const TESTS: &str = "def test_a():\n    assert x\n    assert y\n\ndef test_b():\n    assert z\n";
@@ -209,4 +209,134 @@ fn a_commit_of_a_partial_clone_is_not_refused_for_what_was_not_fetched() {
     }
     sandbox.git_in(&clone, &["rm", "-q", "--cached", "--sparse", "dir/far"]);
     sandbox.git_in(&clone, &["commit", "-q", "-m", "without it"]);
+}
+
+/// A policy that asks for a scope in each subject.
+const SCOPED: &str = "version: 1\ndefault: allow\nguards: {commit_message: {effect: deny, subject: '^[a-z]+: ', subject_length: 30}}\n";
+
+#[test]
+fn a_message_of_another_shape_is_refused_where_it_is_written() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", SCOPED);
+    sandbox.commit("a policy");
+    snapshot!(sandbox.ai(&["hooks", "install"]), @"
+    exit: 0
+    ----- stdout -----
+    pre-commit            asks `ai`
+    pre-merge-commit      asks `ai`
+    commit-msg            asks `ai`
+    pre-push              asks `ai`
+    ----- stderr -----
+    hint: `git commit --no-verify` passes them by, which is found when the commit is pushed; `ai hooks uninstall` takes them away
+    ");
+    let commit = |more: &[&str]| {
+        let args = [&["commit", "-q", "--allow-empty"], more].concat();
+        sandbox.try_git(&sandbox.root(), &args)
+    };
+    snapshot!(commit(&["-m", "Mend it"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies commit.message: a commit has another message than is asked for: `Mend it`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    assert_eq!(commit(&["-m", "git: mend it"]).code, Some(0));
+    // A line of a message that was given is no comment.
+    assert_eq!(commit(&["-m", "#12: mend it"]).code, Some(1));
+    assert_eq!(commit(&["--no-verify", "-m", "Past"]).code, Some(0));
+    // Comments of an editor are none of the message.
+    sandbox.write("editor", "printf '# note\\ngit: edited\\n' >\"$1\"\n");
+    let mut command = sandbox.command("git");
+    command.args(["commit", "-q", "--allow-empty"]);
+    let edited = run(command.env("GIT_EDITOR", "sh editor"));
+    assert_eq!(edited.code, Some(0), "{edited}");
+    // A merge has the message of Git.
+    sandbox.git(&["checkout", "-q", "-b", "side", "HEAD~"]);
+    sandbox.git(&["commit", "-q", "--allow-empty", "-m", "git: side"]);
+    sandbox.git(&["checkout", "-q", "main"]);
+    sandbox.git(&["merge", "-q", "--no-ff", "side"]);
+    // What passed the hook by is found by whoever looks at it later.
+    let checked = sandbox.ai(&["policy", "check", "--json", "--range", "HEAD~4..HEAD"]);
+    assert_eq!(checked.code, Some(5), "{checked}");
+    let questions = checked.json()["questions"].take();
+    let all: Vec<(&Value, &Value)> = questions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["effect"], &one["subject"]))
+        .filter(|(effect, _)| *effect != "allow")
+        .collect();
+    assert_eq!(all, [(&Value::from("deny"), &Value::from("Past"))]);
+    let server = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", server.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", server.to_str().unwrap()]);
+    snapshot!(sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies commit.message: a commit has another message than is asked for: `Past`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    error: failed to push some refs to '[PATH]/other.git'
+    ");
+}
+
+#[test]
+fn an_agent_is_held_to_the_shape_of_its_own_messages_and_not_of_those_of_ai() {
+    let commits = |message: &str| {
+        format!(
+            "cat >/dev/null; echo 1 > a.txt; git add a.txt; git -c user.name=A -c user.email=a@example.com commit -qm '{message}'; echo work > work.txt"
+        )
+    };
+    let scene = |message: &str| {
+        Scene::new()
+            .policy(SCOPED)
+            .agent(Agent::new("fake", &commits(message)))
+            .build()
+    };
+    let sandbox = scene("a change of mine");
+    let id = sandbox.task("One", &[]);
+    snapshot!(sandbox.run(&id), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: a commit has another message than is asked for: `a change of mine`: its subject is not as `^[a-z]+: `
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: a commit has another message than is asked for: `a change of mine`: its subject is not as `^[a-z]+: `
+    ");
+    let sandbox = scene("git: a change");
+    let id = sandbox.task("Two", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    sandbox.ai_ok(&["accept", &id]);
+}
+
+#[test]
+fn what_attributes_declare_generated_is_told_by_those_of_the_base() {
+    let script = "cat >/dev/null; echo 2 > dist/a.js; echo 2 > lib.js; echo work > work.txt
+echo 'lib.js linguist-generated' > .gitattributes";
+    let sandbox = Scene::new()
+        .policy("version: 1\ndefault: allow\nguards: {generated_files: warn}\n")
+        .file("dist/a.js", "1\n")
+        .file("lib.js", "1\n")
+        .file(".gitattributes", "dist/** linguist-generated\n")
+        .agent(Agent::new("fake", script))
+        .build();
+    let id = sandbox.task("One", &[]);
+    snapshot!(sandbox.run(&id), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: a generated file is changed: dist/a.js (`.gitattributes` says that it is generated)
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
 }

@@ -415,6 +415,14 @@ fn without_a_working_ai_nothing_is_committed_unless_a_person_says_so() {
     Killed
     ai: pre-commit: [PATH]/bin/ai broke down (exit code 137), so nothing was committed; AI_HOOKS_SKIP='why' in front of the command goes on without it, and is recorded
     ");
+    // Blanks say nothing, so nobody has said why.
+    for blank in ["", " ", "\t \r\n\u{b}\u{c}"] {
+        let mut command = sandbox.command("git");
+        command.args(["commit", "-q", "--allow-empty", "-m", "x"]);
+        command.env("AI_HOOKS_SKIP", blank);
+        assert_eq!(run(&mut command).code, Some(1), "{blank:?}");
+    }
+    assert!(!sandbox.root().join(".git/ai/skipped").exists());
     let mut command = sandbox.command("git");
     command.args(["commit", "-q", "--allow-empty", "-m", "x"]);
     command.env("AI_HOOKS_SKIP", " the disk\n\tis *  full ");

@@ -54,6 +54,41 @@ fn an_agent_that_only_analyses_lands_nothing() {
 }
 
 #[test]
+fn a_safe_agent_renames_within_its_paths_and_deletes_nothing() {
+    let moves = |to: &str| {
+        let works = format!(
+            "cat >/dev/null; echo work > work.txt; mkdir -p a b; git mv a/old {to}; echo more >> {to}"
+        );
+        Scene::new()
+            .policy("version: 1\ndefault: allow\n")
+            .file("a/old", "one\ntwo\n")
+            .agent(Agent::new("fake", &works).registered(&["--mode", "safe"]))
+            .build()
+    };
+    let sandbox = moves("a/new");
+    let id = sandbox.task("One", &["--path", "a/", "--path", "work.txt"]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    sandbox.ai_ok(&["accept", &id]);
+    // Beyond the paths of the task it is gone from where it was.
+    let sandbox = moves("b/new");
+    let id = sandbox.task("Two", &["--path", "a/", "--path", "work.txt"]);
+    snapshot!(sandbox.run(&id), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: it deletes a/old, which the mode `safe` bars
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: in the worktree: what is staged of b/new stands neither in a commit nor on the disk, and is not taken
+    warning: outside the task's paths: b/new
+    ");
+}
+
+#[test]
 fn an_agent_has_another_do_no_more_than_it_may_do_itself() {
     let sandbox = Scene::new()
         .policy("version: 1\ndefault: allow\n")

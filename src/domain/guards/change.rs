@@ -2,12 +2,13 @@
 
 use crate::domain::guards::kind::{Guard, GuardFinding};
 use crate::domain::guards::languages::Language;
-use crate::domain::guards::manifests::{DependencyLook, is_lock};
+use crate::domain::guards::manifests::{DependencyLook, is_lock, is_manifest};
 use crate::domain::guards::secrets::SecretLook;
 pub use crate::domain::guards::secrets::SecretSpan;
 use crate::domain::guards::test_file::TestFile;
 use crate::domain::guards::weakened::{TestsOfFile, weakened};
 use crate::domain::repo_path::RepoPath;
+use std::collections::BTreeSet;
 
 /// Git looks this far for a NUL to tell binary from text.
 const BINARY_PROBE: usize = 8000;
@@ -18,15 +19,66 @@ const LARGE_FROM: u64 = 100 << 10;
 /// So many findings of one guard are kept; beyond that, that there are more.
 const MOST: usize = 10_000;
 
-/// A changed file; a side that is not there has no content, nor has a submodule.
+/// The knowledge that is needed of one side of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SideNeed {
+    /// Nothing.
+    Nothing,
+    /// The length.
+    Size,
+    /// The content.
+    Content,
+}
+
+/// The knowledge that is needed of both sides of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SideNeeds {
+    /// Of the one before.
+    pub old: SideNeed,
+    /// Of the one now.
+    pub new: SideNeed,
+}
+
+/// One side of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side<'a> {
+    /// None is there, or a submodule.
+    Absent,
+    /// One is there, and nobody asked for more.
+    Unread,
+    /// The length in bytes.
+    Sized(u64),
+    /// The content.
+    Read(&'a [u8]),
+}
+
+impl<'a> Side<'a> {
+    fn content(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Read(content) => Some(content),
+            Self::Absent | Self::Unread | Self::Sized(_) => None,
+        }
+    }
+
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Absent => Some(0),
+            Self::Sized(bytes) => Some(bytes),
+            Self::Read(content) => Some(content.len() as u64),
+            Self::Unread => None,
+        }
+    }
+}
+
+/// A changed file, each side as far as its [needs](SideNeeds) go.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangedFile<'a> {
     /// The path.
     pub path: &'a RepoPath,
-    /// The content before.
-    pub old: Option<&'a [u8]>,
-    /// The content now.
-    pub new: Option<&'a [u8]>,
+    /// The side before.
+    pub old: Side<'a>,
+    /// The side now.
+    pub new: Side<'a>,
 }
 
 /// Finds texts of known shapes, which are known elsewhere.
@@ -35,6 +87,7 @@ pub type FindShapes<'a> = dyn Fn(&[u8]) -> Vec<SecretSpan> + 'a;
 /// A look at a change.
 pub struct ChangeLook<'a> {
     shapes: &'a FindShapes<'a>,
+    wanted: &'a BTreeSet<Guard>,
     tests: Vec<TestsOfFile>,
     secrets: SecretLook,
     dependencies: DependencyLook,
@@ -42,10 +95,11 @@ pub struct ChangeLook<'a> {
 }
 
 impl<'a> ChangeLook<'a> {
-    /// Begins a look.
-    pub fn new(shapes: &'a FindShapes<'a>) -> ChangeLook<'a> {
+    /// Begins a look for these guards.
+    pub fn new(shapes: &'a FindShapes<'a>, wanted: &'a BTreeSet<Guard>) -> ChangeLook<'a> {
         ChangeLook {
             shapes,
+            wanted,
             tests: Vec::new(),
             secrets: SecretLook::default(),
             dependencies: DependencyLook::default(),
@@ -53,35 +107,89 @@ impl<'a> ChangeLook<'a> {
         }
     }
 
+    /// The needs of a file, by its path alone.
+    pub fn needs(&self, path: &RepoPath) -> SideNeeds {
+        let wants = |guard: Guard| self.wanted.contains(&guard);
+        let is_compared = [
+            Guard::BinaryFiles,
+            Guard::LicenceHeader,
+            Guard::GeneratedFiles,
+        ]
+        .into_iter()
+        .any(wants)
+            || wants(Guard::TestsWeakened) && language_of(path).is_some()
+            || self.looks_at_dependencies() && is_manifest(path);
+        let least = if wants(Guard::LargeFiles) {
+            SideNeed::Size
+        } else {
+            SideNeed::Nothing
+        };
+        let or_least = |is_read: bool| if is_read { SideNeed::Content } else { least };
+        SideNeeds {
+            old: or_least(is_compared),
+            new: or_least(is_compared || wants(Guard::Secrets)),
+        }
+    }
+
+    fn looks_at_dependencies(&self) -> bool {
+        let mut guards = [Guard::Dependencies, Guard::LockFiles].into_iter();
+        guards.any(|guard| self.wanted.contains(&guard))
+    }
+
     /// Looks at one more file.
     pub fn add(&mut self, file: ChangedFile<'_>) {
         let ChangedFile { path, old, new } = file;
-        if let Some(old) = old {
-            self.secrets.old(old, &(self.shapes)(old));
+        for guard in self.wanted {
+            match guard {
+                Guard::Secrets => {
+                    if let Some(new) = new.content() {
+                        self.secrets.new_side(path, new, &(self.shapes)(new));
+                    }
+                }
+                Guard::TestsWeakened => self.look_at_tests(file),
+                Guard::LargeFiles => self.found.extend(size(file)),
+                Guard::BinaryFiles => self.found.extend(new_binary(file)),
+                Guard::LicenceHeader => self.found.extend(lost_licence(file)),
+                Guard::GeneratedFiles => self.found.extend(changed_by_hand(file)),
+                // Both are about the same files, which are looked at once, and the others about no content.
+                Guard::Dependencies
+                | Guard::LockFiles
+                | Guard::AllowedPaths
+                | Guard::SensitivePaths
+                | Guard::ChangeRadius
+                | Guard::CommitMessage => {}
+            }
         }
-        if let Some(new) = new {
-            self.secrets.new_side(path, new, &(self.shapes)(new));
+        if self.looks_at_dependencies() {
+            self.dependencies.add(path, old.content(), new.content());
         }
-        self.dependencies.add(path, old, new);
-        self.look_at_tests(file);
-        self.found.extend(size(file));
-        self.found.extend(new_binary(file));
-        self.found.extend(lost_licence(file));
-        self.found.extend(changed_by_hand(file));
+    }
+
+    /// True where something was found that may have been there before, so that all contents before have to be seen.
+    pub fn asks_for_old_sides(&self) -> bool {
+        self.secrets.has_found()
+    }
+
+    /// Looks at the content of one more file before the change.
+    pub fn add_old_side(&mut self, old: &[u8]) {
+        self.secrets.old(old, &(self.shapes)(old));
+    }
+
+    /// Notes that a file is changed of which the attributes before the change say that a program writes it.
+    pub fn add_generated(&mut self, path: &RepoPath) {
+        let what = "`.gitattributes` says that it is generated";
+        self.found.push(finding(Guard::GeneratedFiles, path, what));
     }
 
     fn look_at_tests(&mut self, file: ChangedFile<'_>) {
-        let Ok(path) = std::str::from_utf8(file.path.as_bytes()) else {
-            return;
-        };
-        let Some(language) = Language::of(path) else {
+        let Some(language) = language_of(file.path) else {
             return;
         };
         let read = |text: Option<&[u8]>| {
             let text = text.filter(|text| !is_binary(text))?;
             Some(TestFile::read(language, text))
         };
-        let (old, new) = (read(file.old), read(file.new));
+        let (old, new) = (read(file.old.content()), read(file.new.content()));
         let is_empty = |side: &Option<TestFile>| {
             side.as_ref()
                 .is_none_or(|tests| tests.names().next().is_none() && tests.skips.is_empty())
@@ -97,7 +205,8 @@ impl<'a> ChangeLook<'a> {
         let mut found = self.found;
         found.extend(weakened(&self.tests));
         found.extend(self.secrets.finish());
-        found.extend(self.dependencies.finish(has_file));
+        let dependencies = self.dependencies.finish(has_file).into_iter();
+        found.extend(dependencies.filter(|one| self.wanted.contains(&one.guard)));
         found.sort();
         found.dedup();
         bounded(found)
@@ -141,14 +250,17 @@ fn finding(guard: Guard, path: &RepoPath, what: &str) -> GuardFinding {
     }
 }
 
+fn language_of(path: &RepoPath) -> Option<&'static Language> {
+    Language::of(std::str::from_utf8(path.as_bytes()).ok()?)
+}
+
 fn is_binary(text: &[u8]) -> bool {
     text[..text.len().min(BINARY_PROBE)].contains(&0)
 }
 
 /// A file that has grown, and is large now.
 fn size(file: ChangedFile<'_>) -> Option<GuardFinding> {
-    let now = file.new?.len() as u64;
-    let before = file.old.map_or(0, |old| old.len() as u64);
+    let (now, before) = (file.new.bytes()?, file.old.bytes()?);
     (now > before && now >= LARGE_FROM).then(|| GuardFinding {
         bytes: Some(now),
         ..finding(Guard::LargeFiles, file.path, &format!("{} KiB", now >> 10))
@@ -156,7 +268,7 @@ fn size(file: ChangedFile<'_>) -> Option<GuardFinding> {
 }
 
 fn new_binary(file: ChangedFile<'_>) -> Option<GuardFinding> {
-    let is_new = is_binary(file.new?) && !file.old.is_some_and(is_binary);
+    let is_new = is_binary(file.new.content()?) && !file.old.content().is_some_and(is_binary);
     is_new.then(|| finding(Guard::BinaryFiles, file.path, "a binary file is new"))
 }
 
@@ -173,7 +285,7 @@ fn lost_licence(file: ChangedFile<'_>) -> Option<GuardFinding> {
         "This file is part of",
         "All rights reserved",
     ];
-    let (old, new) = (top(file.old?), top(file.new?));
+    let (old, new) = (top(file.old.content()?), top(file.new.content()?));
     let gone = MARKS.iter().find(|mark| old.contains(**mark))?;
     let is_gone = !MARKS.iter().any(|mark| new.contains(mark));
     is_gone.then(|| GuardFinding {
@@ -196,8 +308,8 @@ fn changed_by_hand(file: ChangedFile<'_>) -> Option<GuardFinding> {
         "Code generated by",
         "autogenerated",
     ];
-    let old = top(file.old.filter(|_| !is_lock(file.path))?);
-    file.new?;
+    let old = file.old.content().filter(|_| !is_lock(file.path));
+    let old = top(old.filter(|_| file.new != Side::Absent)?);
     let (line, text) = old.lines().take(12).enumerate().find(|(_, line)| {
         let is_comment = line
             .trim_start()

@@ -1,13 +1,40 @@
 use super::*;
 use crate::base::rules::rules;
 
+/// Every guard.
+fn all() -> BTreeSet<Guard> {
+    Guard::ALL.iter().copied().collect()
+}
+
+fn side(content: Option<&[u8]>) -> Side<'_> {
+    content.map_or(Side::Absent, Side::Read)
+}
+
+/// The needs of both sides of a file for these guards.
+fn needs(path: &str, wanted: &[Guard]) -> (SideNeed, SideNeed) {
+    let wanted = wanted.iter().copied().collect();
+    let needs = ChangeLook::new(&|_| Vec::new(), &wanted).needs(&path.into());
+    (needs.old, needs.new)
+}
+
+/// The findings in a file of these sizes.
+fn of_size(old: Side<'_>, new: Side<'_>) -> Vec<String> {
+    let wanted = BTreeSet::from([Guard::LargeFiles]);
+    let mut look = ChangeLook::new(&|_| Vec::new(), &wanted);
+    let path = &"a".into();
+    look.add(ChangedFile { path, old, new });
+    let found = look.finish(&|_| false).into_iter();
+    found.map(|one| one.what).collect()
+}
+
 /// The answer about a change of one file.
 fn said(path: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Vec<String> {
-    let mut look = ChangeLook::new(&|_| Vec::new());
+    let wanted = all();
+    let mut look = ChangeLook::new(&|_| Vec::new(), &wanted);
     look.add(ChangedFile {
         path: &path.into(),
-        old,
-        new,
+        old: side(old),
+        new: side(new),
     });
     let found = look.finish(&|_| false).into_iter();
     found
@@ -39,17 +66,28 @@ rules! {
     a_generated_file: said("a.sh", Some(GENERATED), Some(b"echo 2\n")) => ["generated_files:2 it says `DO NOT EDIT`"];
     a_lock_file_is_another_matter: said("Cargo.lock", Some(b"# @generated\na"), Some(b"# @generated\nb")) => ["dependencies:0 a lock file changes", "lock_files:0 the lock file changes, and no manifest of it"];
     a_new_generated_file: said("a.sh", None, Some(GENERATED)) => NONE;
+    a_secret_is_looked_for_in_what_is_new: needs("src/a", &[Guard::Secrets]) => (SideNeed::Nothing, SideNeed::Content);
+    tests_are_compared: needs("src/a.rs", &[Guard::TestsWeakened]) => (SideNeed::Content, SideNeed::Content);
+    where_there_may_be_some: needs("notes.txt", &[Guard::TestsWeakened]) => (SideNeed::Nothing, SideNeed::Nothing);
+    manifests_are_compared: needs("a/Cargo.toml", &[Guard::LockFiles]) => (SideNeed::Content, SideNeed::Content);
+    a_lock_file_is_known_by_its_name: needs("Cargo.lock", &[Guard::Dependencies]) => (SideNeed::Nothing, SideNeed::Nothing);
+    of_a_large_file_the_size_is_enough: needs("a", &[Guard::LargeFiles]) => (SideNeed::Size, SideNeed::Size);
+    nothing_is_read_for_paths_alone: needs("a", &[Guard::SensitivePaths, Guard::CommitMessage]) => (SideNeed::Nothing, SideNeed::Nothing);
+    any_file_may_have_a_licence: needs("a", &[Guard::LicenceHeader, Guard::LargeFiles]) => (SideNeed::Content, SideNeed::Content);
+    sizes_tell_a_large_file: of_size(Side::Sized(1), Side::Sized(200 << 10)) => ["200 KiB"];
+    a_size_that_shrinks: of_size(Side::Sized(300 << 10), Side::Sized(200 << 10)) => NONE;
     words_of_code_are_no_mark: said("a.py", Some(b"MARK = 'DO NOT EDIT'\n"), Some(b"MARK = ''\n")) => NONE;
 }
 
 #[test]
 fn of_very_many_findings_the_last_says_that_there_are_more() {
-    let mut look = ChangeLook::new(&|_| Vec::new());
+    let wanted = all();
+    let mut look = ChangeLook::new(&|_| Vec::new(), &wanted);
     for n in 0..MOST + 5 {
         look.add(ChangedFile {
             path: &format!("{n:06}").as_str().into(),
-            old: None,
-            new: Some(b"\0"),
+            old: Side::Absent,
+            new: Side::Read(b"\0"),
         });
     }
     let found = look.finish(&|_| false);

@@ -59,16 +59,18 @@ guards! {
     LargeFiles = "large_files", "built-in.large-files", "the change adds large files";
     /// The licence at the top of a file is gone.
     LicenceHeader = "licence_header", "built-in.licence-header", "a licence header is gone";
-    /// A file that says of itself that a program writes it is changed.
+    /// A file that says of itself that a program writes it, or of which `.gitattributes` does, is changed.
     GeneratedFiles = "generated_files", "built-in.generated-files", "a generated file is changed";
+    /// The message of a commit has another shape than is asked for; messages of merges aside.
+    CommitMessage = "commit_message", "built-in.commit-message", "a commit has another message than is asked for";
 }
 
 impl Guard {
-    /// True where it needs nothing but the paths and the size of the change.
-    pub const fn is_of_paths(self) -> bool {
-        matches!(
+    /// True where it needs the content of changed files, not only their paths, their number or the messages.
+    pub const fn reads_content(self) -> bool {
+        !matches!(
             self,
-            Self::AllowedPaths | Self::SensitivePaths | Self::ChangeRadius
+            Self::AllowedPaths | Self::SensitivePaths | Self::ChangeRadius | Self::CommitMessage
         )
     }
 }

@@ -3,6 +3,7 @@
 //! Patterns are over [masked](super::masked) text. A group `name` is the name of a test; a group `q` is the quote with
 //! which the name begins, which is then read from the text itself.
 
+use crate::domain::guards::case_tables::{CaseSpelling, CaseTable, CasesOf};
 use crate::domain::guards::masked::{Extent, OwnQuoting, Quote, Quoting};
 use regex::bytes::Regex;
 use std::sync::OnceLock;
@@ -49,6 +50,8 @@ struct Spelling {
     assertion: &'static str,
     /// Assertions that hold whatever the code does.
     trivial: &'static str,
+    /// The cases of parametrised tests.
+    cases: &'static [CaseSpelling],
 }
 
 /// The patterns, read.
@@ -62,6 +65,7 @@ pub(super) struct Patterns {
     pub skip_in_comment: Option<Regex>,
     pub assertion: Option<Regex>,
     pub trivial: Option<Regex>,
+    pub cases: Vec<(CaseSpelling, Regex)>,
 }
 
 impl Language {
@@ -102,6 +106,11 @@ impl Spelling {
             skip_in_comment: read(self.skip_in_comment)?,
             assertion: read(self.assertion)?,
             trivial: read(self.trivial)?,
+            cases: self
+                .cases
+                .iter()
+                .map(|case| Some((*case, read(case.pattern)??)))
+                .collect::<Option<_>>()?,
         })
     }
 }
@@ -158,7 +167,12 @@ const NOTHING: Spelling = Spelling {
     skip_in_comment: "",
     assertion: "",
     trivial: "",
+    cases: &[],
 };
+
+const fn cases(pattern: &'static str, of: CasesOf, table: CaseTable) -> CaseSpelling {
+    CaseSpelling { pattern, of, table }
+}
 
 const fn language(
     endings: &'static [&'static str],
@@ -190,6 +204,11 @@ static LANGUAGES: [Language; 12] = [
             skip_before: r"#!?\[\s*(?:ignore\b|cfg_attr\([^\]\n]*\bignore\b|cfg\(\s*(?:any\(\s*\)|false)\s*\))",
             assertion: r"\b(?:debug_|prop_|quick_)?assert\w*!\s*[({\[]|#\[\s*should_panic|\b\w*snapshot!\s*[({\[]",
             trivial: r"\bassert!\s*\(\s*true\b|\bassert_eq!\s*\(\s*(?:true\s*,\s*true|1\s*,\s*1)\s*[,)]",
+            cases: &[cases(
+                r"#\[\s*(?:[\w:]+::)?(?:test_case|case(?:::\w+)?)\s*\(",
+                CasesOf::NextByOne,
+                CaseTable::One,
+            )],
             ..NOTHING
         },
     ),
@@ -209,11 +228,23 @@ static LANGUAGES: [Language; 12] = [
         },
         Spelling {
             test: r"^[ \t]*(?:async[ \t]+)?def[ \t]+(?P<name>test\w*)",
-            skip_before: r"^[ \t]*@(?:\w+\.)*(?:skip|skipif|skipIf|skipUnless|xfail|expectedFailure)\b",
+            skip_before: r"^[ \t]*@(?:\w+\.)*(?:skip|skipif|skipIf|skipUnless|xfail|expectedFailure)\b|\bmarks\s*=\s*[\[(]?\s*(?:\w+\.)+(?:skip|skipif|xfail)\b",
             skip_inside: r"\bpytest\.(?:skip|xfail|importorskip)\s*\(|\bself\.skipTest\s*\(|\braise\s+(?:unittest\.)?SkipTest\b",
             skip_itself: r"^[ \t]*(?:pytestmark\b.*\b(?:skip|skipif|xfail)\b|__test__\s*=\s*False|collect_ignore\w*\s*[+=])",
             assertion: r"^[ \t]*assert\b|\.assert\w+\s*\(|\b(?:pytest|self)\.(?:raises|warns|fail)\s*\(",
             trivial: r"^[ \t]*assert\s+(?:True|1|1\s*==\s*1)[ \t]*(?:,|$)|\.assertTrue\(\s*True\s*\)",
+            cases: &[
+                cases(
+                    r"^[ \t]*@(?:\w+\.)*parametrize\s*\(",
+                    CasesOf::NextByTable,
+                    CaseTable::Argument(1),
+                ),
+                cases(
+                    r"^[ \t]*@(?:\w+\.)*parameterized(?:\.expand)?\s*\(",
+                    CasesOf::NextByTable,
+                    CaseTable::Argument(0),
+                ),
+            ],
             ..NOTHING
         },
     ),
@@ -236,6 +267,11 @@ static LANGUAGES: [Language; 12] = [
             skip_inside: r"\bthis\.skip\s*\(|(?:^|[^.\w$])pending\s*\(|\b(?:ctx|context|t)\.skip\s*\(",
             skip_itself: r"(?:^|[^.\w$])(?:(?:it|test|describe|context|suite|specify)(?:\.\w+)*\.(?:skip|skipIf|runIf|todo|fixme|failing|fails|only)\b|(?:xit|xtest|xdescribe|xcontext|xspecify|fit|fdescribe|fcontext|ftest)\s*\()",
             assertion: r"(?:^|[^.\w$])(?:expect|assert)(?:\.\w+)*\s*\(|\.should\b|\bt\.(?:is|not|deepEqual|true|false|truthy|falsy|throws|snapshot|equal|ok)\s*\(",
+            cases: &[cases(
+                r"(?:^|[^.\w$])[xf]?(?:it|test|specify)(?:\.\w+)*\.each\s*[(`]",
+                CasesOf::Around,
+                CaseTable::BeforeName,
+            )],
             trivial: r"\bexpect\(\s*(?:true|1)\s*\)\.(?:toBe|toEqual|toBeTruthy|toBeDefined)\(\s*(?:true|1)?\s*\)|\bassert(?:\.ok)?\(\s*true\s*[,)]",
             ..NOTHING
         },
@@ -254,6 +290,18 @@ static LANGUAGES: [Language; 12] = [
         Spelling {
             test: r"^func\s+(?P<name>(?:Test|Fuzz|Benchmark|Example)\w*)\s*\(|^func\s+\(\w+\s+\*?\w+\)\s+(?P<method>Test\w*)\s*\(|\b\w+\.Run\(\s*(?P<q>[`\x22])",
             skip_inside: r"\b\w+\.(?:Skip|Skipf|SkipNow)\s*\(",
+            cases: &[
+                cases(
+                    r"(?:\[\]|map\[\w+\])struct\s*\{",
+                    CasesOf::Around,
+                    CaseTable::Literal,
+                ),
+                cases(
+                    r"(?:\[\]|map\[\w+\])\*?[A-Za-z_][\w.]*\{",
+                    CasesOf::Around,
+                    CaseTable::LiteralOfRows,
+                ),
+            ],
             skip_in_comment: r"^//(?:go:build|\s*\+build)\s+(?:.*\s)?ignore\b",
             assertion: r"\bt\.(?:Error|Errorf|Fatal|Fatalf|Fail|FailNow)\s*\(|\b(?:assert|require|is|suite|s)\.[A-Z]\w*\s*\(",
             ..NOTHING
@@ -277,6 +325,18 @@ static LANGUAGES: [Language; 12] = [
             skip_inside: r"\bassume(?:True|False|That|NotNull|NoException)\s*\(|\bthrow\s+new\s+(?:SkipException|AssumptionViolatedException|TestAbortedException)\b",
             assertion: r"\b(?:assert\w*|verify\w*|fail|shouldThrow\w*)\s*[({<]|\bassert\s+[^\s]|\.(?:should\w*|isEqualTo|andExpect|expect\w*)\s*\(|\bexpected\s*=",
             trivial: r"\bassertTrue\(\s*true\s*\)|\bassert\s+true\b",
+            cases: &[
+                cases(
+                    r"@(?:[\w.]+\.)?(?:ValueSource|CsvSource|EnumSource)\s*\(",
+                    CasesOf::NextByTable,
+                    CaseTable::Braces,
+                ),
+                cases(
+                    r"@(?:[\w.]+\.)?MethodSource\b",
+                    CasesOf::NextByTable,
+                    CaseTable::Elsewhere(r"\b(?:arguments|Arguments\.of|argumentSet)\s*\("),
+                ),
+            ],
             ..NOTHING
         },
     ),
@@ -297,6 +357,11 @@ static LANGUAGES: [Language; 12] = [
             skip_before: r"\[\s*(?:[\w.]+\s*,\s*)*(?:Ignore|Explicit)\b|\bSkip\s*=",
             skip_inside: r"\bAssert\.(?:Ignore|Inconclusive|Skip\w*)\s*\(|\bSkip\.If\w*\s*\(",
             assertion: r"\b(?:Assert|CollectionAssert|StringAssert)\.\w+(?:<[^>\n]*>)?\s*\(|\.Should\w*\s*\(|\.Verify\w*\s*\(",
+            cases: &[cases(
+                r"\[\s*(?:[\w.]+\.)?(?:InlineData|TestCase|DataRow)\s*\(",
+                CasesOf::NextByOne,
+                CaseTable::One,
+            )],
             trivial: r"\bAssert\.(?:True|IsTrue)\(\s*true\s*\)|\bAssert\.Pass\(",
             ..NOTHING
         },

@@ -215,6 +215,12 @@ impl DependencyLook {
     }
 }
 
+/// True for a file that declares dependencies.
+pub(super) fn is_manifest(path: &RepoPath) -> bool {
+    let (_, name) = parts(path);
+    ECOSYSTEMS.iter().any(|one| one.manifest.as_bytes() == name)
+}
+
 /// True for a file that a package manager writes whenever dependencies change.
 pub(super) fn is_lock(path: &RepoPath) -> bool {
     let (_, name) = parts(path);

@@ -9,7 +9,9 @@
 //! Deliberately absent: languages understood in full. Tests are found by how their frameworks spell them, in
 //! text without its comments and strings; whoever wants to deceive the look can.
 
+mod case_tables;
 mod change;
+mod generated;
 mod kind;
 mod languages;
 mod manifests;
@@ -18,5 +20,6 @@ mod secrets;
 mod test_file;
 mod weakened;
 
-pub use change::{ChangeLook, ChangedFile, SecretSpan};
+pub use change::{ChangeLook, ChangedFile, SecretSpan, Side, SideNeed, SideNeeds};
+pub use generated::GeneratedFiles;
 pub use kind::{Guard, GuardFinding};

@@ -79,6 +79,11 @@ impl SecretLook {
         }
     }
 
+    /// True where a file holds something now.
+    pub fn has_found(&self) -> bool {
+        !self.now.is_empty()
+    }
+
     /// Those that no file of the change held before.
     pub fn finish(self) -> Vec<GuardFinding> {
         let before = self.before;

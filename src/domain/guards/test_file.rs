@@ -2,6 +2,7 @@
 
 use crate::base::hash;
 use crate::base::text::one_line;
+use crate::domain::guards::case_tables::{CasesOf, cases_in};
 use crate::domain::guards::languages::{Language, Patterns};
 use crate::domain::guards::masked::masked;
 use regex::bytes::{Captures, Regex};
@@ -30,6 +31,28 @@ pub(super) struct OneTest {
     pub count: u32,
     /// The number of assertions that follow, up to the next test.
     pub assertions: u32,
+    /// The number of rows in its tables of cases; 0 for a test without one.
+    pub cases: u32,
+    /// True where it has a table whose rows cannot be counted.
+    pub is_uncounted: bool,
+}
+
+impl OneTest {
+    /// The number of times that it is run, as far as can be told.
+    pub fn times(&self) -> u32 {
+        self.cases.max(1)
+    }
+
+    /// The assertions in all cases.
+    pub fn weight(&self) -> u32 {
+        self.assertions.saturating_mul(self.times())
+    }
+
+    /// The worth of it by itself: the number of its cases, one where it only asserts something, and nothing where it
+    /// only holds others.
+    pub fn own(&self) -> u32 {
+        self.cases.max(u32::from(self.assertions > 0))
+    }
 }
 
 /// A skip.
@@ -54,6 +77,7 @@ enum Spot {
     SkipInside,
     Assertion,
     Trivial,
+    Cases(CasesOf, Option<u32>),
 }
 
 impl TestFile {
@@ -95,6 +119,17 @@ fn spots(patterns: &Patterns, text: &[u8], code: &[u8]) -> Vec<(usize, Spot)> {
         .iter()
         .flat_map(|pattern| pattern.captures_iter(code));
     found.extend(all.filter_map(|one| test_at(text, &one)));
+    for one in cases_in(&patterns.cases, text, code) {
+        let start = begin(code, one.at);
+        let at = match one.name {
+            Some((from, to)) => {
+                found.push((start, Spot::Test(from, to)));
+                from
+            }
+            None => start,
+        };
+        found.push((at, Spot::Cases(one.of, one.rows)));
+    }
     let all = patterns.function.iter().filter(|_| patterns.mark.is_some());
     let all = all.flat_map(|pattern| pattern.captures_iter(code));
     found.extend(all.filter_map(|one| {
@@ -139,7 +174,28 @@ struct Walk<'a> {
     is_marked: bool,
     /// Skips in front of a test that has not come yet: the text, and its line.
     waiting: Vec<(String, u64)>,
+    /// The cases of a test that has not come yet.
+    cases: WaitingCases,
     file: TestFile,
+}
+
+/// Cases in front of a test.
+#[derive(Debug, Default)]
+struct WaitingCases {
+    /// The rows of all tables, multiplied; none where there is none.
+    rows: Option<u32>,
+    /// Cases that stand one by one.
+    ones: u32,
+    is_uncounted: bool,
+}
+
+impl WaitingCases {
+    fn all(&self) -> u32 {
+        match self.rows {
+            Some(rows) => rows.saturating_mul(self.ones.max(1)),
+            None => self.ones,
+        }
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -151,6 +207,7 @@ impl<'a> Walk<'a> {
             test: String::new(),
             is_marked: false,
             waiting: Vec::new(),
+            cases: WaitingCases::default(),
             file: TestFile::default(),
         }
     }
@@ -178,10 +235,29 @@ impl<'a> Walk<'a> {
                 self.skip(&text.clone(), self.line, text);
             }
             Spot::Assertion => self.of_test().assertions += 1,
+            Spot::Cases(of, rows) => self.meet_cases(of, rows),
             Spot::Trivial => {
                 let test = self.of_test();
                 test.assertions = test.assertions.saturating_sub(1);
             }
+        }
+    }
+
+    fn meet_cases(&mut self, of: CasesOf, rows: Option<u32>) {
+        let is_uncounted = rows.is_none();
+        let rows = rows.unwrap_or(1);
+        match of {
+            CasesOf::Around => {
+                let test = self.of_test();
+                test.cases = test.cases.saturating_add(rows);
+                test.is_uncounted |= is_uncounted;
+            }
+            CasesOf::NextByTable => {
+                let before = self.cases.rows.unwrap_or(1);
+                self.cases.rows = Some(before.saturating_mul(rows));
+                self.cases.is_uncounted |= is_uncounted;
+            }
+            CasesOf::NextByOne => self.cases.ones = self.cases.ones.saturating_add(rows),
         }
     }
 
@@ -193,11 +269,14 @@ impl<'a> Walk<'a> {
             name => name,
         };
         let line = self.line;
+        let cases = std::mem::take(&mut self.cases);
         let test = self.of_test();
         if test.count == 0 {
             test.line = line;
         }
         test.count += 1;
+        test.cases = test.cases.saturating_add(cases.all());
+        test.is_uncounted |= cases.is_uncounted;
         for (text, line) in std::mem::take(&mut self.waiting) {
             self.skip(&text, line, self.test.clone());
         }

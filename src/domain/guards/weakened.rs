@@ -1,11 +1,12 @@
 //! Tests before and after: which are gone, skipped, or assert less.
 //!
 //! Tests are known by their names, across all files of a change: what is gone here and new there has moved. A
-//! file that lost as many tests as it got had them renamed, unless the new ones assert less.
+//! file that lost as many tests as it got had them renamed, unless the new ones assert less. A parametrised test is as
+//! many as its table has rows.
 
 use crate::base::text::counted;
 use crate::domain::guards::kind::{Guard, GuardFinding};
-use crate::domain::guards::test_file::TestFile;
+use crate::domain::guards::test_file::{OneTest, TestFile};
 use crate::domain::repo_path::RepoPath;
 use std::collections::{BTreeSet, HashMap};
 
@@ -124,19 +125,35 @@ fn asserts_less(
 ) -> Option<GuardFinding> {
     let before = files[from].old.as_ref()?.tests.get(name)?;
     let now = files[to].new.as_ref()?.tests.get(name)?;
-    let less = before
-        .assertions
-        .checked_sub(now.assertions)
-        .filter(|less| *less > 0)?;
     // Of fewer tests of one name the count says it already.
     if from == to && now.count < before.count {
         return None;
     }
-    let what = format!(
-        "`{name}` asserts less: {} fewer",
-        counted(less, "assertion")
-    );
+    let what = fewer(before, now)?;
+    let what = format!("`{name}` asserts less: {what} fewer");
     Some(finding(&files[to].path, Some(now.line), what))
+}
+
+/// The things of which a test has less than before, in words. One with a table asserts in each case, so that a test that was
+/// written out three times is none the weaker for three rows.
+fn fewer(before: &OneTest, now: &OneTest) -> Option<String> {
+    let assertions = before.assertions.saturating_sub(now.assertions);
+    let cases = if now.is_uncounted {
+        0
+    } else {
+        before.times().saturating_sub(now.times())
+    };
+    let is_less = match assertions {
+        0 => now.assertions == before.assertions || now.weight() < before.weight(),
+        _ => now.weight() < before.weight(),
+    };
+    let words = [(assertions, "assertion"), (cases, "case")];
+    let words: Vec<String> = words
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| counted(n, what))
+        .collect();
+    (is_less && !words.is_empty()).then(|| words.join(" and "))
 }
 
 /// Several tests of one name, of which some are gone.
@@ -187,21 +204,60 @@ fn are_gone(
         );
         return Some(finding(&file.path, line, what));
     }
-    let missing = gone.len().saturating_sub(instead.len());
+    let grown = Growth::of(file);
+    let rows = |name: &&str| {
+        file.new
+            .as_ref()
+            .and_then(|new| new.tests.get(*name))
+            .map_or(1, OneTest::times)
+    };
+    let there: u32 = instead.iter().map(rows).sum();
+    let there = there.saturating_add(grown.cases) as usize;
+    let missing = gone.len().saturating_sub(there);
     if missing > 0 {
         let what = format!("{} gone: {named}{more}", counted(missing, "test"));
         return Some(finding(&file.path, line, what));
     }
     let assertions = |side: Option<&TestFile>, names: &[&str]| -> u32 {
         let tests = names.iter().filter_map(|name| side?.tests.get(*name));
-        tests.map(|test| test.assertions).sum()
+        tests.map(OneTest::weight).sum()
     };
     let before = assertions(file.old.as_ref(), gone);
-    let now = assertions(file.new.as_ref(), instead);
+    let now = assertions(file.new.as_ref(), instead).saturating_add(grown.weight);
     (now < before).then(|| {
         let what = format!("tests are replaced by ones that assert less: {named}{more}");
         finding(&file.path, line, what)
     })
+}
+
+/// The growth of tests that stay in a file, by tables: other tests may have become rows of these.
+struct Growth {
+    cases: u32,
+    weight: u32,
+}
+
+impl Growth {
+    fn of(file: &TestsOfFile) -> Growth {
+        let mut grown = Growth {
+            cases: 0,
+            weight: 0,
+        };
+        let (Some(old), Some(new)) = (&file.old, &file.new) else {
+            return grown;
+        };
+        for (name, now) in &new.tests {
+            let Some(before) = old.tests.get(name) else {
+                continue;
+            };
+            if now.cases > before.cases {
+                let cases = now.cases.saturating_sub(before.own());
+                let weight = now.weight().saturating_sub(before.weight());
+                grown.cases = grown.cases.saturating_add(cases);
+                grown.weight = grown.weight.saturating_add(weight);
+            }
+        }
+        grown
+    }
 }
 
 /// The skips that are new: in their file, and not come over from one that is deleted.

@@ -1,11 +1,16 @@
 use crate::base::rules::rules;
-use crate::domain::guards::{ChangeLook, ChangedFile, Guard};
+use crate::domain::guards::{ChangeLook, ChangedFile, Guard, Side};
+use std::collections::BTreeSet;
 
 /// The answer about a change of files, each with its content before and now; empty is not there.
 fn said(files: &[(&str, &str, &str)]) -> Vec<String> {
-    let mut look = ChangeLook::new(&|_| Vec::new());
+    let wanted = BTreeSet::from([Guard::TestsWeakened]);
+    let mut look = ChangeLook::new(&|_| Vec::new(), &wanted);
     for (path, old, new) in files {
-        let side = |text: &'static str| (!text.is_empty()).then_some(text.as_bytes());
+        let side = |text: &'static str| match text {
+            "" => Side::Absent,
+            text => Side::Read(text.as_bytes()),
+        };
         let (old, new): (&str, &str) = (old, new);
         look.add(ChangedFile {
             path: &(*path).into(),
@@ -45,13 +50,69 @@ rules! {
     a_skip_in_a_string: said(&[("a.test.js", "it('a', f)", "it('a', f)\nconst s = \"it.skip('a')\";\n")]) => NOTHING;
     a_group_of_others_alone: said(&[("a.test.js", "it('a', f)\nit('b', f)\n", "it('a', f)\nit.only('b', f)\n")]) => ["a.test.js:2 skipped: `it.only('b', f)`"];
     of_two_with_one_name_one_is_gone: said(&[("a.test.js", "it('a', f)\nit('a', g)\n", "it('a', f)\n")]) => ["a.test.js:1 1 test named `a` gone"];
+
+    three_tests_become_three_rows: said(&[("test_a.py",
+        "def test_a():\n    assert f(1)\n\ndef test_b():\n    assert f(2)\n\ndef test_c():\n    assert f(3)\n",
+        "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_all(n):\n    assert f(n)\n")]) => NOTHING;
+    three_tests_become_two_rows: said(&[("test_a.py",
+        "def test_a():\n    assert f(1)\n\ndef test_b():\n    assert f(2)\n\ndef test_c():\n    assert f(3)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_all(n):\n    assert f(n)\n")]) => ["test_a.py:1 1 test gone: `test_a`, `test_b`, `test_c`"];
+    others_become_rows_of_one_that_stays: said(&[("test_a.py",
+        "def test_a():\n    assert f(1)\n\ndef test_b():\n    assert f(2)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n")]) => NOTHING;
+    one_that_stays_has_too_few_rows: said(&[("test_a.py",
+        "def test_a():\n    assert f(1)\n\ndef test_b():\n    assert f(2)\n\ndef test_c():\n    assert f(3)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n")]) => ["test_a.py:4 1 test gone: `test_b`, `test_c`"];
+    assertions_written_out_become_rows: said(&[("test_a.py",
+        "def test_a():\n    assert f(1)\n    assert f(2)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n")]) => NOTHING;
+    a_row_moves_within_its_table: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', [3, 1, 2])\ndef test_a(n):\n    assert f(n)\n")]) => NOTHING;
+    a_row_that_is_gone: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n")]) => ["test_a.py:2 `test_a` asserts less: 1 case fewer"];
+    a_row_in_a_comment_is_gone: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [\n    1,\n    2,\n])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', [\n    1,\n    # 2,\n])\ndef test_a(n):\n    assert f(n)\n")]) => ["test_a.py:5 `test_a` asserts less: 1 case fewer"];
+    a_row_that_is_skipped: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', [1, pytest.param(2, marks=pytest.mark.skip)])\ndef test_a(n):\n    assert f(n)\n")]) => ["test_a.py:1 skipped: `test_a`"];
+    rows_from_elsewhere_are_not_fewer: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', rows)\ndef test_a(n):\n    assert f(n)\n")]) => NOTHING;
+    js_tests_become_rows: said(&[("a.test.js",
+        "it('a', () => { expect(f(1)).toBe(1); });\nit('b', () => { expect(f(2)).toBe(2); });\n",
+        "it.each([[1, 1], [2, 2]])('f %i', (n, m) => { expect(f(n)).toBe(m); });\n")]) => NOTHING;
+    js_rows_that_are_gone: said(&[("a.test.js",
+        "it.each([[1, 1], [2, 2]])('f %i', (n, m) => { expect(f(n)).toBe(m); });\n",
+        "it.each([[1, 1]])('f %i', (n, m) => { expect(f(n)).toBe(m); });\n")]) => ["a.test.js:1 `f %i` asserts less: 1 case fewer"];
+    rust_tests_become_rows: said(&[("src/a.rs",
+        "#[test]\nfn a() { assert!(f(1)); }\n#[test]\nfn b() { assert!(f(2)); }\n",
+        "#[test_case(1)]\n#[test_case(2)]\nfn all(n: u8) { assert!(f(n)); }\n")]) => NOTHING;
+    go_subtests_become_rows: said(&[("a_test.go",
+        "func TestA(t *testing.T) {\n\tt.Run(\"a\", func(t *testing.T) { require.True(f(1)) })\n\tt.Run(\"b\", func(t *testing.T) { require.True(f(2)) })\n}\n",
+        "func TestA(t *testing.T) {\n\tfor _, tc := range []struct{ n int }{{1}, {2}} {\n\t\tt.Run(tc.name, func(t *testing.T) { require.True(f(tc.n)) })\n\t}\n}\n")]) => NOTHING;
+    go_rows_that_are_gone: said(&[("a_test.go",
+        "func TestA(t *testing.T) {\n\tfor _, tc := range []struct{ n int }{{1}, {2}} {\n\t\trequire.True(f(tc.n))\n\t}\n}\n",
+        "func TestA(t *testing.T) {\n\tfor _, tc := range []struct{ n int }{{1}} {\n\t\trequire.True(f(tc.n))\n\t}\n}\n")]) => ["a_test.go:1 `TestA` asserts less: 1 case fewer"];
+    java_tests_become_rows: said(&[("ATest.java",
+        "@Test\nvoid a() { assertTrue(f(1)); }\n@Test\nvoid b() { assertTrue(f(2)); }\n",
+        "@ParameterizedTest\n@ValueSource(ints = {1, 2})\nvoid all(int n) { assertTrue(f(n)); }\n")]) => NOTHING;
+    java_rows_that_are_gone: said(&[("ATest.java",
+        "@ParameterizedTest\n@ValueSource(ints = {1, 2})\nvoid all(int n) { assertTrue(f(n)); }\n",
+        "@ParameterizedTest\n@ValueSource(ints = {1})\nvoid all(int n) { assertTrue(f(n)); }\n")]) => ["ATest.java:3 `all` asserts less: 1 case fewer"];
+    a_bare_row_is_not_worth_what_was_asserted: said(&[("test_a.py",
+        "def test_a():\n    assert f(1)\n\ndef test_b():\n    assert f(2)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_all(n):\n    f(n)\n")]) => ["test_a.py:1 tests are replaced by ones that assert less: `test_a`, `test_b`"];
     code_without_tests: said(&[("src/a.rs", "fn main() { assert!(x); }\n", "fn main() {}\n")]) => NOTHING;
     a_file_that_turns_binary: said(&[("src/a.rs", "#[test]\nfn a() {}\n", "\0#[test]\nfn a() {}\n")]) => ["src/a.rs:2 the file is deleted with 1 test: `a`"];
 }
 
 #[test]
 fn thousands_of_files_and_tests_take_time_in_proportion() {
-    let mut look = ChangeLook::new(&|_| Vec::new());
+    let wanted = BTreeSet::from([Guard::TestsWeakened]);
+    let mut look = ChangeLook::new(&|_| Vec::new(), &wanted);
     let (kept, gone) = (
         "#[test]\nfn same_name() { assert!(x); }\n",
         "#[test]\nfn other() {}\n",
@@ -59,8 +120,11 @@ fn thousands_of_files_and_tests_take_time_in_proportion() {
     for n in 0..5_000 {
         look.add(ChangedFile {
             path: &format!("src/{n}.rs").as_str().into(),
-            old: Some(format!("{kept}{gone}").as_bytes()),
-            new: (n % 2 == 0).then_some(kept.as_bytes()),
+            old: Side::Read(format!("{kept}{gone}").as_bytes()),
+            new: match n % 2 {
+                0 => Side::Read(kept.as_bytes()),
+                _ => Side::Absent,
+            },
         });
     }
     assert_eq!(look.finish(&|_| false).len(), 5_000);

@@ -5,6 +5,7 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Scope, available_parallelism, scope};
 
+use crate::domain::guards::{SideNeed, SideNeeds};
 use crate::git::diff::{ChangeSide, ChangedPath};
 use crate::git::error::GitError;
 use crate::git::repo::Repo;
@@ -15,39 +16,67 @@ const SHARE: usize = 128;
 const READERS: usize = 4;
 /// The files that a thread may be ahead.
 const AHEAD: usize = 8;
+/// The files whose contents come from one process, and are in memory at once, where each object is Git's to read.
+const BATCH: usize = 64;
 
-/// The content of one side; `None` where there is none, as of a submodule.
-pub type SideContent = Result<Option<Vec<u8>>, GitError>;
+/// One side of a file, as far as it was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SideRead {
+    /// None is there, or a submodule.
+    Absent,
+    /// Nothing was asked.
+    Unread,
+    /// The length in bytes.
+    Sized(u64),
+    /// The content.
+    Content(Vec<u8>),
+}
+
+impl SideRead {
+    /// The content, where it was read.
+    pub fn into_content(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Content(content) => Some(content),
+            Self::Absent | Self::Unread | Self::Sized(_) => None,
+        }
+    }
+}
+
+/// The result of reading a side.
+pub type SideResult = Result<SideRead, GitError>;
+/// A file with what has to be known of it.
+pub type AskedFile<'c> = (&'c ChangedPath, SideNeeds);
 
 impl Repo {
-    /// Hands on the content before and after of each file, until `take` refuses one.
+    /// Hands on both sides of each file as far as they are asked for, until `take` refuses one.
     pub fn contents<'c, E>(
         &self,
-        changed: &[&'c ChangedPath],
-        take: impl FnMut(&'c ChangedPath, SideContent, SideContent) -> Result<(), E>,
+        asked: &[AskedFile<'c>],
+        take: impl FnMut(&'c ChangedPath, SideResult, SideResult) -> Result<(), E>,
     ) -> Result<(), E> {
+        if !self.is_native() {
+            return self.contents_by_batch(asked, take);
+        }
         let cores = available_parallelism().map_or(1, usize::from);
-        let readers = (changed.len() / SHARE).min(cores).min(READERS);
-        // Where each object is a process, they would only be in each other's way.
-        let readers = if self.is_native() { readers } else { 0 };
-        self.contents_by(readers, changed, take)
+        let readers = (asked.len() / SHARE).min(cores).min(READERS);
+        self.contents_by(readers, asked, take)
     }
 
     fn contents_by<'c, E>(
         &self,
         readers: usize,
-        changed: &[&'c ChangedPath],
-        mut take: impl FnMut(&'c ChangedPath, SideContent, SideContent) -> Result<(), E>,
+        asked: &[AskedFile<'c>],
+        mut take: impl FnMut(&'c ChangedPath, SideResult, SideResult) -> Result<(), E>,
     ) -> Result<(), E> {
         scope(|scope| {
             let lines: Vec<_> = (0..readers)
-                .map(|first| self.read_ahead(scope, (first, readers), changed))
+                .map(|first| self.read_ahead(scope, (first, readers), asked))
                 .collect();
-            for (number, one) in changed.iter().enumerate() {
+            for (number, one) in asked.iter().enumerate() {
                 // A thread without a repository has sent nothing.
                 let ahead = (readers > 0).then(|| lines[number % readers].recv().ok());
                 let (old, new) = ahead.flatten().unwrap_or_else(|| self.both_sides(one));
-                take(one, old, new)?;
+                take(one.0, old, new)?;
             }
             Ok(())
         })
@@ -58,15 +87,15 @@ impl Repo {
         &'s self,
         scope: &'s Scope<'s, '_>,
         (first, step): (usize, usize),
-        changed: &'s [&ChangedPath],
-    ) -> Receiver<(SideContent, SideContent)> {
+        asked: &'s [AskedFile<'_>],
+    ) -> Receiver<(SideResult, SideResult)> {
         let (sender, receiver) = sync_channel(AHEAD);
         let (location, git) = (self.location().clone(), self.git().clone());
         scope.spawn(move || {
             let Ok(own) = Repo::open(&location, git) else {
                 return;
             };
-            for one in changed.iter().skip(first).step_by(step) {
+            for one in asked.iter().skip(first).step_by(step) {
                 if sender.send(own.both_sides(one)).is_err() {
                     return;
                 }
@@ -75,13 +104,54 @@ impl Repo {
         receiver
     }
 
-    fn both_sides(&self, one: &ChangedPath) -> (SideContent, SideContent) {
-        (self.content_of(&one.old), self.content_of(&one.new))
+    /// The same by one process for many files, where the library cannot read the repository.
+    fn contents_by_batch<'c, E>(
+        &self,
+        asked: &[AskedFile<'c>],
+        mut take: impl FnMut(&'c ChangedPath, SideResult, SideResult) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for some in asked.chunks(BATCH) {
+            let wanted = some.iter().flat_map(|(one, needs)| {
+                let sides = [(&one.old, needs.old), (&one.new, needs.new)];
+                sides.into_iter().filter_map(|(side, need)| {
+                    let side = side.as_ref().filter(|side| !side.is_submodule())?;
+                    (need == SideNeed::Content).then_some(&side.oid)
+                })
+            });
+            let mut known = self.blobs(&wanted.collect::<Vec<_>>());
+            for (one, needs) in some {
+                let mut side = |side: &Option<ChangeSide>, need| {
+                    let oid = side.as_ref().map(|side| &side.oid);
+                    let oid = oid.filter(|_| need == SideNeed::Content);
+                    match oid.and_then(|oid| known.remove(oid)) {
+                        Some(content) => Ok(SideRead::Content(content)),
+                        // What the batch did not bring, or brought for another file, is read by itself.
+                        None => self.side(side, need),
+                    }
+                };
+                let (old, new) = (side(&one.old, needs.old), side(&one.new, needs.new));
+                take(one, old, new)?;
+            }
+        }
+        Ok(())
     }
 
-    fn content_of(&self, side: &Option<ChangeSide>) -> SideContent {
-        let side = side.as_ref().filter(|side| !side.is_submodule());
-        side.map(|side| self.blob(&side.oid)).transpose()
+    fn both_sides(&self, (one, needs): &AskedFile<'_>) -> (SideResult, SideResult) {
+        (
+            self.side(&one.old, needs.old),
+            self.side(&one.new, needs.new),
+        )
+    }
+
+    fn side(&self, side: &Option<ChangeSide>, need: SideNeed) -> SideResult {
+        let Some(side) = side.as_ref().filter(|side| !side.is_submodule()) else {
+            return Ok(SideRead::Absent);
+        };
+        match need {
+            SideNeed::Nothing => Ok(SideRead::Unread),
+            SideNeed::Size => self.blob_size(&side.oid).map(SideRead::Sized),
+            SideNeed::Content => self.blob(&side.oid).map(SideRead::Content),
+        }
     }
 }
 

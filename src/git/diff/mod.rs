@@ -10,6 +10,7 @@ mod staged_tree;
 mod text;
 mod whole_files;
 
+pub use contents::{AskedFile, SideRead};
 pub use patch::{DiffStats, Patch};
 pub(in crate::git) use raw::changed_path;
 pub use raw::{ChangeSide, ChangedPath, CommitChanges, PathChange};

@@ -34,6 +34,11 @@ pub struct ChangeSide {
 }
 
 impl ChangeSide {
+    /// True for a regular file: no link, and no submodule.
+    pub fn is_file(&self) -> bool {
+        self.mode & 0o170_000 == 0o100_000
+    }
+
     /// True for a submodule, whose object is a commit of another repository and no content.
     pub fn is_submodule(&self) -> bool {
         self.mode == 0o160_000

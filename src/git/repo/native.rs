@@ -132,6 +132,15 @@ pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
     Ok(lookup(oid, repo.find_blob(id(oid)?))?.content().to_vec())
 }
 
+/// [`super::Repo::blob_size`] in this process.
+pub(super) fn blob_size(repo: &Repository, oid: &Oid) -> Result<u64, GitError> {
+    let odb = repo
+        .odb()
+        .map_err(GitError::native("open the object store"))?;
+    let (length, _) = lookup(oid, odb.read_header(id(oid)?))?;
+    Ok(length as u64)
+}
+
 /// [`super::Repo::has_object`] in this process.
 pub(super) fn has_object(repo: &Repository, oid: &Oid) -> Result<bool, GitError> {
     let odb = repo

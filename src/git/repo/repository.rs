@@ -1,5 +1,6 @@
 //! The repository as its callers see it: each question goes to the back end that serves it.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::domain::repo_path::RepoPath;
@@ -145,6 +146,23 @@ impl Repo {
         match &self.backend {
             RepoBackend::Native(repo) => native::blob(repo, oid),
             RepoBackend::Spawned => spawned::blob(self, oid),
+        }
+    }
+
+    /// The contents of these blobs by their names; what is not there, or cannot be told from others, is left out.
+    pub(in crate::git) fn blobs(&self, oids: &[&Oid]) -> HashMap<Oid, Vec<u8>> {
+        match &self.backend {
+            // Nothing is gained by reading many at once.
+            RepoBackend::Native(_) => HashMap::new(),
+            RepoBackend::Spawned => spawned::blobs(self, oids),
+        }
+    }
+
+    /// The length of a blob in bytes.
+    pub fn blob_size(&self, oid: &Oid) -> Result<u64, GitError> {
+        match &self.backend {
+            RepoBackend::Native(repo) => native::blob_size(repo, oid),
+            RepoBackend::Spawned => spawned::blob_size(self, oid),
         }
     }
 

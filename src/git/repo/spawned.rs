@@ -1,6 +1,8 @@
 //! The `git` back end, for repositories that the library cannot open. Plumbing only, on an explicit
 //! git directory.
 
+use std::collections::HashMap;
+
 use crate::domain::repo_path::RepoPath;
 use crate::git::cmd::{GitCommand, NulFields, oid_line};
 use crate::git::error::GitError;
@@ -124,6 +126,62 @@ pub(super) fn blob(repo: &Repo, oid: &Oid) -> Result<Vec<u8>, GitError> {
         });
     }
     Ok(plumbing(repo, ["cat-file", "blob"]).arg(oid).run()?.stdout)
+}
+
+/// [`Repo::blobs`] by one process.
+pub(super) fn blobs(repo: &Repo, oids: &[&Oid]) -> HashMap<Oid, Vec<u8>> {
+    let mut found = HashMap::new();
+    if oids.is_empty() {
+        return found;
+    }
+    let input: String = oids.iter().map(|oid| format!("{oid}\n")).collect();
+    // Whatever goes wrong here is told by the look at each that is left out.
+    let Ok(out) = plumbing(repo, ["cat-file", "--batch"])
+        .input(input)
+        .run_any()
+    else {
+        return found;
+    };
+    let mut rest = out.stdout.as_slice();
+    while let Some((oid, content, behind)) = batched(rest) {
+        if let Some(content) = content {
+            found.insert(oid, content.to_vec());
+        }
+        rest = behind;
+    }
+    found
+}
+
+type Batched<'a> = (Oid, Option<&'a [u8]>, &'a [u8]);
+
+/// The first object of what `cat-file --batch` says: `oid SP kind SP length LF content LF`, or that it is missing.
+fn batched(text: &[u8]) -> Option<Batched<'_>> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let (head, rest) = (std::str::from_utf8(&text[..end]).ok()?, &text[end + 1..]);
+    let words: Vec<&str> = head.split(' ').collect();
+    match words.as_slice() {
+        [oid, kind, length] => {
+            let length: usize = length.parse().ok()?;
+            let content = rest.get(..length)?;
+            let behind = rest.get(length..)?.strip_prefix(b"\n")?;
+            let content = (*kind == "blob").then_some(content);
+            Some((Oid::parse(oid).ok()?, content, behind))
+        }
+        [oid, "missing"] => Some((Oid::parse(oid).ok()?, None, rest)),
+        _ => None,
+    }
+}
+
+/// [`Repo::blob_size`] by a process.
+pub(super) fn blob_size(repo: &Repo, oid: &Oid) -> Result<u64, GitError> {
+    if !has_object(repo, oid)? {
+        return Err(GitError::Missing {
+            oid: oid.to_string(),
+        });
+    }
+    let out = plumbing(repo, ["cat-file", "-s"]).arg(oid).run()?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    text.trim().parse().map_err(|_| out.failure())
 }
 
 /// [`Repo::has_object`] by a process.

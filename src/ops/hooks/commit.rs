@@ -20,10 +20,12 @@ use crate::git::{Oid, Repo, RepoLocation, discover};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit_as};
 use crate::ops::error::{Doing as _, OpError};
-use crate::ops::guards::LookAt;
+use crate::ops::findings::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::hooks::{doors, place};
+use crate::ops::moves::moves;
 use crate::ops::{lock, patterns};
+use crate::policy;
 use crate::store::{Lasting, Store, Tx};
 
 /// The directory in which the search for the repository of a hook begins: `here`, unless Git names a git
@@ -68,11 +70,17 @@ pub fn judge(
         base: asked.staged.head.commit().map(Oid::as_str),
     };
     let found = look.findings(&asked.staged.changed)?;
+    // Only agents have a mode by which it matters.
+    let moved = match policy::agent_of(&cx.actor) {
+        Some(_) => moves(repo, &asked.staged.changed)?,
+        None => Vec::new(),
+    };
     // The record of a yes acknowledges nothing: where the power goes, the commit may be gone, too.
     let record = commit_as(store, cx, Lasting::WithTheNext, |tx, cx| {
         let tasks = tasks_at_hand(tx, cx, &asked)?;
         let changed = own_change(asked.staged, &tasks);
         let mut question = question(cx, &asked, &tasks, &changed);
+        question.facts.moves.clone_from(&moved);
         question.facts.findings = found.clone().map(|found| of_these(found, &changed));
         let paths: Vec<Vec<u8>> = changed
             .iter()

@@ -10,6 +10,7 @@ mod standing;
 
 pub mod bypass;
 pub mod commit;
+pub mod message;
 pub mod push;
 pub mod range;
 pub mod receive;

@@ -24,11 +24,13 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::guards::LookAt;
+use crate::ops::findings::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::hooks::bypass;
 use crate::ops::hooks::commit::held_or_not;
 use crate::ops::hooks::doors::{self, DoorMemory};
+use crate::ops::hooks::message;
+use crate::ops::moves::moves;
 use crate::ops::policy_files;
 use crate::policy::{self, PolicyState};
 use crate::store::Store;
@@ -130,6 +132,10 @@ fn answers(
             let question = of_commits((repo, cx.policy.state()), to, &one.unasked)?;
             records.push(answer(store, cx, one, (question, asked.kept))?);
         }
+        // A commit that one hook let through and the next refused looks like one that passed both.
+        for (_, question) in message::questions((repo, cx.policy.state()), &one.rest)? {
+            records.push(answer(store, cx, one, (question, asked.kept))?);
+        }
         let question = of_push((one.to, &one.paths), asked.address);
         records.push(answer(store, cx, one, (question, asked.kept))?);
     }
@@ -205,6 +211,7 @@ pub(super) fn of_commits(
     let mut changes: BTreeMap<RepoPath, char> = BTreeMap::new();
     let mut names = String::new();
     let mut findings: Option<Vec<GuardFinding>> = None;
+    let mut moved = Vec::new();
     for one in commits {
         let changed = repo.own_changes(one)?;
         let look = LookAt {
@@ -214,6 +221,9 @@ pub(super) fn of_commits(
         };
         if let Some(found) = look.findings(&changed)? {
             findings.get_or_insert_default().extend(found);
+        }
+        if commits.len() == 1 {
+            moved = moves(repo, &changed)?;
         }
         let letters = changed
             .into_iter()
@@ -227,6 +237,7 @@ pub(super) fn of_commits(
     question.facts.diff_files = Some(changes.len() as u64);
     question.facts.outside_paths = Some(Vec::new());
     question.facts.findings = findings;
+    question.facts.moves = moved;
     question.facts.change_kinds = (commits.len() == 1).then(|| changes.values().collect());
     question.resource.paths = changes.into_keys().collect();
     Ok(question)

@@ -7,7 +7,7 @@
 //!
 //! Deliberately absent: records, locks and approvals, which a store would have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use crate::base::fs;
@@ -23,6 +23,7 @@ use crate::git::history::{AuthoredCommit, CommitLine};
 use crate::git::{GitError, Oid, Repo};
 use crate::ops::ask::Question;
 use crate::ops::error::{Bug as _, OpError};
+use crate::ops::hooks::message;
 use crate::ops::hooks::push::{of_commits, of_push};
 use crate::ops::policy_files;
 use crate::policy::{self, PolicyState, Request};
@@ -183,16 +184,29 @@ pub(super) fn answers(
         &agents(named),
     )?;
     let branch = asked.push.map(|pushed| pushed.name.as_str());
+    let messages = message::questions((repo, &state), lines)?;
+    let messages: HashMap<Oid, Question> = messages.into_iter().collect();
     let mut parts = Vec::new();
     let mut all = BTreeSet::new();
     for ((commit, line), actor) in commits.into_iter().zip(lines.iter().rev()).zip(&actors) {
         let question = of_commits((repo, &state), branch, std::slice::from_ref(line))?;
         all.extend(question.resource.paths.iter().cloned());
+        let of_message = messages.get(&commit.id);
+        let of_message = of_message.map(|question| (commit.clone(), question.clone()));
         parts.push(answer(
             (&state, asked.case),
             (Some(commit), actor),
             question,
         ));
+        if let Some((commit, mut question)) = of_message {
+            // What the commit changes is where a host can show what is wrong with its message.
+            question.resource.paths = parts.last().map_or(Vec::new(), |part| part.paths.clone());
+            let part = answer((&state, asked.case), (Some(commit), actor), question);
+            // A message against which nothing speaks is no line of its own.
+            let is_silent =
+                part.decision.effect == Effect::Allow && part.decision.observed.is_empty();
+            parts.extend((!is_silent).then_some(part));
+        }
     }
     if let Some(pushed) = asked.push {
         let question = of_push((pushed, &all), "");

@@ -13,6 +13,7 @@ use crate::domain::lease::{Lease, ShownToken, Token};
 use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
+use crate::git::Oid;
 use crate::git::diff::DiffStats;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::OwnState;
@@ -20,10 +21,12 @@ use crate::git::worktree::ForeignWorktree;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
+use crate::ops::findings::LookAt;
 use crate::ops::finish::{self, Right};
-use crate::ops::guards::LookAt;
 use crate::ops::held_paths::paths_of;
 use crate::ops::hosts::JudgeSlot;
+use crate::ops::messages::{self, WorkTip};
+use crate::ops::moves::moves;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::drive;
@@ -227,6 +230,14 @@ impl HandIn<'_> {
         };
         let facts = ChangeFacts {
             findings: look.findings(&taken.changed)?,
+            moves: moves(live.repo, &taken.changed)?,
+            messages: messages::of_work(
+                &look,
+                WorkTip {
+                    run,
+                    commit: taken.sealed.commit.as_ref().map(Oid::as_str),
+                },
+            )?,
             lines: stats.insertions + stats.deletions,
             ..ChangeFacts::default()
         };

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::domain::commit_message;
 use crate::domain::repo_path::RepoPath;
 use crate::policy::asked::Request;
 use crate::policy::condition::budget::StepBudget;
@@ -226,9 +227,10 @@ impl<'a> Machine<'a> {
             KnownFact::Bool(value) => Value::Bool(value),
             KnownFact::Int(value) => Value::Int(value),
             KnownFact::Text(text) => Value::Text(text),
-            list @ (KnownFact::Texts(_) | KnownFact::Paths(_) | KnownFact::Files(..)) => {
-                Value::List(ListValue::Known(list))
-            }
+            list @ (KnownFact::Texts(_)
+            | KnownFact::Subjects(_)
+            | KnownFact::Paths(_)
+            | KnownFact::Files(..)) => Value::List(ListValue::Known(list)),
         })
     }
 
@@ -396,7 +398,7 @@ impl<'a> Machine<'a> {
 impl<'a> ListValue<'a> {
     fn len(&self) -> usize {
         match self {
-            Self::Known(KnownFact::Texts(texts)) => texts.len(),
+            Self::Known(KnownFact::Texts(texts) | KnownFact::Subjects(texts)) => texts.len(),
             Self::Known(KnownFact::Paths(paths)) => paths.len(),
             Self::Known(KnownFact::Files(resource, _)) => resource.paths.len(),
             Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => 0,
@@ -409,6 +411,9 @@ impl<'a> ListValue<'a> {
             Self::Known(KnownFact::Texts(texts)) => {
                 texts.get(at).map(|one| Value::Text(one.as_bytes()))
             }
+            Self::Known(KnownFact::Subjects(texts)) => texts
+                .get(at)
+                .map(|one| Value::Text(commit_message::subject(one).as_bytes())),
             Self::Known(KnownFact::Paths(paths)) => {
                 paths.get(at).map(|one| Value::Text(one.as_bytes()))
             }

@@ -19,4 +19,4 @@ mod types;
 pub(super) use budget::StepBudget;
 pub(super) use eval::ConditionFailure;
 pub(super) use rule_condition::{Condition, condition_of};
-pub(super) use schema::asks_for_content;
+pub(super) use schema::{asked_for_content, asks_for_messages};

@@ -138,6 +138,8 @@ pub(super) enum KnownFact<'a> {
     Text(&'a [u8]),
     /// Texts.
     Texts(&'a [String]),
+    /// The subjects of messages.
+    Subjects(&'a [String]),
     /// Paths.
     Paths(&'a [RepoPath]),
     /// Changed files, and what became of each.
@@ -187,6 +189,8 @@ facts! {
     ChangeOutside = "change.outside_paths", Type::List(ItemType::Text(Words::Any));
     ChangeTestsWeakened = "change.tests_weakened", Type::Bool;
     ChangeSecretsAdded = "change.secrets_added", Type::Bool;
+    ChangeMessages = "change.messages", Type::List(ItemType::Text(Words::Any));
+    ChangeSubjects = "change.subjects", Type::List(ItemType::Text(Words::Any));
     Globs = "globs", Type::List(ItemType::Text(Words::Any));
     Branch = "branch", Type::TEXT;
     RefChange = "ref.change", Type::Text(Words::RefChanges);
@@ -201,9 +205,24 @@ facts! {
     ToolCommand = "tool.command", Type::TEXT;
 }
 
-/// True where a condition has a word for what is only found in the content of a change.
-pub(in crate::policy) fn asks_for_content(condition: &str) -> bool {
-    let facts = [Fact::ChangeTestsWeakened, Fact::ChangeSecretsAdded];
+/// The guards for whose findings a condition has a word: they are only found in the content of a change.
+pub(in crate::policy) fn asked_for_content(condition: &str) -> impl Iterator<Item = Guard> {
+    let facts = [
+        (Fact::ChangeTestsWeakened, Guard::TestsWeakened),
+        (Fact::ChangeSecretsAdded, Guard::Secrets),
+    ];
+    let named = facts
+        .into_iter()
+        .filter(move |(fact, _)| names_any(condition, &[*fact]));
+    named.map(|(_, guard)| guard)
+}
+
+/// True where a condition has a word for the messages of commits.
+pub(in crate::policy) fn asks_for_messages(condition: &str) -> bool {
+    names_any(condition, &[Fact::ChangeMessages, Fact::ChangeSubjects])
+}
+
+fn names_any(condition: &str, facts: &[Fact]) -> bool {
     let words = facts.iter().filter_map(|fact| fact.name().rsplit_once('.'));
     words.into_iter().any(|(_, word)| condition.contains(word))
 }
@@ -304,6 +323,8 @@ impl Fact {
             Self::ChangeOutside => KnownFact::Paths(facts.outside_paths.as_deref()?),
             Self::ChangeTestsWeakened => found(Guard::TestsWeakened)?,
             Self::ChangeSecretsAdded => found(Guard::Secrets)?,
+            Self::ChangeMessages => KnownFact::Texts(facts.messages.as_deref()?),
+            Self::ChangeSubjects => KnownFact::Subjects(facts.messages.as_deref()?),
             Self::Globs if resource.patterns.is_empty() => return None,
             Self::Globs => KnownFact::Texts(&resource.patterns),
             Self::Branch => text(&resource.branch)?,

@@ -4,7 +4,7 @@
 //! before. Credentials in a change and limits are measured, so actions that know them are never told to be
 //! always allowed.
 
-use crate::domain::action::{Action, Nature};
+use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::Effect;
 use crate::policy::conflicts::names::covers_actors;
@@ -20,13 +20,14 @@ pub(super) struct OneAnswer {
     pub(super) effect: Effect,
 }
 
-/// The actions with which limits or credentials are measured, which may have a say.
-const MEASURED: [Action; 5] = [
+/// The actions with which limits, credentials or messages are measured, which may have a say.
+const MEASURED: [Action; 6] = [
     Action::RunStart,
     Action::RunFinish,
     Action::TaskAccept,
     Action::TaskOverride,
     Action::Commit,
+    Action::CommitMessage,
 ];
 
 /// All of them, for people and for agents.
@@ -87,7 +88,7 @@ impl AskedOfAll<'_> {
     /// True where the default of a layer denies, and no rule of the layer can answer before it.
     fn falls_to_the_default(&self, layer: &LayerRules) -> bool {
         layer.default == Some(Effect::Deny)
-            && self.action.nature() != Nature::Harmless
+            && !self.action.is_open_to_defaults()
             && !layer.rules.iter().any(|rule| self.may_bind_somebody(rule))
     }
 
@@ -102,7 +103,7 @@ impl AskedOfAll<'_> {
                 let default = layer.default.unwrap_or(Effect::Allow);
                 layer.rules.iter().all(is_silent)
                     && (default == Effect::Allow
-                        || self.action.nature() == Nature::Harmless && !default.lets_through())
+                        || self.action.is_open_to_defaults() && !default.lets_through())
             })
     }
 

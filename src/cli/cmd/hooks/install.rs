@@ -53,11 +53,15 @@ pub(super) fn install(args: &HooksInstallArgs, context: &mut Context) -> Outcome
                 && !matches!(one.state, HookState::Absent | HookState::Foreign)
         })
     };
+    let speaks_of_messages = !args.server && context.cx()?.policy.state().looks_at_messages();
     let wanted: Vec<HookName> = HookName::ALL
         .into_iter()
         .filter(|hook| hook.is_of_server() == args.server)
-        .filter(|hook| {
-            *hook != HookName::ReferenceTransaction || args.reference_transaction || is_there(hook)
+        .filter(|hook| match hook {
+            HookName::ReferenceTransaction => args.reference_transaction || is_there(hook),
+            // One more process for each commit, which only has something to ask where somebody has said so.
+            HookName::CommitMsg => speaks_of_messages || is_there(hook),
+            _ => true,
         })
         .collect();
     let order = HookOrder {

@@ -10,15 +10,16 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::token;
 use crate::app::workspace::Workspace;
-use crate::base::env;
 use crate::base::text::{flowing, one_line};
+use crate::base::{env, fs};
 use crate::cli::answer::HookAnswer;
 use crate::cli::cmd::hooks::install::repo;
 use crate::cli::context::{Context, Outcome};
+use crate::domain::commit_message::{self, MessageOrigin};
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::git_hook::{self, HookName, MovedRef, PushedRef};
-use crate::domain::hook_shim::SKIP_VARIABLE;
+use crate::domain::hook_shim::{SKIP_VARIABLE, is_reason};
 use crate::domain::ids::RunId;
 use crate::domain::path_pattern::CaseMode;
 use crate::git::diff::{MergeHeads, StagedIndex};
@@ -33,6 +34,10 @@ use crate::store::Access;
 
 /// The policy that answers on a server.
 const OF_HEAD: &str = "`.ai/policy.yaml` at HEAD of that repository answered";
+/// Git keeps the commits here that are being merged.
+const MERGE_HEAD: &str = "MERGE_HEAD";
+/// The longest message that is read, in bytes.
+const MESSAGE_CAP: u64 = 16 << 20;
 /// More than all references of any repository.
 const INPUT_CAP: u64 = 64 << 20;
 
@@ -76,14 +81,14 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
             return Ok(let_pass(args, context));
         }
     }
-    if let Some(reason) =
-        env::text(SKIP_VARIABLE).filter(|reason| is_outside && !reason.trim().is_empty())
+    if let Some(reason) = env::text(SKIP_VARIABLE).filter(|reason| is_outside && is_reason(reason))
     {
         return skip(args, &reason, context);
     }
     match args.name {
         HookName::PreCommit => commit((args, "git commit"), &here, context),
         HookName::PreMergeCommit => commit((args, "git merge --continue"), &here, context),
+        HookName::CommitMsg => message(args, &here, context),
         HookName::PrePush => push(args, context),
         HookName::ReferenceTransaction => move_references(args, context),
         HookName::Update => update(args, context),
@@ -225,6 +230,30 @@ fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Cont
     };
     let record = commit::judge(store, cx, (&repo, &state_dir), asked)?;
     answer(args.name, &[record], context);
+    Ok(exit::OK)
+}
+
+/// The message that Git is about to give a commit. A merge has Git's own.
+fn message(args: &HookRunArgs, here: &Path, context: &mut Context) -> Outcome {
+    let Some(file) = args.args.first() else {
+        return Err(AppError::usage(
+            "Git gives the hook commit-msg the file of the message",
+        ));
+    };
+    let merges = context.workspace.place()?.git_dir.join(MERGE_HEAD);
+    if merges.exists() {
+        return Ok(let_pass(args, context));
+    }
+    let bytes = fs::read_capped(&here.join(file), MESSAGE_CAP).map_err(OpError::from)?;
+    let origin = match env::text(env::GIT_EDITOR).as_deref() {
+        Some(":") => MessageOrigin::Given,
+        _ => MessageOrigin::Edited,
+    };
+    let text = commit_message::cleaned(&String::from_utf8_lossy(&bytes), origin);
+    let cx = context.cx()?;
+    let store = context.store(Access::Write)?;
+    let record = hooks::message::judge(store, cx, &text)?;
+    answer(args.name, record.as_slice(), context);
     Ok(exit::OK)
 }
 

@@ -26,6 +26,12 @@ pub(super) fn run(args: &HooksStatusArgs, context: &mut Context) -> Outcome {
     // Nearly every repository is none to which others push.
     let server = HookName::Update.as_str();
     all.retain(|one| one.hook != server || one.state != HookState::Absent);
+    // Where the policy has no word on messages, this one has nothing to ask.
+    let message = HookName::CommitMsg.as_str();
+    let speaks = context
+        .cx()
+        .is_ok_and(|cx| cx.policy.state().looks_at_messages());
+    all.retain(|one| one.hook != message || one.state != HookState::Absent || speaks);
     for one in &all {
         if context.ui.json() {
             context.ui.object(one);

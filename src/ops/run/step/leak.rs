@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 
 use crate::domain::guards::GuardFinding;
+use crate::domain::moved_file::FileMove;
 use crate::git::Repo;
 use crate::git::diff::{ChangeSide, ChangedPath, DiffStats};
 use crate::ops::error::OpError;
-use crate::ops::guards::LookAt;
+use crate::ops::findings::LookAt;
+use crate::ops::moves::moves;
 use crate::process::redact::Redactor;
 
 /// What was measured of a change, beside its paths.
@@ -19,6 +21,10 @@ pub struct ChangeFacts {
     pub credentials_added: BTreeSet<String>,
     /// Findings in it for guards; none where nobody asks.
     pub findings: Option<Vec<GuardFinding>>,
+    /// The files that got another name.
+    pub moves: Vec<FileMove>,
+    /// The messages of its commits; none where nobody asks.
+    pub messages: Option<Vec<String>>,
 }
 
 impl ChangeFacts {
@@ -33,6 +39,8 @@ impl ChangeFacts {
             lines: size.insertions + size.deletions,
             credentials_added: credentials_added(look.repo, redactor, changed)?,
             findings: look.findings(changed)?,
+            moves: moves(look.repo, changed)?,
+            messages: None,
         })
     }
 }

@@ -27,9 +27,10 @@ use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
-use crate::ops::guards::{self, LookAt};
+use crate::ops::findings::{self, LookAt};
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::lock::Blocked;
+use crate::ops::messages::{self, WorkTip};
 use crate::ops::refusal::{self, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
@@ -251,7 +252,9 @@ fn judge_all(
         policy: cx.policy.state(),
         base: run.base.as_deref(),
     };
-    let size = ChangeFacts::measure(&look, live.world.redactor(), &found.changed, found.stats)?;
+    let mut size = ChangeFacts::measure(&look, live.world.redactor(), &found.changed, found.stats)?;
+    let commit = found.sealed.commit.as_ref().map(Oid::as_str);
+    size.messages = messages::of_work(&look, WorkTip { run, commit })?;
     let question = question(cx, (task, run), &found.changed, size);
     let (mut policy, mut decision) = store.read(|tx| policy_verdict(tx, cx, &question))?;
     redact_record(&mut decision, live.world.redactor());
@@ -262,7 +265,7 @@ fn judge_all(
     }
     let mut warnings = look_closer(live, found);
     warnings.extend(outside_in_words(&question, &decision));
-    warnings.extend(guards::in_words(&decision));
+    warnings.extend(findings::in_words(&decision));
     let held = locked_by_others(live, store, cx, &found.changed)?;
     warnings.extend(held.iter().cloned());
     let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
@@ -463,6 +466,8 @@ pub fn question(
     question.facts.diff_lines = Some(size.lines);
     question.facts.credentials_added = size.credentials_added;
     question.facts.findings = size.findings;
+    question.facts.messages = size.messages;
+    question.facts.moves = size.moves;
     question.facts.change_kinds = Some(changed.iter().map(|c| c.change.letter()).collect());
     let paths = changed.iter().map(|one| one.path.as_bytes());
     question.facts.outside_paths = patterns::outside(&cx.rules, &task.paths, paths);

@@ -1,0 +1,177 @@
+//! The message of a commit in its parts: what rules about its shape are asked about.
+//!
+//! Pure. The parts are those that Git tells apart: the subject is the first paragraph, and trailers are the last one, where it is made of nothing else. Deliberately absent: what a message should be, which policy
+//! says.
+
+/// So many bytes of a message are kept, of which the last quarter is its end.
+const LONGEST: usize = 8 << 10;
+/// Stands where something was left out.
+const CUT: &str = "\n[…]\n";
+/// The line behind which Git takes nothing over.
+const SCISSORS: &str = "------------------------ >8 ------------------------";
+
+/// The way in which a message came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageOrigin {
+    /// In an editor, with comments that Git takes out.
+    Edited,
+    /// Given as it is, as by `-m`.
+    Given,
+}
+
+/// The parts of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageParts<'m> {
+    /// The first line; empty where there is none.
+    pub subject: &'m str,
+    /// The text between the subject and the trailers, with its line ends.
+    pub body: &'m str,
+    /// The trailers by key and value, in their order.
+    pub trailers: Vec<(&'m str, &'m str)>,
+}
+
+/// The message that Git makes of a text: without comments where there was an editor, without blanks at the ends
+/// of lines, and without empty lines that say nothing. The first paragraph, which Git takes for the subject, is put
+/// on one line. Long messages are cut in the middle.
+pub fn cleaned(text: &str, origin: MessageOrigin) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim_end();
+        if origin == MessageOrigin::Edited
+            && let Some(comment) = line.strip_prefix('#')
+        {
+            if comment.trim_start() == SCISSORS {
+                break;
+            }
+            continue;
+        }
+        if !line.is_empty() || lines.last().is_some_and(|last| !last.is_empty()) {
+            lines.push(line);
+        }
+    }
+    while lines.last().is_some_and(|line| line.is_empty()) {
+        lines.pop();
+    }
+    let first = lines.iter().position(|line| line.is_empty());
+    let (first, rest) = lines.split_at(first.unwrap_or(lines.len()));
+    let subject: Vec<&str> = first.iter().map(|line| line.trim()).collect();
+    let all = std::iter::once(subject.join(" ")).chain(rest.iter().map(|line| (*line).to_owned()));
+    bounded(all.collect::<Vec<String>>().join("\n"))
+}
+
+fn bounded(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let is_end = |at: &usize| text.is_char_boundary(*at);
+    let most = LONGEST - LONGEST / 4 - CUT.len();
+    let begin = (0..=most).rev().find(is_end).unwrap_or_default();
+    let least = text.len() - LONGEST / 4;
+    let end = (least..=text.len()).find(is_end).unwrap_or(text.len());
+    format!("{}{CUT}{}", &text[..begin], &text[end..])
+}
+
+/// The subject of a cleaned message: its first line.
+pub fn subject(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+impl<'m> MessageParts<'m> {
+    /// The parts of a cleaned message.
+    pub fn of(message: &'m str) -> MessageParts<'m> {
+        let rest = message.split_once("\n\n").map_or("", |(_, rest)| rest);
+        let (body, last) = rest.rsplit_once("\n\n").unwrap_or(("", rest));
+        let (body, trailers) = match trailers(last) {
+            Some(trailers) => (body, trailers),
+            None => (rest, Vec::new()),
+        };
+        MessageParts {
+            subject: subject(message),
+            body,
+            trailers,
+        }
+    }
+
+    /// True where there is a trailer of this key that says something; case does not count in a key.
+    pub fn has_trailer(&self, key: &str) -> bool {
+        let mut all = self.trailers.iter();
+        all.any(|(own, value)| own.eq_ignore_ascii_case(key) && !value.is_empty())
+    }
+}
+
+/// The trailers of a paragraph that holds nothing else. A line that begins with a blank goes on with the one before.
+fn trailers(paragraph: &str) -> Option<Vec<(&str, &str)>> {
+    let mut found = Vec::new();
+    for line in paragraph.lines() {
+        let goes_on = line.starts_with([' ', '\t']) && !found.is_empty();
+        // Git writes this line among trailers itself.
+        if goes_on || line.starts_with("(cherry picked from commit ") {
+            continue;
+        }
+        let (key, value) = line.split_once(':')?;
+        let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !is_key {
+            return None;
+        }
+        found.push((key, value.trim()));
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rules::rules;
+
+    fn edited(text: &str) -> String {
+        cleaned(text, MessageOrigin::Edited)
+    }
+
+    fn given(text: &str) -> String {
+        cleaned(text, MessageOrigin::Given)
+    }
+
+    /// Subject, body and the keys of the trailers.
+    fn parts(message: &str) -> (String, String, Vec<String>) {
+        let parts = MessageParts::of(message);
+        let keys = parts.trailers.iter().map(|(key, _)| (*key).to_owned());
+        (
+            parts.subject.to_owned(),
+            parts.body.to_owned(),
+            keys.collect(),
+        )
+    }
+
+    fn of(subject: &str, body: &str, keys: &[&str]) -> (String, String, Vec<String>) {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        (subject.to_owned(), body.to_owned(), keys)
+    }
+
+    rules! {
+        comments_of_an_editor_go: edited("# a\nsubject\n# b\n\nbody\n# c\n") => "subject\n\nbody";
+        those_that_were_given_stay: given("#12 mended\n") => "#12 mended";
+        nothing_stands_behind_the_scissors: edited("a\n\n# ------------------------ >8 ------------------------\ndiff\n") => "a";
+        blanks_say_nothing: given("\n\na  \n\n\n\nb\t\n\n") => "a\n\nb";
+        nothing_is_nothing: edited("# a\n\n") => "";
+
+        a_subject_alone: parts("a") => of("a", "", &[]);
+        a_subject_of_two_lines_is_one: given("a\n b\n\nc\nd") => "a b\n\nc\nd";
+        a_body: parts("a\n\nb\n\nc") => of("a", "b\n\nc", &[]);
+        trailers_alone: parts("a\n\nRefs: 1\nSigned-off-by: A <a@example.com>") => of("a", "", &["Refs", "Signed-off-by"]);
+        body_and_trailers: parts("a\n\nb: c d\n\nRefs: 1\n more\n(cherry picked from commit 1)") => of("a", "b: c d", &["Refs"]);
+        words_with_a_colon_are_a_body: parts("a\n\nthis is why: it broke") => of("a", "this is why: it broke", &[]);
+        a_subject_is_no_trailer: parts("Refs: 1") => of("Refs: 1", "", &[]);
+        a_key_is_known_in_any_case: MessageParts::of("a\n\nsigned-off-BY: A").has_trailer("Signed-off-by") => true;
+        one_that_says_nothing_is_none: MessageParts::of("a\n\nRefs:").has_trailer("Refs") => false;
+    }
+
+    #[test]
+    fn a_long_message_keeps_its_beginning_and_its_end() {
+        let long = format!("subject\n\n{}\n\nRefs: 1", "é".repeat(LONGEST));
+        let kept = given(&long);
+        assert!(kept.len() <= LONGEST && kept.len() > LONGEST - 8);
+        assert_eq!(parts(&kept).0, "subject");
+        assert_eq!(parts(&kept).2, ["Refs"]);
+        assert_eq!(given(&"x".repeat(LONGEST)).len(), LONGEST);
+    }
+}

@@ -1,0 +1,166 @@
+//! The look at the content of a change for the guards of the policy: measured where a change is measured, so that it
+//! is a fact of the question like its lines and its files.
+//!
+//! Nothing is looked at where no guard and no condition asks for it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use crate::base::hash;
+use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::guards::{
+    ChangeLook, ChangedFile, GeneratedFiles, Guard, GuardFinding, SecretSpan, Side, SideNeed,
+    SideNeeds,
+};
+use crate::domain::repo_path::RepoPath;
+use crate::git::diff::{AskedFile, ChangedPath, SideRead};
+use crate::git::{GitError, Oid, Repo};
+use crate::ops::error::OpError;
+use crate::policy::PolicyState;
+use crate::process::redact::Redactor;
+
+/// A change whose content is in a repository, and the policy that may ask for it.
+#[derive(Clone, Copy)]
+pub struct LookAt<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The policy that will be asked.
+    pub policy: &'a PolicyState,
+    /// The commit that the change goes out from; none where it goes out from nothing.
+    pub base: Option<&'a str>,
+}
+
+impl LookAt<'_> {
+    /// The findings in the change; none where nobody asks.
+    pub fn findings<'c>(
+        &self,
+        changed: impl IntoIterator<Item = &'c ChangedPath>,
+    ) -> Result<Option<Vec<GuardFinding>>, OpError> {
+        let wanted = self.policy.looked_for();
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        // Shapes alone: values that are known have a rule of their own.
+        let redactor = Redactor::new(&[]);
+        let shapes = |text: &[u8]| {
+            let all = redactor.shapes_in(text).into_iter();
+            let span = |(kind, place): (String, Range<usize>)| SecretSpan {
+                kind,
+                from: place.start,
+                to: place.end,
+            };
+            all.map(span).collect()
+        };
+        let mut look = ChangeLook::new(&shapes, &wanted);
+        let changed: Vec<&ChangedPath> = changed.into_iter().collect();
+        match self.read_into(&mut look, &changed) {
+            Ok(()) => {}
+            // A partial clone does not have all that it names: what is there cannot be told.
+            Err(GitError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let base = self.base.and_then(|base| Oid::parse(base).ok());
+        if let Some(base) = base
+            .as_ref()
+            .filter(|_| wanted.contains(&Guard::GeneratedFiles))
+        {
+            let stays = changed
+                .iter()
+                .filter(|one| one.old.is_some() && one.new.is_some());
+            let paths: Vec<&RepoPath> = stays.map(|one| &one.path).collect();
+            let generated = self.generated_at(base, &paths)?;
+            let all = paths.into_iter().filter(|path| generated.covers(path));
+            all.for_each(|path| look.add_generated(path));
+        }
+        // The manifests of one tree ask for the same lock files above them.
+        let known: RefCell<HashMap<RepoPath, bool>> = RefCell::default();
+        let has_file = |path: &RepoPath| {
+            let mut known = known.borrow_mut();
+            *known.entry(path.clone()).or_insert_with(|| {
+                let found = base.as_ref().map(|base| self.repo.read_blob(base, path));
+                matches!(found, Some(Ok(Some(_))))
+            })
+        };
+        Ok(Some(look.finish(&has_file)))
+    }
+}
+
+impl LookAt<'_> {
+    /// Reads what each guard has to see, and no more. Contents before the change are only read for secrets where
+    /// there is one that may have been there.
+    fn read_into(
+        &self,
+        look: &mut ChangeLook<'_>,
+        changed: &[&ChangedPath],
+    ) -> Result<(), GitError> {
+        // A mode alone changes no content.
+        let content = changed.iter().filter(|one| {
+            one.old.as_ref().map(|old| &old.oid) != one.new.as_ref().map(|new| &new.oid)
+        });
+        let asked: Vec<AskedFile<'_>> = content.map(|one| (*one, look.needs(&one.path))).collect();
+        self.repo.contents(&asked, |one, old, new| {
+            let (old, new) = (old?, new?);
+            look.add(ChangedFile {
+                path: &one.path,
+                old: seen(&old),
+                new: seen(&new),
+            });
+            Ok::<(), GitError>(())
+        })?;
+        if !look.asks_for_old_sides() {
+            return Ok(());
+        }
+        let before = SideNeeds {
+            old: SideNeed::Content,
+            new: SideNeed::Nothing,
+        };
+        let asked: Vec<AskedFile<'_>> = changed.iter().map(|one| (*one, before)).collect();
+        self.repo.contents(&asked, |_, old, _| {
+            if let SideRead::Content(old) = old? {
+                look.add_old_side(&old);
+            }
+            Ok(())
+        })
+    }
+
+    /// The declarations that the attributes of a commit make of these paths.
+    fn generated_at(&self, base: &Oid, paths: &[&RepoPath]) -> Result<GeneratedFiles, GitError> {
+        let sources = paths.iter().flat_map(|path| GeneratedFiles::sources(path));
+        let mut generated = GeneratedFiles::default();
+        for source in sources.collect::<BTreeSet<RepoPath>>() {
+            match self.repo.read_blob(base, &source) {
+                Ok(Some(text)) => generated.add(&source, &text),
+                // A link or a directory of that name is nothing that Git reads.
+                Ok(None) | Err(GitError::NotAFile { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(generated)
+    }
+}
+
+fn seen(side: &SideRead) -> Side<'_> {
+    match side {
+        SideRead::Absent => Side::Absent,
+        SideRead::Unread => Side::Unread,
+        SideRead::Sized(bytes) => Side::Sized(*bytes),
+        SideRead::Content(content) => Side::Read(content),
+    }
+}
+
+/// SHA-256 of what was found, for a yes that holds for no more than that; none where nothing was.
+pub fn digest_of(findings: Option<&[GuardFinding]>) -> Option<String> {
+    let found = findings.filter(|found| !found.is_empty())?;
+    // Findings always serialise; the empty text stands for the impossible rest.
+    let text = serde_json::to_string(found).unwrap_or_default();
+    Some(hash::sha256_hex(text.as_bytes()))
+}
+
+/// The remarks of guards in an answer, for a reviewer.
+pub fn in_words(decision: &DecisionRecord) -> impl Iterator<Item = String> {
+    let is_guard = |rule: &str| Guard::ALL.iter().any(|guard| guard.rule_id() == rule);
+    let said = decision.matched.iter();
+    said.filter(move |one| one.effect >= Effect::Warn && is_guard(&one.rule))
+        .map(|one| one.reason.clone())
+}

@@ -1,0 +1,63 @@
+//! The messages of commits, measured as the content of a change is: where the policy speaks of them.
+
+use crate::domain::commit_message::{MessageOrigin, MessageParts, cleaned};
+use crate::domain::run::Run;
+use crate::domain::trailer;
+use crate::git::history::CommitLine;
+use crate::git::{Oid, Repo};
+use crate::ops::error::OpError;
+use crate::ops::findings::LookAt;
+
+/// A tree at which the work of a run has come to an end.
+#[derive(Clone, Copy)]
+pub struct WorkTip<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// The last commit of its work; none where nothing was changed.
+    pub commit: Option<&'a str>,
+}
+
+/// The messages of the commits that the agent of a run has made itself: not those of merges, nor of what came
+/// from the target meanwhile, nor of the commit by which `ai` has taken up what was left. None where nobody asks.
+pub fn of_work(look: &LookAt<'_>, work: WorkTip<'_>) -> Result<Option<Vec<String>>, OpError> {
+    if !look.policy.looks_at_messages() {
+        return Ok(None);
+    }
+    let Some(tip) = work.commit.and_then(|commit| Oid::parse(commit).ok()) else {
+        return Ok(Some(Vec::new()));
+    };
+    let mut known: Vec<Oid> = look.base.iter().flat_map(|base| Oid::parse(base)).collect();
+    if let Some(target) = &work.run.target {
+        known.extend(look.repo.find_ref(target)?);
+    }
+    let commits = look.repo.commits_beyond(&tip, &known)?;
+    let messages = of_commits(look.repo, &commits)?.into_iter();
+    let own = messages.filter(|(id, text)| *id != tip || !is_of_run(text, work.run));
+    Ok(Some(own.map(|(_, text)| text).collect()))
+}
+
+/// True for a message that `ai` itself has written for a run. Agents can write such a one, and evade no more by it
+/// than a rule about the form of a text.
+fn is_of_run(message: &str, run: &Run) -> bool {
+    let parts = MessageParts::of(message);
+    let wanted = [
+        (trailer::TASK, run.id.task().to_string()),
+        (trailer::RUN, run.id.to_string()),
+        (trailer::AGENT, run.agent.clone()),
+    ];
+    parts.body.is_empty()
+        && parts.trailers.len() == wanted.len()
+        && wanted.iter().all(|(key, value)| {
+            let mut all = parts.trailers.iter();
+            all.any(|(own, said)| own == key && said == value)
+        })
+}
+
+/// The cleaned messages of these commits, merges aside.
+pub fn of_commits(repo: &Repo, commits: &[CommitLine]) -> Result<Vec<(Oid, String)>, OpError> {
+    let plain = commits.iter().filter(|one| one.parents.len() < 2);
+    let names: Vec<Oid> = plain.map(|one| one.id.clone()).collect();
+    let texts = repo.messages(&names)?.into_iter();
+    let texts = texts.map(|text| cleaned(&text, MessageOrigin::Given));
+    Ok(names.into_iter().zip(texts).collect())
+}
