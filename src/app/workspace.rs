@@ -21,13 +21,13 @@ use crate::git::discover::{self, RepoLocation};
 use crate::git::person;
 use crate::git::preflight;
 use crate::git::repo::head_at;
-use crate::ops::cx::{Cx, HeadAtHand, PolicyAtHand, Rules};
+use crate::ops::cx::{Cx, HeadAtHand, PolicyAtHand};
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
 use crate::ops::places::Places;
 use crate::ops::scrub::Scrub;
 use crate::ops::world::{Progress, World};
-use crate::ops::{credentials, init, project, standing_policy};
+use crate::ops::{credentials, init, project, standing_policy, standing_rules};
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
 use crate::store::{Access, Store, StoreError, local_now};
@@ -186,14 +186,15 @@ impl Workspace {
     /// is.
     pub fn cx_for_reading(&self) -> Result<Cx, AppError> {
         let root = self.root()?.to_owned();
-        let rules = Rules::of(self.config()?, self.place()?)?.with_agents_of(&root);
+        let actor = self.actor()?;
+        let rules = standing_rules::of(&actor, self.config()?, (self.place()?, &root))?;
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
         let scrub = self.scrub()?.clone();
         let place = self.place()?.clone();
         let head = HeadAtHand::when_asked(move || Some(head_at(&place).ok()?.into()));
         Ok(Cx {
             now: now(),
-            actor: self.actor()?,
+            actor,
             policy,
             rules: Arc::new(rules),
             scrub,

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod heap;
 pub mod holders;
 pub mod id;
+pub mod json_path;
 pub mod onlooker;
 pub mod path;
 #[cfg(test)]

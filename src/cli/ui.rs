@@ -89,7 +89,8 @@ impl Ui {
         match serde_json::to_string(object) {
             Ok(text) => self.line(&text),
             Err(error) => {
-                self.warn(&format!("cannot show this as JSON: {error}"));
+                // An answer of nothing would be believed.
+                self.lost.get_or_insert(error.into());
                 true
             }
         }

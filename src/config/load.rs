@@ -19,14 +19,17 @@ pub const FILE: &str = ".ai/config.yaml";
 /// Reads the configuration of the repository at `root`; no file means the defaults.
 pub fn load(root: &Path, trees: &Trees) -> Result<Config, ConfigError> {
     match fs::read_capped(&root.join(FILE), yaml::MAX_BYTES) {
-        Ok(bytes) => trees
-            .read(FILE, &bytes, |root, standing| {
-                config_of(root, standing, FILE)
-            })
-            .map_err(ConfigError::Content),
+        Ok(bytes) => read(&bytes, trees).map_err(ConfigError::Content),
         Err(error) if error.is_not_found() => Ok(Config::default()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Reads the configuration of a project from its bytes.
+pub fn read(bytes: &[u8], trees: &Trees) -> Result<Config, YamlProblems> {
+    trees.read(FILE, bytes, |root, standing| {
+        config_of(root, standing, FILE)
+    })
 }
 
 /// Reads a configuration from bytes; `file` is its name in messages.

@@ -22,7 +22,7 @@ mod trees;
 pub use detect::{CheckFamily, DetectedCheck, detect, detect_caches, detect_setup};
 pub use entries::{ConfigEntry, entries};
 pub use error::ConfigError;
-pub use load::{FILE, load};
+pub use load::{FILE, load, read};
 pub use model::{Accept, AcceptMode, CacheMode, Check, CommandLine, Config, LockCase, Notify};
 pub use origin::ValueOrigin;
 pub use template::{CheckStanding, StartConfig};

@@ -265,7 +265,7 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
         Some(Says::File(fields)) => named_in(input, fields),
         Some(Says::Patch) => all_texts(input).flat_map(of_patch).collect(),
         Some(Says::Command | Says::Nothing) => Vec::new(),
-        None => named_anywhere(input),
+        None => named_anywhere(input, kind),
     };
     let is_command = kind == ToolKind::Execute;
     let command = is_command.then(|| command_in(input)).flatten();

@@ -58,6 +58,17 @@ const COMMAND_FIELDS: [&str; 7] = [
     "input",
     "chars",
 ];
+/// Those of them in which other things stand as well, as whoever gets a message.
+const EITHER_FIELDS: [&str; 8] = [
+    "source",
+    "src",
+    "destination",
+    "dest",
+    "dst",
+    "target",
+    "from",
+    "to",
+];
 /// Fields that name the directory in which a command is run.
 pub(super) const DIRECTORY_FIELDS: [&str; 6] = [
     "workdir",
@@ -77,34 +88,13 @@ pub(super) fn named_in(input: &Value, fields: &[&str]) -> Vec<String> {
     first.map(str::to_owned).into_iter().collect()
 }
 
-/// Kinds from the one that can do most to the one that can do least.
-const BY_REACH: [ToolKind; 8] = [
-    ToolKind::Execute,
-    ToolKind::Delete,
-    ToolKind::Move,
-    ToolKind::Edit,
-    ToolKind::Fetch,
-    ToolKind::Read,
-    ToolKind::Search,
-    ToolKind::Think,
-];
-
 /// The kind of a tool that nobody here knows: the most that its own name says, without that of the server
 /// from which it comes, or that of a command, where it has one.
 pub(super) fn kind_of_unknown(tool: &str, input: &Value) -> ToolKind {
     if in_field(input, &COMMAND_FIELDS[..5]).is_some() {
         return ToolKind::Execute;
     }
-    let own = match tool.strip_prefix("mcp__") {
-        Some(rest) => rest
-            .rsplit("__")
-            .find(|part| !part.is_empty())
-            .unwrap_or(rest),
-        None => tool,
-    };
-    let said = ToolKind::all_of_name(own);
-    let most = BY_REACH.into_iter().find(|kind| said.contains(kind));
-    most.unwrap_or(ToolKind::Other)
+    ToolKind::most_of_name(tool)
 }
 
 /// A name of a field without `_`, `-` and capitals, as CLIs write it in one way or another.
@@ -125,8 +115,14 @@ pub(super) fn in_field<'v>(input: &'v Value, fields: &[&str]) -> Option<&'v Valu
     })
 }
 
-/// Everything that an input names in fields of files, at any depth.
-pub(super) fn named_anywhere(input: &Value) -> Vec<String> {
+/// Everything that the input of a tool of this kind names in fields of files, at any depth. A tool that is not
+/// known to have to do with files says `to` and `source` of other things as well.
+pub(super) fn named_anywhere(input: &Value, kind: ToolKind) -> Vec<String> {
+    let is_sure = !matches!(kind, ToolKind::Other | ToolKind::Fetch);
+    let names_files = |key: &str| {
+        let key = plain(key);
+        FILE_FIELDS.contains(&key.as_str()) && (is_sure || !EITHER_FIELDS.contains(&key.as_str()))
+    };
     let (mut found, mut open) = (Vec::new(), vec![(false, input)]);
     while let Some((is_file, value)) = open.pop() {
         match value {
@@ -139,10 +135,7 @@ pub(super) fn named_anywhere(input: &Value) -> Vec<String> {
                 found.extend(is_name.then(|| name.to_owned()));
             }
             Value::Array(all) => open.extend(all.iter().map(|one| (is_file, one))),
-            Value::Object(all) => open.extend(
-                all.iter()
-                    .map(|(key, one)| (FILE_FIELDS.contains(&plain(key).as_str()), one)),
-            ),
+            Value::Object(all) => open.extend(all.iter().map(|(key, one)| (names_files(key), one))),
             _ => {}
         }
     }

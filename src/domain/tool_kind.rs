@@ -88,6 +88,61 @@ const NAMES: [(&str, ToolKind); 29] = [
     ("view", ToolKind::Read),
 ];
 
+/// Kinds from the one that can do most to the one that can do least.
+const BY_REACH: [ToolKind; 8] = [
+    ToolKind::Execute,
+    ToolKind::Delete,
+    ToolKind::Move,
+    ToolKind::Edit,
+    ToolKind::Fetch,
+    ToolKind::Read,
+    ToolKind::Search,
+    ToolKind::Think,
+];
+
+/// First words of names that only ask for something, as `list_directory` and `getSymbols` do.
+const ASKING: [&str; 12] = [
+    "get", "list", "show", "stat", "describe", "count", "open", "load", "inspect", "query", "tree",
+    "outline",
+];
+/// Words that say that more is done than to ask.
+const DOING: [&str; 20] = [
+    "add", "append", "apply", "clear", "commit", "copy", "format", "generate", "import", "insert",
+    "merge", "paste", "post", "push", "put", "reset", "save", "set", "sync", "update",
+];
+
+/// The name of a tool without that of the server from which it comes.
+fn own_name(name: &str) -> &str {
+    match name.strip_prefix("mcp__") {
+        Some(rest) => {
+            let mut parts = rest.rsplit("__");
+            parts.find(|part| !part.is_empty()).unwrap_or(rest)
+        }
+        None => name,
+    }
+}
+
+/// True for a name that begins with a word that only asks, and has none that does more.
+fn only_asks(name: &str) -> bool {
+    let mut words: Vec<String> = Vec::new();
+    let mut was_small = false;
+    for c in name.chars() {
+        let begins =
+            words.is_empty() || !c.is_ascii_alphanumeric() || c.is_ascii_uppercase() && was_small;
+        if begins {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphanumeric()) {
+            word.push(c.to_ascii_lowercase());
+        }
+        was_small = c.is_ascii_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    let is_one_of = |word: &String, all: &[&str]| all.contains(&word.as_str());
+    words.first().is_some_and(|first| is_one_of(first, &ASKING))
+        && !words.iter().any(|word| is_one_of(word, &DOING))
+}
+
 impl ToolKind {
     /// Reads the word of the Agent Client Protocol; what it does not know is anything else.
     pub fn of(word: &str) -> Self {
@@ -103,11 +158,35 @@ impl ToolKind {
             .map_or(ToolKind::Other, |(_, kind)| *kind)
     }
 
-    /// Every kind of which a name holds a word: for whoever must not take a tool for less than it may be.
-    pub fn all_of_name(name: &str) -> Vec<Self> {
-        let name = name.to_ascii_lowercase();
-        let words = NAMES.iter().filter(|(part, _)| name.contains(part));
-        words.map(|(_, kind)| *kind).collect()
+    /// The most that a tool may be by its own name, for whoever must not take it for less: without that of the
+    /// server from which it comes, by every word that stands in it.
+    pub fn most_of_name(name: &str) -> Self {
+        let own = own_name(name);
+        let lower = own.to_ascii_lowercase();
+        let held = |kind: &Self| {
+            NAMES
+                .iter()
+                .any(|(part, of)| of == kind && lower.contains(part))
+        };
+        match BY_REACH.into_iter().find(held) {
+            Some(kind) => kind,
+            None if only_asks(own) => Self::Read,
+            None => Self::Other,
+        }
+    }
+
+    /// The kind of a tool that was called already: that by which the CLIs know their own, and the most that it
+    /// may be for one that comes from a server, or whose name speaks of more than to think and to fetch.
+    pub fn of_call(name: &str) -> Self {
+        let (known, most) = (Self::of_name(name), Self::most_of_name(name));
+        let is_of_server = own_name(name).len() < name.len();
+        let goes_further = matches!(known, Self::Think | Self::Fetch)
+            && matches!(most, Self::Execute | Self::Delete);
+        if is_of_server || goes_further {
+            most
+        } else {
+            known
+        }
     }
 
     /// True where files are changed by the call itself, not by a command that it runs.

@@ -5,7 +5,29 @@ fn of(name: &str) -> ToolKind {
     ToolKind::of_name(name)
 }
 
+fn most(name: &str) -> ToolKind {
+    ToolKind::most_of_name(name)
+}
+
+fn called(name: &str) -> ToolKind {
+    ToolKind::of_call(name)
+}
+
 rules! {
+    a_server_says_nothing_of_its_tool: most("mcp__browser__delete_file") => ToolKind::Delete;
+    the_word_that_does_most_counts: most("plan_and_execute") => ToolKind::Execute;
+    a_name_without_a_known_word_may_be_anything: most("mcp__fs__save_file") => ToolKind::Other;
+    a_name_that_begins_with_a_question_reads: most("mcp__fs__list_directory") => ToolKind::Read;
+    a_question_in_one_word_reads: most("getSymbols") => ToolKind::Read;
+    a_question_that_does_more_is_none: most("mcp__fs__get_and_set") => ToolKind::Other;
+    a_question_within_another_word_is_none: most("mcp__ui__widget_budget") => ToolKind::Other;
+    a_list_of_todos_is_no_edit: called("TodoWrite") => ToolKind::Think;
+    a_plan_of_a_server_that_runs_a_shell_executes: called("mcp__planner__run_shell") => ToolKind::Execute;
+    a_todo_of_a_server_that_runs_something_executes: called("mcp__todo__exec") => ToolKind::Execute;
+    a_browser_of_a_server_that_deletes_deletes: called("mcp__browser__delete_file") => ToolKind::Delete;
+    a_plan_that_runs_something_executes: called("plan_exec") => ToolKind::Execute;
+    a_search_of_the_web_that_was_made_fetches: called("google_web_search") => ToolKind::Fetch;
+    a_plan_mode_that_was_left_thinks: called("ExitPlanMode") => ToolKind::Think;
     a_shell_executes: of("Bash") => ToolKind::Execute;
     a_command_executes: of("run_shell_command") => ToolKind::Execute;
     a_terminal_executes: of("terminal") => ToolKind::Execute;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::fs;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::trailer;
 use crate::git::diff::ChangedPath;
@@ -31,6 +32,20 @@ pub struct AuthoredCommit {
     pub agent: Option<String>,
     /// The first line of its message.
     pub subject: String,
+}
+
+/// Longest log of a HEAD that is read.
+const LOG_CAP: u64 = 64 << 20;
+/// The beginnings of what a log says of a HEAD that was moved to a commit made here.
+const MAKING: [&str; 5] = ["commit", "cherry-pick", "revert", "rebase", "am"];
+
+/// The commit that a line of a log says was made here.
+fn made_by(line: &[u8]) -> Option<Oid> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    let (ends, said) = (std::str::from_utf8(&line[..tab]).ok()?, &line[tab + 1..]);
+    let is_made = MAKING.iter().any(|word| said.starts_with(word.as_bytes()));
+    let new = ends.split(' ').nth(1).filter(|_| is_made)?;
+    Oid::parse(new).ok()
 }
 
 /// Git knows names of references by their beginning; so does this.
@@ -164,6 +179,22 @@ impl Repo {
         Ok(of.map(|(_, oid)| oid).collect())
     }
 
+    /// The commits that were made in this repository, as far as the logs of its HEADs tell: what was committed,
+    /// picked, reverted or put elsewhere here, and not what was fetched.
+    pub fn made_here(&self) -> Result<BTreeSet<Oid>, GitError> {
+        let mut dirs = fs::list_dir(&self.common_dir().join("worktrees"))?;
+        dirs.push(self.common_dir().to_owned());
+        let mut made = BTreeSet::new();
+        for dir in dirs {
+            match fs::read_capped(&dir.join("logs/HEAD"), LOG_CAP) {
+                Ok(log) => made.extend(log.split(|byte| *byte == b'\n').filter_map(made_by)),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(made)
+    }
+
     /// The paths that a commit itself changes: a merge those alone that are as in none of its parents.
     pub fn own_paths(&self, commit: &CommitLine) -> Result<BTreeSet<RepoPath>, GitError> {
         let changed = self.own_changes(commit)?.into_iter();
@@ -186,5 +217,33 @@ impl Repo {
             own.retain(|one| differs.contains(&one.path));
         }
         Ok(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_tells_what_was_made_here_and_not_what_came_from_elsewhere() {
+        let (old, new) = ("0".repeat(40), "1".repeat(40));
+        let table = [
+            ("commit: one", true),
+            ("commit (initial): one", true),
+            ("commit (amend): one", true),
+            ("cherry-pick: one", true),
+            ("rebase (pick): one", true),
+            ("clone: from elsewhere", false),
+            ("pull: Fast-forward", false),
+            ("checkout: moving from main to side", false),
+            ("reset: moving to HEAD~1", false),
+        ];
+        for (said, is_made) in table {
+            let line = format!("{old} {new} Ann Other <ann@example.com> 1700000000 +0000\t{said}");
+            assert_eq!(made_by(line.as_bytes()).is_some(), is_made, "{said}");
+        }
+        for line in ["", "no log", "\tcommit: x"] {
+            assert_eq!(made_by(line.as_bytes()), None, "{line}");
+        }
     }
 }

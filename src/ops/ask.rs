@@ -58,6 +58,16 @@ impl Question {
     }
 }
 
+/// The questions about an action on each of these tasks, or one about none: a rule about one of them binds
+/// whoever holds others beside it.
+pub fn for_each(action: Action, tasks: &[Task]) -> Vec<Question> {
+    if tasks.is_empty() {
+        return vec![Question::about(action)];
+    }
+    let each = tasks.iter();
+    each.map(|task| Question::on_task(action, task)).collect()
+}
+
 /// The number of patterns that would be held alone.
 pub(super) fn alone(requests: &[LockRequest]) -> u32 {
     let alone = requests

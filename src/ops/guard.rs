@@ -123,42 +123,25 @@ fn look(
 ) -> Result<(), OpError> {
     let tasks = tasks_at_hand(tx, cx, asked)?;
     let call = asked.call;
-    let changes =
-        !call.paths.is_empty() && (call.kind.changes_files() || call.kind == ToolKind::Execute);
-    let mut actions = Vec::new();
+    // What nobody knows may write to the files that it names.
+    let changes = !call.paths.is_empty() && !call.kind.only_looks();
+    let all = |action| questions(cx, asked, (&tasks, found), action);
+    let mut asks = Vec::new();
     if changes {
-        let edit = question(cx, asked, (&tasks, found), Action::Edit);
-        stays_inside(cx, asked, &edit, found)?;
-        let paths: Vec<Vec<u8>> = edit
-            .resource
-            .paths
-            .iter()
-            .map(|p| p.as_bytes().to_vec())
-            .collect();
-        let run_task = asked.run.map(RunId::task);
-        let touching = Touching {
-            what: &format!("the call of `{}`", call.title),
-            again: TryAgain::SameCall,
-            task: run_task.as_ref(),
-            paths: &paths,
-            kept: asked.kept,
-        };
-        let holder = Cx {
-            actor: asked.holder.clone(),
-            ..cx.clone()
-        };
-        held_or_not(touching.or_refuse(tx, &holder), cx, &edit)?;
-        actions.push(edit);
+        let edits = all(Action::Edit);
+        if let Some(edit) = edits.first() {
+            is_free(tx, cx, asked, (edit, found))?;
+        }
+        asks.extend(edits);
     }
-    let mut also = |action| actions.push(question(cx, asked, (&tasks, found), action));
     if !call.kind.changes_files() || !changes {
-        also(Action::ToolCall);
+        asks.extend(all(Action::ToolCall));
     }
     if call.kind == ToolKind::Execute {
-        also(Action::CommandExec);
+        asks.extend(all(Action::CommandExec));
     }
     if call.kind == ToolKind::Read && !call.paths.is_empty() {
-        also(Action::FileRead);
+        asks.extend(all(Action::FileRead));
     }
     // Whoever is to mend a policy that cannot be read has to look at it, and to ask a person.
     let is_here = |place: &Whereabouts| matches!(place, Whereabouts::Inside(_));
@@ -168,9 +151,37 @@ fn look(
     } else {
         Blindness::Refuses
     };
-    actions
-        .iter()
+    asks.iter()
         .try_for_each(|question| rules_let_it(tx, cx, policy, question))
+}
+
+/// Refuses a change of what is not this session's to change, or of what others hold.
+fn is_free(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    asked: &GuardAsked<'_>,
+    (edit, found): (&Question, &[Whereabouts]),
+) -> Result<(), OpError> {
+    stays_inside(cx, asked, edit, found)?;
+    let paths: Vec<Vec<u8>> = edit
+        .resource
+        .paths
+        .iter()
+        .map(|p| p.as_bytes().to_vec())
+        .collect();
+    let run_task = asked.run.map(RunId::task);
+    let touching = Touching {
+        what: &format!("the call of `{}`", asked.call.title),
+        again: TryAgain::SameCall,
+        task: run_task.as_ref(),
+        paths: &paths,
+        kept: asked.kept,
+    };
+    let holder = Cx {
+        actor: asked.holder.clone(),
+        ..cx.clone()
+    };
+    held_or_not(touching.or_refuse(tx, &holder), cx, edit)
 }
 
 /// The part of a policy that cannot be read.
@@ -283,16 +294,27 @@ fn tasks_at_hand(tx: &mut dyn Tx, cx: &Cx, asked: &GuardAsked<'_>) -> Result<Vec
     Ok(tasks)
 }
 
-fn question(
+/// A question for each task at hand, or one about none.
+fn questions(
     cx: &Cx,
     asked: &GuardAsked<'_>,
     (tasks, found): (&[Task], &[Whereabouts]),
     action: Action,
-) -> Question {
-    let mut question = match tasks {
-        [task] => Question::on_task(action, task),
-        _ => Question::about(action),
-    };
+) -> Vec<Question> {
+    let mut questions = ask::for_each(action, tasks);
+    for question in &mut questions {
+        complete(question, cx, asked, (tasks, found));
+    }
+    questions
+}
+
+fn complete(
+    question: &mut Question,
+    cx: &Cx,
+    asked: &GuardAsked<'_>,
+    (tasks, found): (&[Task], &[Whereabouts]),
+) {
+    let action = question.action;
     let call = asked.call;
     let resource = &mut question.resource;
     resource.patterns.clear();
@@ -314,7 +336,6 @@ fn question(
     } else {
         question.facts.command.clone_from(&call.command);
     }
-    question
 }
 
 /// The paths beyond those of every task at hand; none where one of them names none.

@@ -249,7 +249,7 @@ fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
     match project::store_place(state).open(Access::Write) {
         Ok(_) => return Ok(false),
         Err(StoreError::NotInitialised) => {}
-        Err(StoreError::Vanished(_)) if is_fresh(state)? => {}
+        Err(StoreError::Vanished(_)) if project::is_fresh(state)? => {}
         Err(error) => return Err(error.into()),
     }
     fs::create_private_dir(state).map_err(StoreError::from)?;
@@ -276,17 +276,6 @@ fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
 
 /// Says that there was a store, where every other file of it is gone.
 const MARK: &str = "store-was-made";
-
-/// A state directory in which nothing was ever kept: no store, no run, no backup, no log beside the
-/// database.
-fn is_fresh(state: &Path) -> Result<bool, OpError> {
-    let entries = fs::list_dir(state).map_err(StoreError::from)?;
-    let drafts = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with(".ai.db."))
-    };
-    Ok(entries.iter().all(drafts))
-}
 
 /// Makes `.ai/state` point at the store's directory. Anything else of that name is somebody's file
 /// and stays.

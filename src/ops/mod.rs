@@ -74,6 +74,7 @@ pub mod scrub;
 pub mod signals;
 pub mod standing;
 pub mod standing_policy;
+pub mod standing_rules;
 pub mod testimony;
 pub mod tokens;
 pub mod trust;

@@ -24,7 +24,7 @@ use crate::store::Tx;
 const MOST: usize = 200;
 
 /// An override as it is ordered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct NewOverride {
     /// The rule.
     pub rule: String,
@@ -37,7 +37,16 @@ pub struct NewOverride {
     /// The reason.
     pub reason: String,
     /// The end.
-    pub until_ms: WallMs,
+    pub end: OverrideEnd,
+}
+
+/// The end of an override, as it is ordered.
+#[derive(Debug, Clone, Copy)]
+pub enum OverrideEnd {
+    /// So many milliseconds after it was given.
+    After(i64),
+    /// At this time.
+    At(WallMs),
 }
 
 /// Gives an override, and returns it with what the policy warns of.
@@ -52,10 +61,14 @@ pub fn add(
     resource.tool = Some(given.rule.clone());
     resource.task.clone_from(&given.task);
     resource.patterns.clone_from(&given.paths);
-    // A yes is for this rule, this scope and this length, and for nothing else.
-    let length = given.until_ms.saturating_sub(given.at_ms);
+    // A yes is for this rule, this scope and this end as it was ordered, and for nothing else: a moment
+    // passes between the question and the command that is given again with the yes.
+    let end = match order.end {
+        OverrideEnd::After(length) => format!("for {length}"),
+        OverrideEnd::At(time) => format!("until {time}"),
+    };
     let who = given.agent.as_deref().unwrap_or_default();
-    let whole = format!("{who}\n{length}\n{}", given.reason);
+    let whole = format!("{who}\n{end}\n{}", given.reason);
     resource.input = Some(hash::sha256_hex(whole.as_bytes()));
     let agent = given.agent.as_deref();
     if let Err(why) = policy::may_override(cx.policy.state(), &given.rule, agent) {
@@ -135,7 +148,11 @@ fn read(tx: &mut dyn Tx, cx: &Cx, order: &NewOverride) -> Result<PolicyOverride,
         )
         .into());
     }
-    if order.until_ms <= cx.now.wall_ms {
+    let until_ms = match order.end {
+        OverrideEnd::After(length) => cx.now.wall_ms.saturating_add(length),
+        OverrideEnd::At(time) => time,
+    };
+    if until_ms <= cx.now.wall_ms {
         return Err(unclear(
             "the override would have ended already".to_owned(),
             "give a time that is to come: `--for 2h`",
@@ -161,7 +178,7 @@ fn read(tx: &mut dyn Tx, cx: &Cx, order: &NewOverride) -> Result<PolicyOverride,
         reason: order.reason.trim().to_owned(),
         by: cx.actor.clone(),
         at_ms: cx.now.wall_ms,
-        until_ms: order.until_ms,
+        until_ms,
     })
 }
 

@@ -5,7 +5,7 @@ use crate::domain::policy_override::{OverrideWord, PolicyOverride};
 use crate::ops::ask::{self, Question};
 use crate::ops::error::OpError;
 use crate::ops::overridden;
-use crate::ops::overrides::{self, NewOverride};
+use crate::ops::overrides::{self, NewOverride, OverrideEnd};
 use crate::ops::refusal::Refusal;
 use crate::ops::testing::World;
 use crate::policy::PolicyState;
@@ -28,8 +28,10 @@ fn order(world: &World, rule: &str, ms: i64) -> NewOverride {
     NewOverride {
         rule: rule.into(),
         reason: "the release".into(),
-        until_ms: world.cx.now.wall_ms + ms,
-        ..NewOverride::default()
+        agent: None,
+        task: None,
+        paths: Vec::new(),
+        end: OverrideEnd::At(world.cx.now.wall_ms + ms),
     }
 }
 

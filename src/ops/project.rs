@@ -1,13 +1,20 @@
 //! The project's own files: where they lie, and how they are read.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::base::fs;
 use crate::config::{self, Config, Trees};
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::standing_policy;
 use crate::policy::PolicyState;
-use crate::store::StorePlace;
+use crate::store::{StoreError, StorePlace};
+
+/// The file in the state directory by which two installations of hooks wait for each other.
+pub const HOOKS_LOCK: &str = "hooks.lock";
+/// The file there that says which hooks were installed.
+pub const HOOKS_NOTE: &str = "hooks-installed";
 
 /// The store's file below the state directory.
 pub const STORE_FILE: &str = "ai.db";
@@ -29,6 +36,27 @@ pub fn store_place(state_dir: &Path) -> StorePlace {
 /// Says whether a store was ever made in a state directory.
 pub fn has_store(state_dir: &Path) -> bool {
     state_dir.join(STORE_FILE).exists()
+}
+
+/// True where the sandbox of a run hides the store, or keeps it from being read.
+pub fn is_out_of_sight(state_dir: &Path) -> bool {
+    let seen = fs::read_start(&state_dir.join(STORE_FILE), 1);
+    let hidden = [ErrorKind::NotFound, ErrorKind::PermissionDenied];
+    seen.is_err_and(|error| hidden.contains(&error.source.kind()))
+}
+
+/// True for a state directory in which no store was ever kept: no run, no backup, no log beside a database.
+/// The hooks of a server, which has no store, leave their notes in it.
+pub fn is_fresh(state_dir: &Path) -> Result<bool, OpError> {
+    if mark_file(state_dir).exists() {
+        return Ok(false);
+    }
+    let entries = fs::list_dir(state_dir).map_err(StoreError::from)?;
+    let says_nothing = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(".ai.db.") || [HOOKS_LOCK, HOOKS_NOTE].contains(&&*name)
+    };
+    Ok(entries.iter().all(says_nothing))
 }
 
 /// Returns the file with the high-water mark of a store: shared by all worktrees as the store is,

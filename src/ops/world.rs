@@ -13,12 +13,12 @@ use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
 use crate::git::{CommitIdentity, Git, Repo, RepoLocation, preflight};
-use crate::ops::cx::{Cx, HeadAtHand, Rules};
+use crate::ops::cx::{Cx, HeadAtHand};
 use crate::ops::error::OpError;
 use crate::ops::hatch::HatchMaker;
 use crate::ops::places::Places;
-use crate::ops::project;
 use crate::ops::scrub::Scrub;
+use crate::ops::{project, standing_rules};
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
 use crate::process::sandbox::SandboxProbe;
@@ -121,13 +121,13 @@ impl World {
 
     /// The same in somebody else's name.
     pub fn cx_as(&self, policy: &PolicyState, actor: Actor) -> Result<Cx, OpError> {
+        let around = (&self.location, &*self.root);
+        let rules = standing_rules::of(&actor, &self.config, around)?;
         Ok(Cx {
             now: (self.clock)(),
             actor,
             policy: policy.clone().into(),
-            rules: Rules::of(&self.config, &self.location)?
-                .with_agents_of(&self.root)
-                .into(),
+            rules: rules.into(),
             scrub: self.scrub.clone(),
             head: HeadAtHand::default(),
         })

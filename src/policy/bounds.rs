@@ -213,6 +213,8 @@ fn beyond_files(request: &Request<'_>) -> Option<String> {
         Action::RefUpdate => Some("it would move a reference"),
         Action::WorktreeRemove => Some("it would remove a worktree"),
         Action::TaskOverride => Some("it would end a task without a verdict"),
+        // What was said, refused and taken is gone with the records of it.
+        Action::Import => Some("it would put other records in the place of those that are there"),
         // Whoever may write the files of agents sets their modes.
         Action::AgentRegister => Some("it would change the file of an agent"),
         Action::RunFinish | Action::TaskDone | Action::Commit => return deleted(request),

@@ -257,6 +257,11 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
             digest: digest.clone(),
         })
     });
+    let mut narrowest = bounds::mode_of(&layers).map(|found| found.mode);
+    // What was committed binds agents as well (ADR 0070).
+    if let Some(beneath) = state.committed(agent) {
+        narrowest = narrowest.max(show(beneath, agent).mode);
+    }
     Shown {
         state: match layers.as_slice() {
             [] => "absent",
@@ -267,7 +272,7 @@ pub fn show(state: &PolicyState, agent: Option<&str>) -> Shown {
         limits: model::limits_of(&layers),
         outside_paths: outside::effect(&layers).1,
         guards,
-        mode: bounds::mode_of(&layers).map(|found| found.mode),
+        mode: narrowest,
         bounds: bounds.collect(),
         files: files.collect(),
         rules,

@@ -326,3 +326,43 @@ fn no_secret_of_a_call_reaches_the_store() {
         0
     );
 }
+
+#[test]
+fn a_tool_that_nobody_knows_may_write_to_the_files_that_it_names_unless_it_only_asks() {
+    let sandbox = held();
+    let table = [
+        ("mcp__serena__insert_after_symbol", "relative_path", 2),
+        ("mcp__fs__save_file", "path", 2),
+        ("mcp__fs__append", "filename", 2),
+        ("mcp__browser__download", "filepath", 2),
+        ("mcp__planner__get_and_set", "path", 2),
+        ("mcp__fs__list_directory", "path", 0),
+        ("mcp__fs__get_file_info", "path", 0),
+        ("mcp__fs__statFile", "path", 0),
+        // A message goes to somebody, and not into a file.
+        ("mcp__mail__send", "to", 0),
+    ];
+    for (tool, field, code) in table {
+        let answer = asks(
+            &sandbox,
+            "claude",
+            &claude(tool, &json!({field: "held.txt"})),
+        );
+        assert_eq!(answer.code, Some(code), "{tool}: {answer}");
+    }
+}
+
+#[test]
+fn a_rule_about_one_task_binds_whoever_holds_another_beside_it() {
+    let sandbox = Sandbox::project();
+    let rule = "version: 1\ndefault: allow\nrules:\n  - {id: outside, on: [edit], labels: [outside], \
+                paths: [inner/], effect: deny, reason: they work outside}\n";
+    sandbox.write(".ai/policy.yaml", rule);
+    sandbox.commit("policy");
+    for more in [&["--label", "outside"][..], &[]] {
+        let task = sandbox.task("one", more);
+        sandbox.ai_ok(&["task", "claim", &task]);
+        let answer = asks(&sandbox, "claude", &write("inner/a"));
+        assert_eq!(answer.code, Some(2), "{answer}");
+    }
+}

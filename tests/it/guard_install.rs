@@ -402,3 +402,17 @@ fn an_uninstall_of_all_takes_the_entries_out_of_the_settings_of_clis() {
     assert_eq!(sandbox.read(".qwen/settings.json"), "{");
     assert!(!sandbox.root().join(".claude").exists());
 }
+
+/// Where nothing can be asked the hook refuses everything, so that it can be taken away all the same.
+#[test]
+fn a_person_takes_it_away_where_the_policy_or_the_store_cannot_be_read() {
+    let sandbox = Sandbox::project();
+    for broken in [".ai/policy.yaml", ".git/ai/ai.db"] {
+        let before = std::fs::read(sandbox.root().join(broken)).unwrap_or_default();
+        sandbox.ai_ok(&["guard", "install", "claude"]);
+        sandbox.write(broken, "default: [");
+        sandbox.ai_ok(&["guard", "uninstall", "claude"]);
+        assert!(!sandbox.root().join(CLAUDE).exists());
+        std::fs::write(sandbox.root().join(broken), before).unwrap();
+    }
+}

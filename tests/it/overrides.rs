@@ -224,3 +224,43 @@ fn it_gives_a_run_its_network_back() {
     sandbox.run(&two);
     assert_eq!(answers(&two), ["warn"]);
 }
+
+#[test]
+fn a_yes_to_an_override_counts_for_the_command_that_is_given_again() {
+    let sandbox = scene();
+    let asks = "  - {id: two-look, on: [policy.override], effect: require_approval, reason: two look at it}\n";
+    sandbox.write(".ai/policy.yaml", format!("{POLICY}{asks}"));
+    sandbox.commit("policy");
+    for end in [["--for", "2h"], ["--until", "2999-01-01T00:00:00Z"]] {
+        let add = [
+            "policy",
+            "override",
+            "add",
+            "frozen",
+            "--reason",
+            "the release of today",
+        ];
+        let add = [&add[..], &end].concat();
+        assert_eq!(sandbox.ai(&add).code, Some(8), "{end:?}");
+        let asked = sandbox.ai_json_lines(&["approvals"]);
+        let id = asked.last().unwrap()["decision"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        sandbox.ai_ok(&["approve", &id, "--reason", "read it", "--as", "human:bob"]);
+        // The clock has gone on meanwhile.
+        sandbox.ai_ok(&add);
+        // A yes is for this length.
+        let longer = [
+            "policy",
+            "override",
+            "add",
+            "frozen",
+            "--reason",
+            "the release of today",
+            "--for",
+            "3h",
+        ];
+        assert_eq!(sandbox.ai(&longer).code, Some(8));
+    }
+}

@@ -250,3 +250,61 @@ fn what_a_cut_off_removal_left_is_taken_away() {
     scene.ai_ok(&["uninstall", "--yes"]);
     assert_eq!(bytes(&scene), before);
 }
+
+#[test]
+fn settings_of_a_clis_in_linked_worktrees_come_back_and_one_that_cannot_be_read_is_in_nobodys_way()
+{
+    let scene = Sandbox::project();
+    let linked = scene.base().join("linked");
+    scene.git(&["worktree", "add", "-q", "-b", "side", "../linked"]);
+    let before = tree(&linked, |path| !path.ends_with(".git"));
+    let installed = scene.ai_in(&linked, &["guard", "install", "claude"]);
+    assert_eq!(installed.code, Some(0), "{installed}");
+    let large = format!("{{\"a\": \"{}\"}}", "x".repeat(5_000_000));
+    scene.write(".gemini/settings.json", &large);
+    let plan = scene.ai_json(&["uninstall", "--dry-run"]);
+    let shown = plan["plan"]["settings"].as_array().unwrap();
+    assert_eq!(shown.len(), 1, "{plan}");
+    scene.ai_ok(&["uninstall", "--yes"]);
+    assert_eq!(tree(&linked, |path| !path.ends_with(".git")), before);
+    assert_eq!(
+        std::fs::read_to_string(scene.root().join(".gemini/settings.json")).unwrap(),
+        large
+    );
+}
+
+#[test]
+fn what_the_hooks_of_a_server_leave_is_no_store_that_is_gone() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "."]);
+    scene.git(&["commit", "-q", "--allow-empty", "-m", "first"]);
+    scene.ai_ok(&["hooks", "install", "--server"]);
+    let doctor = scene.ai(&["doctor"]);
+    assert_ne!(doctor.stdout.find("no task store yet"), None, "{doctor}");
+    scene.ai_ok(&["uninstall", "--yes"]);
+    assert!(!scene.root().join(".git/hooks/update").exists());
+    scene.ai_ok(&["hooks", "install", "--server"]);
+    scene.ai_ok(&["init", "--yes"]);
+    scene.task("one", &[]);
+}
+
+#[test]
+fn a_directory_whose_name_is_no_text_is_shown_in_json() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let scene = Sandbox::project();
+    let odd = scene.base().join(OsStr::from_bytes(b"odd\xff"));
+    std::fs::rename(scene.root(), &odd).unwrap();
+    for args in [
+        &["hooks", "install", "--json"][..],
+        &["hooks", "status", "--json"],
+        &["guard", "install", "claude", "--json"],
+        &["guard", "status", "--json"],
+        &["uninstall", "--dry-run", "--json"],
+        &["uninstall", "--yes", "--json"],
+    ] {
+        let answer = scene.ai_in(&odd, args);
+        let named = answer.stdout.matches(r"odd\\xff").count();
+        assert!(answer.code == Some(0) && named > 0, "{args:?}: {answer}");
+    }
+}

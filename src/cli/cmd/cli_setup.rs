@@ -99,7 +99,7 @@ fn warn_of_switch(one: &SetupStanding, context: &mut Context) {
 /// Takes it out of the settings of a CLI.
 pub(super) fn uninstall(setup: CliSetup, args: &SetupArgs, context: &mut Context) -> Outcome {
     let (which, run) = (args.which(setup), args.run());
-    let top = before(which, run, context)?;
+    let top = by_a_person(which, context)?;
     let env = env::all();
     let places = SettingsAround {
         top: top.as_deref(),
@@ -142,18 +142,9 @@ pub(super) fn status(setup: CliSetup, context: &mut Context) -> Outcome {
     })
 }
 
-/// Refuses whoever may not do this, and returns the checkout around.
+/// Refuses whoever may not put it in, and returns the checkout around.
 fn before(which: Which, run: DryRun, context: &mut Context) -> Result<Option<PathBuf>, AppError> {
-    let is_person = context.workspace.actor()?.kind == ActorKind::Human;
-    if !is_person || env::text(env::AI_RUN).is_some() {
-        let message = match which.setup {
-            CliSetup::Guard => "only a person may change what the CLI of an agent asks",
-            CliSetup::Server => "only a person may change which servers the CLI of an agent starts",
-        };
-        return Err(AppError::new(ErrorClass::Denied, message)
-            .hint("ask the person whose CLI it is to give this command"));
-    }
-    let top = checkout(context)?;
+    let top = by_a_person(which, context)?;
     // A project that was not set up has no policy that could be asked, and no log.
     let has_store = top.is_some() && !is_missing(&context.workspace.state_dir()?);
     if which.scope == SettingsScope::Project && has_store && run == DryRun::No {
@@ -167,6 +158,21 @@ fn before(which: Which, run: DryRun, context: &mut Context) -> Result<Option<Pat
         cli_setup::allowed(store, cx, (places, which))?;
     }
     Ok(top)
+}
+
+/// Refuses an agent, and returns the checkout around. To give settings back needs no more: where the policy or
+/// the store cannot be read, the hook refuses everything, and this is the way out.
+fn by_a_person(which: Which, context: &Context) -> Result<Option<PathBuf>, AppError> {
+    let is_person = context.workspace.actor()?.kind == ActorKind::Human;
+    if !is_person || env::text(env::AI_RUN).is_some() {
+        let message = match which.setup {
+            CliSetup::Guard => "only a person may change what the CLI of an agent asks",
+            CliSetup::Server => "only a person may change which servers the CLI of an agent starts",
+        };
+        return Err(AppError::new(ErrorClass::Denied, message)
+            .hint("ask the person whose CLI it is to give this command"));
+    }
+    checkout(context)
 }
 
 /// The checkout around, if there is one: a user's own settings have to do with no repository.

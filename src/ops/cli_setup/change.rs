@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::json_path;
 use crate::connector::cli_places::CliSetup;
 use crate::connector::cli_settings::{self, EntryStanding, SetEntry};
 use crate::connector::json_text::{Cut, SettingsFault};
@@ -41,6 +42,7 @@ pub struct SetupDone {
     /// The CLI.
     pub cli: String,
     /// The settings file.
+    #[serde(serialize_with = "json_path::one")]
     pub file: PathBuf,
     /// The change.
     pub change: SetupChange,

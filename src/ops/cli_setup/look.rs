@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::json_path;
 use crate::connector::cli_places::{CliSetup, SettingsScope};
 use crate::connector::cli_settings::{self, EntryStanding};
 use crate::connector::cli_switches::{self, SettingsSwitch, switch_in};
@@ -60,8 +61,10 @@ pub struct SetupStanding {
     /// The state.
     pub state: SetupState,
     /// The settings file.
+    #[serde(serialize_with = "json_path::one")]
     pub file: PathBuf,
     /// The program that is started.
+    #[serde(serialize_with = "json_path::if_any")]
     pub program: Option<PathBuf>,
     /// The reason, where the file cannot be read, or the file that switches all of its kind off.
     pub why: Option<String>,
@@ -85,6 +88,11 @@ pub fn standing(places: SettingsAround<'_>, which: Which) -> Result<SetupStandin
         Err(OpError::Settings(error)) => {
             told.state = SetupState::Unreadable;
             told.why = Some(error.why);
+        }
+        // One file that cannot be read is no matter of the others.
+        Err(OpError::File(error)) => {
+            told.state = SetupState::Unreadable;
+            told.why = Some(error.to_string());
         }
         Err(error) => return Err(error),
         Ok(EntryStanding::Absent) => {}

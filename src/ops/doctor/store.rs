@@ -20,8 +20,13 @@ const WORTH_A_BACKUP: u64 = 200;
 /// Looks, and hands on the open store where it can be used.
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option<SqliteStore> {
     let path = project::state_dir(&patient.place.common_dir).join(project::STORE_FILE);
+    let state_dir = project::state_dir(&patient.place.common_dir);
     let mut store = match SqliteStore::open(&path, Access::Read) {
         Ok(store) => store,
+        Err(StoreError::Vanished(_)) if project::is_fresh(&state_dir).is_ok_and(|fresh| fresh) => {
+            findings.push(unusable(&StoreError::NotInitialised));
+            return None;
+        }
         Err(error) => {
             findings.push(unusable(&error));
             findings.extend(backup_ages(patient, None));

@@ -13,7 +13,7 @@ use crate::domain::hook_shim::SKIPPED_FILE;
 use crate::domain::time::WallMs;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Bug as _, OpError};
-use crate::ops::hooks::install::LOCK;
+use crate::ops::project;
 use crate::store::{Store, Tx};
 
 /// Under which key the store remembers what nobody has looked at yet.
@@ -104,7 +104,7 @@ pub fn notes(state_dir: &Path) -> Vec<Bypass> {
 
 /// Takes the notes of hooks into the log, each once.
 pub fn take_in(store: &mut dyn Store, cx: &Cx, state_dir: &Path) -> Result<(), OpError> {
-    let _alone = file_lock::lock(&state_dir.join(LOCK))?;
+    let _alone = file_lock::lock(&state_dir.join(project::HOOKS_LOCK))?;
     let notes = state_dir.join(SKIPPED_FILE);
     if notes.exists() {
         // From here on a hook begins a new file.

@@ -56,13 +56,13 @@ pub struct CommitAsked<'a> {
     pub command: &'a str,
 }
 
-/// Refuses a commit that may not be made; else notes that it may, and returns the record of the answer.
+/// Refuses a commit that may not be made; else notes that it may, and returns the records of the answers.
 pub fn judge(
     store: &mut dyn Store,
     cx: &Cx,
     (repo, state_dir): (&Repo, &Path),
     asked: CommitAsked<'_>,
-) -> Result<DecisionRecord, OpError> {
+) -> Result<Vec<DecisionRecord>, OpError> {
     // Before the store is held: a large change takes a while to look at.
     let look = LookAt {
         repo,
@@ -76,12 +76,14 @@ pub fn judge(
         None => Vec::new(),
     };
     // The record of a yes acknowledges nothing: where the power goes, the commit may be gone, too.
-    let record = commit_as(store, cx, Lasting::WithTheNext, |tx, cx| {
+    let records = commit_as(store, cx, Lasting::WithTheNext, |tx, cx| {
         let tasks = tasks_at_hand(tx, cx, &asked)?;
         let changed = own_change(asked.staged, &tasks);
-        let mut question = question(cx, &asked, &tasks, &changed);
-        question.facts.moves.clone_from(&moved);
-        question.facts.findings = found.clone().map(|found| of_these(found, &changed));
+        let mut questions = questions(cx, &asked, &tasks, &changed);
+        for question in &mut questions {
+            question.facts.moves.clone_from(&moved);
+            question.facts.findings = found.clone().map(|found| of_these(found, &changed));
+        }
         let paths: Vec<Vec<u8>> = changed
             .iter()
             .map(|one| one.path.as_bytes().to_vec())
@@ -93,13 +95,17 @@ pub fn judge(
             paths: &paths,
             kept: asked.kept,
         };
-        held_or_not(touching.or_refuse(tx, cx), cx, &question)?;
-        ask::require(tx, cx, &question)
+        if let Some(question) = questions.first() {
+            held_or_not(touching.or_refuse(tx, cx), cx, question)?;
+        }
+        let each = questions.iter();
+        each.map(|question| ask::require(tx, cx, question))
+            .collect::<Result<Vec<_>, _>>()
     })?;
     let zero = repo.format().objects.zero();
     let head = asked.staged.head.commit().unwrap_or(&zero);
     doors::passed(state_dir, &asked.staged.tree, head)?;
-    Ok(record)
+    Ok(records)
 }
 
 /// The refusal for a lock, with a record of its own: it is an answer like that of the policy.
@@ -158,16 +164,27 @@ fn own_change<'a>(staged: &'a StagedChange, tasks: &[Task]) -> Vec<&'a ChangedPa
         .collect()
 }
 
-fn question(
+/// A question for each task at hand, or one about none: what may not be done for one of them is not done by
+/// holding another as well.
+fn questions(
     cx: &Cx,
     asked: &CommitAsked<'_>,
     tasks: &[Task],
     changed: &[&ChangedPath],
-) -> Question {
-    let mut question = match tasks {
-        [task] => Question::on_task(Action::Commit, task),
-        _ => Question::about(Action::Commit),
-    };
+) -> Vec<Question> {
+    let mut questions = ask::for_each(Action::Commit, tasks);
+    for question in &mut questions {
+        complete(question, cx, asked, (tasks, changed));
+    }
+    questions
+}
+
+fn complete(
+    question: &mut Question,
+    cx: &Cx,
+    asked: &CommitAsked<'_>,
+    (tasks, changed): (&[Task], &[&ChangedPath]),
+) {
     question.resource.patterns.clear();
     question.resource.paths = changed.iter().map(|one| one.path.clone()).collect();
     question.resource.branch = asked.staged.head.branch().map(str::to_owned);
@@ -175,7 +192,6 @@ fn question(
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());
     question.facts.outside_paths = outside(cx, tasks, changed);
-    question
 }
 
 /// The findings in these files, and those of no file.

@@ -12,11 +12,10 @@ use crate::domain::hook_shim::{HookFile, KEPT_ENDING};
 use crate::git::Repo;
 use crate::ops::error::OpError;
 use crate::ops::hooks::in_the_way::HooksInTheWay;
+use crate::ops::project;
 
 /// The directory in the shared git directory in which Git looks where nothing else is said.
 const DIR: &str = "hooks";
-/// The file beside the store with the names of the hooks that are installed.
-const INSTALLED: &str = "hooks-installed";
 /// The command by which a hook asks; its name follows.
 const ASK: &str = "ai hooks run";
 /// The largest hook that is read; a larger one is a program, and none of ours.
@@ -187,7 +186,7 @@ fn lefthook_advice(hook: HookName) -> String {
 
 /// The hooks that were installed and not uninstalled since, as far as the list can be read.
 pub(super) fn installed(state_dir: &Path) -> Vec<HookName> {
-    let text = fs::read_text_if_there(&state_dir.join(INSTALLED), CAP);
+    let text = fs::read_text_if_there(&state_dir.join(project::HOOKS_NOTE), CAP);
     let text = text.ok().flatten().unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).collect()
 }
@@ -199,12 +198,12 @@ pub(super) fn note_installed(state_dir: &Path, hooks: &[HookName]) -> Result<(),
     all.sort();
     all.dedup();
     let text: String = all.iter().map(|hook| format!("{hook}\n")).collect();
-    fs::write_private(&state_dir.join(INSTALLED), text.as_bytes())
+    fs::write_private(&state_dir.join(project::HOOKS_NOTE), text.as_bytes())
 }
 
 /// Forgets that any hook was installed.
 pub(super) fn forget_installed(state_dir: &Path) -> Result<(), FsError> {
-    let file = state_dir.join(INSTALLED);
+    let file = state_dir.join(project::HOOKS_NOTE);
     if file.exists() {
         fs::remove_file(&file)?;
     }

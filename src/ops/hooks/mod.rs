@@ -20,6 +20,6 @@ pub use doors::begin;
 pub use in_the_way::HooksInTheWay;
 pub use install::{DryRun, HookChange, HookOrder, HookPlan, install};
 pub use layout::hooks_path;
-pub use place::is_of_run;
+pub use place::{is_of_run, is_worktree_of};
 pub use remove::{RemovedHooks, ours, remove};
 pub use standing::{HookStanding, HookState, standings};

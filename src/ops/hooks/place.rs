@@ -2,7 +2,7 @@
 //!
 //! Invariants: a variable opens nothing, and neither does the name of a branch, which anybody can give; both
 //! count in the very worktree alone that `ai` made, or took up, for that run. The first question is answered
-//! without the store, which is out of sight within a run.
+//! without the store, which is out of sight within a run; where the store is in sight, the second is asked, too.
 
 use crate::domain::ids::RunId;
 use crate::git::{Head, RepoLocation, WorktreeOwner};
@@ -33,12 +33,8 @@ pub(super) fn run_of(head: &Head) -> Option<RunId> {
     Some(RunId(format!("{task}.{epoch}")))
 }
 
-/// True where the store says that this is the worktree of the run.
-pub(super) fn is_worktree_of(
-    tx: &mut dyn Tx,
-    place: &RepoLocation,
-    id: &RunId,
-) -> Result<bool, OpError> {
+/// True where the store says that this is the worktree of the run, or the checkout in which it works now.
+pub fn is_worktree_of(tx: &mut dyn Tx, place: &RepoLocation, id: &RunId) -> Result<bool, OpError> {
     let Some(run) = tx.run(id)? else {
         return Ok(false);
     };

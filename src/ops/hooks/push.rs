@@ -20,7 +20,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict};
 use crate::git::history::CommitLine;
-use crate::git::{Oid, Repo};
+use crate::git::{GitError, Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
@@ -152,8 +152,17 @@ fn before_unasked(
     let Some(agent) = policy::agent_of(&cx.actor) else {
         return Ok(None);
     };
-    let oldest = sent.unasked.last().and_then(|first| first.parents.first());
-    let Some(commit) = oldest else {
+    if sent.unasked.is_empty() {
+        return Ok(None);
+    }
+    let begins: BTreeSet<&str> = sent.unasked.iter().map(|one| one.id.as_str()).collect();
+    let outer = sent.unasked.iter().flat_map(|one| &one.parents);
+    let mut outer = outer.filter(|parent| !begins.contains(parent.as_str()));
+    // Commits that hang on nothing that was asked about have no policy before them but that of what they
+    // take the place of.
+    let old = sent.to.old.as_deref().map(|old| repo.resolve_commit(old));
+    let old = old.and_then(Result::ok);
+    let Some(commit) = outer.next_back().or(old.as_ref()) else {
         return Ok(None);
     };
     let Some(state) = policy_files::of_commit(root, &Trees::of_user(), (repo, commit))? else {
@@ -243,6 +252,24 @@ pub(super) fn of_commits(
     Ok(question)
 }
 
+/// The paths that differ between a reference as it is and as it will be, whatever of it was pushed under
+/// another name before; nothing for a new one, one that goes, and one whose commit is not here.
+pub(super) fn changed_in(repo: &Repo, to: &PushedRef) -> Result<BTreeSet<RepoPath>, OpError> {
+    let mut ends = Vec::new();
+    for end in [&to.old, &to.new] {
+        match end.as_deref().map(|end| repo.resolve_commit(end)) {
+            Some(Ok(commit)) => ends.push(commit),
+            None | Some(Err(GitError::NoCommit { .. })) => return Ok(BTreeSet::new()),
+            Some(Err(error)) => return Err(error.into()),
+        }
+    }
+    let changed = match ends.as_slice() {
+        [old, new] => repo.changed_between(old, new)?,
+        _ => Vec::new(),
+    };
+    Ok(changed.into_iter().map(|one| one.path).collect())
+}
+
 fn measure<'a>(
     repo: &Repo,
     remote: &str,
@@ -263,11 +290,14 @@ fn measure<'a>(
     let tip = Oid::parse(tip).kept("the commit that is pushed")?;
     let mut known = repo.fetched_tips(Some(remote))?;
     known.extend(to.old.as_deref().and_then(|old| Oid::parse(old).ok()));
-    // What came from any other repository was made elsewhere.
-    let mut made = known.clone();
-    made.extend(repo.fetched_tips(None)?);
-    made.extend(memory.iter().flat_map(|memory| memory.base.iter().cloned()));
-    let made_here = repo.commits_beyond(&tip, &made)?;
+    // What came from any other repository was made elsewhere, unless the logs say that it was made here: a
+    // reference that says where something came from is made by hand in a moment.
+    let mut older = known.clone();
+    older.extend(memory.iter().flat_map(|memory| memory.base.iter().cloned()));
+    let mut elsewhere = older.clone();
+    elsewhere.extend(repo.fetched_tips(None)?);
+    let made_here = repo.commits_beyond(&tip, &elsewhere)?;
+    let mut judged = repo.commits_beyond(&tip, &older)?;
     let is_new: BTreeSet<&str> = made_here.iter().map(|one| one.id.as_str()).collect();
     for one in repo.commits_beyond(&tip, &known)? {
         let paths = repo.own_paths(&one)?;
@@ -276,11 +306,16 @@ fn measure<'a>(
         }
         sent.paths.extend(paths);
     }
+    sent.paths.extend(changed_in(repo, to)?);
+    if judged.len() > made_here.len() {
+        let logged = repo.made_here()?;
+        judged.retain(|one| is_new.contains(one.id.as_str()) || logged.contains(&one.id));
+    }
     if let Some(memory) = memory {
-        let own = of_runs(&made_here, runs);
+        let own = of_runs(&judged, runs);
         let is_own = |one: &CommitLine| own.contains(one.id.as_str());
         let mut rest = Vec::new();
-        for one in made_here.iter().filter(|one| !is_own(one)) {
+        for one in judged.iter().filter(|one| !is_own(one)) {
             // Git makes commits of notes by itself, and asks no hook.
             let is_note = to.name.starts_with(NOTES) && is_of_notes(&repo.own_paths(one)?);
             if !is_note {
@@ -290,6 +325,9 @@ fn measure<'a>(
         let unasked = memory.unasked(&rest, |names| repo.commits_named(names))?;
         sent.unasked = rest.clone();
         sent.unasked.retain(|one| unasked.contains(&one.id));
+        for one in &sent.unasked {
+            sent.made_here.extend(repo.own_paths(one)?);
+        }
         sent.rest = rest;
         sent.untold = unasked;
         sent.untold.retain(|id| !memory.is_told(id));

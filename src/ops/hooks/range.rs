@@ -133,6 +133,7 @@ pub fn judge(
             policy_of: &from,
             lines: &lines,
             push: pushed.as_ref(),
+            moved: &BTreeSet::new(),
             actor: asked.actor.as_ref(),
             case: asked.case,
         },
@@ -153,6 +154,8 @@ pub(super) struct CommitsAsked<'a> {
     pub(super) lines: &'a [CommitLine],
     /// The push, where that is asked about, too.
     pub(super) push: Option<&'a PushedRef>,
+    /// The paths that the push changes in its reference, beside those of the commits.
+    pub(super) moved: &'a BTreeSet<RepoPath>,
     /// The actor of all, in place of those that the commits name.
     pub(super) actor: Option<&'a Actor>,
     /// The comparison of names in the repository.
@@ -187,7 +190,7 @@ pub(super) fn answers(
     let messages = message::questions((repo, &state), lines)?;
     let messages: HashMap<Oid, Question> = messages.into_iter().collect();
     let mut parts = Vec::new();
-    let mut all = BTreeSet::new();
+    let mut all = asked.moved.clone();
     for ((commit, line), actor) in commits.into_iter().zip(lines.iter().rev()).zip(&actors) {
         let question = of_commits((repo, &state), branch, std::slice::from_ref(line))?;
         all.extend(question.resource.paths.iter().cloned());

@@ -7,13 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::text::path_bytes;
-use crate::base::{file_lock, fs};
+use crate::base::{file_lock, fs, json_path};
 use crate::domain::git_hook::HookName;
 use crate::domain::hook_shim::{HookFile, HooksDir};
 use crate::git::Repo;
 use crate::ops::error::OpError;
 use crate::ops::failpoint;
-use crate::ops::hooks::install::LOCK;
 use crate::ops::hooks::{doors, layout};
 use crate::ops::project;
 
@@ -21,8 +20,10 @@ use crate::ops::project;
 #[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RemovedHooks {
     /// Files that are gone.
+    #[serde(serialize_with = "json_path::all")]
     pub removed: Vec<PathBuf>,
     /// Files that are again what they were before.
+    #[serde(serialize_with = "json_path::all")]
     pub restored: Vec<PathBuf>,
     /// Files that stay, with the reason.
     pub left: Vec<LeftHook>,
@@ -32,6 +33,7 @@ pub struct RemovedHooks {
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftHook {
     /// The path.
+    #[serde(serialize_with = "json_path::one")]
     pub path: PathBuf,
     /// The reason.
     pub why: String,
@@ -59,7 +61,7 @@ pub fn ours(repo: &Repo) -> Result<Vec<PathBuf>, OpError> {
 /// Takes all hooks away. `state_dir` need not be there.
 pub fn remove(repo: &Repo, state_dir: &Path) -> Result<RemovedHooks, OpError> {
     let _alone = if state_dir.is_dir() {
-        Some(file_lock::lock(&state_dir.join(LOCK))?)
+        Some(file_lock::lock(&state_dir.join(project::HOOKS_LOCK))?)
     } else {
         None
     };
@@ -88,7 +90,7 @@ pub fn remove(repo: &Repo, state_dir: &Path) -> Result<RemovedHooks, OpError> {
     layout::forget_installed(state_dir)?;
     if !project::has_store(state_dir) && state_dir.is_dir() {
         // A server had no directory before; whatever else lies there stays.
-        let _ = fs::remove_file(&state_dir.join(LOCK));
+        let _ = fs::remove_file(&state_dir.join(project::HOOKS_LOCK));
         let _ = fs::remove_empty_dir(state_dir);
     }
     Ok(done)

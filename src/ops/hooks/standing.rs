@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::fs;
+use crate::base::json_path;
 use crate::domain::git_hook::HookName;
 use crate::domain::hook_shim::{HookFile, SHIM_VERSION};
 use crate::git::Repo;
@@ -69,14 +70,18 @@ pub struct HookStanding {
     /// The state.
     pub state: HookState,
     /// Path of its file.
+    #[serde(serialize_with = "json_path::one")]
     pub file: PathBuf,
     /// The version of its text, where it is ours.
     pub version: Option<u32>,
     /// The program that it asks.
+    #[serde(serialize_with = "json_path::if_any")]
     pub program: Option<PathBuf>,
     /// Path of the hook that it asks first.
+    #[serde(serialize_with = "json_path::if_any")]
     pub before: Option<PathBuf>,
     /// The directory in which Git looks instead.
+    #[serde(serialize_with = "json_path::if_any")]
     pub shadowed_by: Option<PathBuf>,
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::text;
-use crate::base::{fs, id};
+use crate::base::{fs, id, json_path};
 use crate::domain::time::Now;
 use crate::git::{Repo, RepoLocation, worktree};
 use crate::ops::cli_setup::{self, Which};
@@ -36,8 +36,10 @@ pub enum Keep {
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Farewell {
     /// Path of the copy of the store.
+    #[serde(serialize_with = "json_path::if_any")]
     pub copy: Option<PathBuf>,
     /// Path of the bundle of the refs.
+    #[serde(serialize_with = "json_path::if_any")]
     pub bundle: Option<PathBuf>,
     /// Things that stay, with the reason.
     pub keeps: Vec<KeptItem>,
@@ -67,7 +69,7 @@ pub fn carry_out(
     }
     // From here on things go. Hooks first: they ask a store that will not be there.
     let hooks = hooks::remove(repo, &project::state_dir(&place.common_dir))?;
-    let settings = take_out(root, &plan.setups);
+    let settings = take_out(&plan.setups);
     slots::remove(repo, &plan, cleaned)?;
     farewell.keeps = plan.keeps;
     farewell.keeps.extend(settings);
@@ -108,15 +110,14 @@ pub fn carry_out(
 }
 
 /// Takes `ai` out of settings of CLIs; returns those in which it stays.
-fn take_out(root: Option<&Path>, setups: &[Which]) -> Vec<KeptItem> {
-    let around = root.map(around_checkout);
-    let tried = around.into_iter().flat_map(|around| {
-        let each = setups.iter();
-        each.map(move |which| (which, cli_setup::uninstall(around, *which, DryRun::No)))
+fn take_out(setups: &[(PathBuf, Which)]) -> Vec<KeptItem> {
+    let each = setups.iter();
+    let left = each.filter_map(|(top, which)| {
+        let done = cli_setup::uninstall(around_checkout(top), *which, DryRun::No);
+        Some((top, which, done.err()?))
     });
-    let left = tried.filter_map(|(which, done)| Some((which, done.err()?)));
-    left.map(|(which, error)| KeptItem {
-        path: format!("the settings of {}", which.cli),
+    left.map(|(top, which, error)| KeptItem {
+        path: format!("the settings of {} in {}", which.cli, top.display()),
         why: error.to_string(),
     })
     .collect()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::base::{fs, hash};
+use crate::base::{fs, hash, json_path};
 use crate::config;
 use crate::connector::announced::HookCli;
 use crate::connector::cli_places::{CliSetup, SettingsScope};
@@ -14,7 +14,7 @@ use crate::domain::run::Run;
 use crate::domain::uninstalling::{self, InIndex, WrittenFile};
 use crate::git::cmd::NulFields;
 use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
-use crate::git::{Repo, RepoLocation, WorktreeOwner};
+use crate::git::{Repo, RepoLocation, WorktreeOwner, worktree};
 use crate::ops::cli_setup::{self, SettingsAround, SetupState, Which};
 use crate::ops::error::OpError;
 use crate::ops::init::written_files;
@@ -39,10 +39,13 @@ pub struct UninstallPlan {
     /// The content of the store; null where there is none.
     pub store: Option<StoreContent>,
     /// Files, links and directories that go.
+    #[serde(serialize_with = "json_path::all")]
     pub removes: Vec<PathBuf>,
     /// Hooks of Git that go; what stood in their place before comes back.
+    #[serde(serialize_with = "json_path::all")]
     pub hooks: Vec<PathBuf>,
     /// Settings of agents' CLIs in this checkout; the entry of `ai` in them goes.
+    #[serde(serialize_with = "json_path::all")]
     pub settings: Vec<PathBuf>,
     /// Worktrees that go, after their work was looked at.
     pub worktrees: Vec<String>,
@@ -52,9 +55,9 @@ pub struct UninstallPlan {
     pub keeps: Vec<KeptItem>,
     /// Runs that have not ended; nothing is removed while there are any.
     pub active_runs: Vec<String>,
-    /// What is set up in those settings.
+    /// What is set up in those settings, with the checkout.
     #[serde(skip)]
-    pub(super) setups: Vec<Which>,
+    pub(super) setups: Vec<(PathBuf, Which)>,
     #[serde(skip)]
     pub(super) runs: Vec<Run>,
     /// The worktrees and where they stand.
@@ -132,11 +135,13 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
             plan.removes.push(state);
         }
         Err(StoreError::NotInitialised) => {}
+        // That of the hooks of a server alone, which go.
+        Err(StoreError::Vanished(_)) if project::is_fresh(&state)? => {}
         Err(error) => return Err(error.into()),
     }
     if let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) {
         files(place, repo, root, &written, &mut plan)?;
-        settings(root, &mut plan)?;
+        all_settings(&place.common_dir, root, &mut plan)?;
         for pool in Places::of(&place.common_dir, root).pools() {
             worktrees(repo, &pool, &mut plan)?;
             around(&pool, &mut plan)?;
@@ -152,7 +157,21 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
     Ok(plan)
 }
 
-/// The settings of CLIs in the checkout that name `ai`.
+/// The settings of CLIs that name `ai`, in the checkout and in the linked worktrees of people: those of runs go
+/// as a whole.
+fn all_settings(common_dir: &Path, root: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
+    settings(root, plan)?;
+    let pools = Places::of(common_dir, root).pools();
+    for (_, top) in worktree::registered(common_dir)? {
+        let is_of_runs = pools.iter().any(|pool| top.starts_with(pool));
+        if top != root && top.is_dir() && !is_of_runs {
+            settings(&top, plan)?;
+        }
+    }
+    Ok(())
+}
+
+/// The settings of CLIs in one checkout that name `ai`.
 fn settings(root: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
     let each = CliSetup::ALL
         .into_iter()
@@ -169,7 +188,7 @@ fn settings(root: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
                 if !plan.settings.contains(&found.file) {
                     plan.settings.push(found.file);
                 }
-                plan.setups.push(which);
+                plan.setups.push((root.to_owned(), which));
             }
             SetupState::Edited => plan.keeps.push(KeptItem {
                 path: found.file.to_string_lossy().into_owned(),

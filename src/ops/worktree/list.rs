@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::fs;
+use crate::base::json_path;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
@@ -38,6 +39,7 @@ pub struct ListedWorktree {
     /// The name in the pool; of one that was taken up, the name of its directory.
     pub slot: String,
     /// The directory.
+    #[serde(serialize_with = "json_path::one")]
     pub path: PathBuf,
     /// The present use.
     #[serde(rename = "use")]

@@ -158,6 +158,26 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: DOOR,
+        way: "`AI_RUN` set in the checkout, on a branch that is named as those of runs are",
+        script: "git checkout -q -b ai/t-1/1; now; change held.txt; AI_RUN=t-1.1 git commit -qm x",
+        ends: LOCKED,
+    },
+    Row {
+        door: "policy",
+        way: "a second task beside the one whose label is denied",
+        script: "A=$($AI task create one --label outside); B=$($AI task create two); export AI_ACTOR=agent:codex; \
+                 $AI task claim $A >/dev/null; $AI task claim $B >/dev/null; now; mkdir inner; change inner/a; \
+                 AI_ACTOR=agent:codex git commit -qm x",
+        ends: Ends::Refused("deny no-secrets"),
+    },
+    Row {
+        door: DOOR,
+        way: "`locks.shared` in the configuration, which is not committed",
+        script: "echo 'version: 1\nlocks: {shared: [\"**\"]}' >.ai/config.yaml; change held.txt; AI_ACTOR=agent:codex git commit -qm x",
+        ends: LOCKED,
+    },
+    Row {
+        door: DOOR,
         way: "an empty `PATH` but for Git, in which there is no `ai`",
         script: "change held.txt; mkdir ../bin; ln -s \"$(command -v git)\" ../bin/git; PATH=$BASE/bin git commit -qm x",
         ends: LOCKED,

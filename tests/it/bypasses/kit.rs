@@ -69,6 +69,8 @@ default: allow
 rules:
   - {id: no-ci, on: [commit], paths: [ci/], effect: deny, reason: it runs with secrets}
   - {id: no-release, on: [push], when: 'branch == \"refs/heads/release\"', effect: deny, reason: releases are made elsewhere}
+  - {id: no-site, on: [push], paths: [site/], when: 'branch == \"refs/heads/main\"', effect: deny, reason: it is published by others}
+  - {id: no-secrets, on: [commit, edit], labels: [outside], paths: [inner/], effect: deny, reason: they work outside}
 ";
 
 /// A project whose hooks ask, in which `agent:ben` holds `held.txt` and `held/`, with another repository to push

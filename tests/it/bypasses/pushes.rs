@@ -32,6 +32,33 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: DOOR,
+        way: "what may not go to one branch, to another branch first",
+        script: "mkdir site; change site/a; git commit -qm x; git push -q origin main:side; now; git push -q origin main",
+        ends: Ends::Refused("deny no-site"),
+    },
+    Row {
+        door: DOOR,
+        way: "a commit that a reference for another repository names, as if it came from there",
+        script: "change held.txt; past; git update-ref refs/remotes/other/x HEAD; now; git push -q origin main",
+        ends: HELD,
+    },
+    Row {
+        door: DOOR,
+        way: "the repository as a remote of its own: `git remote add me .`",
+        script: "change held.txt; past; git remote add me .; git fetch -q me; now; git push -q origin main",
+        ends: HELD,
+    },
+    Row {
+        door: "policy",
+        way: "a looser policy in a commit without parents, `git push --force`",
+        script: "git rm -rqf held held.txt; mkdir ci; change ci/a; \
+                 echo 'version: 1\ndefault: allow\nrules: [{id: built-in.protect-ai, on: [commit], effect: allow, reason: x}]' >.ai/policy.yaml; \
+                 git add .ai; C=$(git commit-tree -m x \"$(git write-tree)\"); git reset -q --hard $C; now; \
+                 AI_ACTOR=agent:codex git push -q --force origin main",
+        ends: Ends::Refused("bypass.found, deny no-ci"),
+    },
+    Row {
+        door: DOOR,
         way: "`git push --mirror`",
         script: "git branch release; now; git push -q --mirror origin",
         ends: RULE,

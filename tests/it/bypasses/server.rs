@@ -12,6 +12,7 @@ const POLICY: &str = "version: 1
 default: allow
 rules:
   - {id: no-keys, on: [commit], paths: ['*.pem'], effect: deny, reason: keys do not belong in git}
+  - {id: no-site, on: [push], paths: [site/], when: 'branch == \"refs/heads/main\"', effect: deny, reason: it is published by others}
   - {id: no-release, on: [push], when: 'branch == \"refs/heads/release\"', effect: deny, reason: releases are made elsewhere}
 ";
 
@@ -79,6 +80,22 @@ pub const ROWS: &[Row] = &[
         way: "another branch, on which the policy is another",
         script: "git rm -q .ai/policy.yaml; past; change key.pem; past; now; git push -q origin main:new",
         ends: KEY,
+    },
+    Row {
+        door: DOOR,
+        way: "what may not go to one branch, to another branch first",
+        script: "mkdir site; change site/a; git commit -qm x; git push -q origin main:side; now; git push -q origin main",
+        ends: Ends::Said(
+            "error: policy denies the push to refs/heads/main: it is published by others",
+        ),
+    },
+    Row {
+        door: DOOR,
+        way: "a server whose HEAD names a branch that is not there",
+        script: "git -C ../other.git symbolic-ref HEAD refs/heads/none; change key.pem; past; now; git push -q origin main",
+        ends: Ends::Said(
+            "error: HEAD of that repository names refs/heads/none, which is not there",
+        ),
     },
     Row {
         door: DOOR,

@@ -77,7 +77,7 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         let head = repo(context)?
             .head_of(&place.git_dir)
             .map_err(OpError::from)?;
-        if hooks::is_of_run(place, &head, &run) {
+        if hooks::is_of_run(place, &head, &run) && is_as_the_store_says(&run, context)? {
             return Ok(let_pass(args, context));
         }
     }
@@ -93,6 +93,17 @@ pub(super) fn run(args: &HookRunArgs, context: &mut Context) -> Outcome {
         HookName::ReferenceTransaction => move_references(args, context),
         HookName::Update => update(args, context),
     }
+}
+
+/// True where the store, if it is in sight, agrees that the run works in this place. Within a run it is not,
+/// and elsewhere a variable and the name of a branch could be anybody's.
+fn is_as_the_store_says(run: &RunId, context: &mut Context) -> Result<bool, AppError> {
+    if project::is_out_of_sight(&context.workspace.state_dir()?) {
+        return Ok(true);
+    }
+    let place = context.workspace.place()?.clone();
+    let store = context.store(Access::Read)?;
+    Ok(store.read(|tx| hooks::is_worktree_of(tx, &place, run))?)
 }
 
 /// A push to this repository, one reference of it.
@@ -228,8 +239,8 @@ fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Cont
         kept: &kept,
         command,
     };
-    let record = commit::judge(store, cx, (&repo, &state_dir), asked)?;
-    answer(args.name, &[record], context);
+    let records = commit::judge(store, cx, (&repo, &state_dir), asked)?;
+    answer(args.name, &records, context);
     Ok(exit::OK)
 }
 

@@ -11,11 +11,10 @@ use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
 use crate::cli::time::local;
 use crate::domain::policy_override::PolicyOverride;
-use crate::domain::time::WallMs;
 use crate::ops::agents;
 use crate::ops::cx::commit;
 use crate::ops::overridden;
-use crate::ops::overrides::{self, NewOverride};
+use crate::ops::overrides::{self, NewOverride, OverrideEnd};
 use crate::store::Access;
 
 /// Have a rule not hold for a while, list such overrides, and take them away
@@ -70,16 +69,17 @@ pub(super) fn run(command: &OverrideCommand, context: &mut Context) -> Outcome {
     }
 }
 
-/// The end of an override that begins now.
-fn end(args: &AddOverrideArgs, now_ms: WallMs) -> Result<WallMs, AppError> {
+/// The end as it was typed.
+fn end(args: &AddOverrideArgs) -> Result<OverrideEnd, AppError> {
     if let Some(length) = &args.r#for {
         let length = duration::parse(length).map_err(|e| AppError::usage(e.to_string()))?;
         let ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
-        return Ok(now_ms.saturating_add(ms));
+        return Ok(OverrideEnd::After(ms));
     }
     let text = args.until.as_deref().unwrap_or_default();
     let stamp: Result<jiff::Timestamp, _> = text.parse();
-    stamp.map(jiff::Timestamp::as_millisecond).map_err(|_| {
+    let stamp = stamp.map(|stamp| OverrideEnd::At(stamp.as_millisecond()));
+    stamp.map_err(|_| {
         AppError::usage(format!("`{}` is no time", one_line(text)))
             .hint("write it as 2026-12-01T18:00:00Z, or say how long: `--for 2h`")
     })
@@ -97,7 +97,7 @@ fn add(args: &AddOverrideArgs, context: &mut Context) -> Outcome {
         task: args.task.clone(),
         paths: args.path.clone(),
         reason: args.reason.clone(),
-        until_ms: end(args, now().wall_ms)?,
+        end: end(args)?,
     };
     let store = context.store(Access::Write)?;
     let (given, warnings) = commit(store, &cx, |tx, cx| overrides::add(tx, cx, &order))?;

@@ -28,7 +28,7 @@ pub(crate) fn judged(
         let mut question = Question::on_task(Action::ToolCall, task);
         question.resource.patterns.clear();
         question.resource.run = Some(run.to_owned());
-        question.resource.kind = Some(ToolKind::of_name(name));
+        question.resource.kind = Some(ToolKind::of_call(name));
         question.resource.tool = Some(name.clone());
         answers.push(ask::answer_here(tx, cx, &question)?);
     }
