@@ -296,7 +296,7 @@ print(out.returncode, session == keeper, os.getsid(0) != int(session), ours.recv
         .args(["-c", script, env!("CARGO_BIN_EXE_ai")])
         .output()
         .unwrap();
-    let report = r#"{"ended":{"exit":{"code":5},"stopped":null,"leftovers":0,"survivors":[]}}"#;
+    let report = r#"{"ended":{"exit":{"code":5},"stopped":null,"leftovers":0,"survivors":[],"uncovered":0}}"#;
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
         format!("5 True True {report}\n")

@@ -286,7 +286,7 @@ fn a_tool_that_nobody_knows_is_taken_for_the_most_that_it_may_be() {
         (
             "mcp__edit__get",
             json!({"path": "a"}),
-            r#"other ["/here/a"]"#,
+            r#"read ["/here/a"]"#,
         ),
         (
             "mcp__fs__move_file",

@@ -243,7 +243,10 @@ fn a_yes_to_an_override_counts_for_the_command_that_is_given_again() {
         let add = [&add[..], &end].concat();
         assert_eq!(sandbox.ai(&add).code, Some(8), "{end:?}");
         let asked = sandbox.ai_json_lines(&["approvals"]);
-        let id = asked.last().unwrap()["decision"]["id"]
+        let newest = asked
+            .iter()
+            .max_by_key(|one| one["decision"]["at_ms"].as_i64());
+        let id = newest.unwrap()["decision"]["id"]
             .as_str()
             .unwrap()
             .to_owned();
