@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use crate::domain::decision::{Decision, DecisionRecord};
 use crate::domain::time::WallMs;
 use crate::ops::error::OpError;
-use crate::ops::hooks::commit::LOCK_RULE;
-use crate::ops::hosts::LIST_RULE;
 use crate::policy::{self, NotReplayable, PolicyState};
 use crate::store::Tx;
 
@@ -40,11 +38,7 @@ pub fn replay(
         if since_ms.is_some_and(|since| record.at_ms < since) {
             continue;
         }
-        let again = match record.rule.as_str() {
-            LOCK_RULE | LIST_RULE => Err(NotReplayable::ByOthers),
-            _ => policy::replay(state, &record),
-        };
-        match again {
+        match policy::replay(state, &record) {
             Ok(now) if now.effect == record.effect => found.same += 1,
             Ok(now) => found.changed.push(ChangedDecision { record, now }),
             Err(why) => *found.not_replayable.entry(why).or_default() += 1,

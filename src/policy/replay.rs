@@ -1,6 +1,7 @@
 //! A decision that was made before, held against a policy again: what it would be now, and which rules had
 //! a say, or were about something else. The number of those is not bounded, so records do not keep them.
 
+use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::decision::{
     Decision, DecisionRecord, Effect, KEPT_PATHS, PolicyLayer, subject_digest,
@@ -21,7 +22,7 @@ pub enum NotReplayable {
     Cut,
     /// The record is not what was asked: secrets were taken out of it, or an older `ai` wrote fewer facts.
     Incomplete,
-    /// Something else than the policy decided: a lock, or a list of hosts.
+    /// Something else than the policy decided: a lock, a list of hosts, or what `ai` itself never lets happen.
     ByOthers,
 }
 
@@ -34,7 +35,7 @@ impl NotReplayable {
                 "a secret was taken out of the record, or it is of an `ai` that kept no facts"
             }
             Self::ByOthers => {
-                "a lock of somebody else or the list of hosts decided, not the policy"
+                "a lock of somebody else, the list of hosts or `ai` itself decided, not the policy"
             }
         }
     }
@@ -83,6 +84,14 @@ impl HeldRule {
     }
 }
 
+/// What stands in records in the place of a rule where a policy was not what decided: locks, Git's own files, the
+/// tree of a session, the list of hosts.
+const NO_RULES: [&str; 4] = [
+    "built-in.locked-paths",
+    "built-in.git-files",
+    "built-in.inside-worktree",
+    "runs.network",
+];
 const OTHER_CASE: &str = "condition_false";
 
 /// The answer of a policy to the question of a record.
@@ -167,6 +176,9 @@ fn request<'a>(record: &'a DecisionRecord, (actor, facts): &'a (Actor, Facts)) -
 
 /// The actor and the facts of a record that holds all that was asked.
 fn whole(record: &DecisionRecord) -> Result<(Actor, Facts), NotReplayable> {
+    if is_by_others(record) {
+        return Err(NotReplayable::ByOthers);
+    }
     let facts = record.facts.clone().unwrap_or_default();
     let has_facts = facts.digest() == record.facts_digest;
     let has_subject =
@@ -190,6 +202,13 @@ fn whole(record: &DecisionRecord) -> Result<(Actor, Facts), NotReplayable> {
     } else {
         NotReplayable::Incomplete
     })
+}
+
+/// True where the record names what is no rule of a policy, or the rule that was to be overridden and may not be.
+fn is_by_others(record: &DecisionRecord) -> bool {
+    let is_of_override = record.action == Action::PolicyOverride
+        && record.resource.tool.as_deref() == Some(record.rule.as_str());
+    is_of_override || NO_RULES.contains(&record.rule.as_str())
 }
 
 #[cfg(test)]

@@ -366,3 +366,21 @@ fn a_rule_about_one_task_binds_whoever_holds_another_beside_it() {
         assert_eq!(answer.code, Some(2), "{answer}");
     }
 }
+
+/// What `ai` itself refused is no answer of the policy, which would let it through.
+#[test]
+fn a_refusal_by_ai_itself_is_not_made_again_by_the_policy() {
+    let sandbox = held();
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\n");
+    sandbox.commit("policy");
+    for file in [".git/config", "held.txt"] {
+        assert_eq!(asks(&sandbox, "claude", &write(file)).code, Some(2));
+        let records = sandbox.ai_json_lines(&["policy", "log"]);
+        let id = records.last().unwrap()["id"].as_str().unwrap();
+        let told = sandbox.ai_ok(&["policy", "explain", id, "--rules"]);
+        let why = "it cannot be made again: a lock of somebody else, the list of hosts or `ai` itself decided";
+        assert_ne!(told.stdout.find(why), None, "{told}");
+    }
+    let replayed = sandbox.ai(&["policy", "replay", "--policy", ".ai/policy.yaml"]);
+    assert_eq!(replayed.stdout.find("->"), None, "{replayed}");
+}
