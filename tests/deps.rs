@@ -242,6 +242,34 @@ fn every_package_comes_from_the_one_registry() {
     }
 }
 
+/// The fuzzers are built by hand, with a lock file of their own, which nobody else would find to be an older one.
+#[test]
+fn the_lock_file_of_the_fuzzers_knows_every_dependency() {
+    let lock = read("fuzz/Cargo.lock");
+    let entry = lock
+        .split("[[package]]")
+        .find(|entry| entry.lines().any(|line| line == "name = \"ai\""))
+        .expect("the crate");
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("packages");
+    let of_ai = packages.iter().find(|p| p["name"] == "ai").expect("ai");
+    let all = of_ai["dependencies"].as_array().expect("dependencies");
+    let missing: Vec<&str> = all
+        .iter()
+        .filter(|one| one["kind"] != "dev" && one["optional"] == false)
+        .filter_map(|one| one["name"].as_str())
+        .filter(|name| {
+            let line = format!(" \"{name}");
+            !entry.lines().any(|one| one.starts_with(&line))
+        })
+        .collect();
+    assert_eq!(
+        missing,
+        Vec::<&str>::new(),
+        "run `cargo metadata --manifest-path fuzz/Cargo.toml`"
+    );
+}
+
 #[test]
 fn the_number_of_packages_is_bounded() {
     let count = locked(&read("Cargo.lock")).len();
