@@ -162,6 +162,14 @@ def serve(scene, name):
     return []
 
 
+def unserve(scene):
+    """Takes out of Gemini's settings what `serve` has put into them."""
+    file = scene.home / ".gemini/settings.json"
+    settings = json.loads(file.read_text())
+    del settings["mcpServers"]
+    file.write_text(json.dumps(settings))
+
+
 def husky(scene):
     """Hooks by husky, as a person sets them up: Git looks in a folder of the repository."""
     clis.command(["npm", "install", "--prefix", str(scene.repo), "--save-dev", "--no-audit", "--no-fund", "--loglevel=error", "husky"])
@@ -251,6 +259,9 @@ def do_task(scene, cli):
     task = scene.task("Greet", "In a file.", scenes.FILE)
     tries = [f"TRY tool claim {{'task': '{task}'}}", f"TRY write {scenes.FILE}", "TRY tool submit {'lease': 'HANDLE'}"]
     said = guards.start(scene, cli.name, "Do this, in this order.\n" + "\n".join(tries), argv)
+    if cli.name == "gemini":
+        # The person takes the line out again; what is compared is what `ai` and the CLI have left.
+        unserve(scene)
     status = json.loads(scene.ai("task", "show", task, "--json"))["status"]
     if status != "done":
         faults.append(f"the task is {status}: {said[-800:]}")
