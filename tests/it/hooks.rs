@@ -695,7 +695,7 @@ fn a_hook_that_was_told_to_let_something_pass_is_seen_at_the_next_look() {
     exit: 0
     ----- stdout -----
     no tasks yet
-      [LOCK]  agent:ben  30m left  path lock [LOCK]
+      [LOCK]  agent:ben  [N]m left  path lock [LOCK]
     needs you:
       hooks  tester had the hook pre-commit let something pass: the store is gone  ai hooks status --seen
     ----- stderr -----
@@ -707,7 +707,7 @@ fn a_hook_that_was_told_to_let_something_pass_is_seen_at_the_next_look() {
     exit: 0
     ----- stdout -----
     1 queued
-      [LOCK]  agent:ben  30m left  path lock [LOCK]
+      [LOCK]  agent:ben  [N]m left  path lock [LOCK]
     needs you:
       hooks  tester had the hook pre-commit let something pass: the store is gone  ai hooks status --seen
     ----- stderr -----

@@ -10,7 +10,7 @@ fn seen(outcome: &Outcome) -> String {
     let text = outcome.stdout.replace("\r\n", "\n");
     let text = text.replace('\r', "<cr>").replace('\u{1b}', "<esc>");
     let here = (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[LOCAL TIME]");
-    mask_also(text, &[here, (r"\d+m left", "[N]m left")])
+    mask_also(text, &[here])
 }
 
 fn on(sandbox: &Sandbox, columns: u16, args: &[&str]) -> String {

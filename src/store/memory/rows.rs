@@ -161,8 +161,10 @@ impl Tables for MemoryRows {
     fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
         let state = self.change();
         let kind = state.tables.tasks.get(&run.task).map_or("", |t| &t.kind);
-        if let Some(used) = RunUse::of(run, kind)
-            && !state.uses.iter().any(|known| known.run == used.run)
+        // A run that had ended before is among them.
+        let before = state.tables.runs.get(&run.id);
+        if before.is_none_or(|run| RunUse::of(run, kind).is_none())
+            && let Some(used) = RunUse::of(run, kind)
         {
             state.uses.push(Arc::new(used));
         }

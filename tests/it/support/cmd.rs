@@ -94,6 +94,7 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\btrial-[a-z0-9]{8}\.0\b", "[TRIAL]"),
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\b1[6-9]\d{11}\b", "[MS]"),
+    (r"\b\d+m left\b", "[N]m left"),
     (
         r"(\bfor another|\bleft alone for|\) for|\bwait|, in|\basked again in) \d+[smh]( \d+[sm])?\b",
         "$1 [LEFT]",
