@@ -57,9 +57,10 @@ impl Event {
             Event::TaskDone { proof, .. } => in_proof(proof, visit),
             Event::Approved { word, .. } => visit(&mut word.reason),
             Event::Answered { answer, .. } => visit(&mut answer.word.reason),
-            Event::BypassFound {
-                bypass: Bypass::Skipped { reason, .. },
-            } => visit(reason),
+            Event::BypassFound { bypass } => match bypass {
+                Bypass::Skipped { reason, .. } => visit(reason),
+                Bypass::Unasked { target, .. } => visit(target),
+            },
             Event::PolicyOverridden { said } => {
                 if let OverrideWord::Given { granted } = &mut **said {
                     visit(&mut granted.reason);
@@ -69,17 +70,13 @@ impl Event {
             Event::Decided { record } => {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);
-                record.resource.tool.iter_mut().for_each(&mut *visit);
                 in_decision(record, visit);
                 let answers = record.answers.iter_mut().map(|answer| &mut answer.word);
                 answers
                     .chain(record.overridden.iter_mut())
                     .for_each(|word| visit(&mut word.reason));
             }
-            Event::BypassFound {
-                bypass: Bypass::Unasked { .. },
-            }
-            | Event::StoreCreated { .. }
+            Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
             | Event::DepAdded { .. }
             | Event::DepRemoved { .. }
@@ -125,28 +122,48 @@ impl Task {
     }
 }
 
-/// The texts of a decision that name what was asked: an agent chooses names of files, too.
-fn in_decision(record: &mut DecisionRecord, visit: Visit<'_>) {
-    for rule in record.matched.iter_mut().chain(&mut record.observed) {
-        visit(&mut rule.reason);
-        rule.path.iter_mut().for_each(&mut *visit);
-    }
-    let mut paths: Vec<&mut RepoPath> = record.resource.paths.iter_mut().collect();
-    if let Some(facts) = &mut record.facts {
-        facts.command.iter_mut().for_each(&mut *visit);
-        paths.extend(facts.outside_paths.iter_mut().flatten());
+impl DecisionRecord {
+    /// Shows `text` and `path` what says what was asked about, all of which an agent can choose:
+    /// names of files and branches, tools, commands, messages.
+    pub fn visit_asked(&mut self, text: Visit<'_>, path: &mut dyn FnMut(&mut RepoPath)) {
+        for rule in self.matched.iter_mut().chain(&mut self.observed) {
+            text(&mut rule.reason);
+            rule.path.iter_mut().for_each(&mut *text);
+        }
+        let resource = &mut self.resource;
+        let names = resource.tool.iter_mut().chain(&mut resource.branch);
+        names.for_each(&mut *text);
+        resource.paths.iter_mut().for_each(&mut *path);
+        let Some(facts) = &mut self.facts else {
+            return;
+        };
+        let messages = facts.messages.iter_mut().flatten();
+        let words = facts.command.iter_mut().chain(messages);
+        words.for_each(&mut *text);
+        let outside = facts.outside_paths.iter_mut().flatten();
+        outside.for_each(&mut *path);
         for finding in facts.findings.iter_mut().flatten() {
-            visit(&mut finding.what);
-            paths.push(&mut finding.path);
+            text(&mut finding.what);
+            path(&mut finding.path);
+        }
+        for moved in &mut facts.moves {
+            path(&mut moved.from);
+            path(&mut moved.to);
         }
     }
-    for path in paths {
-        let text = String::from_utf8(path.as_bytes().to_vec());
-        if let Ok(mut text) = text {
-            visit(&mut text);
+}
+
+/// The texts of a decision that name what was asked. A name that is no text is shown elsewhere.
+fn in_decision(record: &mut DecisionRecord, visit: Visit<'_>) {
+    let visit = std::cell::RefCell::new(visit);
+    let mut text = |text: &mut String| (visit.borrow_mut())(text);
+    let mut path = |path: &mut RepoPath| {
+        if let Ok(mut text) = String::from_utf8(path.as_bytes().to_vec()) {
+            (visit.borrow_mut())(&mut text);
             *path = RepoPath::new(text);
         }
-    }
+    };
+    record.visit_asked(&mut text, &mut path);
 }
 
 fn in_landing(landing: &mut Accepting, visit: Visit<'_>) {
@@ -240,11 +257,31 @@ mod tests {
                 "target": "t", "commit": "c", "tree": "t", "overridden": {"by": by, "reason": "a b", "at_ms": 1},
             }}),
             json!({"kind": "bypass.found", "bypass": {"way": "skipped", "hook": "h", "by": "ann", "reason": "a b"}}),
+            json!({"kind": "bypass.found", "bypass": {"way": "unasked", "hook": "h", "target": "a b", "commits": [], "count": 1}}),
+            decided(),
             ended(json!({"to": "review"})),
             ended(json!({"to": "fail", "reason": "a b"})),
             ended(json!({"to": "hold", "hold": hold, "attempt": "counts"})),
             ended(json!({"to": "requeue", "attempt": "counts", "note": note})),
         ]
+    }
+
+    /// A decision in which everything that an agent can choose is a text.
+    fn decided() -> Value {
+        let rule = json!({"layer": "project", "rule": "r", "effect": "deny", "reason": "a b", "path": "a b"});
+        let word = json!({"by": "human:ann", "reason": "a b", "at_ms": 1});
+        json!({"kind": "policy.decided", "record": {
+            "id": "d-1", "at_ms": 1, "actor": "agent:x", "action": "commit", "effect": "deny", "reason": "a b",
+            "policy_digest": "0", "facts_digest": "0", "subject_digest": "0", "path_count": 1, "layer": "project", "rule": "r",
+            "matched": [rule], "observed": [rule],
+            "override": word,
+            "resource": {"labels": ["a b"], "paths": ["a b"], "tool": "a b", "branch": "a b"},
+            "facts": {
+                "command": "a b", "messages": ["a b", "c d"], "outside_paths": ["a b"],
+                "moves": [{"from": "a b", "to": "c d"}],
+                "findings": [{"guard": "secrets", "path": "a b", "what": "a b"}],
+            },
+        }})
     }
 
     fn spaces(value: &Value) -> usize {

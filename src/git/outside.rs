@@ -90,12 +90,19 @@ impl OutsideDir {
 }
 
 impl WorktreeOwner {
+    /// The file that names the owner of the pool at `worktrees`; `None` where that is no directory of
+    /// ours.
+    pub fn file_of_pool(worktrees: &Path) -> Option<PathBuf> {
+        let is_ours = worktrees.file_name()? == WORKTREES;
+        worktrees
+            .parent()
+            .filter(|_| is_ours)
+            .map(|dir| dir.join(OWNER))
+    }
+
     /// The owner of the pool at `worktrees`; `None` where that is no directory of ours.
     pub fn of_pool(worktrees: &Path) -> Option<WorktreeOwner> {
-        if worktrees.file_name()? != WORKTREES {
-            return None;
-        }
-        let bytes = fs::read_capped(&worktrees.parent()?.join(OWNER), OWNER_CAP).ok()?;
+        let bytes = fs::read_capped(&Self::file_of_pool(worktrees)?, OWNER_CAP).ok()?;
         let mut lines = bytes.split(|byte| *byte == b'\n');
         let (common_dir, root) = (path_of_line(lines.next()?), path_of_line(lines.next()?));
         (common_dir.is_absolute() && root.is_absolute())

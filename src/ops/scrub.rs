@@ -88,33 +88,6 @@ impl From<Redactor> for Scrub {
 pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
     let text = |text: &mut String| *text = redactor.redact_text(text);
     let path = |path: &mut RepoPath| *path = RepoPath::new(redactor.redact(path.as_bytes()));
-    record.resource.paths.iter_mut().for_each(path);
-    record.resource.tool.iter_mut().for_each(text);
-    let command = record
-        .facts
-        .as_mut()
-        .and_then(|facts| facts.command.as_mut());
-    command.into_iter().for_each(text);
-    let facts = record.facts.iter_mut();
-    let outside = facts.flat_map(|facts| facts.outside_paths.iter_mut().flatten());
-    outside.for_each(path);
-    let facts = record.facts.iter_mut();
-    for finding in facts.flat_map(|facts| facts.findings.iter_mut().flatten()) {
-        path(&mut finding.path);
-        text(&mut finding.what);
-    }
-    let facts = record.facts.iter_mut();
-    for moved in facts.flat_map(|facts| facts.moves.iter_mut()) {
-        path(&mut moved.from);
-        path(&mut moved.to);
-    }
-    let facts = record.facts.iter_mut();
-    facts
-        .flat_map(|facts| facts.messages.iter_mut().flatten())
-        .for_each(text);
+    record.visit_asked(&mut { text }, &mut { path });
     text(&mut record.reason);
-    for rule in record.matched.iter_mut().chain(&mut record.observed) {
-        text(&mut rule.reason);
-        rule.path.iter_mut().for_each(text);
-    }
 }

@@ -428,6 +428,32 @@ fn a_run_pushes_nothing_and_commits_into_what_is_locked_until_its_end() {
 }
 
 #[test]
+fn an_agent_that_can_commit_does_so_past_the_hooks_of_the_checkout() {
+    let commit = "git -c user.name=A -c user.email=a@b commit -qm";
+    let script = format!(
+        "cat >/dev/null; for n in 1 2; do echo $n > work.txt; git add work.txt
+        {commit} \"mine $n\" || echo refused > refused.txt; done"
+    );
+    let sandbox = Sandbox::with_script(&script);
+    sandbox.ai_ok(&["hooks", "install", "--reference-transaction"]);
+    // Under Landlock no agent can commit: nothing stands in for the objects of the repository there.
+    let modes = crate::sandbox::modes();
+    for layer in modes.into_iter().filter(|layer| *layer != "landlock") {
+        let id = sandbox.task(layer, &[]);
+        let outcome = run(sandbox.ai_command(&["run", &id]).env("AI_SANDBOX", layer));
+        let range = format!("main..ai/{id}/1");
+        let made = sandbox.git(&["log", "--format=%s", "--name-only", &range]);
+        assert_eq!(
+            made.lines()
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>(),
+            ["mine 2", "work.txt", "mine 1", "work.txt"],
+            "{layer}: {outcome}"
+        );
+    }
+}
+
+#[test]
 fn the_work_of_a_run_that_policy_has_denied_is_asked_about_when_it_is_pushed() {
     let sandbox =
         Sandbox::with_script("cat >/dev/null; mkdir ci; echo x > ci/a; echo x > work.txt");

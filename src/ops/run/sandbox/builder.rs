@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::base::{env, fs, id};
 use crate::connector::manifest::Manifest;
 use crate::domain::sandbox::{Network, SandboxUsed};
+use crate::git::WorktreeOwner;
 use crate::git::quarantine::Quarantine;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
@@ -299,13 +300,16 @@ impl SandboxBuilder {
         }
         // By these Git finds the repository; whoever can change them has every later `git` run a
         // program of his.
-        for steering in [
+        let steering = [
             slot.join(".git"),
             admin.join("commondir"),
             admin.join("gitdir"),
             admin.join("config.worktree"),
-        ] {
-            self.read(&steering);
+        ];
+        // By this a Git hook knows the worktree of a run.
+        let owner = slot.parent().and_then(WorktreeOwner::file_of_pool);
+        for path in steering.iter().chain(&owner) {
+            self.read(path);
         }
         let Some(own) = own.filter(|_| self.policy.layer.mode().can_stand_in()) else {
             return Ok(());
