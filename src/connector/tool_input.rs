@@ -69,6 +69,8 @@ const EITHER_FIELDS: [&str; 8] = [
     "from",
     "to",
 ];
+/// Fields in which a tool that removes or moves has a directory, which for others is the place of a command.
+const MOVED_DIRECTORIES: [&str; 3] = ["dir", "directory", "dirpath"];
 /// Fields that name the directory in which a command is run.
 pub(super) const DIRECTORY_FIELDS: [&str; 6] = [
     "workdir",
@@ -121,7 +123,10 @@ pub(super) fn named_anywhere(input: &Value, kind: ToolKind) -> Vec<String> {
     let is_sure = !matches!(kind, ToolKind::Other | ToolKind::Fetch);
     let names_files = |key: &str| {
         let key = plain(key);
-        FILE_FIELDS.contains(&key.as_str()) && (is_sure || !EITHER_FIELDS.contains(&key.as_str()))
+        let key = key.as_str();
+        let takes_along = matches!(kind, ToolKind::Delete | ToolKind::Move);
+        FILE_FIELDS.contains(&key) && (is_sure || !EITHER_FIELDS.contains(&key))
+            || takes_along && MOVED_DIRECTORIES.contains(&key)
     };
     let (mut found, mut open) = (Vec::new(), vec![(false, input)]);
     while let Some((is_file, value)) = open.pop() {

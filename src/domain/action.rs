@@ -140,7 +140,20 @@ impl Action {
     /// True where a rule alone can have something against it, and never the default of a policy: what only gives
     /// back or stops, and a question beside one that has asked about the same act already.
     pub const fn is_open_to_defaults(self) -> bool {
-        matches!(self.nature(), Nature::Harmless) || matches!(self, Self::CommitMessage)
+        matches!(self.nature(), Nature::Harmless) || self.is_answered_by_rules_alone()
+    }
+
+    /// True where no default of a policy has a say, whatever it is: what came later than most policies, and would
+    /// otherwise change what they mean (ADR 0074).
+    pub const fn is_answered_by_rules_alone(self) -> bool {
+        matches!(
+            self,
+            Self::CommitMessage
+                | Self::SecretUse
+                | Self::RefUpdate
+                | Self::EvidenceJudge
+                | Self::MessageSend
+        )
     }
 }
 
@@ -213,12 +226,21 @@ mod tests {
     }
 
     #[test]
-    fn a_default_answers_for_no_message_and_nothing_harmless() {
+    fn a_default_answers_for_nothing_harmless_and_nothing_that_came_later() {
         let open = Action::ALL.iter().filter(|one| one.is_open_to_defaults());
         let names: Vec<&str> = open.map(|one| one.as_str()).collect();
         assert_eq!(
             names,
-            ["task.release", "run.stop", "lock.release", "commit.message"]
+            [
+                "task.release",
+                "run.stop",
+                "lock.release",
+                "secret.use",
+                "ref.update",
+                "evidence.judge",
+                "message.send",
+                "commit.message"
+            ]
         );
     }
 

@@ -56,7 +56,7 @@ kinds! {
 
 /// Parts of the names of tools, as CLIs call them, by what they do; the first that a name holds
 /// counts.
-const NAMES: [(&str, ToolKind); 29] = [
+const NAMES: [(&str, ToolKind); 32] = [
     ("websearch", ToolKind::Fetch),
     ("web_search", ToolKind::Fetch),
     ("webfetch", ToolKind::Fetch),
@@ -67,6 +67,9 @@ const NAMES: [(&str, ToolKind); 29] = [
     ("think", ToolKind::Think),
     ("delete", ToolKind::Delete),
     ("remove", ToolKind::Delete),
+    ("erase", ToolKind::Delete),
+    ("trash", ToolKind::Delete),
+    ("unlink", ToolKind::Delete),
     ("rename", ToolKind::Move),
     ("move", ToolKind::Move),
     ("edit", ToolKind::Edit),

@@ -14,6 +14,9 @@ fn called(name: &str) -> ToolKind {
 }
 
 rules! {
+    to_unlink_deletes: most("mcp__fs__unlink") => ToolKind::Delete;
+    to_erase_deletes: most("erase_file") => ToolKind::Delete;
+    to_put_into_the_trash_deletes: most("moveToTrash") => ToolKind::Delete;
     a_server_says_nothing_of_its_tool: most("mcp__browser__delete_file") => ToolKind::Delete;
     the_word_that_does_most_counts: most("plan_and_execute") => ToolKind::Execute;
     a_name_without_a_known_word_may_be_anything: most("mcp__fs__save_file") => ToolKind::Other;

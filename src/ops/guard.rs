@@ -30,6 +30,8 @@ use crate::store::{Store, Tx, waiting_at_most};
 
 /// The time for which a refusal waits for its turn to be recorded.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The number of files that are looked at for one call: those that go with a directory.
+const MOST_BENEATH: usize = 10_000;
 /// The rule in the record of a call that would change Git's own files.
 const GITS_RULE: &str = "built-in.git-files";
 /// The rule in the record of a call that would change files beyond the tree of its session.
@@ -89,8 +91,7 @@ pub fn judge(
 ) -> Result<(), GuardRefusal> {
     // The policy is read, and links are followed, before the store is held.
     cx.policy.state();
-    let paths = asked.call.paths.iter();
-    let found: Vec<Whereabouts> = paths.map(|path| asked.place.find(path)).collect();
+    let found = places(&asked)?;
     let looked = store.read(|tx| {
         let cx = cx.at(tx.now()?);
         look(tx, &cx, &asked, &found)
@@ -115,11 +116,49 @@ pub fn judge(
     }
 }
 
+/// A path in the words of the call, and the place to which it leads.
+type NamedPlace<'a> = (&'a str, Whereabouts);
+
+/// The places that the call names; of a directory that it removes or moves, of all that goes with it.
+fn places<'a>(asked: &GuardAsked<'a>) -> Result<Vec<NamedPlace<'a>>, OpError> {
+    let call = asked.call;
+    let takes_along = matches!(
+        call.kind,
+        ToolKind::Delete | ToolKind::Move | ToolKind::Other
+    );
+    let mut found: Vec<NamedPlace<'a>> = Vec::new();
+    for word in &call.paths {
+        let place = asked.place.find(word);
+        if let Whereabouts::Inside(path) = &place
+            && takes_along
+        {
+            let room = MOST_BENEATH.saturating_sub(found.len());
+            let Ok(all) = asked.place.beneath(path, room) else {
+                return Err(too_many(word));
+            };
+            found.extend(all.into_iter().map(|place| (word.as_str(), place)));
+        }
+        found.push((word, place));
+    }
+    Ok(found)
+}
+
+fn too_many(word: &str) -> OpError {
+    Refusal::Unclear {
+        why: format!(
+            "`{}` holds more than {MOST_BENEATH} files, more than are looked at for one call",
+            word.escape_debug()
+        ),
+        hint: "name its parts one by one".to_owned(),
+    }
+    .into()
+}
+
 fn look(
     tx: &mut dyn Tx,
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    found: &[Whereabouts],
+    found: &[NamedPlace<'_>],
 ) -> Result<(), OpError> {
     let tasks = tasks_at_hand(tx, cx, asked)?;
     let call = asked.call;
@@ -144,7 +183,7 @@ fn look(
         asks.extend(all(Action::FileRead));
     }
     // Whoever is to mend a policy that cannot be read has to look at it, and to ask a person.
-    let is_here = |place: &Whereabouts| matches!(place, Whereabouts::Inside(_));
+    let is_here = |(_, place): &NamedPlace<'_>| matches!(place, Whereabouts::Inside(_));
     let changes_nothing = call.kind.only_looks() && found.iter().all(is_here);
     let policy = if changes_nothing {
         Blindness::LetsThrough
@@ -160,7 +199,7 @@ fn is_free(
     tx: &mut dyn Tx,
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    (edit, found): (&Question, &[Whereabouts]),
+    (edit, found): (&Question, &[NamedPlace<'_>]),
 ) -> Result<(), OpError> {
     stays_inside(cx, asked, edit, found)?;
     let paths: Vec<Vec<u8>> = edit
@@ -216,9 +255,9 @@ fn stays_inside(
     cx: &Cx,
     asked: &GuardAsked<'_>,
     question: &Question,
-    found: &[Whereabouts],
+    found: &[NamedPlace<'_>],
 ) -> Result<(), OpError> {
-    for (place, word) in found.iter().zip(&asked.call.paths) {
+    for (word, place) in found {
         let shown = word.escape_debug();
         let (rule, reason) = match place {
             Whereabouts::Inside(_) => continue,
@@ -298,7 +337,7 @@ fn tasks_at_hand(tx: &mut dyn Tx, cx: &Cx, asked: &GuardAsked<'_>) -> Result<Vec
 fn questions(
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    (tasks, found): (&[Task], &[Whereabouts]),
+    (tasks, found): (&[Task], &[NamedPlace<'_>]),
     action: Action,
 ) -> Vec<Question> {
     let mut questions = ask::for_each(action, tasks);
@@ -312,7 +351,7 @@ fn complete(
     question: &mut Question,
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    (tasks, found): (&[Task], &[Whereabouts]),
+    (tasks, found): (&[Task], &[NamedPlace<'_>]),
 ) {
     let action = question.action;
     let call = asked.call;
@@ -323,7 +362,7 @@ fn complete(
     resource.kind = Some(call.kind);
     resource.input.clone_from(&call.digest);
     if matches!(action, Action::Edit | Action::FileRead) {
-        let inside = found.iter().filter_map(|place| match place {
+        let inside = found.iter().filter_map(|(_, place)| match place {
             Whereabouts::Inside(path) if !path.is_empty() => Some(RepoPath::new(path.clone())),
             _ => None,
         });

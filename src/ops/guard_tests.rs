@@ -253,6 +253,40 @@ fn each_call_has_its_answer_and_each_refusal_its_record() {
 }
 
 #[test]
+fn what_lies_in_a_directory_goes_with_it() {
+    use ToolKind::{Delete, Edit, Move, Other};
+    let mut scene = scene(POLICY);
+    let tree = scene.dir.path().join("w");
+    for file in ["held/deep/x", "a/y", "a/keys", "n/.git", "keys/deep/k"] {
+        std::fs::create_dir_all(tree.join(file).parent().unwrap()).unwrap();
+        std::fs::write(tree.join(file), "").unwrap();
+    }
+    let held = "[built-in.locked-paths] the call of `Tool` changes held/deep/x";
+    let table = [
+        (Delete, "held", held),
+        (Move, "held/deep/", held),
+        (Other, "held/deep", held),
+        (Delete, ".", "[built-in.git-files] "),
+        (Delete, "n", "[built-in.git-files] "),
+        (Delete, "keys/deep", "[keys] "),
+        (Delete, "a", "yes"),
+        // A directory that is made again changes nothing in it.
+        (Edit, "a", "yes"),
+    ];
+    for (kind, path, expected) in table {
+        let said = scene.says(Within::Holder, &call(kind, path));
+        assert!(said.starts_with(expected), "{kind} {path}: {said}");
+    }
+    for n in 0..=MOST_BENEATH {
+        std::fs::write(tree.join(format!("a/{n}")), "").unwrap();
+    }
+    assert_eq!(
+        scene.says(Within::Holder, &call(Delete, "a")),
+        "[] `a` holds more than 10000 files, more than are looked at for one call"
+    );
+}
+
+#[test]
 fn a_policy_that_cannot_be_read_stops_what_changes_something_and_leaves_its_reader_eyes() {
     let mut scene = scene("version: 1\nrules: {}\n");
     for (kind, path, passes) in [

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::base::{fs, id};
 use crate::ops::error::OpError;
 use crate::ops::masked::MaskKey;
+use crate::ops::refusal::Refusal;
 
 /// The file in the state directory.
 const FILE: &str = "mask-key";
@@ -22,13 +23,32 @@ pub fn of(state_dir: &Path) -> Result<MaskKey, OpError> {
         fs::write_private(&draft, id::random_text(LETTERS).as_bytes())?;
         fs::publish(&draft, &path)?;
     }
-    Ok(MaskKey::new(&fs::read_capped(&path, LETTERS as u64)?))
+    let key = fs::read_capped(&path, LETTERS as u64)?;
+    // With a key that others can guess, names could be tried.
+    if key.len() != LETTERS || !key.iter().all(u8::is_ascii_alphanumeric) {
+        return Err(Refusal::Unclear {
+            why: format!("{} is no key of {LETTERS} letters", path.display()),
+            hint: "remove the file; the next export makes another key, and has other pseudonyms"
+                .to_owned(),
+        }
+        .into());
+    }
+    Ok(MaskKey::new(&key))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in [String::new(), "a".repeat(63), "-".repeat(64)] {
+            std::fs::write(dir.path().join(FILE), &text).unwrap();
+            assert!(of(dir.path()).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_key_is_made_once_and_is_its_owners_alone() {

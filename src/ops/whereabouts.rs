@@ -2,10 +2,14 @@
 //! Git's own, or another.
 //!
 //! Invariant: links of the existing part are followed, and a path that the system would read otherwise
-//! than its words say is nowhere. Nothing is read but links.
+//! than its words say is nowhere. Nothing is read but links and, of a
+//! directory that is to go elsewhere, the names in it.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::base::fs;
 use crate::base::path::{plain, resolved};
 
 /// The end of the directory in which worktrees of runs may lie, seen from a checkout.
@@ -21,6 +25,10 @@ pub struct SessionPlace {
     /// The git directory that all trees share, where it lies elsewhere.
     pub git_dir: Option<PathBuf>,
 }
+
+/// A directory holds more than is looked at for one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
 
 /// The place of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +80,37 @@ impl SessionPlace {
     }
 }
 
+impl SessionPlace {
+    /// The places of all that lies in the directory at a path of the tree, links as they stand; none for
+    /// a file, and [`TooMany`] where there are more than `most`.
+    pub fn beneath(&self, path: &[u8], most: usize) -> Result<Vec<Whereabouts>, TooMany> {
+        let is_dir = |path: &Path| path.symlink_metadata().is_ok_and(|there| there.is_dir());
+        let name = Path::new(OsStr::from_bytes(path));
+        let mut trees = std::iter::once(&self.tree).chain(&self.main);
+        let Some(tree) = trees.find(|tree| is_dir(&tree.join(name))) else {
+            return Ok(Vec::new());
+        };
+        let (mut places, mut open) = (Vec::new(), vec![tree.join(name)]);
+        while let Some(dir) = open.pop() {
+            // What cannot be listed cannot be emptied either.
+            for entry in fs::list_dir(&dir).unwrap_or_default() {
+                let place = entry
+                    .strip_prefix(tree)
+                    .map_or(Whereabouts::Nowhere, within);
+                if is_dir(&entry) && matches!(place, Whereabouts::Inside(_)) {
+                    open.push(entry);
+                    continue;
+                }
+                places.push(place);
+                if places.len() > most {
+                    return Err(TooMany);
+                }
+            }
+        }
+        Ok(places)
+    }
+}
+
 fn within(below: &Path) -> Whereabouts {
     let is_gits = |part: Component<'_>| matches!(part, Component::Normal(name) if name.eq_ignore_ascii_case(".git"));
     if below.components().any(is_gits) {
@@ -98,6 +137,36 @@ fn followed(path: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_lies_in_a_directory_is_found_to_a_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = dir.path().canonicalize().unwrap();
+        for (name, text) in [("d/a", ""), ("d/e/b", ""), ("d/n/.git", ""), ("other", "")] {
+            std::fs::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+            std::fs::write(tree.join(name), text).unwrap();
+        }
+        symlink("/etc", tree.join("d/out")).unwrap();
+        let place = SessionPlace::of_tree(tree);
+        let told = |path: &str, most| {
+            let found = place.beneath(path.as_bytes(), most)?;
+            let mut names: Vec<String> = found
+                .iter()
+                .map(|one| match one {
+                    Whereabouts::Inside(path) => String::from_utf8_lossy(path).into_owned(),
+                    other => format!("{other:?}"),
+                })
+                .collect();
+            names.sort();
+            Ok(names.join(" "))
+        };
+        assert_eq!(told("d", 4).as_deref(), Ok("OfGit d/a d/e/b d/out"));
+        assert_eq!(told("d", 3), Err(TooMany));
+        assert_eq!(told("", 9).as_deref(), Ok("OfGit d/a d/e/b d/out other"));
+        assert_eq!(told("other", 0).as_deref(), Ok(""));
+        assert_eq!(told("d/out", 0).as_deref(), Ok(""));
+        assert_eq!(told("nowhere", 0).as_deref(), Ok(""));
+    }
 
     #[test]
     fn each_path_is_where_it_really_leads() {

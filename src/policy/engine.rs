@@ -191,9 +191,9 @@ fn default_answer(layer: PolicyLayer, default: Effect, action: Action) -> Matche
             default,
             "there is no policy file and no built-in rule says otherwise",
         ),
-        _ if is_open && action == Action::CommitMessage => (
+        _ if action.is_answered_by_rules_alone() => (
             Effect::Allow,
-            "no rule of the policy matches; a message is refused by a rule only",
+            "no rule of the policy matches; about this a rule alone has a say",
         ),
         _ if is_open => (
             Effect::Allow,

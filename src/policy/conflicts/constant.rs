@@ -103,6 +103,7 @@ impl AskedOfAll<'_> {
                 let default = layer.default.unwrap_or(Effect::Allow);
                 layer.rules.iter().all(is_silent)
                     && (default == Effect::Allow
+                        || self.action.is_answered_by_rules_alone()
                         || self.action.is_open_to_defaults() && !default.lets_through())
             })
     }
