@@ -99,15 +99,17 @@ impl LookAt<'_> {
             one.old.as_ref().map(|old| &old.oid) != one.new.as_ref().map(|new| &new.oid)
         });
         let asked: Vec<AskedFile<'_>> = content.map(|one| (*one, look.needs(&one.path))).collect();
-        self.repo.contents(&asked, |one, old, new| {
+        let next = || look.part();
+        let parts = self.repo.contents(&asked, next, |part, one, old, new| {
             let (old, new) = (old?, new?);
-            look.add(ChangedFile {
+            part.add(ChangedFile {
                 path: &one.path,
                 old: seen(&old),
                 new: seen(&new),
             });
             Ok::<(), GitError>(())
         })?;
+        parts.into_iter().for_each(|part| look.join(part));
         if !look.asks_for_old_sides() {
             return Ok(());
         }
@@ -116,12 +118,15 @@ impl LookAt<'_> {
             new: SideNeed::Nothing,
         };
         let asked: Vec<AskedFile<'_>> = changed.iter().map(|one| (*one, before)).collect();
-        self.repo.contents(&asked, |_, old, _| {
+        let next = || look.part();
+        let parts = self.repo.contents(&asked, next, |part, _, old, _| {
             if let SideRead::Content(old) = old? {
-                look.add_old_side(&old);
+                part.add_old_side(&old);
             }
-            Ok(())
-        })
+            Ok::<(), GitError>(())
+        })?;
+        parts.into_iter().for_each(|part| look.join(part));
+        Ok(())
     }
 
     /// The declarations that the attributes of a commit make of these paths.

@@ -65,8 +65,7 @@ fn contents<'c>(
         new: SideNeed::Content,
     };
     let asked: Vec<(&ChangedPath, SideNeeds)> = meant.into_iter().map(|one| (one, all)).collect();
-    let mut found = BTreeMap::new();
-    repo.contents(&asked, |one, old, new| {
+    let found = repo.contents(&asked, Vec::new, |found, one, old, new| {
         for side in [old, new] {
             match side {
                 Ok(side) => {
@@ -80,5 +79,5 @@ fn contents<'c>(
         }
         Ok(())
     })?;
-    Ok(found)
+    Ok(found.into_iter().flatten().collect())
 }

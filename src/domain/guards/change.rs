@@ -1,4 +1,5 @@
-//! The look at a change, file by file, so that no more than one file is in memory at once.
+//! The look at a change, file by file, so that no more than one file is in memory at once. Parts of a change can be
+//! looked at side by side, and are then joined.
 
 use crate::domain::guards::kind::{Guard, GuardFinding};
 use crate::domain::guards::languages::Language;
@@ -82,7 +83,7 @@ pub struct ChangedFile<'a> {
 }
 
 /// Finds texts of known shapes, which are known elsewhere.
-pub type FindShapes<'a> = dyn Fn(&[u8]) -> Vec<SecretSpan> + 'a;
+pub type FindShapes<'a> = dyn Fn(&[u8]) -> Vec<SecretSpan> + Sync + 'a;
 
 /// A look at a change.
 pub struct ChangeLook<'a> {
@@ -105,6 +106,19 @@ impl<'a> ChangeLook<'a> {
             dependencies: DependencyLook::default(),
             found: Vec::new(),
         }
+    }
+
+    /// Begins a look for the same guards at another part of the change.
+    pub fn part(&self) -> ChangeLook<'a> {
+        ChangeLook::new(self.shapes, self.wanted)
+    }
+
+    /// Adds what was seen of a part, whose files come after those of this look.
+    pub fn join(&mut self, part: ChangeLook<'a>) {
+        self.tests.extend(part.tests);
+        self.secrets.join(part.secrets);
+        self.dependencies.join(part.dependencies);
+        self.found.extend(part.found);
     }
 
     /// The needs of a file, by its path alone.

@@ -98,3 +98,54 @@ fn of_very_many_findings_the_last_says_that_there_are_more() {
     );
     assert_eq!(last.what, "more than 10000 of them");
 }
+
+#[test]
+fn parts_that_are_joined_are_seen_as_one_look_sees_them() {
+    const TEST: &[u8] = b"def test_a():\n    assert x\n    assert y\n";
+    const LESS: &[u8] = b"def test_a():\n    assert x\n";
+    const SECRET: &[u8] = b"api_key = \"kT9fZq2LmX7vB4nRw8Yc\"\n";
+    let wanted = all();
+    let files: [(&str, Side<'_>, Side<'_>); 6] = [
+        ("Cargo.lock", Side::Read(b"a"), Side::Read(b"b")),
+        ("a/test_a.py", Side::Read(TEST), Side::Absent),
+        ("b/test_b.py", Side::Absent, Side::Read(LESS)),
+        ("c/key", Side::Absent, Side::Read(SECRET)),
+        ("d/key", Side::Read(SECRET), Side::Read(b"none\n")),
+        ("e.bin", Side::Absent, Side::Read(b"\0")),
+    ];
+    let seen = |parts: &[&[(&str, Side<'_>, Side<'_>)]]| {
+        let mut whole = ChangeLook::new(&|_| Vec::new(), &wanted);
+        for files in parts {
+            let mut part = whole.part();
+            for (path, old, new) in *files {
+                let path = &(*path).into();
+                let (old, new) = (*old, *new);
+                part.add(ChangedFile { path, old, new });
+                old.content()
+                    .into_iter()
+                    .for_each(|old| part.add_old_side(old));
+            }
+            whole.join(part);
+        }
+        assert!(whole.asks_for_old_sides());
+        whole.finish(&|_| false)
+    };
+    let whole = seen(&[&files]);
+    let said: Vec<(&str, String)> = whole
+        .iter()
+        .map(|one| (one.guard.word(), one.path.to_string()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("tests_weakened", "b/test_b.py".to_owned()),
+            ("dependencies", "Cargo.lock".to_owned()),
+            ("lock_files", "Cargo.lock".to_owned()),
+            ("binary_files", "e.bin".to_owned()),
+        ]
+    );
+    for at in 0..=files.len() {
+        let (one, other) = files.split_at(at);
+        assert_eq!(seen(&[one, other]), whole, "{at}");
+    }
+}

@@ -140,6 +140,12 @@ pub(super) struct DependencyLook {
 }
 
 impl DependencyLook {
+    /// Adds what was noted of later files.
+    pub fn join(&mut self, later: DependencyLook) {
+        self.manifests.extend(later.manifests);
+        self.locks.extend(later.locks);
+    }
+
     /// Notes a changed file, if it is one of them.
     pub fn add(&mut self, path: &RepoPath, old: Option<&[u8]>, new: Option<&[u8]>) {
         let (_, name) = parts(path);

@@ -79,6 +79,12 @@ impl SecretLook {
         }
     }
 
+    /// Adds what was noted of later files.
+    pub fn join(&mut self, later: SecretLook) {
+        self.before.extend(later.before);
+        self.now.extend(later.now);
+    }
+
     /// True where a file holds something now.
     pub fn has_found(&self) -> bool {
         !self.now.is_empty()

@@ -1,21 +1,20 @@
-//! The contents of both sides of a change, file by file in its order. Threads read ahead, each with a
-//! repository of its own: a large commit is thousands of loose objects, and a read of one takes five
-//! system calls. A few files are in memory at once, never all of them.
+//! The contents of both sides of a change. A large one is looked at in parts, by several threads, each with a
+//! repository of its own: it is thousands of loose objects, and a read of one takes five system calls. What is
+//! looked at is dropped where it was read, so that threads wait for one another once a part and not once a file.
 
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::{Scope, available_parallelism, scope};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{available_parallelism, scope};
 
 use crate::domain::guards::{SideNeed, SideNeeds};
 use crate::git::diff::{ChangeSide, ChangedPath};
 use crate::git::error::GitError;
 use crate::git::repo::Repo;
 
-/// With fewer files than this for each, another thread costs more than it helps.
-const SHARE: usize = 128;
+/// The files of a part. With fewer for each, another thread costs more than it helps.
+const PART: usize = 128;
 /// More of them would wait for one another in the directories of the object store.
-const READERS: usize = 4;
-/// The files that a thread may be ahead.
-const AHEAD: usize = 8;
+const MOST_THREADS: usize = 4;
 /// The files whose contents come from one process, and are in memory at once, where each object is Git's to read.
 const BATCH: usize = 64;
 
@@ -48,60 +47,58 @@ pub type SideResult = Result<SideRead, GitError>;
 pub type AskedFile<'c> = (&'c ChangedPath, SideNeeds);
 
 impl Repo {
-    /// Hands on both sides of each file as far as they are asked for, until `take` refuses one.
-    pub fn contents<'c, E>(
+    /// Looks at both sides of each file as far as they are asked for, until `take` refuses one. The files are
+    /// taken in parts that follow one another, side by side; each begins with what `begin` makes. What came of
+    /// them stands in their order; of several refusals that of the first file counts.
+    pub fn contents<'c, T: Send, E: Send>(
         &self,
         asked: &[AskedFile<'c>],
-        take: impl FnMut(&'c ChangedPath, SideResult, SideResult) -> Result<(), E>,
-    ) -> Result<(), E> {
+        begin: impl Fn() -> T + Sync,
+        take: impl Fn(&mut T, &'c ChangedPath, SideResult, SideResult) -> Result<(), E> + Sync,
+    ) -> Result<Vec<T>, E> {
         if !self.is_native() {
-            return self.contents_by_batch(asked, take);
+            let mut whole = begin();
+            self.contents_by_batch(asked, |one, old, new| take(&mut whole, one, old, new))?;
+            return Ok(vec![whole]);
         }
         let cores = available_parallelism().map_or(1, usize::from);
-        let readers = (asked.len() / SHARE).min(cores).min(READERS);
-        self.contents_by(readers, asked, take)
-    }
-
-    fn contents_by<'c, E>(
-        &self,
-        readers: usize,
-        asked: &[AskedFile<'c>],
-        mut take: impl FnMut(&'c ChangedPath, SideResult, SideResult) -> Result<(), E>,
-    ) -> Result<(), E> {
-        scope(|scope| {
-            let lines: Vec<_> = (0..readers)
-                .map(|first| self.read_ahead(scope, (first, readers), asked))
-                .collect();
-            for (number, one) in asked.iter().enumerate() {
-                // A thread without a repository has sent nothing.
-                let ahead = (readers > 0).then(|| lines[number % readers].recv().ok());
-                let (old, new) = ahead.flatten().unwrap_or_else(|| self.both_sides(one));
-                take(one.0, old, new)?;
+        let threads = (asked.len() / PART).min(cores).min(MOST_THREADS);
+        self.contents_by(threads, &Parts::of(asked, PART), |repo, part| {
+            let mut made = begin();
+            for one in part {
+                let (old, new) = repo.both_sides(one);
+                take(&mut made, one.0, old, new)?;
             }
-            Ok(())
+            Ok(made)
         })
     }
 
-    /// Every `step`-th file from the first on, from a thread that ends when nobody listens.
-    fn read_ahead<'s>(
-        &'s self,
-        scope: &'s Scope<'s, '_>,
-        (first, step): (usize, usize),
-        asked: &'s [AskedFile<'_>],
-    ) -> Receiver<(SideResult, SideResult)> {
-        let (sender, receiver) = sync_channel(AHEAD);
-        let (location, git) = (self.location().clone(), self.git().clone());
-        scope.spawn(move || {
-            let Ok(own) = Repo::open(&location, git) else {
-                return;
+    /// The parts, looked at by this thread and others, `threads` in all.
+    fn contents_by<'c, T: Send, E: Send>(
+        &self,
+        threads: usize,
+        parts: &Parts<'_, 'c>,
+        look: impl Fn(&Repo, &[AskedFile<'c>]) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        let look = &look;
+        let mut looked_at = scope(|scope| {
+            let start = || {
+                let (location, git) = (self.location().clone(), self.git().clone());
+                // Parts that nobody else takes are left to this thread.
+                scope.spawn(move || match Repo::open(&location, git) {
+                    Ok(own) => parts.take(&own, look),
+                    Err(_) => Vec::new(),
+                })
             };
-            for one in asked.iter().skip(first).step_by(step) {
-                if sender.send(own.both_sides(one)).is_err() {
-                    return;
-                }
+            let others: Vec<_> = (1..threads).map(|_| start()).collect();
+            let mut all = parts.take(self, look);
+            for other in others {
+                all.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
             }
+            all
         });
-        receiver
+        looked_at.sort_by_key(|(number, _)| *number);
+        looked_at.into_iter().map(|(_, made)| made).collect()
     }
 
     /// The same by one process for many files, where the library cannot read the repository.
@@ -151,6 +148,45 @@ impl Repo {
             SideNeed::Nothing => Ok(SideRead::Unread),
             SideNeed::Size => self.blob_size(&side.oid).map(SideRead::Sized),
             SideNeed::Content => self.blob(&side.oid).map(SideRead::Content),
+        }
+    }
+}
+
+/// A change in parts, which are handed out in their order.
+struct Parts<'a, 'c> {
+    asked: &'a [AskedFile<'c>],
+    length: usize,
+    next: AtomicUsize,
+}
+
+impl<'a, 'c> Parts<'a, 'c> {
+    fn of(asked: &'a [AskedFile<'c>], length: usize) -> Self {
+        Self {
+            asked,
+            length,
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// Looks at one part after the other until none is left, or one is refused: those before it are with
+    /// somebody already.
+    fn take<T, E>(
+        &self,
+        repo: &Repo,
+        look: impl Fn(&Repo, &[AskedFile<'c>]) -> Result<T, E>,
+    ) -> Vec<(usize, Result<T, E>)> {
+        let mut looked_at = Vec::new();
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = self.asked.chunks(self.length).nth(number) else {
+                return looked_at;
+            };
+            let made = look(repo, part);
+            if made.is_err() {
+                // No number beyond the last part is handed out twice, and none of them overflows.
+                self.next.store(self.asked.len(), Ordering::Relaxed);
+            }
+            looked_at.push((number, made));
         }
     }
 }

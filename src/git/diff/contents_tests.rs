@@ -1,4 +1,4 @@
-//! Reading ahead changes when contents are read, and nothing that is told of them.
+//! Threads change when contents are read, and nothing that is told of them.
 
 use super::*;
 use crate::git::diff::PathChange;
@@ -6,16 +6,27 @@ use crate::git::discover::discover;
 use crate::git::oid::Oid;
 use crate::git::testing::TestRepo;
 
-/// What is handed on, in words.
-fn told(repo: &Repo, readers: usize, changed: &[&ChangedPath]) -> Vec<String> {
-    let mut told = Vec::new();
+/// What is read, in words.
+fn told(repo: &Repo, threads: usize, changed: &[&ChangedPath]) -> Vec<String> {
     let asked = asked(changed, (SideNeed::Content, SideNeed::Content));
-    let all = repo.contents_by(readers, &asked, |one, old, new| {
+    // Parts of three files, so that there are some for everybody.
+    let parts = repo.contents_by(threads, &Parts::of(&asked, 3), |repo, part| {
+        let words = part.iter().map(|one| {
+            let (old, new) = repo.both_sides(one);
+            format!("{} {} {}", one.0.path, word(old), word(new))
+        });
+        Ok::<Vec<String>, GitError>(words.collect())
+    });
+    parts.unwrap().concat()
+}
+
+/// The same as callers ask for it.
+fn looked_at(repo: &Repo, asked: &[AskedFile<'_>]) -> Vec<String> {
+    let parts = repo.contents(asked, Vec::new, |told, one, old, new| {
         told.push(format!("{} {} {}", one.path, word(old), word(new)));
         Ok::<(), GitError>(())
     });
-    all.unwrap();
-    told
+    parts.unwrap().concat()
 }
 
 fn asked<'c>(changed: &[&'c ChangedPath], (old, new): (SideNeed, SideNeed)) -> Vec<AskedFile<'c>> {
@@ -64,13 +75,8 @@ fn no_more_is_read_than_is_asked_for() {
     let changed = change(&test);
     let all: Vec<&ChangedPath> = changed.iter().take(7).collect();
     for repo in [test.open(), spawned(&test)] {
-        let mut told = Vec::new();
         let asked = asked(&all, (SideNeed::Nothing, SideNeed::Size));
-        let read = repo.contents(&asked, |one, old, new| {
-            told.push(format!("{} {} {}", one.path, word(old), word(new)));
-            Ok::<(), GitError>(())
-        });
-        read.unwrap();
+        let told = looked_at(&repo, &asked);
         assert_eq!(
             (told[0].as_str(), told[6].as_str()),
             ("f00 unread -", "f16 unread 5 bytes")
@@ -85,46 +91,62 @@ fn one_process_hands_on_what_the_library_would() {
     let mut all: Vec<&ChangedPath> = changed.iter().collect();
     // The same content twice, and more files than one process is asked for.
     all.extend(changed.iter().cycle().take(100));
-    let alone = told(&test.open(), 0, &all);
-    let repo = spawned(&test);
-    let mut told = Vec::new();
-    let read = repo.contents(
-        &asked(&all, (SideNeed::Content, SideNeed::Content)),
-        |one, old, new| {
-            told.push(format!("{} {} {}", one.path, word(old), word(new)));
-            Ok::<(), GitError>(())
-        },
-    );
-    read.unwrap();
-    assert_eq!(told, alone);
+    let alone = told(&test.open(), 1, &all);
+    let asked = asked(&all, (SideNeed::Content, SideNeed::Content));
+    assert_eq!(looked_at(&spawned(&test), &asked), alone);
 }
 
 #[test]
-fn threads_hand_on_what_one_reader_would_in_its_order() {
+fn threads_bring_what_one_would_in_its_order() {
     let test = TestRepo::new();
     let changed = change(&test);
     let all: Vec<&ChangedPath> = changed.iter().collect();
     let repo = test.open();
-    let alone = told(&repo, 0, &all);
+    let alone = told(&repo, 1, &all);
     assert_eq!(alone.len(), 30);
     assert_eq!(alone[0], "f00 old0 -");
     assert_eq!(alone[6], "f16 old16 new16");
     assert_eq!(alone[29], "lost - unreadable");
-    for readers in 1..=4 {
-        assert_eq!(told(&repo, readers, &all), alone, "{readers}");
+    for threads in 2..=4 {
+        assert_eq!(told(&repo, threads, &all), alone, "{threads}");
     }
 }
 
 #[test]
-fn one_who_stops_early_waits_for_nobody() {
+fn the_first_refusal_counts_and_later_parts_are_left_alone() {
     let test = TestRepo::new();
     let changed = change(&test);
-    let all: Vec<&ChangedPath> = changed.iter().cycle().take(600).collect();
-    let mut seen = 0;
-    let all = asked(&all, (SideNeed::Content, SideNeed::Content));
-    let stopped = test.open().contents_by(4, &all, |_, _, _| {
-        seen += 1;
-        if seen == 3 { Err("enough") } else { Ok(()) }
-    });
-    assert_eq!((stopped, seen), (Err("enough"), 3));
+    let all: Vec<&ChangedPath> = changed.iter().cycle().take(6000).collect();
+    let all = asked(&all, (SideNeed::Nothing, SideNeed::Nothing));
+    for threads in 1..=4 {
+        let seen = AtomicUsize::new(0);
+        let stopped = test
+            .open()
+            .contents_by(threads, &Parts::of(&all, 3), |_, part| {
+                seen.fetch_add(1, Ordering::Relaxed);
+                let gone = part.iter().find(|one| one.0.new.is_none());
+                gone.map_or(Ok(()), |one| Err(one.0.path.to_string()))
+            });
+        assert_eq!(stopped, Err("f00".to_owned()), "{threads}");
+        // One that is alone goes no further; how far others have come, nobody knows.
+        assert!(threads > 1 || seen.into_inner() == 1);
+    }
+}
+
+#[test]
+fn a_large_change_is_looked_at_in_parts_that_follow_one_another() {
+    let test = TestRepo::new();
+    let changed = change(&test);
+    let all: Vec<&ChangedPath> = changed.iter().cycle().take(PART * 2 + 1).collect();
+    let asked = asked(&all, (SideNeed::Nothing, SideNeed::Nothing));
+    let repo = test.open();
+    let sizes = repo.contents(
+        &asked,
+        || 0,
+        |size, _, _, _| {
+            *size += 1;
+            Ok::<(), GitError>(())
+        },
+    );
+    assert_eq!(sizes.unwrap(), [PART, PART, 1]);
 }

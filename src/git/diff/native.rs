@@ -2,10 +2,12 @@
 //!
 //! Only tree objects are read, through the library's view of the object store alone: no repository,
 //! and so no configuration. Whatever cannot be read, or is of no kind that Git writes, is left to
-//! Git, which is then asked as ever.
+//! Git, which is then asked as ever. Where many directories differ, threads share them.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread::{available_parallelism, scope};
 
 use git2::{Config, Odb, Repository};
 
@@ -20,24 +22,105 @@ const SUBMODULE: u32 = 0o160_000;
 const DIRECTORY: u32 = 0o040_000;
 /// With more changes than this, or as many entries looked at, a tree is none that a person made.
 const MOST: usize = 1 << 20;
+/// With fewer directories than this for each, another thread costs more than it helps.
+const SHARE: usize = 32;
+/// More of them would wait for one another in the directories of the object store.
+const MOST_THREADS: usize = 4;
 
 /// The paths that differ between two trees or commits of the object store at `objects`, in Git's
 /// order.
 pub(super) fn changed_paths(objects: &Path, old: &Oid, new: &Oid) -> Option<Vec<ChangedPath>> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    changed_paths_by(cores.min(MOST_THREADS), SHARE, objects, (old, new))
+}
+
+/// The same by so many threads, each of which is worth that many directories.
+fn changed_paths_by(
+    threads: usize,
+    share: usize,
+    objects: &Path,
+    (old, new): (&Oid, &Oid),
+) -> Option<Vec<ChangedPath>> {
+    let store = open(objects)?;
+    let mut walk = TreeWalk::default();
+    walk.open
+        .push((Vec::new(), tree(&store, old)?, tree(&store, new)?));
+    walk.go_on(&store, threads.saturating_mul(share))?;
+    // The last are in the directories below.
+    let each = walk.open.len().div_ceil(threads.max(1)).max(1);
+    let rest: Vec<TreePair> = std::mem::take(&mut walk.open);
+    let mut shares = rest.chunks(each);
+    let own = shares.next().unwrap_or_default();
+    let walks = scope(|scope| {
+        let others: Vec<_> = shares
+            .map(|share| scope.spawn(|| TreeWalk::of(share).ended(&open(objects)?)))
+            .collect();
+        let own = TreeWalk::of(own).ended(&store);
+        let joined = others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        std::iter::once(own)
+            .chain(joined)
+            .collect::<Option<Vec<_>>>()
+    })?;
+    let mut found = walk.found;
+    found.extend(walks.into_iter().flatten());
+    // A directory stands where its content does.
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Some(found)
+}
+
+/// The object store alone.
+fn open(objects: &Path) -> Option<Repository> {
     let odb = Odb::new().ok()?;
     odb.add_disk_alternate(objects.to_str()?).ok()?;
     let store = Repository::from_odb(odb).ok()?;
     // Else it would read that of the user.
     store.set_config(&Config::new().ok()?).ok()?;
-    let mut open = vec![(Vec::new(), tree(&store, old)?, tree(&store, new)?)];
-    let mut found = Vec::new();
-    let mut looked_at = 0;
-    while let Some((path, old, new)) = open.pop() {
+    Some(store)
+}
+
+/// A directory, and its tree on both sides.
+type TreePair = (Vec<u8>, Option<git2::Oid>, Option<git2::Oid>);
+
+/// A walk through directories that differ.
+#[derive(Default)]
+struct TreeWalk {
+    open: Vec<TreePair>,
+    found: Vec<ChangedPath>,
+    looked_at: usize,
+}
+
+impl TreeWalk {
+    fn of(open: &[TreePair]) -> TreeWalk {
+        TreeWalk {
+            open: open.to_vec(),
+            ..TreeWalk::default()
+        }
+    }
+
+    /// Walks to the end, and returns what was found.
+    fn ended(mut self, store: &Repository) -> Option<Vec<ChangedPath>> {
+        self.go_on(store, usize::MAX)?;
+        Some(self.found)
+    }
+
+    /// Walks on, level by level, until so many directories are open, or none.
+    fn go_on(&mut self, store: &Repository, until: usize) -> Option<()> {
+        while !self.open.is_empty() && self.open.len() < until {
+            for pair in std::mem::take(&mut self.open) {
+                self.look_at(store, pair)?;
+            }
+        }
+        Some(())
+    }
+
+    fn look_at(&mut self, store: &Repository, (path, old, new): TreePair) -> Option<()> {
         let mut pairs = BTreeMap::new();
         for (tree, at) in [(old, 0), (new, 1)] {
-            looked_at += note(&store, tree, at, &mut pairs)?;
+            self.looked_at += note(store, tree, at, &mut pairs)?;
         }
-        if looked_at > MOST || found.len() > MOST {
+        if self.looked_at > MOST || self.found.len() > MOST {
             return None;
         }
         for (name, [old, new]) in pairs {
@@ -47,15 +130,13 @@ pub(super) fn changed_paths(objects: &Path, old: &Oid, new: &Oid) -> Option<Vec<
             let path = [&path[..], &name].concat();
             let id = |side: Option<Entry>| side.map(|entry| entry.id);
             if path.ends_with(b"/") {
-                open.push((path, id(old), id(new)));
+                self.open.push((path, id(old), id(new)));
             } else {
-                found.push(change(path, old, new)?);
+                self.found.push(change(path, old, new)?);
             }
         }
+        Some(())
     }
-    // A directory stands where its content does.
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    Some(found)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -190,6 +271,11 @@ mod tests {
             let [native, asked] = both(&test, old, new);
             assert_eq!(native, asked);
             assert!(native.len() > 5);
+            let objects = test.open().common_dir().join("objects");
+            for (threads, share) in [(1, 1), (2, 1), (3, 2), (4, 1)] {
+                let shared = changed_paths_by(threads, share, &objects, (old, new));
+                assert_eq!(shared.as_ref(), Some(&asked), "{threads} {share}");
+            }
         }
     }
 
@@ -197,20 +283,22 @@ mod tests {
     fn odd_modes_are_read_as_git_reads_them_and_odd_kinds_not_at_all() {
         let test = TestRepo::new();
         let blob = test.oid("HEAD:README");
-        let raw = |mode: &str| {
-            let id: Vec<u8> = (0..40)
+        let bytes_of = |oid: &Oid| -> Vec<u8> {
+            (0..40)
                 .step_by(2)
-                .map(|at| u8::from_str_radix(&blob.as_str()[at..at + 2], 16).unwrap())
-                .collect();
-            let bytes = [mode.as_bytes(), b" file\0", &id].concat();
+                .map(|at| u8::from_str_radix(&oid.as_str()[at..at + 2], 16).unwrap())
+                .collect()
+        };
+        let made = |bytes: &[u8]| {
             let repo = git2::Repository::open(&test.root).unwrap();
             let made = repo
                 .odb()
                 .unwrap()
-                .write(git2::ObjectType::Tree, &bytes)
+                .write(git2::ObjectType::Tree, bytes)
                 .unwrap();
             Oid::parse(&made.to_string()).unwrap()
         };
+        let raw = |mode: &str| made(&[mode.as_bytes(), b" file\0", &bytes_of(&blob)].concat());
         let plain = raw("100644");
         let [native, asked] = both(&test, &plain, &raw("100664"));
         assert_eq!(native, asked);
@@ -219,6 +307,14 @@ mod tests {
         assert_eq!(native.len(), 1);
         let objects = test.root.join(".git/objects");
         assert_eq!(changed_paths(&objects, &plain, &raw("10644")), None);
+        // Neither where another thread meets it.
+        let nested = |inner: &Oid| {
+            let entry =
+                |n: u8| [b"40000 ", [b'a' + n].as_slice(), b"\0", &bytes_of(inner)].concat();
+            made(&(0..6).flat_map(entry).collect::<Vec<u8>>())
+        };
+        let (inner, odd) = (nested(&plain), nested(&raw("10644")));
+        assert_eq!(changed_paths_by(3, 1, &objects, (&inner, &odd)), None);
         assert_eq!(
             changed_paths(&objects, &plain, &Oid::parse(&"1".repeat(40)).unwrap()),
             None
