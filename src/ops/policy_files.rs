@@ -21,7 +21,7 @@ use crate::config::Trees;
 use crate::domain::agent::Name;
 use crate::domain::decision::PolicyLayer;
 use crate::domain::repo_path::RepoPath;
-use crate::git::discover::discover;
+use crate::git::discover::{RepoLocation, discover};
 use crate::git::{Git, GitError, Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::policy::{self, BadFile, PolicyPart, PolicySource, PolicyState, TriedExample};
@@ -47,21 +47,26 @@ pub fn of_checkout(root: &Path, trees: &Trees) -> PolicyState {
 /// What cannot be looked at is not.
 pub(super) fn commit_with(root: &Path, files: &[(String, String)]) -> Option<Oid> {
     let location = discover(root).ok()?;
-    let look = || -> Result<Option<Oid>, GitError> {
-        let repo = Repo::open(&location, Git::system()?)?;
-        let head = repo.head_of(&location.git_dir)?;
-        let Some(commit) = Head::commit(&head) else {
-            return Ok(None);
-        };
-        for (file, digest) in files {
-            let there = repo.read_blob(commit, &RepoPath::new(file.as_str()))?;
-            if there.is_none_or(|bytes| hash::sha256_hex(&with_line_feeds(&bytes)) != *digest) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(commit.clone()))
+    head_with(&location, files).ok().flatten()
+}
+
+/// The same in a repository that was found, and an error where it cannot be looked at.
+pub(super) fn head_with(
+    location: &RepoLocation,
+    files: &[(String, String)],
+) -> Result<Option<Oid>, GitError> {
+    let repo = Repo::open(location, Git::system()?)?;
+    let head = repo.head_of(&location.git_dir)?;
+    let Some(commit) = Head::commit(&head) else {
+        return Ok(None);
     };
-    look().ok().flatten()
+    for (file, digest) in files {
+        let there = repo.read_blob(commit, &RepoPath::new(file.as_str()))?;
+        if there.is_none_or(|bytes| hash::sha256_hex(&with_line_feeds(&bytes)) != *digest) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(commit.clone()))
 }
 
 /// The policy of a commit; nothing where it has none. The checkout at `root` says which agents there are,

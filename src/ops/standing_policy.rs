@@ -16,7 +16,7 @@ use crate::base::fs;
 use crate::config::Trees;
 use crate::domain::repo_path::RepoPath;
 use crate::git::discover::{RepoLocation, discover};
-use crate::git::repo::is_valid_ref_name;
+use crate::git::repo::{is_valid_ref_name, loose_tip};
 use crate::git::{Git, GitError, Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::ops::policy_files::CommitTree;
@@ -26,6 +26,9 @@ use crate::policy::{self, BadFile, PolicyState};
 /// The file in the state directory with the digest of the policy that was in force last, and the branch on
 /// which it was.
 pub(super) const MARK: &str = "policy-branch";
+/// The file in the state directory with the digest of a policy, and the commit in HEAD that does not have it. As
+/// long as both are what they were, which is until somebody commits, nobody has to look again.
+const UNCOMMITTED: &str = "policy-uncommitted";
 
 /// The policy that is in force in the checkout at `root`.
 pub fn in_force(root: &Path, trees: &Trees) -> PolicyState {
@@ -98,13 +101,35 @@ pub fn remember(root: &Path, location: &RepoLocation, state: &PolicyState) {
     let Some(branch) = branch_in(&head) else {
         return;
     };
+    let digest = state.digest(None);
     let mark = state_dir.join(MARK);
-    let line = format!("{} {branch}\n", state.digest(None));
-    let known = fs::read_capped(&mark, 1 << 10).unwrap_or_default();
-    if known != line.as_bytes() && policy_files::commit_with(root, &files).is_some() {
-        // Whoever cannot write here is remembered for by the next one who can.
-        let _ = fs::write_atomic(&mark, line.as_bytes());
+    let line = format!("{digest} {branch}\n");
+    if is_in(&mark, &line) {
+        return;
     }
+    let note = state_dir.join(UNCOMMITTED);
+    // A linked worktree has a HEAD of its own, and is not the checkout that is looked at.
+    let tip = || (!location.is_linked).then(|| loose_tip(&location.common_dir, branch))?;
+    let seen = tip();
+    let missed = seen.as_ref().map(|commit| format!("{digest} {commit}\n"));
+    if missed.as_ref().is_some_and(|line| is_in(&note, line)) {
+        return;
+    }
+    // Whoever cannot write here is remembered for by the next one who can; what cannot be looked at, somebody
+    // else may be able to.
+    let Ok(around) = discover(root) else {
+        return;
+    };
+    let _ = match (policy_files::head_with(&around, &files), missed) {
+        (Ok(Some(_)), _) => fs::write_atomic(&mark, line.as_bytes()),
+        (Ok(None), Some(line)) if tip() == seen => fs::write_atomic(&note, line.as_bytes()),
+        _ => Ok(()),
+    };
+}
+
+/// True where a file of the state directory says exactly this.
+fn is_in(file: &Path, line: &str) -> bool {
+    fs::read_capped(file, 1 << 10).is_ok_and(|known| known == line.as_bytes())
 }
 
 /// The branch that the file `HEAD` names.

@@ -278,6 +278,34 @@ fn a_policy_does_not_vanish_with_its_file() {
     );
 }
 
+/// To look into a commit takes a third of the system calls of a short command, so what one has not is kept.
+#[test]
+fn a_commit_is_looked_at_once_for_a_policy_that_it_does_not_have() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", NO_TASKS);
+    let ask = || assert_eq!(sandbox.ai(&["task", "create", "One"]).code, Some(5));
+    let [mark, note] = ["policy-branch", "policy-uncommitted"]
+        .map(|name| sandbox.root().join(".git/ai").join(name));
+    let said = |file: &std::path::Path| std::fs::read_to_string(file).unwrap();
+    ask();
+    let head = sandbox.git(&["rev-parse", "HEAD"]);
+    assert!(said(&note).ends_with(&format!(" {}\n", head.trim())));
+    assert!(!mark.exists());
+    let with = sandbox.commit("a policy");
+    ask();
+    assert!(mark.exists(), "a commit has it now");
+    let digest = said(&mark).split(' ').next().unwrap().to_owned();
+    std::fs::remove_file(&mark).unwrap();
+    // Nobody looks again at what was seen of this commit and this policy.
+    std::fs::write(&note, format!("{digest} {with}\n")).unwrap();
+    ask();
+    assert!(!mark.exists(), "as it was seen");
+    sandbox.write("a", "a");
+    sandbox.commit("another commit");
+    ask();
+    assert!(mark.exists(), "another commit is looked at");
+}
+
 /// A clone has the policy before it has a store.
 #[test]
 fn a_clone_of_a_project_with_a_policy_is_set_up_as_any_other() {

@@ -156,12 +156,10 @@ impl Repo {
 /// branch has no commit yet. Nearly always two plain files say it, and nothing is opened: a claim asks for no
 /// more than this.
 pub fn head_at(location: &RepoLocation) -> Result<Oid, GitError> {
-    if let Ok(HeadTarget::Branch(name)) = read_head(&location.git_dir) {
-        let loose = fs::read_capped(&location.common_dir.join(&name), 1 << 10).ok();
-        let line = loose.and_then(|bytes| String::from_utf8(bytes).ok());
-        if let Some(commit) = line.and_then(|line| Oid::parse(line.trim_end()).ok()) {
-            return Ok(commit);
-        }
+    if let Ok(HeadTarget::Branch(name)) = read_head(&location.git_dir)
+        && let Some(commit) = loose_tip(&location.common_dir, &name)
+    {
+        return Ok(commit);
     }
     let repo = Repo::open(location, Git::system()?)?;
     let head = repo.head()?;
@@ -169,6 +167,12 @@ pub fn head_at(location: &RepoLocation) -> Result<Oid, GitError> {
         Some(commit) => commit.clone(),
         None => repo.format().objects.zero(),
     })
+}
+
+/// The commit that a plain file says that a reference names; nothing where it is packed, or leads to another one.
+pub fn loose_tip(common_dir: &Path, name: &str) -> Option<Oid> {
+    let bytes = fs::read_capped(&common_dir.join(name), 1 << 10).ok()?;
+    Oid::parse(std::str::from_utf8(&bytes).ok()?.trim_end()).ok()
 }
 
 enum HeadTarget {
