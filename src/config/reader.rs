@@ -54,9 +54,9 @@ impl ConfigReader {
     /// problems.
     pub(super) fn named<'n>(
         &mut self,
-        node: &'n YamlNode,
+        node: &'n YamlNode<'n>,
         what: &str,
-    ) -> Vec<(&'n str, SourcePlace, &'n YamlNode)> {
+    ) -> Vec<(&'n str, SourcePlace, &'n YamlNode<'n>)> {
         let YamlValue::Map(entries) = &node.value else {
             self.problem(
                 node.place,
@@ -70,7 +70,7 @@ impl ConfigReader {
         let mut good = Vec::with_capacity(entries.len());
         for (name, place, value) in entries {
             if is_plain_name(name) {
-                good.push((name.as_str(), *place, value));
+                good.push((&**name, *place, value));
             } else {
                 let message = format!(
                     "`{name}` is no name for {what}: letters, digits, `-`, `_` and `.`, at most 64"
@@ -125,7 +125,7 @@ impl ConfigReader {
 
 impl<'n> ConfigSection<'_, 'n> {
     /// Takes a field and remembers where it stands.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<&'n YamlNode> {
+    pub(super) fn take(&mut self, key: &'static str) -> Option<&'n YamlNode<'n>> {
         let node = self.fields.take(key)?;
         self.reader
             .origins

@@ -6,6 +6,7 @@ use crate::config::reader::ConfigSection;
 use crate::domain::agent::Name;
 use crate::domain::budget::{Amounts, BudgetScope};
 use crate::domain::money::Usd;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Reads the section `router`.
@@ -148,9 +149,12 @@ fn words_by_name(
         ));
         return None;
     };
-    let one = |(name, _, value): &(String, yaml::SourcePlace, YamlNode),
+    let one = |(name, _, value): &(Cow<'_, str>, yaml::SourcePlace, YamlNode<'_>),
                problems: &mut Vec<YamlProblem>| {
-        (name.clone(), yaml::names_of(value, what, problems))
+        (
+            name.clone().into_owned(),
+            yaml::names_of(value, what, problems),
+        )
     };
     Some(entries.iter().map(|entry| one(entry, problems)).collect())
 }

@@ -81,7 +81,8 @@ impl Trees {
         };
         let head = head_of(file, digest);
         let path = dir.join(&head[..32]);
-        if let Some(tree) = find(&path, &head) {
+        let kept = fs::read_capped(&path, CAP).unwrap_or_default();
+        if let Some(tree) = kept.strip_prefix(head.as_bytes()).and_then(yaml::unpack) {
             return read(&tree, TreeStanding::Proven);
         }
         let tree = parse()?;
@@ -102,11 +103,6 @@ fn head_of(file: &str, digest: &str) -> String {
     format!("{digest} ai {} {file}\n", env!("CARGO_PKG_VERSION"))
 }
 
-fn find(path: &Path, head: &str) -> Option<YamlNode> {
-    let kept = fs::read_capped(path, CAP).ok()?;
-    yaml::unpack(kept.strip_prefix(head.as_bytes())?)
-}
-
 /// Keeps a tree. Where that fails, the next command parses again.
 fn keep(dir: &Path, path: &Path, head: &str, tree: &YamlNode) {
     if fs::list_dir(dir).is_ok_and(|kept| kept.len() >= MOST) {
@@ -123,17 +119,22 @@ mod tests {
         format!("version: 1\n# {}\nn: {n}\n", "x".repeat(WORTH_KEEPING)).into_bytes()
     }
 
-    /// The tree that is read, and its standing.
-    fn read(trees: &Trees, bytes: &[u8]) -> Result<(YamlNode, TreeStanding), YamlProblems> {
-        trees.read("f", bytes, |tree, standing| Ok((tree.clone(), standing)))
+    /// The tree that is read, as bytes, and its standing.
+    fn read(trees: &Trees, bytes: &[u8]) -> Result<(Vec<u8>, TreeStanding), YamlProblems> {
+        trees.read("f", bytes, |tree, standing| {
+            Ok((yaml::pack(tree), standing))
+        })
     }
 
-    fn new(bytes: &[u8]) -> (YamlNode, TreeStanding) {
-        (yaml::parse(bytes).unwrap(), TreeStanding::New)
+    fn new(bytes: &[u8]) -> (Vec<u8>, TreeStanding) {
+        (yaml::pack(&yaml::parse(bytes).unwrap()), TreeStanding::New)
     }
 
-    fn proven(bytes: &[u8]) -> (YamlNode, TreeStanding) {
-        (yaml::parse(bytes).unwrap(), TreeStanding::Proven)
+    fn proven(bytes: &[u8]) -> (Vec<u8>, TreeStanding) {
+        (
+            yaml::pack(&yaml::parse(bytes).unwrap()),
+            TreeStanding::Proven,
+        )
     }
 
     fn trees() -> (tempfile::TempDir, Trees, PathBuf) {

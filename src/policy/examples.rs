@@ -45,28 +45,30 @@ pub struct TriedExample {
     pub must_match: bool,
 }
 
+/// The value of a field, where the node is a mapping that has it.
+fn field_of<'n>(node: &'n YamlNode<'n>, key: &str) -> Option<&'n YamlNode<'n>> {
+    let YamlValue::Map(entries) = &node.value else {
+        return None;
+    };
+    let mut entries = entries.iter();
+    entries.find_map(|(name, _, value)| (name == key).then_some(value))
+}
+
 /// The examples of a file that was found in order: every one of them behaves.
 pub fn examples_of(part: &PolicyPart) -> Vec<TriedExample> {
     let Ok(root) = yaml::parse(&part.text) else {
         return Vec::new();
     };
-    let field = |node: &YamlNode, key: &str| match &node.value {
-        YamlValue::Map(entries) => entries
-            .iter()
-            .find(|(name, _, _)| name == key)
-            .map(|(_, _, value)| value.clone()),
-        _ => None,
-    };
-    let rules = field(&root, "rules").map(|node| node.value);
+    let rules = field_of(&root, "rules").map(|node| &node.value);
     let Some(YamlValue::List(rules)) = rules else {
         return Vec::new();
     };
     let mut found = Vec::new();
     // The rules of a file in order stand in it one for one.
-    for (rule, node) in part.rules.iter().zip(&rules) {
-        if let Some(examples) = field(node, "examples") {
+    for (rule, node) in part.rules.iter().zip(rules) {
+        if let Some(examples) = field_of(node, "examples") {
             let mut none = Vec::new();
-            each(rule, &examples, &mut none, |example, (item, must_match)| {
+            each(rule, examples, &mut none, |example, (item, must_match)| {
                 found.push(TriedExample {
                     file: part.file.to_string(),
                     place: item.place,

@@ -4,6 +4,7 @@
 //! deserializer with places cost twice as many instructions (ADR 0004). Bounds hold for depth,
 //! nodes and what aliases replay, so no small file grows into a large tree.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
@@ -19,7 +20,7 @@ const MAX_NODES: usize = 100_000;
 const MAX_REPLAYED: usize = 10_000;
 
 /// The only document of `text`; nothing where there is none.
-pub(super) fn tree(text: &str) -> Result<Option<YamlNode>, YamlProblem> {
+pub(super) fn tree(text: &str) -> Result<Option<YamlNode<'static>>, YamlProblem> {
     let mut builder = NodeBuilder::new(text);
     let mut root = None;
     while let Some(first) = builder.next_document(root.is_some())? {
@@ -34,7 +35,7 @@ pub(super) fn tree(text: &str) -> Result<Option<YamlNode>, YamlProblem> {
 pub(super) fn entries<E: From<YamlProblem>>(
     text: &str,
     under: &str,
-    each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+    each: &mut dyn FnMut(YamlNode<'static>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut builder = NodeBuilder::new(text);
     let mut seen = false;
@@ -64,7 +65,7 @@ struct NodeBuilder<'t> {
     events: Parser<'t, StrInput<'t>>,
     /// Nodes by their anchors. One whose node is not finished yet is absent, so that no node can
     /// contain itself.
-    anchors: HashMap<usize, YamlNode>,
+    anchors: HashMap<usize, YamlNode<'static>>,
     nodes: usize,
     replayed: usize,
 }
@@ -111,7 +112,7 @@ impl<'t> NodeBuilder<'t> {
     /// The items of a list that has begun, one by one.
     fn items<E: From<YamlProblem>>(
         &mut self,
-        each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+        each: &mut dyn FnMut(YamlNode<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         loop {
             self.nodes = 0;
@@ -126,7 +127,7 @@ impl<'t> NodeBuilder<'t> {
     fn wrapped<E: From<YamlProblem>>(
         &mut self,
         under: &str,
-        each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+        each: &mut dyn FnMut(YamlNode<'static>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self.next()? {
             (Event::SequenceStart(_, _, None), _) => self.items(each)?,
@@ -151,7 +152,7 @@ impl<'t> NodeBuilder<'t> {
         }
     }
 
-    fn node(&mut self, (event, span): YamlEvent<'t>) -> Result<YamlNode, YamlProblem> {
+    fn node(&mut self, (event, span): YamlEvent<'t>) -> Result<YamlNode<'static>, YamlProblem> {
         let place = place_of(&span);
         self.count(1, place)?;
         let (value, anchor) = match event {
@@ -182,7 +183,7 @@ impl<'t> NodeBuilder<'t> {
         Ok(node)
     }
 
-    fn list(&mut self) -> Result<YamlValue, YamlProblem> {
+    fn list(&mut self) -> Result<YamlValue<'static>, YamlProblem> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
@@ -193,12 +194,14 @@ impl<'t> NodeBuilder<'t> {
     }
 
     /// A mapping of which `read` is the first key, or the end.
-    fn map(&mut self, mut read: YamlEvent<'t>) -> Result<YamlValue, YamlProblem> {
+    fn map(&mut self, mut read: YamlEvent<'t>) -> Result<YamlValue<'static>, YamlProblem> {
         let mut entries = Vec::new();
         loop {
             let (key, place) = match read {
                 (Event::MappingEnd, _) => break,
-                (Event::Scalar(key, _, 0, None), span) => (key.into_owned(), place_of(&span)),
+                (Event::Scalar(key, _, 0, None), span) => {
+                    (Cow::Owned(key.into_owned()), place_of(&span))
+                }
                 (_, span) => {
                     return Err(YamlProblem::new(
                         place_of(&span),
@@ -222,7 +225,11 @@ impl<'t> NodeBuilder<'t> {
     }
 
     /// Returns the node of an alias. It keeps the place of its anchor, where the text is.
-    fn replay(&mut self, anchor: usize, place: SourcePlace) -> Result<YamlNode, YamlProblem> {
+    fn replay(
+        &mut self,
+        anchor: usize,
+        place: SourcePlace,
+    ) -> Result<YamlNode<'static>, YamlProblem> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
             return Err(YamlProblem::new(
                 place,
@@ -253,15 +260,15 @@ fn scalar(
     style: ScalarStyle,
     tag: Option<&Tag>,
     place: SourcePlace,
-) -> Result<YamlValue, YamlProblem> {
+) -> Result<YamlValue<'static>, YamlProblem> {
     let is_text = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
     if !is_text {
         untagged(tag, place)?;
     }
     Ok(match (style, text) {
         (ScalarStyle::Plain, "" | "~" | "null" | "Null" | "NULL") if !is_text => YamlValue::Null,
-        (ScalarStyle::Plain, text) if !is_text => YamlValue::Plain(text.to_owned()),
-        (_, text) => YamlValue::Quoted(text.to_owned()),
+        (ScalarStyle::Plain, text) if !is_text => YamlValue::Plain(text.to_owned().into()),
+        (_, text) => YamlValue::Quoted(text.to_owned().into()),
     })
 }
 
@@ -276,10 +283,10 @@ fn untagged(tag: Option<&Tag>, place: SourcePlace) -> Result<(), YamlProblem> {
 }
 
 /// Refuses a key that stands twice, at its second place.
-fn unique(entries: &[(String, SourcePlace, YamlNode)]) -> Result<(), YamlProblem> {
+fn unique(entries: &[(Cow<'_, str>, SourcePlace, YamlNode<'_>)]) -> Result<(), YamlProblem> {
     let mut sorted: Vec<(&str, SourcePlace)> = entries
         .iter()
-        .map(|(key, place, _)| (key.as_str(), *place))
+        .map(|(key, place, _)| (&**key, *place))
         .collect();
     sorted.sort_unstable_by(|a, b| {
         a.0.cmp(b.0)

@@ -12,7 +12,7 @@ pub struct MappingFields<'a> {
     /// Place at which the mapping begins.
     pub place: SourcePlace,
     what: &'static str,
-    entries: Vec<(&'a str, SourcePlace, &'a YamlNode)>,
+    entries: Vec<(&'a str, SourcePlace, &'a YamlNode<'a>)>,
     asked: Vec<&'static str>,
 }
 
@@ -23,7 +23,7 @@ impl<'a> MappingFields<'a> {
     /// The fields of `node`, which `what` names in messages; `None` and a problem where it is no
     /// mapping.
     pub fn of(
-        node: &'a YamlNode,
+        node: &'a YamlNode<'a>,
         what: &'static str,
         problems: &mut Vec<YamlProblem>,
     ) -> Option<Self> {
@@ -36,7 +36,7 @@ impl<'a> MappingFields<'a> {
         };
         let entries = entries
             .iter()
-            .map(|(key, place, value)| (key.as_str(), *place, value))
+            .map(|(key, place, value)| (&**key, *place, value))
             .collect();
         Some(Self {
             place: node.place,
@@ -47,7 +47,7 @@ impl<'a> MappingFields<'a> {
     }
 
     /// Takes the value of a field.
-    pub fn take(&mut self, key: &'static str) -> Option<&'a YamlNode> {
+    pub fn take(&mut self, key: &'static str) -> Option<&'a YamlNode<'a>> {
         self.asked.push(key);
         let at = self.entries.iter().position(|(name, _, _)| *name == key)?;
         Some(self.entries.swap_remove(at).2)
@@ -58,7 +58,7 @@ impl<'a> MappingFields<'a> {
         &mut self,
         key: &'static str,
         problems: &mut Vec<YamlProblem>,
-    ) -> Option<&'a YamlNode> {
+    ) -> Option<&'a YamlNode<'a>> {
         let found = self.take(key);
         if found.is_none() {
             problems.push(YamlProblem::new(
@@ -95,7 +95,11 @@ pub fn text_of(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> 
 }
 
 /// The same, as it stands in the node.
-fn text_in<'a>(node: &'a YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Option<&'a str> {
+fn text_in<'a>(
+    node: &'a YamlNode<'_>,
+    what: &str,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<&'a str> {
     match &node.value {
         YamlValue::Plain(text) | YamlValue::Quoted(text) if !text.trim().is_empty() => Some(text),
         YamlValue::Plain(_) | YamlValue::Quoted(_) | YamlValue::Null => {
@@ -126,7 +130,7 @@ pub fn texts_of(
 
 /// The same, as they stand in the node.
 pub fn texts_in<'a>(
-    node: &'a YamlNode,
+    node: &'a YamlNode<'_>,
     what: &str,
     problems: &mut Vec<YamlProblem>,
 ) -> Vec<(&'a str, SourcePlace)> {
@@ -151,10 +155,10 @@ pub fn names_of(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) ->
 
 /// The items of a list.
 pub fn list_of<'a>(
-    node: &'a YamlNode,
+    node: &'a YamlNode<'a>,
     what: &str,
     problems: &mut Vec<YamlProblem>,
-) -> &'a [YamlNode] {
+) -> &'a [YamlNode<'a>] {
     match &node.value {
         YamlValue::List(items) => items,
         other => {

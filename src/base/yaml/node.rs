@@ -1,19 +1,22 @@
 //! From bytes to a tree of nodes with places, within fixed bounds of size, depth and alias
 //! expansion.
 
+use std::borrow::Cow;
+
 use crate::base::yaml::build;
 use crate::base::yaml::problem::{SourcePlace, YamlProblem};
 
 /// The largest file that is looked at, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
 
-/// A value and where it stands.
+/// A value and where it stands. Its texts are its own where the tree was parsed, and lie in the bytes of the tree
+/// where that was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct YamlNode {
+pub struct YamlNode<'t> {
     /// Place at which the value begins.
     pub place: SourcePlace,
     /// The value.
-    pub value: YamlValue,
+    pub value: YamlValue<'t>,
 }
 
 /// The knowledge that the reader of a tree begins with.
@@ -28,20 +31,20 @@ pub enum TreeStanding {
 
 /// The value of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum YamlValue {
+pub enum YamlValue<'t> {
     /// Nothing, `~` or `null`.
     Null,
     /// Text without quotes, exactly as written: it may stand for a number or a boolean.
-    Plain(String),
+    Plain(Cow<'t, str>),
     /// Text in quotes or a block: text and nothing else.
-    Quoted(String),
+    Quoted(Cow<'t, str>),
     /// A list.
-    List(Vec<YamlNode>),
+    List(Vec<YamlNode<'t>>),
     /// A mapping in the order of the file; keys are unique.
-    Map(Vec<(String, SourcePlace, YamlNode)>),
+    Map(Vec<(Cow<'t, str>, SourcePlace, YamlNode<'t>)>),
 }
 
-impl YamlValue {
+impl YamlValue<'_> {
     /// Names the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -55,7 +58,7 @@ impl YamlValue {
 
 /// Reads one document. Everything that is not exactly one well-formed UTF-8 document within the
 /// bounds is a named problem.
-pub fn parse(bytes: &[u8]) -> Result<YamlNode, YamlProblem> {
+pub fn parse(bytes: &[u8]) -> Result<YamlNode<'static>, YamlProblem> {
     let root = build::tree(text_of_file(bytes)?)?;
     match root {
         Some(YamlNode {
@@ -73,7 +76,7 @@ pub fn parse(bytes: &[u8]) -> Result<YamlNode, YamlProblem> {
 pub fn parse_entries<E: From<YamlProblem>>(
     text: &str,
     under: &str,
-    each: &mut dyn FnMut(YamlNode) -> Result<(), E>,
+    each: &mut dyn FnMut(YamlNode<'static>) -> Result<(), E>,
 ) -> Result<(), E> {
     build::entries(text, under, each)
 }
@@ -137,11 +140,11 @@ fn place_of_byte(bytes: &[u8], at: usize) -> SourcePlace {
 mod tests {
     use super::*;
 
-    fn plain(text: &str) -> YamlValue {
-        YamlValue::Plain(text.to_owned())
+    fn plain(text: &str) -> YamlValue<'_> {
+        YamlValue::Plain(text.into())
     }
 
-    fn field(root: &YamlNode, key: &str) -> YamlNode {
+    fn field<'t>(root: &YamlNode<'t>, key: &str) -> YamlNode<'t> {
         let YamlValue::Map(entries) = &root.value else {
             panic!("not a mapping")
         };

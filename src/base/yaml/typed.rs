@@ -1,32 +1,34 @@
 //! A tree of nodes as JSON: scalars without quotes get the types of YAML's core schema.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value};
 
 use crate::base::yaml::node::{YamlNode, YamlValue};
 
 /// The value of a node, for readers that are told the shape by `serde`.
-pub fn to_json(node: YamlNode) -> Value {
+pub fn to_json(node: YamlNode<'_>) -> Value {
     match node.value {
         YamlValue::Null => Value::Null,
-        YamlValue::Quoted(text) => Value::String(text),
+        YamlValue::Quoted(text) => Value::String(text.into_owned()),
         YamlValue::Plain(text) => scalar(text),
         YamlValue::List(items) => Value::Array(items.into_iter().map(to_json).collect()),
         YamlValue::Map(entries) => {
             let pairs = entries
                 .into_iter()
-                .map(|(key, _, value)| (key, to_json(value)));
+                .map(|(key, _, value)| (key.into_owned(), to_json(value)));
             Value::Object(pairs.collect::<Map<_, _>>())
         }
     }
 }
 
-fn scalar(text: String) -> Value {
-    match text.as_str() {
+fn scalar(text: Cow<'_, str>) -> Value {
+    match &*text {
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
         other => match number(other) {
             Some(number) => Value::Number(number),
-            None => Value::String(text),
+            None => Value::String(text.into_owned()),
         },
     }
 }
