@@ -1,6 +1,6 @@
 //! The message of a commit in its parts: what rules about its shape are asked about.
 //!
-//! Pure. The parts are those that Git tells apart: the subject is the first paragraph, and trailers are the last one, where it is made of nothing else. Deliberately absent: what a message should be, which policy
+//! Pure. The parts are those that Git tells apart: the subject is the first paragraph, and trailers are the last one, where it is made of little else. Deliberately absent: what a message should be, which policy
 //! says.
 
 /// So many bytes of a message are kept, of which the last quarter is its end.
@@ -99,23 +99,33 @@ impl<'m> MessageParts<'m> {
     }
 }
 
-/// The trailers of a paragraph that holds nothing else. A line that begins with a blank goes on with the one before.
+/// Lines that Git writes itself, and by which it knows a paragraph of trailers.
+const BY_GIT: [&str; 2] = ["Signed-off-by: ", "(cherry picked from commit "];
+
+/// The trailers of a paragraph that holds nothing else, or at least a line of Git's own and no more than three
+/// other lines to a trailer, as Git has it. A line that begins with a blank goes on with the one before.
 fn trailers(paragraph: &str) -> Option<Vec<(&str, &str)>> {
-    let mut found = Vec::new();
+    let (mut found, mut by_git, mut picked, mut others) = (Vec::new(), 0, 0, 0);
     for line in paragraph.lines() {
-        let goes_on = line.starts_with([' ', '\t']) && !found.is_empty();
-        // Git writes this line among trailers itself.
-        if goes_on || line.starts_with("(cherry picked from commit ") {
+        if line.starts_with([' ', '\t']) && !found.is_empty() {
             continue;
         }
-        let (key, value) = line.split_once(':')?;
-        let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !is_key {
-            return None;
+        by_git += usize::from(BY_GIT.iter().any(|begin| line.starts_with(begin)));
+        match line.split_once(':') {
+            Some((key, value)) if is_key(key) => found.push((key, value.trim())),
+            _ if line.starts_with(BY_GIT[1]) => picked += 1,
+            _ => others += 1,
         }
-        found.push((key, value.trim()));
     }
-    (!found.is_empty()).then_some(found)
+    let is_block = others == 0 || by_git > 0 && (found.len() + picked) * 3 >= others;
+    (is_block && !found.is_empty()).then_some(found)
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -160,6 +170,10 @@ mod tests {
         trailers_alone: parts("a\n\nRefs: 1\nSigned-off-by: A <a@example.com>") => of("a", "", &["Refs", "Signed-off-by"]);
         body_and_trailers: parts("a\n\nb: c d\n\nRefs: 1\n more\n(cherry picked from commit 1)") => of("a", "b: c d", &["Refs"]);
         words_with_a_colon_are_a_body: parts("a\n\nthis is why: it broke") => of("a", "this is why: it broke", &[]);
+        a_line_of_gits_own_takes_others_along: parts("a\n\nFixes #12\nSigned-off-by: A") => of("a", "", &["Signed-off-by"]);
+        so_does_a_pick: parts("a\n\nb\nc\nd\ne\nf\nRefs: x\n(cherry picked from commit 1)") => of("a", "", &["Refs"]);
+        but_not_many: parts("a\n\nb\nc\nd\ne\nSigned-off-by: A") => of("a", "b\nc\nd\ne\nSigned-off-by: A", &[]);
+        another_takes_none_along: parts("a\n\nFixes #12\nRefs: A") => of("a", "Fixes #12\nRefs: A", &[]);
         a_subject_is_no_trailer: parts("Refs: 1") => of("Refs: 1", "", &[]);
         a_key_is_known_in_any_case: MessageParts::of("a\n\nsigned-off-BY: A").has_trailer("Signed-off-by") => true;
         one_that_says_nothing_is_none: MessageParts::of("a\n\nRefs:").has_trailer("Refs") => false;
