@@ -31,6 +31,9 @@ fn names_of_policy_stay_and_others_are_masked() {
         ("file", "/home/user/.config/ai/policy.yaml", false),
         ("path", "src", false),
         ("reason", "ok", false),
+        // Of a problem of a file.
+        ("message", "effect", false),
+        ("hint", "deny", false),
         ("labels", "hot", false),
         ("outside_paths", "warn", true),
         ("subject_digest", "ab12", false),

@@ -1,9 +1,11 @@
 //! The rules about locks that hold for whoever acts.
 //!
 //! Invariant: an agent that may write in the checkout may write its configuration, and locks do not vanish by
-//! that: for agents, a file is shared only where the configuration at HEAD says so as well, and names are
-//! compared as that says. A change of either has to be committed, which is asked about (as of the policy,
-//! ADR 0070). A checkout whose HEAD has no configuration has nothing to be held against.
+//! that: for agents, the configuration at HEAD counts as well, and of both the stricter word. A file is shared
+//! where both say so, names are compared by whichever takes more of them for the same, a module is what HEAD
+//! calls so, and a task asks for every capability that either asks for. A change has to be committed, which is
+//! asked about (as of the policy, ADR 0070). A checkout whose HEAD has no configuration has nothing to be held
+//! against.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -22,11 +24,9 @@ pub fn of(
     config: &Config,
     (place, root): (&RepoLocation, &Path),
 ) -> Result<Rules, OpError> {
-    let lets_more = !config.locks.shared.is_empty() || config.locks.case == LockCase::Sensitive;
-    let config = if actor.kind == ActorKind::Agent && lets_more {
-        agreed(config, committed(place)?)
-    } else {
-        Cow::Borrowed(config)
+    let config = match actor.kind {
+        ActorKind::Agent => agreed(config, committed(place)?),
+        ActorKind::Human | ActorKind::Daemon | ActorKind::Hook => Cow::Borrowed(config),
     };
     Ok(Rules::of(&config, place)?.with_agents_of(root))
 }
@@ -40,7 +40,7 @@ fn committed(place: &RepoLocation) -> Result<Option<Config>, OpError> {
         return Ok(None);
     };
     let bytes = repo.read_blob(head, &RepoPath::new(config::FILE))?;
-    Ok(bytes.map(|bytes| config::read(&bytes, &Trees::none()).unwrap_or_default()))
+    Ok(bytes.map(|bytes| config::read(&bytes, &Trees::of_user()).unwrap_or_default()))
 }
 
 fn agreed(config: &Config, committed: Option<Config>) -> Cow<'_, Config> {
@@ -50,8 +50,26 @@ fn agreed(config: &Config, committed: Option<Config>) -> Cow<'_, Config> {
     let mut config = config.clone();
     let is_agreed = |pattern: &String| committed.locks.shared.contains(pattern);
     config.locks.shared.retain(is_agreed);
-    config.locks.case = committed.locks.case;
+    config.locks.case = stricter(config.locks.case, committed.locks.case);
+    config.modules.extend(committed.modules);
+    for (task, wanted) in committed.router.capabilities {
+        let here = config.router.capabilities.entry(task).or_default();
+        for one in wanted {
+            if !here.contains(&one) {
+                here.push(one);
+            }
+        }
+    }
     Cow::Owned(config)
+}
+
+/// The comparison by which more names are the same: a file system folds case, or does not.
+fn stricter(one: LockCase, other: LockCase) -> LockCase {
+    match (one, other) {
+        (LockCase::Folding, _) | (_, LockCase::Folding) => LockCase::Folding,
+        (LockCase::Auto, _) | (_, LockCase::Auto) => LockCase::Auto,
+        (LockCase::Sensitive, LockCase::Sensitive) => LockCase::Sensitive,
+    }
 }
 
 #[cfg(test)]
@@ -66,8 +84,8 @@ mod tests {
     }
 
     #[test]
-    fn only_what_both_share_is_shared_and_the_committed_comparison_counts() {
-        let (auto, exact) = (LockCase::Auto, LockCase::Sensitive);
+    fn only_what_both_share_is_shared_and_the_stricter_comparison_counts() {
+        let (auto, exact, folding) = (LockCase::Auto, LockCase::Sensitive, LockCase::Folding);
         let table = [
             (with(&["**"], auto), None, with(&["**"], auto)),
             (with(&["**"], auto), Some(with(&[], auto)), with(&[], auto)),
@@ -76,10 +94,50 @@ mod tests {
                 Some(with(&["b", "c"], auto)),
                 with(&["b"], auto),
             ),
-            (with(&[], auto), Some(with(&["a"], exact)), with(&[], exact)),
+            (with(&[], auto), Some(with(&["a"], exact)), with(&[], auto)),
+            (
+                with(&[], exact),
+                Some(with(&[], folding)),
+                with(&[], folding),
+            ),
+            (
+                with(&[], folding),
+                Some(with(&[], exact)),
+                with(&[], folding),
+            ),
         ];
         for (here, committed, expected) in table {
             assert_eq!(agreed(&here, committed).locks, expected.locks);
         }
+    }
+
+    #[test]
+    fn modules_are_those_of_head_and_either_may_ask_for_a_capability() {
+        let named = |all: &[(&str, &[&str])]| {
+            let all = all.iter().map(|(name, of)| {
+                let of = of.iter().map(|one| (*one).to_owned());
+                ((*name).to_owned(), of.collect::<Vec<_>>())
+            });
+            all.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let mut here = Config::default();
+        here.modules = named(&[("auth", &["nothing/"]), ("new", &["new/"])]);
+        here.router.capabilities = named(&[("bug", &["rust"]), ("new", &["web"])]);
+        let mut head = Config::default();
+        head.modules = named(&[("auth", &["src/auth/"]), ("old", &["old/"])]);
+        head.router.capabilities = named(&[("bug", &["rust", "sql"]), ("old", &["perl"])]);
+        let both = agreed(&here, Some(head));
+        let modules: &[(&str, &[&str])] = &[
+            ("auth", &["src/auth/"]),
+            ("new", &["new/"]),
+            ("old", &["old/"]),
+        ];
+        assert_eq!(both.modules, named(modules));
+        let asked: &[(&str, &[&str])] = &[
+            ("bug", &["rust", "sql"]),
+            ("new", &["web"]),
+            ("old", &["perl"]),
+        ];
+        assert_eq!(both.router.capabilities, named(asked));
     }
 }

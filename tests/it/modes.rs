@@ -241,6 +241,31 @@ fn a_mode_counts_before_it_is_committed() {
     );
 }
 
+/// The mode of a policy that was changed, and not committed, binds as before, and is shown.
+#[test]
+fn the_mode_that_head_sets_is_shown() {
+    let sandbox = bound(&[]);
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nmode: analysis_only\n",
+    );
+    sandbox.commit("bound");
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nmode: safe\n",
+    );
+    let shown =
+        |more: &[&str]| sandbox.ai_json(&[&["policy", "show"], more].concat())["mode"].clone();
+    assert_eq!(
+        (shown(&["--agent", "fake"]), shown(&[])),
+        (json!("analysis_only"), json!("safe"))
+    );
+    let listed = &sandbox.ai_json_lines(&["agent", "list"])[0];
+    assert_eq!(listed["mode_in_force"], "analysis_only");
+    let told = sandbox.ai_ok(&["policy", "show", "--agent", "fake"]).stdout;
+    snapshot!(told.lines().next().unwrap_or_default(), @"policy loaded ([SHORT]), default allow, outside_paths warn, agents analysis_only");
+}
+
 #[test]
 fn the_hook_of_a_cli_knows_modes_and_lists_of_tools() {
     let sandbox = bound(&[

@@ -43,6 +43,8 @@ fn scene() -> Sandbox {
     sandbox
 }
 
+/// The lock of the scene is named as the reason.
+const HELD: Ends = Ends::Said("error: …locked exclusively by agent:ben");
 const PERSONS: Ends = Ends::Refused("deny built-in.humans-trust");
 
 pub const ROWS: &[Row] = &[
@@ -71,6 +73,27 @@ pub const ROWS: &[Row] = &[
         way: "a path below what is held, by `..`",
         script: "mkdir -p src; ln -s src alias; $AI lock acquire ./alias/../src//a --as agent:eva",
         ends: Ends::Said("error: path pattern `./alias/../src//a` contains `..`"),
+    },
+    Row {
+        door: "lock",
+        way: "`locks.case` made looser in the configuration, which is not committed",
+        script: "echo 'version: 1\nlocks: {case: folding}' >.ai/config.yaml; git add .ai; git commit -qm config; now; \
+                 echo 'version: 1\nlocks: {case: sensitive}' >.ai/config.yaml; $AI lock acquire SRC/a --as agent:eva",
+        ends: HELD,
+    },
+    Row {
+        door: "lock",
+        way: "the configuration deleted, and `locks.case` with it",
+        script: "echo 'version: 1\nlocks: {case: folding}' >.ai/config.yaml; git add .ai; git commit -qm config; now; \
+                 rm .ai/config.yaml; $AI lock acquire SRC/a --as agent:eva",
+        ends: HELD,
+    },
+    Row {
+        door: "lock",
+        way: "a module that means something else in the configuration, which is not committed",
+        script: "echo 'version: 1\nmodules: {core: [src/]}' >.ai/config.yaml; git add .ai; git commit -qm config; now; \
+                 echo 'version: 1\nmodules: {core: [lib/]}' >.ai/config.yaml; $AI lock acquire @core --as agent:eva",
+        ends: HELD,
     },
     Row {
         door: "approvals",

@@ -44,6 +44,15 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         door: DOOR,
+        way: "a commit by plumbing, of which no log says that it was made here, with such a reference",
+        script: "change held.txt; made=$(made); git reset -q --hard; git update-ref refs/remotes/other/x \"$made\"; \
+                 git update-ref refs/heads/main \"$made\"; git push -q origin main",
+        ends: Ends::Unseen(
+            "nothing else tells what was fetched: a clone writes no log of its references, logs expire, and remotes are taken out; policy is asked about the push, and a server asks",
+        ),
+    },
+    Row {
+        door: DOOR,
         way: "the repository as a remote of its own: `git remote add me .`",
         script: "change held.txt; past; git remote add me .; git fetch -q me; now; git push -q origin main",
         ends: HELD,
