@@ -8,6 +8,7 @@
 
 use std::error::Error;
 
+use crate::base::duration::DurationError;
 use crate::base::fs::FsError;
 use crate::base::yaml::YamlProblems;
 use crate::domain::agent_change::ChangeError;
@@ -174,6 +175,16 @@ impl From<DiscoverError> for AppError {
 impl From<FsError> for AppError {
     fn from(error: FsError) -> AppError {
         AppError::of(file_class(&error), error)
+    }
+}
+
+impl From<DurationError> for AppError {
+    fn from(error: DurationError) -> AppError {
+        let hint = Some(error.hint());
+        AppError {
+            hint,
+            ..AppError::of(ErrorClass::Usage, error)
+        }
     }
 }
 

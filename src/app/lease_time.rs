@@ -11,7 +11,7 @@ use crate::base::duration;
 /// A text that is no length of time, one of nothing, and a configuration that cannot be read.
 pub fn lease_ms(workspace: &Workspace, given: Option<&str>) -> Result<i64, AppError> {
     let length = match given {
-        Some(text) => duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?,
+        Some(text) => duration::parse(text)?,
         None => workspace.config()?.defaults.ttl,
     };
     match i64::try_from(length.as_millis()) {

@@ -185,10 +185,10 @@ impl Workspace {
     /// The same for an operation that changes nothing: the policy is read when it is asked, if it
     /// is.
     pub fn cx_for_reading(&self) -> Result<Cx, AppError> {
-        let root = self.root()?.to_owned();
+        let root = self.root()?;
         let actor = self.actor()?;
-        let rules = standing_rules::of(&actor, self.config()?, (self.place()?, &root))?;
-        let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
+        let rules = standing_rules::of(&actor, self.config()?, (self.place()?, root))?;
+        let policy = self.policy()?;
         let scrub = self.scrub()?.clone();
         let place = self.place()?.clone();
         let head = HeadAtHand::when_asked(move || Some(head_at(&place).ok()?.into()));
@@ -200,6 +200,14 @@ impl Workspace {
             scrub,
             head,
         })
+    }
+
+    /// The policy of the checkout, read when it is asked, if it is.
+    pub fn policy(&self) -> Result<PolicyAtHand, AppError> {
+        let root = self.root()?.to_owned();
+        Ok(PolicyAtHand::when_asked(move || {
+            project::policy(&root, &Trees::of_user())
+        }))
     }
 
     /// The machine and the project around a run; `progress` is told what goes on.
@@ -248,6 +256,15 @@ impl Workspace {
     pub fn scrubbed(&self) -> Vec<String> {
         let found = self.scrub.get().map(Scrub::found).unwrap_or_default();
         found.into_iter().collect()
+    }
+
+    /// Refuses agents, and whatever acts within a run; `what` follows on "only a person may".
+    pub fn refuse_agents(&self, what: &str) -> Result<(), AppError> {
+        if self.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
+            return Ok(());
+        }
+        let message = format!("only a person may {what}");
+        Err(AppError::new(ErrorClass::Denied, message).hint("ask a person to give this command"))
     }
 
     /// The actor: the one named, else `AI_ACTOR`, else the person whom Git knows here, else the user

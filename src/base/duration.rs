@@ -8,25 +8,41 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Nothing was written.
-    #[error("an empty duration; write for example 30m or 1h30m")]
+    #[error("an empty duration")]
     Empty,
     /// A number stands without its unit.
-    #[error("`{0}` has no unit; write {0}s for seconds or {0}m for minutes")]
+    #[error("`{0}` has no unit")]
     NoUnit(String),
     /// A unit that does not exist.
-    #[error("`{0}` is no unit of time; known are d, h, m, s and ms")]
+    #[error("`{0}` is no unit of time")]
     UnknownUnit(String),
     /// Units twice or not from large to small.
-    #[error(
-        "`{0}` has its units in the wrong order; write them from large to small, each once, as in 1h30m"
-    )]
+    #[error("`{0}` has its units in the wrong order")]
     Order(String),
     /// More than a hundred years.
     #[error("`{0}` is longer than a hundred years")]
     TooLong(String),
     /// Anything else.
-    #[error("`{0}` is not a duration; write for example 90s, 30m or 1h30m")]
+    #[error("`{0}` is not a duration")]
     Malformed(String),
+}
+
+impl DurationError {
+    /// The way in which it is written.
+    pub fn hint(&self) -> String {
+        match self {
+            DurationError::Empty => "write for example 30m or 1h30m".to_owned(),
+            DurationError::NoUnit(number) => {
+                format!("write {number}s for seconds or {number}m for minutes")
+            }
+            DurationError::UnknownUnit(_) => "known are d, h, m, s and ms".to_owned(),
+            DurationError::Order(_) => {
+                "write them from large to small, each once, as in 1h30m".to_owned()
+            }
+            DurationError::TooLong(_) => "write a shorter one, for example 30d".to_owned(),
+            DurationError::Malformed(_) => "write for example 90s, 30m or 1h30m".to_owned(),
+        }
+    }
 }
 
 /// Units from large to small, in milliseconds.
@@ -37,7 +53,8 @@ const UNITS: [(&str, u64); 5] = [
     ("s", 1_000),
     ("ms", 1),
 ];
-const LONGEST_MS: u64 = 100 * 366 * 86_400_000;
+/// A hundred years, in milliseconds: longer is a slip.
+pub const LONGEST_MS: u64 = 100 * 366 * 86_400_000;
 
 /// Reads `1h30m`, `90s`, `250ms`; units run from large to small, each at most once.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {

@@ -1,5 +1,5 @@
 //! Command lines that make no sense, told in the words of whoever typed them: commands that other
-//! tools have, a title without quotes. What nothing is known about is left to clap.
+//! tools have, a title without quotes, a value that is none. What nothing is known about is left to clap.
 //!
 //! Nothing is guessed into action: the command that was meant is named, and typed by a person. No
 //! tip leads to a command that takes something away.
@@ -81,17 +81,51 @@ const WORDS: [(&[&str], &str); 17] = [
 const GRAVE: &str = "uninstall";
 
 /// The mistake in a command line that clap has refused, where it is one of those known here.
-/// `commands` are the commands that there are.
-pub(super) fn mistake<'a>(
+/// `tree` has the commands that there are.
+pub(super) fn mistake(
     args: &[OsString],
     error: &clap::Error,
-    commands: impl Iterator<Item = &'a str>,
+    tree: &clap::Command,
 ) -> Option<AppError> {
     match error.kind() {
-        ErrorKind::InvalidSubcommand => no_command(&invalid(error)?, args, commands),
+        ErrorKind::InvalidSubcommand => {
+            let commands = tree.get_subcommands().map(clap::Command::get_name);
+            no_command(&invalid(error)?, args, commands)
+        }
         ErrorKind::UnknownArgument => no_quotes(args, &invalid(error)?),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            Some(in_clap_words(&error.render().to_string(), args, tree))
+        }
         _ => None,
     }
+}
+
+/// An error out of the text that clap writes: the first paragraph is the message, a tip the hint, else the
+/// command that says what can be typed.
+pub(super) fn in_clap_words(text: &str, args: &[OsString], tree: &clap::Command) -> AppError {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let message: Vec<&str> = first
+        .trim_start_matches("error: ")
+        .lines()
+        .map(str::trim)
+        .collect();
+    let tip = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("tip: "));
+    let help = || format!("`{} --help` says what can be typed", named(args, tree));
+    AppError::usage(message.join(" ")).hint(tip.map_or_else(help, str::to_owned))
+}
+
+/// The command that was named, as far as there is one: `ai mcp install`.
+fn named(args: &[OsString], tree: &clap::Command) -> String {
+    let (mut words, mut at) = (vec![tree.get_name()], tree);
+    for arg in args.iter().skip(1) {
+        if let Some(next) = at.find_subcommand(arg) {
+            words.push(next.get_name());
+            at = next;
+        }
+    }
+    words.join(" ")
 }
 
 /// The word at which clap stopped.
@@ -173,8 +207,7 @@ mod tests {
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let tree = Cli::command();
         let error = tree.clone().try_get_matches_from(&args).unwrap_err();
-        let names = tree.get_subcommands().map(clap::Command::get_name);
-        let mistake = mistake(&args, &error, names)?;
+        let mistake = mistake(&args, &error, &tree)?;
         Some(format!(
             "{mistake} | {}",
             mistake.hint.as_deref().unwrap_or_default()
@@ -220,6 +253,12 @@ mod tests {
                 "ai task create Fix the parser --priority 1",
                 Some(
                     "a title is one word to the shell, and `the` is one too many | put it in quotes: ai task create \"Fix the parser\"",
+                ),
+            ),
+            (
+                "ai --as ann mcp install nosuch --user",
+                Some(
+                    "invalid value 'nosuch' for '<CLI>': known are claude, codex, gemini, opencode, copilot and qwen | `ai mcp install --help` says what can be typed",
                 ),
             ),
             ("ai task frobnicate", None),

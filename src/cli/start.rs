@@ -14,7 +14,7 @@ use crate::base::{descriptors, env, heap};
 use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::error::Detail;
-use crate::cli::mistake::mistake;
+use crate::cli::mistake::{in_clap_words, mistake};
 use crate::cli::ui::{Format, Talk, Ui};
 use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
@@ -117,8 +117,7 @@ fn usage(args: &[OsString], error: &clap::Error, wants_json: bool) -> u8 {
     };
     let asked = matches!(error.kind(), DisplayHelp | DisplayVersion);
     let tree = ManuallyDrop::new(Cli::command());
-    let names = tree.get_subcommands().map(clap::Command::get_name);
-    if let Some(mistake) = mistake(args, error, names) {
+    if let Some(mistake) = mistake(args, error, &tree) {
         let format = if wants_json {
             Format::Json
         } else {
@@ -129,25 +128,10 @@ fn usage(args: &[OsString], error: &clap::Error, wants_json: bool) -> u8 {
     }
     if wants_json && !asked && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let mut ui = Ui::new(Format::Json, Talk::Normal, Detail::Message);
-        ui.error(&usage_error(&error.render().to_string()));
+        ui.error(&in_clap_words(&error.render().to_string(), args, &tree));
     } else {
         // Nobody is left to tell when the stream is closed.
         let _ = error.print();
     }
     if asked { exit::OK } else { exit::USAGE }
-}
-
-/// An error for programs out of the text that clap writes for people: the first paragraph is the
-/// message, a tip the hint.
-fn usage_error(text: &str) -> AppError {
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let message: Vec<&str> = first
-        .trim_start_matches("error: ")
-        .lines()
-        .map(str::trim)
-        .collect();
-    let tip = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("tip: "));
-    AppError::usage(message.join(" ")).hint(tip.unwrap_or("`ai --help`"))
 }

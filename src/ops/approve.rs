@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::approval::{self, ApprovalStanding, Missing, Reply, Says, needs_of};
@@ -15,6 +14,7 @@ use crate::domain::ids::TaskId;
 use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
 use crate::domain::time::WallMs;
 use crate::ops::ask::{self, Question};
+use crate::ops::by_id;
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
 use crate::ops::judgement;
@@ -50,32 +50,8 @@ pub struct Answered {
 
 /// The decision that an id or a unique prefix names.
 pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
-    let prefix = if typed.starts_with("d-") {
-        typed.to_owned()
-    } else {
-        format!("d-{typed}")
-    };
-    let mut found: Vec<DecisionRecord> = tx
-        .decisions(None, None)?
-        .into_iter()
-        .filter(|record| record.id.starts_with(&prefix))
-        .collect();
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(Refusal::NotFound {
-            what: Thing::Decision,
-            id: text::one_line(typed),
-        }
-        .into()),
-        _ => {
-            let candidates = found.into_iter().take(6).map(|record| record.id).collect();
-            Err(Refusal::Ambiguous {
-                prefix: typed.to_owned(),
-                candidates,
-            }
-            .into())
-        }
-    }
+    let all = tx.decisions(None, None)?;
+    by_id::one_of((Thing::Decision, "d-", typed), all, |record| &record.id)
 }
 
 /// The questions that wait for a person, newest first. What asked about a run whose work is not
@@ -129,7 +105,7 @@ fn is_open(tx: &mut dyn Tx, record: &DecisionRecord, now_ms: WallMs) -> Result<b
         (
             _,
             Action::RunFinish | Action::TaskAccept | Action::TaskOverride | Action::EvidenceJudge,
-        ) => is_reviewed(&task, record),
+        ) if record.resource.run.is_some() => is_reviewed(&task, record),
         (state, Action::TaskClaim | Action::RunStart | Action::SecretUse) => {
             matches!(state, TaskState::Queued | TaskState::Blocked { .. })
         }
@@ -251,10 +227,10 @@ pub fn deny(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<Answe
 fn answerable(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, OpError> {
     let record = named(tx, cx, typed)?;
     if cx.actor.kind != ActorKind::Human {
-        return Err(Refusal::Conflict(format!(
-            "only a person can approve, and {} is none",
-            cx.actor
-        ))
+        return Err(Refusal::MergeConflict {
+            why: format!("only a person can approve, and {} is none", cx.actor),
+            hint: format!("ask a person for `ai approve {}`", record.id),
+        }
         .into());
     }
     if record.effect != Effect::RequireApproval {

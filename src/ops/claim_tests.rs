@@ -238,7 +238,10 @@ fn a_name_used_again_gives_no_right_to_a_lock() {
         .unwrap();
     let id = held.lease.subject.to_string();
     let refused = why(world.run_as(&session("two"), |tx, cx| lock::release(tx, cx, &id, None)));
-    assert!(matches!(refused, Refusal::Conflict(_)), "{refused}");
+    assert!(
+        matches!(refused, Refusal::MergeConflict { .. }),
+        "{refused}"
+    );
     world
         .run_as(&session("one"), |tx, cx| lock::release(tx, cx, &id, None))
         .unwrap();

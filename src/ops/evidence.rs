@@ -8,6 +8,7 @@ use crate::base::fs::{self, PlainDigest};
 use crate::base::text;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
+use crate::ops::by_id;
 use crate::ops::cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
@@ -85,36 +86,10 @@ pub fn list(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, Vec<Evidence>), OpE
 
 /// One piece by its id or a unique prefix.
 pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
-    let prefix = if typed.starts_with("e-") {
-        typed.to_owned()
-    } else {
-        format!("e-{typed}")
-    };
-    let mut all: Vec<Evidence> = tx
-        .evidence(None, None)?
-        .into_iter()
-        .filter(|piece| piece.id.as_str().starts_with(&prefix))
-        .collect();
-    match all.len() {
-        1 => Ok(all.remove(0)),
-        0 => Err(Refusal::NotFound {
-            what: Thing::Evidence,
-            id: text::one_line(typed),
-        }
-        .into()),
-        _ => {
-            let candidates = all
-                .iter()
-                .take(6)
-                .map(|piece| piece.id.to_string())
-                .collect();
-            Err(Refusal::Ambiguous {
-                prefix: typed.to_owned(),
-                candidates,
-            }
-            .into())
-        }
-    }
+    let all = tx.evidence(None, None)?;
+    by_id::one_of((Thing::Evidence, "e-", typed), all, |piece| {
+        piece.id.as_str()
+    })
 }
 
 /// Compares a piece with its file. A file that has another name, or that is reached by a link, can be

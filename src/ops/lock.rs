@@ -1,7 +1,6 @@
 //! Path locks by hand: acquire, release, list, check.
 
 use crate::base::id;
-use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::guarded_path::PathChange;
@@ -11,12 +10,13 @@ use crate::domain::path_lock::LockMode;
 use crate::domain::path_pattern::{PathPattern, prefix_candidates};
 use crate::domain::task::LockRequest;
 use crate::ops::ask::{self, Question};
+use crate::ops::by_id;
 use crate::ops::claim::new_lease;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::lease;
 use crate::ops::patterns;
-use crate::ops::refusal::{Refusal, Thing};
+use crate::ops::refusal::{HOLDERS_ALONE, Refusal, Thing};
 use crate::store::Tx;
 
 /// A lock that was acquired by hand.
@@ -102,10 +102,10 @@ pub fn release(
         }
         lease::fenced(tx, cx, &shown.token, "release")?;
     } else if !lease.may_be_given_back_by(&cx.actor, &cx.now) {
-        return Err(Refusal::Conflict(format!(
-            "{} is held by {}, not by you",
-            lease.subject, lease.holder
-        ))
+        return Err(Refusal::MergeConflict {
+            why: format!("{} is held by {}, not by you", lease.subject, lease.holder),
+            hint: HOLDERS_ALONE.to_owned(),
+        }
         .into());
     }
     let mut question = Question::about(Action::LockRelease);
@@ -124,34 +124,9 @@ pub fn release(
 }
 
 fn find(tx: &mut dyn Tx, typed: &str) -> Result<Lease, OpError> {
-    let text = typed.trim();
-    let prefix = if text.starts_with("l-") {
-        text.to_owned()
-    } else {
-        format!("l-{text}")
-    };
-    let mut found: Vec<Lease> = tx
-        .leases()?
-        .into_iter()
-        .filter(|l| l.subject.as_str().starts_with(prefix.as_str()))
-        .collect();
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(Refusal::NotFound {
-            what: Thing::Lock,
-            id: text::one_line(typed),
-        }
-        .into()),
-        _ => Err(Refusal::Ambiguous {
-            prefix: typed.to_owned(),
-            candidates: found
-                .iter()
-                .take(6)
-                .map(|l| l.subject.to_string())
-                .collect(),
-        }
-        .into()),
-    }
+    by_id::one_of((Thing::Lock, "l-", typed), tx.leases()?, |lease| {
+        lease.subject.as_str()
+    })
 }
 
 /// A [held lock](HeldLock) as lists show it.

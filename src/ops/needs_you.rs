@@ -17,9 +17,11 @@ use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
 use crate::domain::time::WallMs;
 use crate::git::{Git, Repo, RepoLocation};
+use crate::ops::cx::PolicyAtHand;
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
 use crate::ops::{approve, gates, overridden, trust};
+use crate::policy::ShownOverride;
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
 /// Most of one kind that are told one by one.
@@ -274,23 +276,33 @@ pub fn bypasses(tx: &mut dyn Tx, state_dir: &Path) -> Result<Vec<Need>, OpError>
     Ok(told.into_iter().take(SHOWN).map(need).collect())
 }
 
-/// Overrides in force: each is a hole that somebody made for a while.
-pub fn overridden(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<Need>, OpError> {
-    let need = |one: PolicyOverride| Need {
+/// Overrides that have not ended: each is a hole that somebody made for a while.
+pub fn overridden(
+    tx: &mut dyn Tx,
+    policy: Option<&PolicyAtHand>,
+    now_ms: WallMs,
+) -> Result<Vec<Need>, OpError> {
+    let need = |shown: ShownOverride| {
+        let (reason, one) = (shown.reason(), shown.given);
+        overriding(one, &reason)
+    };
+    let active = overridden::shown(tx, policy, now_ms)?;
+    Ok(active.into_iter().take(SHOWN).map(need).collect())
+}
+
+fn overriding(one: PolicyOverride, reason: &str) -> Need {
+    Need {
         kind: NeedKind::Override,
         what: one_line(&format!(
-            "overrides `{}` for {}, by {}: {}",
+            "overrides `{}` for {}, by {}: {reason}",
             one.rule,
             one.scope(),
-            one.by,
-            one.reason
+            one.by
         )),
         next: format!("ai policy override remove {}", one.id),
         id: one.id,
         title: None,
-    };
-    let active = overridden::active(tx, now_ms)?;
-    Ok(active.into_iter().take(SHOWN).map(need).collect())
+    }
 }
 
 /// A need as a line for people: id, what, command, title.

@@ -6,13 +6,26 @@
 use crate::domain::decision::DecisionRecord;
 use crate::domain::policy_override::PolicyOverride;
 use crate::domain::time::WallMs;
-use crate::ops::cx::Cx;
+use crate::ops::cx::{Cx, PolicyAtHand};
 use crate::ops::error::OpError;
-use crate::policy;
+use crate::policy::{self, ShownOverride};
 use crate::store::Tx;
 
 /// The place in the store's memory.
 const KEY: &str = "policy_overrides";
+
+/// The overrides that have not ended, oldest first, each with how it stands to this policy; without one nobody
+/// can tell.
+pub fn shown(
+    tx: &mut dyn Tx,
+    policy: Option<&PolicyAtHand>,
+    now_ms: WallMs,
+) -> Result<Vec<ShownOverride>, OpError> {
+    let active = active(tx, now_ms)?.into_iter();
+    Ok(active
+        .map(|one| ShownOverride::of(policy.map(PolicyAtHand::state), one))
+        .collect())
+}
 
 /// The overrides in force, oldest first.
 pub fn active(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<PolicyOverride>, OpError> {

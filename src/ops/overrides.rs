@@ -4,6 +4,7 @@
 //!
 //! Deliberately absent: a network. Whether a run has one, and which hosts it reaches, is decided beside the store.
 
+use crate::base::duration::LONGEST_MS;
 use crate::base::hash;
 use crate::base::id;
 use crate::base::text::one_line;
@@ -13,10 +14,11 @@ use crate::domain::event::Event;
 use crate::domain::policy_override::{OverrideWord, PolicyOverride};
 use crate::domain::time::WallMs;
 use crate::ops::ask::{self, Question};
+use crate::ops::by_id;
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
 use crate::ops::overridden::{active, remember};
-use crate::ops::refusal::Refusal;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::policy::{self, NotOverridable, check_path_pattern};
 use crate::store::Tx;
 
@@ -106,15 +108,8 @@ pub fn remove(
     typed: &str,
 ) -> Result<(PolicyOverride, Vec<String>), OpError> {
     let mut all = active(tx, cx.now.wall_ms)?;
-    let is_it = |one: &PolicyOverride| one.id == typed || one.id == format!("o-{typed}");
-    let Some(at) = all.iter().position(is_it) else {
-        return Err(Refusal::Missing {
-            why: format!("no override `{}` is in force", one_line(typed)),
-            hint: "`ai policy override list` shows those that are".to_owned(),
-        }
-        .into());
-    };
-    let gone = all.remove(at);
+    let gone = by_id::one_of((Thing::Override, "o-", typed), all.clone(), |one| &one.id)?;
+    all.retain(|one| one.id != gone.id);
     let mut warnings = Vec::new();
     if !gone.by.same_session(&cx.actor) && gone.by.label() != cx.actor.label() {
         let mut question = Question::about(Action::PolicyOverride);
@@ -156,6 +151,14 @@ fn read(tx: &mut dyn Tx, cx: &Cx, order: &NewOverride) -> Result<PolicyOverride,
         return Err(unclear(
             "the override would have ended already".to_owned(),
             "give a time that is to come: `--for 2h`",
+        )
+        .into());
+    }
+    let length = until_ms.saturating_sub(cx.now.wall_ms).unsigned_abs();
+    if length > LONGEST_MS {
+        return Err(unclear(
+            "the override would last longer than a hundred years".to_owned(),
+            "give an end that is nearer: `--for 2h`",
         )
         .into());
     }

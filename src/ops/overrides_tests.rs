@@ -111,7 +111,7 @@ fn what_was_taken_away_holds_again() {
     assert_eq!(kinds(&mut world).last().unwrap(), "policy.decided");
     assert_eq!(
         why(world.run(|tx, cx| overrides::remove(tx, cx, &bare))),
-        format!("no override `{bare}` is in force")
+        format!("there is no override `{bare}`")
     );
 }
 

@@ -15,6 +15,7 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
 use crate::ops::refusal_words::{HeldPaths, after_held, after_unmet, holds_in_words, passed_over};
+pub use crate::ops::thing::Thing;
 use crate::process::sandbox::NoSandbox;
 
 /// The ways to a sandbox, or to doing without.
@@ -28,60 +29,9 @@ pub type AnyError = Box<dyn Error + Send + Sync>;
 pub(super) const MEND: &str =
     "mend it, then do it again; `ai doctor` looks at everything that `ai` stands on";
 
-/// Something that can be asked for by its name and not be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
-    /// A task.
-    Task,
-    /// A run.
-    Run,
-    /// A lock.
-    Lock,
-    /// An agent.
-    Agent,
-    /// A decision of the policy.
-    Decision,
-    /// Evidence.
-    Evidence,
-    /// A branch.
-    Branch,
-    /// A commit.
-    Commit,
-    /// A worktree, named by its path or its branch.
-    Worktree,
-}
-
-impl Thing {
-    /// The word for it in a sentence.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Thing::Task => "task",
-            Thing::Run => "run",
-            Thing::Lock => "lock",
-            Thing::Agent => "agent",
-            Thing::Decision => "decision",
-            Thing::Evidence => "evidence",
-            Thing::Branch => "branch",
-            Thing::Commit => "commit",
-            Thing::Worktree => "worktree or branch",
-        }
-    }
-
-    /// The command that shows those that are there.
-    fn hint(self) -> Option<&'static str> {
-        Some(match self {
-            Thing::Task => "`ai task list` shows the tasks",
-            Thing::Run => "`ai review TASK` names the last run of a task",
-            Thing::Lock => "`ai lock list` shows the locks",
-            Thing::Agent => "`ai agent list` shows the agents",
-            Thing::Decision => "`ai policy log` shows the decisions",
-            Thing::Evidence => "`ai evidence list TASK` shows what there is",
-            Thing::Branch => return None,
-            Thing::Commit => "`git log --oneline` shows the newest ones, `git branch` the branches",
-            Thing::Worktree => "`git worktree list` and `git branch --list` show what there is",
-        })
-    }
-}
+/// The next command where a lock is another's.
+pub(super) const HOLDERS_ALONE: &str =
+    "`ai lock list` shows who holds what; only its holder can give a lock back";
 
 /// Why an operation was refused.
 #[derive(Debug, thiserror::Error)]
@@ -381,7 +331,7 @@ impl Refusal {
                 )
             }
             Refusal::OtherHolder { subject, .. } if subject.starts_with("l-") => {
-                "`ai lock list` shows who holds what; only its holder can give a lock back".into()
+                HOLDERS_ALONE.into()
             }
             Refusal::OtherHolder {
                 subject, holder, ..

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::PublishOutcome;
-use crate::base::{fs, id};
+use crate::base::{fs, id, text};
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
@@ -15,7 +15,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::import::Intent;
-use crate::ops::refusal::Refusal;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::run::files::RUNS;
 use crate::ops::{log, project};
 use crate::store::sqlite::{self, BackupInfo, SqliteStore};
@@ -78,7 +78,7 @@ pub fn restore(
     let path = state_dir.join(project::STORE_FILE);
     let current = look(&path);
     let (backup, unusable) = match which {
-        Some(path) => (sqlite::inspect(path)?, Vec::new()),
+        Some(path) => (inspect(path)?, Vec::new()),
         None => newest_whole(&state_dir.join(BACKUPS), &current)?,
     };
     let mut report = RestoreReport {
@@ -93,6 +93,18 @@ pub fn restore(
         set_mark(state_dir)?;
     }
     Ok(report)
+}
+
+/// Reads a backup that was named.
+fn inspect(path: &Path) -> Result<BackupInfo, OpError> {
+    if fs::is_missing(path) {
+        return Err(Refusal::NotFound {
+            what: Thing::Backup,
+            id: text::path_bytes(path.as_os_str().as_encoded_bytes()),
+        }
+        .into());
+    }
+    Ok(sqlite::inspect(path)?)
 }
 
 /// Goes on with the store that stands there, though it is an older copy: says so in its log, and

@@ -5,6 +5,9 @@
 //! itself but guards and `outside_paths`, which are settings of the policy; nor a default, a limit, a bound of an
 //! agent, or a policy that cannot be read. What is taken back warns, and is named. Time is the caller's.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::domain::decision::{
     Decision, DecisionRecord, Effect, MatchedRule, PolicyLayer, UsedOverride,
 };
@@ -51,8 +54,7 @@ pub fn may_override(
     if rule == DEFAULT_RULE || is_of_ai(rule) {
         return Err(NotOverridable::OfAi(rule.to_owned()));
     }
-    let whose = agent.map_or(Whose::Anybodys, |name| Whose::Of(Some(name)));
-    let rules = rules_named(state, rule, whose);
+    let rules = rules_named(state, rule, whose(agent));
     let locked = rules
         .iter()
         .find(|one| one.standing == RuleStanding::Locked);
@@ -64,6 +66,56 @@ pub fn may_override(
         None if rules.is_empty() => Err(NotOverridable::Unknown(rule.to_owned())),
         None => Ok(()),
     }
+}
+
+/// An override that has not ended, and whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ShownOverride {
+    /// The override.
+    #[serde(flatten)]
+    pub given: PolicyOverride,
+    /// The reason why it takes nothing back by the policy of now; absent where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub void: Option<String>,
+}
+
+impl ShownOverride {
+    /// The override with how it stands to a policy, where one is known.
+    pub fn of(state: Option<&PolicyState>, given: PolicyOverride) -> ShownOverride {
+        let void = state.and_then(|state| void(state, &given));
+        let void = void.map(|why| why.to_string());
+        ShownOverride { given, void }
+    }
+
+    /// The reason that was given for it, behind the one why it does not count.
+    pub fn reason(&self) -> String {
+        match &self.void {
+            Some(why) => format!("not in force, since {why}: {}", self.given.reason),
+            None => self.given.reason.clone(),
+        }
+    }
+}
+
+/// The reason why an override takes nothing back, though it could when it was given: its rule has gone since, or
+/// is locked wherever it stands. Of a policy that cannot be read nobody can tell.
+fn void(state: &PolicyState, one: &PolicyOverride) -> Option<NotOverridable> {
+    if is_setting(&one.rule) || matches!(state, PolicyState::Unreadable(_)) {
+        return None;
+    }
+    let rules = rules_named(state, &one.rule, whose(one.agent.as_deref()));
+    let Some(first) = rules.first() else {
+        return Some(NotOverridable::Unknown(one.rule.clone()));
+    };
+    let is_locked = |rule: &&PolicyRule| rule.standing == RuleStanding::Locked;
+    rules.iter().all(is_locked).then(|| NotOverridable::Locked {
+        rule: one.rule.clone(),
+        layer: first.layer,
+    })
+}
+
+/// The layers that an override for an agent, or for everybody, is about.
+fn whose(agent: Option<&str>) -> Whose<'_> {
+    agent.map_or(Whose::Anybodys, |name| Whose::Of(Some(name)))
 }
 
 /// Takes back in a record what overrides in force take back of its rules. An answer that does not stand among

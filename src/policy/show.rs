@@ -6,7 +6,6 @@ use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::guards::Guard;
 use crate::domain::mode::AgentMode;
-use crate::domain::policy_override::PolicyOverride;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::bounds;
 use crate::policy::bounds_file::AgentBounds;
@@ -16,6 +15,7 @@ use crate::policy::limits::PolicyLimits;
 use crate::policy::model::{self, LayerRules, PolicyState, Unreadable};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::outside;
+use crate::policy::overrides::ShownOverride;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
 use serde::Serialize;
@@ -48,9 +48,9 @@ pub struct Shown {
     pub files: Vec<ShownFile>,
     /// Rules in force by layer and id; none where the policy cannot be read.
     pub rules: Vec<ShownRule>,
-    /// Overrides in force, in all checkouts; none where there is no store.
+    /// Overrides that have not ended, in all checkouts; none where there is no store.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub overrides: Vec<PolicyOverride>,
+    pub overrides: Vec<ShownOverride>,
     /// Problems of a policy that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<YamlProblem>,

@@ -312,6 +312,7 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
     ----- stdout -----
     ----- stderr -----
     error: only a person can approve, and agent:talker is none
+      next: ask a person for `ai approve [DECISION]`
     ");
     scene.ai_ok(&["policy", "approve", &decision]);
     assert_eq!(scene.status(&id), "queued");

@@ -84,6 +84,13 @@ fn what_a_restore_replaces_is_kept() {
 #[test]
 fn without_a_backup_nothing_is_invented() {
     let scene = Sandbox::project();
+    snapshot!(scene.ai(&["restore", "nosuch"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no backup `[PATH]/repo/nosuch`
+      next: `ai restore --dry-run` lists the backups
+    ");
     snapshot!(scene.ai(&["restore"]), @"
     exit: 4
     ----- stdout -----

@@ -601,12 +601,8 @@ fn every_page_of_the_manual_and_every_completion_script_is_made() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'tcsh' for '<SHELL>'
-      [possible values: bash, elvish, fish, powershell, zsh]
-
-      tip: a similar value exists: 'zsh'
-
-    For more information, try '--help'.
+    error: invalid value 'tcsh' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]
+      next: a similar value exists: 'zsh'
     ");
 }
 

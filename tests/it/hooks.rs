@@ -699,6 +699,7 @@ fn a_bypass_is_told_at_the_push_in_the_log_and_in_the_status() {
     ----- stdout -----
     ----- stderr -----
     error: only a person may change the hooks of Git
+      next: ask a person to give this command
     ");
     sandbox.ai_ok(&["hooks", "status", "--seen"]);
     snapshot!(sandbox.ai(&["status"]), @"

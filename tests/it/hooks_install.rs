@@ -178,6 +178,7 @@ fn what_is_done_is_told_and_told_beforehand() {
     ----- stdout -----
     ----- stderr -----
     error: only a person may change the hooks of Git
+      next: ask a person to give this command
     ");
 }
 

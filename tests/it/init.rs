@@ -46,15 +46,13 @@ fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
 #[test]
 fn a_named_policy_is_written_and_an_unknown_one_is_refused_with_the_list() {
     let scene = Sandbox::repository();
-    snapshot!(scene.ai(&["init", "--policy", "nonsense"]), @r#"
+    snapshot!(scene.ai(&["init", "--policy", "nonsense"]), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'nonsense' for '--policy <PACK>'
-      [possible values: default, strict, solo, open-source, regulated, hardened-os-agent]
-
-    For more information, try '--help'.
-    "#);
+    error: invalid value 'nonsense' for '--policy <PACK>' [possible values: default, strict, solo, open-source, regulated, hardened-os-agent]
+      next: `ai init --help` says what can be typed
+    ");
     assert!(!scene.root().join(".ai").exists());
     scene.ai_ok(&["init", "--policy", "solo"]);
     assert_eq!(

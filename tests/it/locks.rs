@@ -204,6 +204,29 @@ fn check_names_the_holder_and_spares_ones_own_locks() {
 }
 
 #[test]
+fn what_another_holds_is_not_given_back_and_the_refusal_says_what_to_do() {
+    let sandbox = Sandbox::project();
+    let held = sandbox.ai_json(&["lock", "acquire", "src/", "--as", "agent:one"]);
+    let id = held["lock"]["id"].as_str().unwrap();
+    snapshot!(sandbox.ai(&["lock", "release", id, "--as", "agent:two"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [LOCK] is held by agent:one, not by you
+      next: `ai lock list` shows who holds what; only its holder can give a lock back
+    ");
+    // An empty variable of a script names nothing.
+    snapshot!(sandbox.ai(&["lock", "release", "", "--as", "agent:one"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no lock ``
+      next: `ai lock list` shows the locks
+    ");
+    sandbox.ai_ok(&["lock", "release", &id[..5], "--as", "agent:one"]);
+}
+
+#[test]
 fn a_pattern_of_the_configuration_that_cannot_be_meant_is_named() {
     let sandbox = Sandbox::project();
     let config = "version: 1\nlocks:\n  shared: [../outside]\n";

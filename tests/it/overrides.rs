@@ -141,6 +141,51 @@ fn it_is_told_wherever_one_looks_until_it_is_taken_away() {
 }
 
 #[test]
+fn one_whose_rule_is_locked_since_or_gone_is_told_as_not_in_force() {
+    let sandbox = scene();
+    let add = [
+        "policy", "override", "add", "frozen", "--for", "2h", "--reason", "today",
+    ];
+    let given = &sandbox.ai_json_lines(&add)[0];
+    let id = given["id"].as_str().unwrap();
+    let locked = POLICY.replace("this week}", "this week, locked: true}");
+    sandbox.write(".ai/policy.yaml", locked);
+    sandbox.commit("locked");
+    let task = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&task).code, Some(5));
+    let decided = sandbox.ai_json_lines(&["policy", "log", &task, "--rule", "frozen"]);
+    let decision = decided.last().unwrap()["id"].as_str().unwrap();
+    let mut told = String::new();
+    for args in [
+        &["policy", "override", "list"] as &[&str],
+        &["status"],
+        &["policy", "show"],
+        &["policy", "explain", decision],
+    ] {
+        let said = said(&sandbox, args);
+        let lines = said
+            .lines()
+            .filter(|line| line.find("not in force").is_some());
+        told.extend(lines.map(|line| format!("{line}\n")));
+    }
+    snapshot!(told, @"
+    [OVERRIDE]  frozen  [END]  everything  human:tester  not in force, since the rule `frozen` is locked (project), and nothing weakens it: today
+      [OVERRIDE]  overrides `frozen` for everything, by human:tester: not in force, since the rule `frozen` is locked (project), and nothing weakens it: today  ai policy override remove [OVERRIDE]
+      override         frozen for everything until [END], by human:tester: not in force, since the rule `frozen` is locked (project), and nothing weakens it: today ([OVERRIDE])
+      override [OVERRIDE] by human:tester, not in force, since the rule `frozen` is locked (project), and nothing weakens it: today
+    ");
+    let listed = || sandbox.ai_json_lines(&["policy", "override", "list"])[0]["void"].clone();
+    assert_eq!(
+        listed(),
+        "the rule `frozen` is locked (project), and nothing weakens it"
+    );
+    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\n");
+    sandbox.commit("gone");
+    assert_eq!(listed(), "no rule of the policy is called `frozen`");
+    sandbox.ai_ok(&["policy", "override", "remove", &id[..5]]);
+}
+
+#[test]
 fn what_may_not_be_is_refused_with_the_way_on() {
     let sandbox = scene();
     let add = |more: &[&str]| {
@@ -179,6 +224,20 @@ fn what_may_not_be_is_refused_with_the_way_on() {
     error: the override would have ended already
       next: give a time that is to come: `--for 2h`
     ");
+    snapshot!(add(&["frozen", "--until", "2999-01-01T00:00:00Z", "--reason", "x"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the override would last longer than a hundred years
+      next: give an end that is nearer: `--for 2h`
+    ");
+    snapshot!(add(&["frozen", "--for", "soon", "--reason", "x"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: `soon` is not a duration
+      next: write for example 90s, 30m or 1h30m
+    ");
     snapshot!(add(&["frozen", "--for", "1h", "--reason", "x", "--as", "agent:fake"]), @"
     exit: 5
     ----- stdout -----
@@ -190,8 +249,8 @@ fn what_may_not_be_is_refused_with_the_way_on() {
     exit: 3
     ----- stdout -----
     ----- stderr -----
-    error: no override `[OVERRIDE]` is in force
-      next: `ai policy override list` shows those that are
+    error: there is no override `[OVERRIDE]`
+      next: `ai policy override list` shows those in force
     ");
 }
 
@@ -231,7 +290,7 @@ fn a_yes_to_an_override_counts_for_the_command_that_is_given_again() {
     let asks = "  - {id: two-look, on: [policy.override], effect: require_approval, reason: two look at it}\n";
     sandbox.write(".ai/policy.yaml", format!("{POLICY}{asks}"));
     sandbox.commit("policy");
-    for end in [["--for", "2h"], ["--until", "2999-01-01T00:00:00Z"]] {
+    for end in [["--for", "2h"], ["--until", "2099-01-01T00:00:00Z"]] {
         let add = [
             "policy",
             "override",

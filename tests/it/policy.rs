@@ -64,6 +64,7 @@ fn what_policy_asks_about_waits_for_a_person() {
     ----- stdout -----
     ----- stderr -----
     error: only a person can approve, and agent:bot is none
+      next: ask a person for `ai approve [DECISION]`
     ");
     // An agent's yes does not count.
     snapshot!(sandbox.ai(&["accept", &task]), @"

@@ -685,6 +685,7 @@ fn a_change_of_the_policy_needs_a_person() {
     ----- stdout -----
     ----- stderr -----
     error: only a person can approve, and agent:fake is none
+      next: ask a person for `ai approve [DECISION]`
     ");
     sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
     sandbox.ai_ok(&["accept", &id]);

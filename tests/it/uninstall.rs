@@ -158,6 +158,7 @@ fn an_agent_may_not() {
     ----- stdout -----
     ----- stderr -----
     error: only a person may uninstall
+      next: ask a person to give this command
     ");
     assert!(scene.store().is_file());
 }

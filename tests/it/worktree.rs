@@ -187,6 +187,7 @@ fn a_dry_run_changes_nothing_and_nothing_goes_without_a_word() {
     ----- stdout -----
     ----- stderr -----
     error: only a person may prune
+      next: ask a person to give this command
     ");
     assert_eq!(state(), before);
     // By default, what was used just now stays.

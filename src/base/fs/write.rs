@@ -154,23 +154,34 @@ fn share_file(file: &fs::File, path: &Path, shared: u32) -> Result<(), FsError> 
     at("write", path, file.set_permissions(mode))
 }
 
-/// Writes a large file a piece at a time: readers see the old or the whole new content, and it
+/// A file that is being written a line at a time.
+pub struct LinesFile<'a> {
+    file: io::BufWriter<tempfile::NamedTempFile>,
+    path: &'a Path,
+}
+
+impl LinesFile<'_> {
+    /// Adds a line.
+    pub fn line(&mut self, text: &str) -> Result<(), FsError> {
+        at("write", self.path, writeln!(self.file, "{text}"))
+    }
+}
+
+/// Writes a large file a line at a time: readers see the old or the whole new content, and it
 /// lasts through a power cut. The new file is its owner's alone (0600).
 pub fn write_through<E: From<FsError>>(
     path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    fill: impl FnOnce(&mut LinesFile<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = io::BufWriter::new(at("write", path, tempfile::NamedTempFile::new_in(dir))?);
-    fill(&mut file)?;
-    let file = at(
-        "write",
-        path,
-        file.into_inner().map_err(io::IntoInnerError::into_error),
-    )?;
+    let file = io::BufWriter::new(at("write", path, tempfile::NamedTempFile::new_in(dir))?);
+    let mut lines = LinesFile { file, path };
+    fill(&mut lines)?;
+    let file = lines.file.into_inner();
+    let file = at("write", path, file.map_err(io::IntoInnerError::into_error))?;
     share_file(file.as_file(), path, share::file_bits(path))?;
     at("write", path, file.as_file().sync_all())?;
     at(

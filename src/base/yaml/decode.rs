@@ -230,7 +230,8 @@ pub fn duration_of(
         }
         Ok(duration) => Some(duration),
         Err(error) => {
-            problems.push(YamlProblem::new(node.place, format!("{what}: {error}")));
+            let text = format!("{what}: {error}; {}", error.hint());
+            problems.push(YamlProblem::new(node.place, text));
             None
         }
     }

@@ -17,7 +17,6 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
-use crate::domain::policy_override::PolicyOverride;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::approve::WaitingQuestion;
 use crate::ops::cli_setup::{SetupDone, SetupStanding};
@@ -131,7 +130,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<policy::FoundConflict>("policy-conflict", "a line of `ai policy conflicts`"),
     printed::<AuditLine>("policy-export", "a line of `ai policy export`"),
     read::<policy::PolicyFile>("policy-file", "`.ai/policy.yaml`, for editors"),
-    printed::<PolicyOverride>(
+    printed::<policy::ShownOverride>(
         "policy-override",
         "`ai policy override add|remove`, and a line of `list`",
     ),

@@ -14,6 +14,7 @@ use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
+use crate::ops::cx::PolicyAtHand;
 use crate::ops::error::OpError;
 use crate::ops::health::Healths;
 use crate::ops::needs_you::{self, Need, NeedKind};
@@ -45,8 +46,9 @@ struct LeasedTask {
 
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     let now = now();
+    let policy = context.workspace.policy().ok();
     let store = context.store(Access::Read)?;
-    let mut picture = store.read(|tx| look(tx, &now))?;
+    let mut picture = store.read(|tx| look(tx, policy.as_ref(), &now))?;
     look_around(&mut picture.needs, store, context);
     // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.
     let agents = context
@@ -180,7 +182,7 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
     }
 }
 
-fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
+fn look(tx: &mut dyn Tx, policy: Option<&PolicyAtHand>, now: &Now) -> Result<Picture, OpError> {
     let mut leases = Vec::new();
     for lease in tx.leases()?.into_iter().take(SHOWN) {
         let task = lease
@@ -206,7 +208,7 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
         leases,
         needs: [
             needs_you::tasks(tx, now.wall_ms)?,
-            needs_you::overridden(tx, now.wall_ms)?,
+            needs_you::overridden(tx, policy, now.wall_ms)?,
         ]
         .concat(),
         healths: Healths::read(tx, now.wall_ms)?,

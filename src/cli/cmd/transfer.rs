@@ -70,18 +70,10 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
 fn write(store: &mut dyn Store, path: &Path) -> Result<Header, StoreError> {
     let mut header = None;
     fs::write_through(path, |file| -> Result<(), StoreError> {
-        let failed = |source| {
-            StoreError::File(fs::FsError {
-                action: "write",
-                path: path.to_owned(),
-                source,
-            })
-        };
         header = Some(store.read(|tx| {
             export::export(tx, &mut |line| {
-                writeln!(file, "{line}")
-                    .map(|()| Flow::More)
-                    .map_err(failed)
+                file.line(line)?;
+                Ok(Flow::More)
             })
         })?);
         Ok(())

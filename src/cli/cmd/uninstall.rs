@@ -7,11 +7,9 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
-use crate::base::env;
 use crate::base::text::{counted, one_line, path_bytes};
 use crate::cli::answer::UninstallAnswer;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::git::{Git, GitError, Repo};
 use crate::ops::uninstall::{self, Farewell, Keep, UninstallPlan};
@@ -52,7 +50,8 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
             Err(AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed").hint(ways(&plan)))
         };
     }
-    refuse_agents(context)?;
+    // An agent in its worktree has no business here.
+    context.workspace.refuse_agents("uninstall")?;
     let here = context.workspace.start_dir()?;
     let keep = match (&args.backup_to, args.discard) {
         (Some(dir), _) => Keep::Copy(here.join(dir)),
@@ -81,17 +80,6 @@ fn ways(plan: &UninstallPlan) -> &'static str {
     } else {
         "if that is right, say --yes"
     }
-}
-
-/// A person's decision; an agent in its worktree has no business here.
-fn refuse_agents(context: &Context) -> Result<(), AppError> {
-    if context.workspace.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
-        return Ok(());
-    }
-    Err(AppError::new(
-        ErrorClass::Denied,
-        "only a person may uninstall",
-    ))
 }
 
 fn show(plan: &UninstallPlan, done: Option<Farewell>, context: &mut Context) {

@@ -7,13 +7,12 @@ use clap::{Args, Subcommand};
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::lease_time::lease_ms;
+use crate::base::duration;
 use crate::base::text::{counted, multi_line, one_line, path_bytes};
-use crate::base::{duration, env};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
 use crate::cli::time::time;
-use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
 use crate::ops::worktree::{
@@ -381,7 +380,8 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
         kept_ms: milliseconds(&args.keep)?,
     };
     if args.yes {
-        refuse_agents(context)?;
+        // A person decides which worktrees go.
+        context.workspace.refuse_agents("prune")?;
     }
     let world = context.world()?;
     let repo = world.repo()?;
@@ -410,16 +410,8 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
 }
 
 fn milliseconds(text: &str) -> Result<i64, AppError> {
-    let parsed = duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?;
+    let parsed = duration::parse(text)?;
     Ok(i64::try_from(parsed.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Refuses agents: a person decides which worktrees go.
-fn refuse_agents(context: &Context) -> Result<(), AppError> {
-    if context.workspace.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
-        return Ok(());
-    }
-    Err(AppError::new(ErrorClass::Denied, "only a person may prune"))
 }
 
 fn show(items: &[Item], verb: &str, context: &mut Context) {

@@ -9,8 +9,6 @@ use crate::app::exit;
 use crate::base::env;
 use crate::base::text::path_bytes;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::actor::ActorKind;
-use crate::domain::error_class::ErrorClass;
 use crate::domain::git_hook::HookName;
 use crate::git::{Git, Repo};
 use crate::ops::error::OpError;
@@ -132,9 +130,5 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// The doors are a person's to open and to close.
 pub(super) fn refuse_agents(context: &Context) -> Result<(), AppError> {
-    if context.workspace.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
-        return Ok(());
-    }
-    let message = "only a person may change the hooks of Git";
-    Err(AppError::new(ErrorClass::Denied, message))
+    context.workspace.refuse_agents("change the hooks of Git")
 }

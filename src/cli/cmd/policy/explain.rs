@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::{flowing, multi_line, one_line};
 use crate::cli::answer::DecisionExplained;
 use crate::cli::context::{Context, Outcome};
@@ -10,8 +11,10 @@ use crate::cli::time::time;
 use crate::config::Trees;
 use crate::domain::approval::Says;
 use crate::domain::decision::{DecisionRecord, Judgement};
-use crate::ops::{approve, project};
-use crate::policy::{self, HeldRule, PolicyState, agent_of};
+use crate::domain::policy_override::PolicyOverride;
+use crate::ops::error::OpError;
+use crate::ops::{approve, overridden, project};
+use crate::policy::{self, HeldRule, PolicyState, ShownOverride, agent_of};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -25,7 +28,10 @@ pub(in crate::cli) struct DecisionArgs {
 
 pub(super) fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
-    let record = store.read(|tx| approve::find(tx, &args.id))?;
+    let (record, overrides) = store.read(|tx| -> Result<_, OpError> {
+        let record = approve::find(tx, &args.id)?;
+        Ok((record, overridden::active(tx, now().wall_ms)?))
+    })?;
     if context.ui.json() && !args.rules {
         context.ui.object(&record);
         return Ok(exit::OK);
@@ -38,12 +44,35 @@ pub(super) fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     let unmet: Vec<&HeldRule> = told.iter().flat_map(Told::unmet).collect();
-    let mut text = explained(&record, &unmet);
+    let void = state
+        .iter()
+        .flat_map(|state| void_for(state, &record, &overrides));
+    let mut text = explained(&record, &unmet, &void.collect::<Vec<_>>());
     if args.rules {
         text.push_str(&told.map_or_else(String::new, |told| told.shown()));
     }
     context.ui.print(&text);
     Ok(exit::OK)
+}
+
+/// Overrides of rules that refused, which would count for the decision and do not.
+fn void_for(
+    state: &PolicyState,
+    record: &DecisionRecord,
+    all: &[PolicyOverride],
+) -> Vec<ShownOverride> {
+    let task = record.resource.task.as_deref();
+    let refused = |one: &PolicyOverride| {
+        let mut matched = record.matched.iter();
+        matched.any(|rule| rule.rule == one.rule && !rule.effect.lets_through())
+    };
+    let about = all
+        .iter()
+        .filter(|one| one.is_for(&record.actor, task) && refused(one));
+    about
+        .map(|one| ShownOverride::of(Some(state), one.clone()))
+        .filter(|one| one.void.is_some())
+        .collect()
 }
 
 /// How the policy of now stands to a decision.
@@ -115,7 +144,7 @@ fn for_programs<'a>(record: &'a DecisionRecord, told: Option<&'a Told>) -> Decis
     }
 }
 
-fn explained(record: &DecisionRecord, unmet: &[&HeldRule]) -> String {
+fn explained(record: &DecisionRecord, unmet: &[&HeldRule], void: &[ShownOverride]) -> String {
     let mut out = format!(
         "{}  {}  {} by {}\n",
         record.id, record.effect, record.action, record.actor
@@ -189,6 +218,12 @@ fn explained(record: &DecisionRecord, unmet: &[&HeldRule]) -> String {
                 one.reason,
                 one.was
             ),
+        );
+    }
+    for one in void {
+        row(
+            "override",
+            format!("{} by {}, {}", one.given.id, one.given.by, one.reason()),
         );
     }
     for rule in &record.observed {

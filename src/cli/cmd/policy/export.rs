@@ -45,7 +45,7 @@ pub(super) fn run(args: &PolicyExportArgs, context: &mut Context) -> Outcome {
         None => None,
     };
     let store = context.store(Access::Read)?;
-    let active = store.read(|tx| overridden::active(tx, now_ms))?;
+    let active = store.read(|tx| overridden::shown(tx, Some(&state.into()), now_ms))?;
     for (_, shown) in &mut policies {
         shown.overrides.clone_from(&active);
     }
@@ -104,22 +104,14 @@ fn write(
 ) -> Result<AuditCounts, StoreError> {
     let mut counts = AuditCounts::default();
     fs::write_through(path, |file| -> Result<(), StoreError> {
-        let failed = |source| {
-            StoreError::File(fs::FsError {
-                action: "write",
-                path: path.to_owned(),
-                source,
-            })
-        };
         counts = store.read(|tx| {
             policy_export::export(tx, order, &mut |line| {
                 let text = serde_json::to_string(&line).map_err(|source| StoreError::Row {
                     row: "a line of the export".to_owned(),
                     source: source.into(),
                 })?;
-                writeln!(file, "{text}")
-                    .map(|()| Flow::More)
-                    .map_err(failed)
+                file.line(&text)?;
+                Ok(Flow::More)
             })
         })?;
         Ok(())

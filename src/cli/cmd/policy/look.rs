@@ -173,7 +173,8 @@ pub(super) fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     let mut shown = policy::show(&state, args.agent.as_deref());
     if project::has_store(&context.workspace.state_dir()?) {
         let store = context.store(Access::Read)?;
-        shown.overrides = store.read(|tx| overridden::active(tx, now().wall_ms))?;
+        shown.overrides =
+            store.read(|tx| overridden::shown(tx, Some(&state.clone().into()), now().wall_ms))?;
     }
     if context.ui.json() {
         context.ui.object(&shown);
@@ -258,12 +259,12 @@ fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
     for one in &shown.overrides {
         let text = format!(
             "override         {} for {} until {}, by {}: {} ({})",
-            one.rule,
-            one.scope(),
-            local(one.until_ms),
-            one.by,
-            one.reason,
-            one.id
+            one.given.rule,
+            one.given.scope(),
+            local(one.given.until_ms),
+            one.given.by,
+            one.reason(),
+            one.given.id
         );
         out.push_str(&format!("  {}\n", flowing(&text)));
     }

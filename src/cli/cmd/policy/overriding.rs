@@ -22,7 +22,7 @@ use crate::store::Access;
 pub(in crate::cli) enum OverrideCommand {
     /// Have a rule warn in place of what it says, for a while and with a reason
     Add(AddOverrideArgs),
-    /// List the overrides that are in force
+    /// List the overrides that have not ended, and say which of them do not count
     List,
     /// Take an override away: the rule holds again
     Remove(RemoveOverrideArgs),
@@ -72,7 +72,7 @@ pub(super) fn run(command: &OverrideCommand, context: &mut Context) -> Outcome {
 /// The end as it was typed.
 fn end(args: &AddOverrideArgs) -> Result<OverrideEnd, AppError> {
     if let Some(length) = &args.r#for {
-        let length = duration::parse(length).map_err(|e| AppError::usage(e.to_string()))?;
+        let length = duration::parse(length)?;
         let ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         return Ok(OverrideEnd::After(ms));
     }
@@ -138,8 +138,9 @@ fn tell(one: &PolicyOverride, warnings: &[String], what: &str, context: &mut Con
 }
 
 fn list(context: &mut Context) -> Outcome {
+    let policy = context.workspace.policy().ok();
     let store = context.store(Access::Read)?;
-    let active = store.read(|tx| overridden::active(tx, now().wall_ms))?;
+    let active = store.read(|tx| overridden::shown(tx, policy.as_ref(), now().wall_ms))?;
     if context.ui.json() {
         context.ui.objects(&active);
         return Ok(exit::OK);
@@ -155,13 +156,14 @@ fn list(context: &mut Context) -> Outcome {
     let rows: Vec<Vec<Cell>> = active
         .iter()
         .map(|one| {
+            let given = &one.given;
             vec![
-                one.id.as_str().into(),
-                one_line(&one.rule).into(),
-                local(one.until_ms).into(),
-                one_line(&one.scope()).into(),
-                one_line(&one.by.to_string()).into(),
-                flowing(&one.reason).into(),
+                given.id.as_str().into(),
+                one_line(&given.rule).into(),
+                local(given.until_ms).into(),
+                one_line(&given.scope()).into(),
+                one_line(&given.by.to_string()).into(),
+                flowing(&one.reason()).into(),
             ]
         })
         .collect();

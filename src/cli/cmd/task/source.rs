@@ -64,9 +64,7 @@ pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, AppError> {
     }
     let stamp: Result<jiff::Timestamp, _> = text.parse();
     stamp.map(jiff::Timestamp::as_millisecond).map_err(|_| {
-        AppError::usage(format!(
-            "`{}` is no time; write 2h, or 2026-12-24T18:00:00Z",
-            one_line(text)
-        ))
+        AppError::usage(format!("`{}` is no time", one_line(text)))
+            .hint("write 2h, or 2026-12-24T18:00:00Z")
     })
 }
