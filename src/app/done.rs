@@ -75,6 +75,7 @@ pub fn end(
         ),
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
+            finish::may_judge(store, &cx, &task)?;
             let begun = store.read(|tx| begun(tx, &id))?;
             let proven = prove::here(world, &task, begun.as_ref())?;
             let changed = Changed {

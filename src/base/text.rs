@@ -1,6 +1,8 @@
 //! Text that is safe to show: task titles, paths and agent output may carry escape sequences and
 //! bidi overrides.
 
+use std::borrow::Cow;
+
 /// Shows `text` with every control, bidi and zero-width character escaped, so that it cannot drive
 /// a terminal or reorder a line.
 pub fn one_line(text: &str) -> String {
@@ -9,6 +11,21 @@ pub fn one_line(text: &str) -> String {
         push_safe(&mut out, c);
     }
     out
+}
+
+/// A text in UTF-8, as it is meant: one in UTF-16 has a mark at its beginning that says so. Any other is as it is.
+pub fn meant(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return Cow::Borrowed(bytes),
+    };
+    let units = bytes[2..].chunks_exact(2);
+    let units = units.map(|pair| unit([pair[0], pair[1]]));
+    let text: String = char::decode_utf16(units)
+        .map(|one| one.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect();
+    Cow::Owned(text.into_bytes())
 }
 
 /// Like [`one_line`], but newlines and tabs stay.

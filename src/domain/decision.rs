@@ -174,6 +174,8 @@ pub enum Judgement {
     Accepted,
     /// The work is taken over, whatever its evidence says.
     Overridden,
+    /// Whoever has done the work ends its task by checks that `ai` has run.
+    Proven,
     /// The work goes back.
     Rejected,
     /// Work that was taken over is taken out again.
@@ -182,9 +184,10 @@ pub enum Judgement {
 
 impl Judgement {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Accepted,
         Self::Overridden,
+        Self::Proven,
         Self::Rejected,
         Self::Undone,
     ];
@@ -194,6 +197,7 @@ impl Judgement {
         match self {
             Self::Accepted => "accepted",
             Self::Overridden => "overridden",
+            Self::Proven => "proven",
             Self::Rejected => "rejected",
             Self::Undone => "undone",
         }

@@ -75,11 +75,18 @@ pub enum RefChange {
     Forwarded,
     /// History is rewritten, or cut: the commit does not come after the one before.
     Rewritten,
+    /// The reference goes.
+    Deleted,
 }
 
 impl RefChange {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Created, Self::Forwarded, Self::Rewritten];
+    pub const ALL: [Self; 4] = [
+        Self::Created,
+        Self::Forwarded,
+        Self::Rewritten,
+        Self::Deleted,
+    ];
 
     /// The word in records and conditions.
     pub const fn as_str(self) -> &'static str {
@@ -87,6 +94,7 @@ impl RefChange {
             Self::Created => "created",
             Self::Forwarded => "forwarded",
             Self::Rewritten => "rewritten",
+            Self::Deleted => "deleted",
         }
     }
 }

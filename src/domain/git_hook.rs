@@ -99,9 +99,9 @@ pub struct MovedRef {
 }
 
 impl MovedRef {
-    /// True where a branch is about to name a commit.
-    pub fn sets_a_branch(&self) -> bool {
-        self.name.starts_with("refs/heads/") && self.new.is_some()
+    /// True where a branch is about to name a commit, or to go.
+    pub fn is_of_a_branch(&self) -> bool {
+        self.name.starts_with("refs/heads/")
     }
 }
 

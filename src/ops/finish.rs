@@ -16,7 +16,7 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::{Touching, TryAgain};
 use crate::ops::refusal::Refusal;
-use crate::ops::{findings, fit, lease, mutant, patterns};
+use crate::ops::{findings, fit, judgement, lease, mutant, patterns};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -102,8 +102,9 @@ pub fn done(
         if let Some(changed) = changed {
             touching(id, changed).or_refuse(tx, cx)?;
         }
+        let judged = judged(tx, cx, &task, ended)?;
+        let mut warnings = ask::where_rules_speak(tx, cx, &judged)?;
         // An override stands in the place of a verdict, and policy has a question of its own for it.
-        let mut warnings = Vec::new();
         let question = match changed.filter(|_| ended == Ended::Proven) {
             Some(changed) => {
                 let mut work = about(Action::RunFinish, &task, changed);
@@ -132,6 +133,13 @@ pub fn done(
         )?;
         Ok((cx::load(tx, id)?, warnings))
     })
+}
+
+/// The question whether the task may be judged as it ends: the work is that of whoever holds it.
+fn judged(tx: &mut dyn Tx, cx: &Cx, task: &Task, ended: Ended) -> Result<Question, OpError> {
+    let lease = tx.lease(&task.id.subject())?;
+    let worker = lease.map_or_else(|| cx.actor.clone(), |lease| lease.holder);
+    Ok(judgement::of_done(task, &worker, ended))
 }
 
 /// The question about an action on a task whose work is known: it is about the paths that are
@@ -169,6 +177,22 @@ pub fn may_end(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Resu
     fit::require(TaskAct::Finish, &task)?;
     fit::require_parts(tx, &task, Ended::Proven, DONE)?;
     Ok(task)
+}
+
+/// Refuses where a rule keeps the actor from judging the work by its checks: asked before they are run, too.
+pub fn may_judge(store: &mut dyn Store, cx: &Cx, task: &Task) -> Result<(), OpError> {
+    // What nobody asks about takes no lock on the store.
+    if !cx
+        .policy
+        .state()
+        .speaks_of(Action::EvidenceJudge, &cx.actor)
+    {
+        return Ok(());
+    }
+    commit(store, cx, |tx, cx| {
+        let judged = judged(tx, cx, task, Ended::Proven)?;
+        ask::refused_where_rules_speak(tx, cx, &judged)
+    })
 }
 
 /// The token opens the task, or nobody holds it.

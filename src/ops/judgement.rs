@@ -1,12 +1,14 @@
-//! The question whether somebody may judge the evidence of a run: whoever takes its work over, sends it back or takes it
-//! out again does. It stands beside the question about that act, and knows whose work it is, so that a rule can keep
-//! an agent from judging its own.
+//! The question whether somebody may judge the evidence of work: whoever takes that of a run over, sends it back or takes
+//! it out again does, and whoever ends a task by its checks. It stands beside the question about that act, and knows
+//! whose work it is, so that a rule can keep an agent from judging its own.
 //!
 //! Asked where a rule speaks of it, and else not recorded. Deliberately absent: the judgement of `ai` itself, which is
 //! the verdict.
 
 use crate::domain::action::Action;
+use crate::domain::actor::Actor;
 use crate::domain::decision::Judgement;
+use crate::domain::parts::Ended;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
@@ -22,6 +24,18 @@ pub(super) fn question(task: &Task, run: &Run, judgement: Judgement) -> Question
     question.resource.run = Some(run.id.to_string());
     question.resource.worker = Some(run.agent.clone());
     question.resource.judgement = Some(judgement);
+    question
+}
+
+/// The question about ending a task at which no run was at work, but this worker.
+pub(super) fn of_done(task: &Task, worker: &Actor, ended: Ended) -> Question {
+    let mut question = Question::on_task(Action::EvidenceJudge, task);
+    question.resource.patterns.clear();
+    question.resource.worker = Some(worker.name.to_string());
+    question.resource.judgement = Some(match ended {
+        Ended::Proven => Judgement::Proven,
+        Ended::Overridden => Judgement::Overridden,
+    });
     question
 }
 

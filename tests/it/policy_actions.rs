@@ -64,6 +64,7 @@ fn a_branch_is_moved_as_rules_about_references_say() {
     let sandbox = Sandbox::project();
     let rules = "rules:\n  \
                  - {id: no-rewriting, on: [ref.update], actors: ['agent:*'], when: 'ref.change == \"rewritten\"', effect: deny, reason: others may have it}\n  \
+                 - {id: releases-stay, on: [ref.update], actors: ['agent:*'], when: 'ref.change == \"deleted\"', effect: deny, reason: it is named in notes}\n  \
                  - {id: releases, on: [ref.update], when: 'branch.matches(\"^refs/heads/release/\")', effect: warn, reason: it is released from}\n";
     // A default is no answer to a question of which older policies knew nothing.
     sandbox.write(
@@ -99,15 +100,29 @@ fn a_branch_is_moved_as_rules_about_references_say() {
     }
     assert_eq!(git("human:ann", amend).code, Some(0));
     snapshot!(git("human:ann", &["branch", "release/1"]));
+    // One that only packs moves nothing.
+    sandbox.git(&["pack-refs", "--all"]);
+    for deleting in [
+        &["branch", "-D", "release/1"] as &[&str],
+        &["update-ref", "-d", "refs/heads/release/1"],
+    ] {
+        assert_ne!(git("agent:codex", deleting).code, Some(0), "{deleting:?}");
+    }
+    assert_eq!(
+        git("human:ann", &["branch", "-q", "-D", "release/1"]).code,
+        Some(0)
+    );
     let told = decided(&sandbox, "ref.update");
     let count = |start: &str| told.iter().filter(|one| one.starts_with(start)).count();
     assert_eq!(
         (
             count("deny by agent:codex: no-rewriting refs/heads/main"),
+            count("deny by agent:codex: releases-stay refs/heads/release/1"),
+            // Git shows the deletion of a packed one twice.
             count("warn by human:ann: releases refs/heads/release/1"),
             told.len()
         ),
-        (4, 1, 5),
+        (4, 2, 3, 9),
         "{told:#?}"
     );
 }
@@ -163,6 +178,12 @@ fn evidence_is_judged_by_whom_a_rule_lets() {
             decided(&scene, "evidence.judge"),
         )
     };
+    // Who ends a task by its checks judges it, too.
+    let own = sandbox.task("Own", &[]);
+    sandbox.ai_ok(&["task", "claim", &own, "--as", "agent:fake"]);
+    let done = ["task", "done", &own, "--as", "agent:fake"];
+    snapshot!(sandbox.ai(&done));
+    assert_eq!(sandbox.status(&own), "claimed");
     // A default is no answer to it, and leaves no record.
     let shut = "version: 1\ndefault: deny\nrules:\n  - {id: known, on: ['task.*', 'run.*', 'agent.*', edit], effect: allow}\n";
     assert_eq!(strict(shut), (Some(0), Vec::new()));
@@ -209,7 +230,7 @@ fn the_strict_pack_answers_them_as_a_file_of_tests_says() {
 tests:
   - {name: no agent rewrites, ask: {action: ref.update, actor: 'agent:codex', branch: refs/heads/main, ref_change: rewritten}, expect: deny, rule: agents-rewrite-nothing}
   - {name: a person does, ask: {action: ref.update, actor: 'human:ann', branch: refs/heads/main, ref_change: rewritten}, expect: allow}
-  - {name: no agent judges, ask: {action: evidence.judge, actor: 'agent:codex', worker: ben, judgement: rejected}, expect: deny, rule: a-human-accepts}
+  - {name: no agent judges, ask: {action: evidence.judge, actor: 'agent:codex', worker: ben, judgement: rejected}, expect: deny, rule: a-human-judges}
   - {name: a credential is on record, ask: {action: secret.use, actor: 'agent:codex', secret: work}, expect: allow, rule: credentials-are-on-record}
 ",
     );

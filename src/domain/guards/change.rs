@@ -1,6 +1,7 @@
 //! The look at a change, file by file, so that no more than one file is in memory at once. Parts of a change can be
 //! looked at side by side, and are then joined.
 
+use crate::base::text;
 use crate::domain::guards::kind::{Guard, GuardFinding};
 use crate::domain::guards::languages::Language;
 use crate::domain::guards::manifests::{DependencyLook, is_lock, is_manifest};
@@ -155,11 +156,7 @@ impl<'a> ChangeLook<'a> {
         let ChangedFile { path, old, new } = file;
         for guard in self.wanted {
             match guard {
-                Guard::Secrets => {
-                    if let Some(new) = new.content() {
-                        self.secrets.new_side(path, new, &(self.shapes)(new));
-                    }
-                }
+                Guard::Secrets => self.look_for_secrets(file),
                 Guard::TestsWeakened => self.look_at_tests(file),
                 Guard::LargeFiles => self.found.extend(size(file)),
                 Guard::BinaryFiles => self.found.extend(new_binary(file)),
@@ -186,7 +183,23 @@ impl<'a> ChangeLook<'a> {
 
     /// Looks at the content of one more file before the change.
     pub fn add_old_side(&mut self, old: &[u8]) {
-        self.secrets.old(old, &(self.shapes)(old));
+        let old = text::meant(old);
+        self.secrets.old(&old, &(self.shapes)(&old));
+    }
+
+    /// Names are looked at as well: one that is there before and after brings nothing.
+    fn look_for_secrets(&mut self, file: ChangedFile<'_>) {
+        let name = file.path.as_bytes();
+        let in_name = (self.shapes)(name);
+        match (file.old, file.new) {
+            (Side::Absent, _) => self.secrets.new_name(file.path, &in_name),
+            _ => self.secrets.old(name, &in_name),
+        }
+        if let Some(new) = file.new.content() {
+            let new = text::meant(new);
+            let shapes = (self.shapes)(&new);
+            self.secrets.new_side(file.path, &new, &shapes);
+        }
     }
 
     /// Notes that a file is changed of which the attributes before the change say that a program writes it.

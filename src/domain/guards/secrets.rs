@@ -85,6 +85,21 @@ impl SecretLook {
         self.now.extend(later.now);
     }
 
+    /// Notes what the name of a file holds.
+    pub fn new_name(&mut self, path: &RepoPath, shapes: &[SecretSpan]) {
+        let name = path.as_bytes();
+        for span in secrets_in(name, shapes) {
+            let finding = GuardFinding {
+                guard: Guard::Secrets,
+                path: path.clone(),
+                line: None,
+                what: format!("{} in its name", span.kind),
+                bytes: None,
+            };
+            self.now.push((digest(name, &span), finding));
+        }
+    }
+
     /// True where a file holds something now.
     pub fn has_found(&self) -> bool {
         !self.now.is_empty()

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Reference, Repository};
 
-use crate::base::clock;
 use crate::base::text::one_line;
+use crate::base::{clock, fs};
 use crate::git::cmd::{NulFields, oid_line};
 use crate::git::error::GitError;
+use crate::git::format::RefStorage;
 use crate::git::oid::Oid;
 use crate::git::repo::repository::RepoBackend;
 use crate::git::repo::{Repo, native, spawned};
 
+/// Largest file of packed references that is read.
+const PACKED_CAP: u64 = 256 << 20;
 /// Time that a swap waits for somebody else's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -110,6 +113,25 @@ impl Repo {
             Ok(None)
         } else {
             oid_line(&out).map(Some)
+        }
+    }
+
+    /// True where a deletion that Git shows while it happens takes the loose form of a reference away, since it is
+    /// packed. Where it takes a packed one away it holds the lock of those.
+    pub fn is_packing(&self, name: &str, at: &Oid) -> Result<bool, GitError> {
+        let dir = self.common_dir();
+        if self.format.refs != RefStorage::Files || !fs::is_missing(&dir.join("packed-refs.lock")) {
+            return Ok(false);
+        }
+        match fs::read_capped(&dir.join("packed-refs"), PACKED_CAP) {
+            Ok(text) => {
+                let wanted = format!("{at} {name}");
+                Ok(text
+                    .split(|byte| *byte == b'\n')
+                    .any(|line| line == wanted.as_bytes()))
+            }
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -17,6 +17,24 @@ fn both(test: &TestRepo) -> [Repo; 2] {
 }
 
 #[test]
+fn a_deletion_that_packs_is_told_from_one_that_deletes() {
+    let test = TestRepo::new();
+    test.git(&["branch", "packed"]);
+    test.git(&["pack-refs", "--all"]);
+    test.git(&["branch", "loose"]);
+    let at = test.oid("HEAD");
+    let [repo, _] = both(&test);
+    let of = |name: &str| repo.is_packing(&format!("refs/heads/{name}"), &at).unwrap();
+    assert_eq!(
+        (of("packed"), of("loose"), of("pack")),
+        (true, false, false)
+    );
+    // Git holds this one while it takes one of them away.
+    test.write(".git/packed-refs.lock", "");
+    assert!(!of("packed"));
+}
+
+#[test]
 fn both_back_ends_read_the_same() {
     let test = TestRepo::new();
     let first = test.oid("HEAD");

@@ -2,9 +2,11 @@
 //! hold what the branch changes by it. They are asked of every `git` that moves a branch, past `--no-verify` too,
 //! so they are short: where no rule speaks of references and nobody holds anything, no commit is looked at.
 //!
-//! A deletion lets everything through: Git shows one for each loose reference that it packs. A new branch touches
-//! nothing that others hold, since it changes none. What a rule lets through without a word leaves no record: Git
-//! moves branches all the time.
+//! A new branch touches nothing that others hold, since it changes none, and neither does one that goes. What a rule
+//! lets through without a word leaves no record: Git moves branches all the time.
+//!
+//! Where Git packs references, it shows each as one that is set to where it is, and then as one that goes. Neither moves
+//! anything, and neither is asked about.
 
 use crate::domain::action::Action;
 use crate::domain::facts::RefChange;
@@ -27,7 +29,7 @@ pub fn judge(
     (moved, kept): (&[MovedRef], &[ShownToken]),
 ) -> Result<Vec<String>, OpError> {
     let mut warnings = Vec::new();
-    let of_branches: Vec<&MovedRef> = moved.iter().filter(|one| one.sets_a_branch()).collect();
+    let of_branches: Vec<&MovedRef> = moved.iter().filter(|one| one.is_of_a_branch()).collect();
     if of_branches.is_empty() {
         return Ok(warnings);
     }
@@ -42,22 +44,25 @@ pub fn judge(
             Some(old) => Some(Oid::parse(old).kept("the commit that a branch names")?),
             None => repo.find_ref(&one.name)?,
         };
-        let Some(new) = &one.new else {
-            continue;
+        let new = one.new.as_deref().map(Oid::parse).transpose();
+        let new = new.kept("the commit that a branch is to name")?;
+        let change = match (&old, &new) {
+            (None, None) => continue,
+            (Some(old), Some(new)) if old == new => continue,
+            (Some(old), None) if repo.is_packing(&one.name, old)? => continue,
+            (Some(_), None) => RefChange::Deleted,
+            (None, Some(_)) => RefChange::Created,
+            (Some(old), Some(new)) if repo.is_ancestor(old, new)? => RefChange::Forwarded,
+            (Some(_), Some(_)) => RefChange::Rewritten,
         };
-        let new = Oid::parse(new).kept("the commit that a branch is to name")?;
         if asks {
             let mut question = Question::about(Action::RefUpdate);
             question.resource.branch = Some(one.name.clone());
-            question.facts.ref_change = Some(match &old {
-                None => RefChange::Created,
-                Some(old) if repo.is_ancestor(old, &new)? => RefChange::Forwarded,
-                Some(_) => RefChange::Rewritten,
-            });
+            question.facts.ref_change = Some(change);
             let said = commit(store, cx, |tx, cx| ask::unless_silent(tx, cx, &question))?;
             warnings.extend(said);
         }
-        let Some(old) = old.filter(|_| looks) else {
+        let (Some(old), Some(new), true) = (old, new, looks) else {
             continue;
         };
         let changed = repo.changed_between(&old, &new)?;

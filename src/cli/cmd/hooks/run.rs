@@ -303,7 +303,7 @@ fn move_references(args: &HookRunArgs, context: &mut Context) -> Outcome {
         String::new()
     };
     let moved = git_hook::moved(&text).map_err(|why| AppError::usage(why.to_string()))?;
-    if moved.iter().any(MovedRef::sets_a_branch) {
+    if moved.iter().any(MovedRef::is_of_a_branch) {
         let cx = context.cx()?;
         let kept = token::at_hand(&context.workspace)?;
         let repo = repo(context)?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::text;
 use crate::domain::guards::GuardFinding;
 use crate::domain::moved_file::FileMove;
 use crate::git::Repo;
@@ -75,7 +76,7 @@ fn held(
     side: Option<&ChangeSide>,
 ) -> Result<BTreeSet<String>, OpError> {
     match side.filter(|side| !side.is_submodule()) {
-        Some(side) => Ok(redactor.known_values_in(&repo.blob(&side.oid)?)),
+        Some(side) => Ok(redactor.known_values_in(&text::meant(&repo.blob(&side.oid)?))),
         None => Ok(BTreeSet::new()),
     }
 }
