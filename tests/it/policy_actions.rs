@@ -128,6 +128,32 @@ fn a_branch_is_moved_as_rules_about_references_say() {
 }
 
 #[test]
+fn a_yes_to_a_move_of_a_branch_is_to_that_move_alone() {
+    let sandbox = Sandbox::project();
+    let rule = "{id: ask, on: [ref.update], actors: ['agent:*'], when: 'ref.change == \"rewritten\"', effect: require_approval, reason: a person looks}";
+    let policy = format!("version: 1\ndefault: allow\nrules:\n  - {rule}\n");
+    sandbox.write(".ai/policy.yaml", policy);
+    sandbox.commit("policy");
+    for message in ["one", "two"] {
+        sandbox.git(&["commit", "-q", "--allow-empty", "-m", message]);
+    }
+    sandbox.git(&["branch", "topic"]);
+    sandbox.ai_ok(&["hooks", "install", "--reference-transaction"]);
+    let moved_to = |commit: &str| {
+        let mut command = sandbox.command("git");
+        let args = ["branch", "-q", "-f", "topic", commit];
+        let outcome = crate::support::run(command.args(args).env("AI_ACTOR", "agent:codex"));
+        outcome.code == Some(0)
+    };
+    assert!(!moved_to("main~1"));
+    let waiting = sandbox.ai_json_lines(&["approvals"]);
+    let id = waiting[0]["id"].as_str().unwrap();
+    sandbox.ai_ok(&["approve", id, "--reason", "seen", "--as", "human:ann"]);
+    assert!(!moved_to("main~2"));
+    assert!(moved_to("main~1"));
+}
+
+#[test]
 fn a_person_mends_a_policy_past_the_hook_of_references_and_an_agent_does_not() {
     let sandbox = Sandbox::project();
     sandbox.write(".ai/policy.yaml", "version: 1\ndefault: alow\n");

@@ -8,6 +8,7 @@
 //! Where Git packs references, it shows each as one that is set to where it is, and then as one that goes. Neither moves
 //! anything, and neither is asked about.
 
+use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::facts::RefChange;
 use crate::domain::git_hook::MovedRef;
@@ -59,6 +60,9 @@ pub fn judge(
             let mut question = Question::about(Action::RefUpdate);
             question.resource.branch = Some(one.name.clone());
             question.facts.ref_change = Some(change);
+            // A yes is to this move, and to no other of the same branch.
+            let ends = [&old, &new].map(|end| end.as_ref().map_or("-", Oid::as_str));
+            question.resource.input = Some(hash::sha256_hex(ends.join("..").as_bytes()));
             let said = commit(store, cx, |tx, cx| ask::unless_silent(tx, cx, &question))?;
             warnings.extend(said);
         }
