@@ -8,6 +8,7 @@ use crate::config::error::ConfigError;
 use crate::config::model::Config;
 use crate::config::reader::ConfigReader;
 use crate::config::routing_sections::{budgets, router};
+use crate::config::scheduler_section::scheduler;
 use crate::config::sections::{accept, defaults, locks, runs};
 use crate::config::trees::Trees;
 use crate::policy::check_path_pattern;
@@ -69,6 +70,9 @@ fn read_file(reader: &mut ConfigReader, root: &YamlNode, config: &mut Config) {
     reader.section(&mut fields, "locks", |section| locks(section, config));
     reader.section(&mut fields, "runs", |section| runs(section, config));
     reader.section(&mut fields, "router", |section| router(section, config));
+    reader.section(&mut fields, "scheduler", |section| {
+        scheduler(section, config);
+    });
     reader.section(&mut fields, "budgets", |section| budgets(section, config));
     reader.section(&mut fields, "accept", |section| accept(section, config));
     reader.section(&mut fields, "notify", |section| {

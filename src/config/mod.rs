@@ -15,6 +15,7 @@ mod model;
 mod origin;
 mod reader;
 mod routing_sections;
+mod scheduler_section;
 mod sections;
 mod template;
 mod trees;

@@ -7,6 +7,7 @@ use crate::domain::check::CheckParser;
 use crate::domain::egress::NetworkSetting;
 use crate::domain::routing::Weights;
 use crate::domain::sandbox::{Isolation, SandboxWish};
+use crate::domain::schedule::SchedulerSettings;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Config {
     pub runs: Runs,
     /// Settings of the choice among several agents.
     pub router: Router,
+    /// Settings of the queue.
+    pub scheduler: SchedulerSettings,
     /// Ceilings on what runs use.
     pub budgets: Budgets,
     /// Settings of accepting.

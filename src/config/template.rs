@@ -178,6 +178,21 @@ router:
 #  fallback: {claude-code: [codex]}
   weights: {success: 4, labels: 2, prefer: 3, health: 2, load: 2, cost: 1}
 
+# How the queue is worked: which task starts next, and how many at a time. docs/scheduling.md has each rule.
+scheduler:
+  enabled: true     # false: nothing is started from the queue; `ai run TASK` still works
+#  max_concurrency: 4                                     # runs at a time in the whole repository
+  queue_policy: priority  # or fifo: the longest waiting first
+#  max_queue_size: 1000                                   # tasks that wait; a full queue takes no new one
+  ageing: 1d        # a wait that is worth one level of priority
+  keep_paths: 1h    # a wait after which the paths of a task are kept for it
+  order: []         # kinds of work, by type or label, first ones first, such as [bug, reliability]
+  fairness: []      # labels that take turns among equally urgent tasks
+#  rate_limit: {requests_per_minute: 30, burst: 5}        # starts of runs
+  retry: {}         # rests between attempts by what went wrong, such as {default: {strategy: fixed, pause: 1m}}
+#  breaker: {failures: 3, rest: 10m}                      # an agent whose provider or program fails so often in a row rests
+  maintenance: []   # times in which nothing starts, such as {days: [sat, sun], from: '22:00', to: '06:00', utc_offset: '+02:00'}
+
 # Ceilings, in `tokens`, `money` (US dollars), `minutes` and `attempts` (runs); `ai budget` shows what is left.
 budgets:
   run: {}           # one run
@@ -226,6 +241,10 @@ mod tests {
                 "runs.memory_mb",
                 "runs.file_mb",
                 "runs.processes",
+                "scheduler.max_concurrency",
+                "scheduler.max_queue_size",
+                "scheduler.rate_limit",
+                "scheduler.breaker",
                 "accept.target"
             ]
         );

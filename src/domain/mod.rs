@@ -53,6 +53,7 @@ pub mod resume;
 pub mod routing;
 pub mod run;
 pub mod sandbox;
+pub mod schedule;
 pub mod secret_value;
 pub mod stall;
 pub mod task;

@@ -71,6 +71,7 @@ pub mod review;
 mod reviewed_work;
 pub mod route;
 pub mod run;
+pub mod schedule;
 pub mod scrub;
 pub mod signals;
 pub mod standing;

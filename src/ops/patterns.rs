@@ -88,25 +88,6 @@ pub struct Conflict {
     pub example: String,
 }
 
-/// True where two sets of locks, neither of which need be held, could not be held together.
-pub fn exclude_each_other(
-    cx: &Cx,
-    some: &[HeldLock],
-    others: &[HeldLock],
-) -> Result<bool, OpError> {
-    for a in some {
-        let pattern = parse(cx, &a.pattern)?;
-        for b in others.iter().filter(|b| a.mode.excludes(b.mode)) {
-            if path_lock::overlap_outside(&pattern, &parse(cx, &b.pattern)?, &cx.rules.harmless)
-                .is_some()
-            {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
 /// The first live lock of somebody else that the wanted ones meet.
 pub fn first_conflict(
     tx: &mut dyn Tx,

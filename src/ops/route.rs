@@ -13,6 +13,7 @@ use crate::domain::decision::Effect;
 use crate::domain::eligibility::{TaskDemands, is_demand};
 use crate::domain::history::{AgentLast, AgentSum, attempts_by_agent};
 use crate::domain::run::{Routed, Run};
+use crate::domain::schedule::{AgentHealth, Circuit};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::budget::of_agents_today;
@@ -101,6 +102,7 @@ fn candidates(
             .collect(),
         spent: budgets_used_up(tx, cx, field.config)?,
         load: count(active.iter().map(|run| run.agent.clone())),
+        circuits: circuits(tx, cx, field.config)?,
         attempts: attempts_by_agent(runs, task.attempts as usize),
     };
     let mut question = Question::on_task(Action::RunStart, task);
@@ -119,6 +121,7 @@ struct AgentRecords {
     last: HashMap<String, AgentLast>,
     spent: HashMap<String, (String, i64)>,
     load: HashMap<String, u32>,
+    circuits: HashMap<String, Circuit>,
     attempts: BTreeMap<String, u32>,
 }
 
@@ -138,6 +141,7 @@ impl AgentRecords {
             denied,
             quota_until_ms: last.and_then(|last| last.quota_until_ms),
             login_until_ms: last.and_then(|last| last.login_until_ms),
+            circuit: self.circuits.get(name).copied().unwrap_or_default(),
             budget: self.spent.get(name).cloned(),
             attempts: self.attempts.get(name).copied().unwrap_or(0),
             max_attempts: agent.limits.attempts,
@@ -236,6 +240,23 @@ pub(in crate::ops) fn budgets_used_up(
         }
     }
     Ok(found)
+}
+
+/// The circuits of agents that are not closed; runs are read only where a breaker is configured.
+fn circuits(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+) -> Result<HashMap<String, Circuit>, OpError> {
+    let Some(breaker) = config.scheduler.breaker else {
+        return Ok(HashMap::new());
+    };
+    let all = AgentHealth::by_agent(tx.all_runs()?).into_iter();
+    let all = all.map(|(name, health)| {
+        let circuit = Circuit::of(health, Some(breaker), cx.now.wall_ms);
+        (name, circuit)
+    });
+    Ok(all.collect())
 }
 
 fn count(names: impl Iterator<Item = String>) -> HashMap<String, u32> {

@@ -110,3 +110,53 @@ fn sums_agree(world: &mut World) {
     let good: u64 = sums.iter().map(|sum| sum.good).sum();
     assert_eq!(good + sums.iter().map(|sum| sum.bad).sum::<u64>(), runs);
 }
+
+/// An agent whose provider was down three times in a row rests, and is tried by one run afterwards.
+#[test]
+fn an_agent_whose_machinery_fails_is_left_alone_where_a_breaker_is_set() {
+    let mut world = World::new();
+    let filled = world.run(|tx, cx| {
+        cx.record(tx, &created(task("one"), &[]))?;
+        cx.record(tx, &created(task("next"), &[]))?;
+        for n in 1..=3 {
+            let mut one = run("one", n);
+            one.agent = "agent-0000".to_owned();
+            let end = serde_json::json!({
+                "at_ms": cx.now.wall_ms - 1_000, "lifecycle": "not_started", "verification": "unverified", "policy": "allow",
+                "freshness": "current", "outcome": "environment", "summary": "",
+            });
+            one.end = Some(serde_json::from_value(end).unwrap());
+            tx.put_run(&one)?;
+        }
+        Ok(())
+    });
+    filled.unwrap();
+    let (agents, connectors) = (&agents()[..1], ConnectorRegistry::shipped());
+    let (none, all_ready) = (BTreeMap::new(), BTreeMap::new());
+    let mut gate_of = |breaker: &str| {
+        let text = format!("version: 1\nscheduler: {{{breaker}}}\n");
+        let trees = crate::config::Trees::none();
+        let config = crate::config::read(text.as_bytes(), &trees).unwrap();
+        let field = Field {
+            agents,
+            connectors: &connectors,
+            config: &config,
+            reserved: &none,
+            unready: &all_ready,
+        };
+        let cx = world.cx.clone();
+        let trace = world.read(|tx| trace(tx, &cx, &field, &task("next"), Wish::Open));
+        trace.considered[0].lost.as_ref().map(|lost| lost.gate)
+    };
+    assert_eq!(gate_of(""), None, "no breaker is set");
+    assert_eq!(gate_of("breaker: {failures: 4, rest: 1h}"), None);
+    assert_eq!(
+        gate_of("breaker: {failures: 3, rest: 1h}"),
+        Some(RouteGate::Breaker)
+    );
+    assert_eq!(
+        gate_of("breaker: {failures: 3, rest: 1ms}"),
+        None,
+        "it has rested"
+    );
+}

@@ -44,17 +44,29 @@ pub fn add(
         return Ok(());
     }
     let trace = registered.trace(world, store, task, Wish::Open)?;
-    let nobody = Nobody {
-        task,
-        agents: registered.agents(),
-        unready: registered.unready(),
-        needs: TaskDemands::of(task, &world.config.router.capabilities).capabilities,
-    };
-    if let Some(nobody) = nobody.gate(&trace) {
+    let capabilities = &world.config.router.capabilities;
+    if let Some(nobody) = nobody(&registered, capabilities, task, &trace) {
         gates.retain(|gate| gate.gate != READY);
         gates.push(nobody);
     }
     Ok(())
+}
+
+/// Finds that gate by what the router has said; nothing where an agent can have the task, or could once some
+/// time has passed. `capabilities` has those for which types of tasks and labels ask.
+pub(in crate::ops) fn nobody(
+    registered: &Registered,
+    capabilities: &BTreeMap<String, Vec<String>>,
+    task: &Task,
+    trace: &Trace,
+) -> Option<Gate> {
+    let nobody = Nobody {
+        task,
+        agents: registered.agents(),
+        unready: registered.unready(),
+        needs: TaskDemands::of(task, capabilities).capabilities,
+    };
+    nobody.gate(trace)
 }
 
 /// What is known about the agents that a task could go to.
@@ -78,7 +90,10 @@ impl Nobody<'_> {
         let lost: Vec<&Considered> = trace.considered.iter().filter(|one| is_real(one)).collect();
         let is_over_in_time = |one: &&&Considered| {
             let lost = one.lost.as_ref();
-            lost.is_some_and(|lost| lost.until_ms.is_some() || lost.gate == RouteGate::Room)
+            lost.is_some_and(|lost| {
+                let passes = matches!(lost.gate, RouteGate::Room | RouteGate::Breaker);
+                lost.until_ms.is_some() || passes
+            })
         };
         if lost.iter().any(|one| is_over_in_time(&one)) {
             return None;

@@ -3,6 +3,7 @@
 use crate::base::text::counted;
 use crate::domain::eligibility::{UnmetDemand, stand_ins};
 use crate::domain::run::RoutedBy;
+use crate::domain::schedule::Circuit;
 use crate::router::model::{
     Candidate, Considered, Lost, Pin, RouteGate, RouteRequest, RouteStanding, Score, Trace,
 };
@@ -104,6 +105,20 @@ fn turned_away(ask: &RouteRequest, c: &Candidate) -> Option<Lost> {
             span(until - ask.now_ms)
         );
         return later(RouteGate::Login, why, until);
+    }
+    match c.circuit {
+        Circuit::Open { until_ms } => {
+            let why = format!(
+                "rests for another {}: its provider or program failed too often in a row",
+                span(until_ms - ask.now_ms)
+            );
+            return later(RouteGate::Breaker, why, until_ms);
+        }
+        Circuit::HalfOpen if c.load > 0 => {
+            let why = "is tried by one run after its rest".to_owned();
+            return lost(RouteGate::Breaker, why);
+        }
+        Circuit::HalfOpen | Circuit::Closed => {}
     }
     if let Some((why, until)) = &c.budget {
         return later(RouteGate::Budget, why.clone(), *until);

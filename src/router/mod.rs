@@ -2,7 +2,7 @@
 //! reasons.
 //!
 //! A candidate passes gates in a fixed order (usable, capability, label, policy, quota, login,
-//! budget, attempts, room); the first that it does not pass is why it lost. Those that pass all are
+//! breaker, budget, attempts, room); the first that it does not pass is why it lost. Those that pass all are
 //! compared by score. Where a task or the project names its agent, nobody else is considered but
 //! the fallbacks configured for that agent, and those only where quota or login is in the way: a
 //! model is never changed silently. Nothing is read here: no clock, no file, no store.

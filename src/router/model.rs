@@ -3,6 +3,7 @@
 use crate::domain::eligibility::TaskDemands;
 use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
+use crate::domain::schedule::Circuit;
 use crate::domain::time::WallMs;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -102,6 +103,8 @@ pub struct Candidate {
     pub quota_until_ms: Option<WallMs>,
     /// Until when it is left alone since its login was refused.
     pub login_until_ms: Option<WallMs>,
+    /// The word on giving it work, by the failures of the machinery around it.
+    pub circuit: Circuit,
     /// The budget of its own that is used up, in words, and when it is filled again.
     pub budget: Option<(String, WallMs)>,
     /// Counted attempts at this task that it has made, since the task was last given fresh ones.
@@ -135,6 +138,8 @@ pub enum RouteGate {
     Quota,
     /// Is it logged in?
     Login,
+    /// Does the machinery around it work?
+    Breaker,
     /// Has it a budget left?
     Budget,
     /// Has it attempts left?
@@ -155,6 +160,7 @@ impl RouteGate {
             RouteGate::Policy => "policy",
             RouteGate::Quota => "quota",
             RouteGate::Login => "login",
+            RouteGate::Breaker => "breaker",
             RouteGate::Budget => "budget",
             RouteGate::Attempts => "attempts",
             RouteGate::Room => "room",

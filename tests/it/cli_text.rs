@@ -36,6 +36,7 @@ fn help_is_short_and_whole() {
       check        Run the checks as a run would, on your worktree or on a commit
       budget       Show budgets and what is left of them
       route        Say which agent would get a task, and why
+      schedule     Say which tasks would start now, why the others wait, and when each would be done
       review       Show a run's verdict, checks, decisions and change
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch
@@ -647,6 +648,18 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     router.capabilities = {}  (default)
     router.fallback = {}  (default)
     router.weights = {"success":4,"labels":2,"prefer":3,"health":2,"load":2,"cost":1}  (default)
+    scheduler.enabled = true  (default)
+    scheduler.max_concurrency = null  (default)
+    scheduler.queue_policy = "priority"  (default)
+    scheduler.max_queue_size = null  (default)
+    scheduler.ageing = "1d"  (default)
+    scheduler.keep_paths = "1h"  (default)
+    scheduler.order = []  (default)
+    scheduler.fairness = []  (default)
+    scheduler.rate_limit = null  (default)
+    scheduler.retry = {}  (default)
+    scheduler.breaker = null  (default)
+    scheduler.maintenance = []  (default)
     budgets.run = {}  (default)
     budgets.task = {}  (default)
     budgets.agent = {}  (default)

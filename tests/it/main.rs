@@ -81,6 +81,7 @@ mod run_recover;
 mod run_resume;
 mod run_supervised;
 mod sandbox;
+mod schedule;
 mod schemas;
 mod shared_repository;
 mod store;

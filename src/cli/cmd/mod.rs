@@ -29,6 +29,7 @@ mod restore;
 mod review;
 mod route;
 mod run;
+mod schedule;
 mod schema;
 mod status;
 mod task;
@@ -87,6 +88,8 @@ pub(super) enum Command {
     /// Say which agent would get a task, and why
     #[command(subcommand)]
     Route(route::RouteCommand),
+    /// Say which tasks would start now, why the others wait, and when each would be done
+    Schedule(schedule::ScheduleArgs),
     /// Show a run's verdict, checks, decisions and change
     Review(review::ReviewArgs),
     /// List, show, verify and hand out what was recorded about runs
@@ -179,6 +182,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Check(args) => check::run(&args, context),
         Command::Budget(args) => budget::run(&args, context),
         Command::Route(command) => route::run(&command, context),
+        Command::Schedule(args) => schedule::run(&args, context),
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),

@@ -42,7 +42,7 @@ pub(in crate::cli) struct RunArgs {
     /// Run every ready task once, each by the agent that the router chooses
     #[arg(long, conflicts_with_all = ["id", "next"])]
     all: bool,
-    /// With --all: how many at a time
+    /// With --all: how many at a time; else `scheduler.max_concurrency`, or one
     #[arg(long, value_name = "N", requires = "all", value_parser = clap::value_parser!(u16).range(1..=256))]
     parallel: Option<u16>,
     /// The agent, whatever the router would choose; see `ai route explain`
@@ -120,7 +120,7 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
     let store = context.store(Access::Write)?;
     let order = batch::Order {
-        parallel: usize::from(args.parallel.unwrap_or(1)),
+        parallel: world.config.scheduler.hands(args.parallel),
         agent: args.agent.as_deref(),
         args: &child,
     };

@@ -28,6 +28,7 @@ use crate::ops::hooks::{HookPlan, HookStanding, RemovedHooks};
 use crate::ops::import;
 use crate::ops::policy_export::AuditLine;
 use crate::ops::run::batch;
+use crate::ops::schedule::QueuePlan;
 use crate::ops::trust::Change;
 use crate::ops::worktree::{Item, ListedWorktree, Saved};
 use crate::policy;
@@ -144,6 +145,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::RouteAnswer<'_>>("route", "`ai route explain`"),
     printed::<answer::RunAnswer<'_>>("run", "`ai run`"),
     printed::<batch::Line>("run-all", "a line of `ai run --all`"),
+    printed::<QueuePlan>("schedule", "`ai schedule`"),
     printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<answer::TaskAnswer<'_>>(

@@ -3,7 +3,7 @@
 use crate::base::text::counted;
 use crate::domain::actor::Actor;
 use crate::domain::aftermath::{AttemptEnd, MOST_REFUSALS, TreeChange};
-use crate::domain::backoff::pause_ms;
+use crate::domain::backoff::RetryPlan;
 use crate::domain::event::{AttemptCount, FollowUp};
 use crate::domain::routing::Relief;
 use crate::domain::task::{BlockReason, Hold, Note};
@@ -31,6 +31,8 @@ pub struct JudgedAttempt<'a> {
     pub attempts: u32,
     /// Attempts before the task fails.
     pub max_attempts: u32,
+    /// The rests between attempts.
+    pub retry: &'a RetryPlan,
     /// Until when its agent is left alone.
     pub paused_until_ms: Option<WallMs>,
     /// Agents that could go on, where its provider has refused it.
@@ -81,8 +83,10 @@ impl JudgedAttempt<'_> {
                 ),
             };
         }
-        let pause = (self.outcome == Outcome::Retry)
-            .then(|| now_ms + pause_ms(self.end.trouble(), self.attempts, self.run));
+        let pause = (self.outcome == Outcome::Retry).then(|| {
+            let trouble = self.end.trouble();
+            now_ms + self.retry.pause_ms(trouble, self.attempts, self.run)
+        });
         again(AttemptCount::Counts, pause, Some(note()))
     }
 

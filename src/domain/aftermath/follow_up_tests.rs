@@ -2,6 +2,7 @@ use crate::base::rules::rules;
 use crate::domain::actor::ActorKind;
 use crate::domain::aftermath::Parked;
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use crate::domain::backoff::pause_ms;
 use crate::domain::process_end::{ProcessEnd, StopReason};
 use crate::domain::verdict::{Cell, Freshness, PolicyVerdict, Verification};
 
@@ -20,6 +21,8 @@ const END: AttemptEnd<'static> = AttemptEnd {
     hidden: None,
 };
 
+static AS_EVER: RetryPlan = RetryPlan(std::collections::BTreeMap::new());
+
 /// An attempt of three that ended in this way and left nothing.
 fn attempt(outcome: Outcome, lifecycle: Lifecycle) -> JudgedAttempt<'static> {
     JudgedAttempt {
@@ -32,6 +35,7 @@ fn attempt(outcome: Outcome, lifecycle: Lifecycle) -> JudgedAttempt<'static> {
         run: "t-1.1",
         attempts: 0,
         max_attempts: 3,
+        retry: &AS_EVER,
         paused_until_ms: None,
         relief: Relief::Nobody,
         refused_before: 0,

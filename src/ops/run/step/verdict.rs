@@ -91,6 +91,7 @@ pub(crate) fn finish(
         run: run.id.as_str(),
         attempts: task.attempts,
         max_attempts: task.max_attempts.unwrap_or(cx.rules.max_attempts),
+        retry: &live.world.config.scheduler.retry,
         paused_until_ms,
         relief,
         refused_before: refusal.before,

@@ -1,37 +1,41 @@
-//! All ready tasks, several at a time. Each is a process of its own, `ai run TASK`, so that one
-//! that crashes takes no other with it, and so that a run by this way and one by hand are the same.
-//! What conflicts or finds no free agent waits for the next one to end.
+//! The children of `ai run --all`: starts what the scheduler says is next, hears them, and goes on
+//! until nothing more can be started. What conflicts or finds no free agent waits for the next one to end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::base::clock;
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::Agent;
 use crate::domain::error_class::ErrorClass;
-use crate::domain::event::HeldLock;
 use crate::domain::ids::TaskId;
+use crate::domain::schedule::{
+    Outlook, QueueAction, QueueWait, QueuedTask, TaskLook, TaskStart, TickScope, tick_by,
+};
 use crate::domain::task::{Task, TaskState};
-use crate::domain::verdict::Lifecycle;
+use crate::domain::time::WallMs;
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::{Doing as _, OpError};
 use crate::ops::route::{self, Field, Wish};
-use crate::ops::run::model::RunReport;
+use crate::ops::run::batch::answer::ChildEnd;
+use crate::ops::schedule::{QueueView, StartingRun, gate_of, limits_of, look_of};
 use crate::ops::signals::Signals;
 use crate::ops::unready::unready;
 use crate::ops::world::World;
-use crate::ops::{agents, claim, patterns, trust};
+use crate::ops::{agents, claim, trust};
 use crate::process::reexec::{self, ChildLeash, ReexecEnd};
 use crate::process::supervise::CancelToken;
 use crate::store::{Store, Tx};
 
 /// Interval at which a stop by a person is looked for.
 const LOOK: Duration = Duration::from_millis(100);
-/// Number of ready tasks that are looked at for the next one to start.
-const READY: usize = 4_096;
+/// Number of ready tasks that are looked at for the next one to start, by priority: ageing brings
+/// forward what is among them.
+const READY: usize = 16_384;
 
 /// The order to run many tasks.
 pub struct Order<'a> {
@@ -110,11 +114,27 @@ pub fn all(
     };
     let mut lines = Vec::new();
     loop {
-        while cancel.reason().is_none()
-            && team.active.len() < order.parallel
-            && team.start_next(store)?
-        {}
+        let mut waiting = Vec::new();
+        while cancel.reason().is_none() && team.active.len() < order.parallel {
+            match team.start_next(store)? {
+                NextStart::Started => {}
+                NextStart::Nobody(all) => {
+                    waiting = all;
+                    break;
+                }
+            }
+        }
         if team.active.is_empty() {
+            if let Some(at_ms) = rate_of(&waiting).filter(|_| cancel.reason().is_none()) {
+                team.wait_until(at_ms, &cancel);
+                continue;
+            }
+            let told = waiting.iter().filter(|_| cancel.reason().is_none());
+            for (task, wait) in told {
+                let line = team.not_started(task, wait);
+                each(&line);
+                lines.push(line);
+            }
             break;
         }
         if cancel.reason().is_some() {
@@ -187,11 +207,12 @@ impl Team<'_> {
         }
     }
 
-    /// Starts the next task that can go now; false where there is none.
-    fn start_next(&mut self, store: &mut dyn Store) -> Result<bool, OpError> {
+    /// Starts the next task that can go now.
+    fn start_next(&mut self, store: &mut dyn Store) -> Result<NextStart, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
-        let Some((task, agent)) = store.read(|tx| self.next(tx, &cx))? else {
-            return Ok(false);
+        let (task, agent) = match store.read(|tx| self.next(tx, &cx))? {
+            (Some(found), _) => found,
+            (None, waiting) => return Ok(NextStart::Nobody(waiting)),
         };
         let (leash, child) = reexec::start(&(self.order.args)(&task.id)).doing("start a run")?;
         let (sender, id) = (self.sender.clone(), task.id.clone());
@@ -206,38 +227,94 @@ impl Team<'_> {
             agent,
             leash: Some(leash),
         });
-        Ok(true)
+        Ok(NextStart::Started)
     }
 
-    /// The most urgent task that nothing of ours is in the way of. With nothing at work there is
-    /// nothing to wait for: then the start itself says what is in the way.
-    fn next(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<Option<(Task, Option<String>)>, OpError> {
+    /// The task that the scheduler starts first, or what every one waits for. With nothing of ours at
+    /// work there is nothing to wait for but what the settings of the queue say: else the start itself
+    /// says what is in the way.
+    fn next(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<(Option<Chosen>, Vec<Waiting>), OpError> {
         let running: BTreeSet<TaskId> = tx.active_runs()?.into_iter().map(|run| run.task).collect();
-        let starting: Vec<&Active> = self
+        let starting: Vec<StartingRun<'_>> = self
             .active
             .iter()
             .filter(|one| !running.contains(&one.task.id))
+            .map(|one| StartingRun {
+                task: &one.task,
+                agent: one.agent.as_deref(),
+            })
             .collect();
-        let (reserved, taken) = (reserved(&starting), locks_of(cx, &starting)?);
+        let reserved = reserved(&starting);
         let field = self.field(&reserved);
-        for task in tx.ready(&cx.now, READY)? {
-            if self.tried.contains(&task.id) || self.deferred.contains(&task.id) {
-                continue;
-            }
-            let wish = self.order.agent.map_or(Wish::Open, Wish::Named);
-            let trace = route::trace(tx, cx, &field, &task, wish)?;
+        let mut tasks = tx.ready(&cx.now, READY)?;
+        tasks.retain(|task| !self.tried.contains(&task.id) && !self.deferred.contains(&task.id));
+        let view = QueueView {
+            settings: &self.world.config.scheduler,
+            tasks: &tasks,
+            agents: self.agents,
+            named: self.order.agent,
+            starting: &starting,
+        };
+        let state = view.state(tx, cx)?;
+        let limits = limits_of(view.settings, self.order.parallel, self.active.len());
+        let by_id: HashMap<&TaskId, &Task> = tasks.iter().map(|task| (&task.id, task)).collect();
+        let wish = self.order.agent.map_or(Wish::Open, Wish::Named);
+        let mut look = |queued: &QueuedTask, _: &[TaskStart]| -> Result<TaskLook, OpError> {
+            let task = by_id
+                .get(&queued.id)
+                .ok_or_else(|| OpError::internal("a task of the queue was not looked up"))?;
+            let trace = route::trace(tx, cx, &field, task, wish)?;
             if self.active.is_empty() {
-                return Ok(Some((task, trace.chosen)));
+                return Ok(TaskLook {
+                    outlook: Outlook::Try {
+                        agent: trace.chosen,
+                    },
+                    paths: Vec::new(),
+                });
             }
-            let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
-            let free = !trace.waits_for_room()
-                && patterns::first_conflict(tx, cx, &locks)?.is_none()
-                && !patterns::exclude_each_other(cx, &locks, &taken)?;
-            if free {
-                return Ok(Some((task, trace.chosen)));
+            look_of(tx, cx, task, &trace)
+        };
+        let scope = TickScope::FirstStart;
+        let actions = tick_by(cx.now.wall_ms, &state, &limits, scope, &mut look)?;
+        let (mut start, mut waiting) = (None, Vec::new());
+        for action in actions {
+            match action {
+                QueueAction::Start(first) => start = Some(first),
+                QueueAction::Wait { task, wait } => {
+                    waiting.extend(by_id.get(&task).map(|task| ((*task).clone(), wait)));
+                }
             }
         }
-        Ok(None)
+        let chosen = start.and_then(|start| {
+            let task = by_id.get(&start.task)?;
+            Some(((*task).clone(), start.agent))
+        });
+        Ok((chosen, waiting))
+    }
+
+    /// Waits until a time, or until somebody stops it.
+    fn wait_until(&self, at_ms: WallMs, cancel: &CancelToken) {
+        while cancel.reason().is_none() && (self.world.clock)().wall_ms < at_ms {
+            clock::pause(LOOK);
+        }
+    }
+
+    /// The line of a task that the queue holds back.
+    fn not_started(&self, task: &Task, wait: &QueueWait) -> Line {
+        let gate = gate_of(&task.id, wait, (self.world.clock)().wall_ms);
+        let (summary, next) = gate.map_or_else(Default::default, |gate| (gate.text, gate.next));
+        Line {
+            task: task.id.clone(),
+            title: task.title.clone(),
+            status: task.status_text().to_owned(),
+            code: ErrorClass::TryLater.code(),
+            run: None,
+            agent: None,
+            fallback_of: None,
+            outcome: None,
+            summary,
+            next,
+        }
     }
 
     /// True where a task whose agent was refused by its provider will go on without anybody's help
@@ -277,111 +354,34 @@ impl Team<'_> {
     }
 }
 
+/// The end of a look for the next task.
+enum NextStart {
+    /// One was started.
+    Started,
+    /// None could be; these are what the queue holds back, with the reasons.
+    Nobody(Vec<Waiting>),
+}
+
+/// A task that is started now, and its agent where one was chosen.
+type Chosen = (Task, Option<String>);
+/// A task that waits, and for what.
+type Waiting = (Task, QueueWait);
+
+/// The time at which the rate limit lets the next one start, where that is what all wait for.
+fn rate_of(waiting: &[Waiting]) -> Option<WallMs> {
+    waiting.iter().find_map(|(_, wait)| match wait {
+        QueueWait::Rate { at_ms } => Some(*at_ms),
+        _ => None,
+    })
+}
+
 /// Agents of children whose run does not stand in the store yet.
-fn reserved(starting: &[&Active]) -> BTreeMap<String, u32> {
+fn reserved(starting: &[StartingRun<'_>]) -> BTreeMap<String, u32> {
     let mut reserved = BTreeMap::new();
-    for agent in starting.iter().filter_map(|active| active.agent.clone()) {
-        *reserved.entry(agent).or_insert(0) += 1;
+    for agent in starting.iter().filter_map(|one| one.agent) {
+        *reserved.entry(agent.to_owned()).or_insert(0) += 1;
     }
     reserved
-}
-
-/// The locks that those children are about to take.
-fn locks_of(cx: &Cx, starting: &[&Active]) -> Result<Vec<HeldLock>, OpError> {
-    let mut all = Vec::new();
-    for Active { task, .. } in starting {
-        all.extend(patterns::locks_for(cx, &task.id.subject(), &task.paths)?);
-    }
-    Ok(all)
-}
-
-/// The answer of a child, `ai run TASK --leashed`: one JSON object on its standard output. Its talk
-/// on standard error is for people, and is handed on behind the id of the task.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ChildAnswer {
-    /// The run; absent where none was started.
-    pub run: Option<String>,
-    /// The agent of the run.
-    pub agent: Option<String>,
-    /// The agent in whose place that one stood.
-    pub fallback_of: Option<String>,
-    /// The end of the agent, on the first axis of the verdict table.
-    pub lifecycle: Option<Lifecycle>,
-    /// The outcome of the run.
-    pub outcome: Option<String>,
-    /// The short of it.
-    pub summary: String,
-    /// The error that ended the command, and why.
-    pub error: Option<String>,
-    /// The next command against that error.
-    pub hint: Option<String>,
-}
-
-impl ChildAnswer {
-    /// The answer of a child whose run has come to its verdict.
-    pub fn of_run(report: &RunReport) -> ChildAnswer {
-        let run = &report.run;
-        ChildAnswer {
-            run: Some(run.id.to_string()),
-            agent: Some(run.agent.clone()),
-            fallback_of: run
-                .routed
-                .as_ref()
-                .and_then(|routed| routed.fallback_of.clone()),
-            lifecycle: Some(report.cell.lifecycle),
-            outcome: Some(report.outcome.as_str().to_owned()),
-            summary: report.summary.clone(),
-            error: None,
-            hint: None,
-        }
-    }
-
-    /// The answer of a child that did not get so far.
-    pub fn of_error(error: &str, hint: Option<&str>) -> ChildAnswer {
-        ChildAnswer {
-            error: Some(error.to_owned()),
-            hint: hint.map(str::to_owned),
-            ..ChildAnswer::default()
-        }
-    }
-}
-
-/// The end of a child with its answer.
-struct ChildEnd {
-    code: u8,
-    answer: ChildAnswer,
-}
-
-impl ChildEnd {
-    fn of(ended: Option<&ReexecEnd>) -> ChildEnd {
-        let code = ended.and_then(|ended| ended.code);
-        let answer = ended.and_then(|ended| serde_json::from_str(&ended.output).ok());
-        let mut answer: ChildAnswer = answer.unwrap_or_default();
-        if code.is_none() && answer.error.is_none() {
-            answer.error = Some("its process was killed".to_owned());
-        }
-        let code = code.and_then(|code| u8::try_from(code).ok());
-        ChildEnd {
-            code: code.unwrap_or(ErrorClass::Failed.code()),
-            answer,
-        }
-    }
-
-    /// True where a run was started, and its agent's provider has refused it.
-    fn was_refused(&self) -> bool {
-        let lifecycle = self.answer.lifecycle;
-        self.answer.run.is_some() && lifecycle.is_some_and(Lifecycle::is_refused_by_provider)
-    }
-
-    /// True where no run was started, since another one is at work that may end soon.
-    fn is_in_the_way(&self) -> bool {
-        self.answer.run.is_none()
-            && matches!(
-                ErrorClass::of_code(self.code),
-                Some(ErrorClass::Conflict | ErrorClass::TryLater)
-            )
-    }
 }
 
 fn line(store: &mut dyn Store, task: &Task, end: ChildEnd) -> Result<Line, OpError> {
@@ -436,59 +436,5 @@ impl Summary {
             Some(first) if bad.all(|code| code == first) => first,
             Some(_) => ErrorClass::Failed.code(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::verdict::Outcome;
-
-    fn end(code: Option<i32>, output: &str) -> ChildEnd {
-        ChildEnd::of(Some(&ReexecEnd {
-            code,
-            output: output.to_owned(),
-        }))
-    }
-
-    #[test]
-    fn an_answer_is_read_as_it_was_written() {
-        let answer = ChildAnswer {
-            run: Some("t-1.1".into()),
-            agent: Some("b".into()),
-            fallback_of: Some("a".into()),
-            lifecycle: Some(Lifecycle::Quota),
-            outcome: Some(Outcome::RetryUncounted.as_str().into()),
-            summary: "the provider asks to come back later".into(),
-            error: None,
-            hint: None,
-        };
-        let end = end(Some(75), &serde_json::to_string(&answer).unwrap());
-        assert_eq!((end.code, &end.answer), (75, &answer));
-        assert!(end.was_refused() && !end.is_in_the_way());
-    }
-
-    #[test]
-    fn a_child_without_a_run_is_told_by_its_class_and_not_by_its_words() {
-        let error = ChildAnswer::of_error("it is locked", Some("ai lock list"));
-        let text = serde_json::to_string(&error).unwrap();
-        for (code, waits) in [(1, false), (3, false), (4, true), (75, true), (130, false)] {
-            let end = end(Some(code), &text);
-            assert_eq!(end.is_in_the_way(), waits, "{code}");
-            assert_eq!(end.answer, error);
-        }
-    }
-
-    #[test]
-    fn one_that_says_nothing_is_told_of_all_the_same() {
-        for (code, output, seen, error) in [
-            (None, "", 1, Some("its process was killed")),
-            (Some(101), "panicked", 101, None),
-            (Some(0), "{}", 0, None),
-        ] {
-            let end = end(code, output);
-            assert_eq!((end.code, end.answer.error.as_deref()), (seen, error));
-        }
-        assert_eq!(ChildEnd::of(None).code, 1);
     }
 }
