@@ -59,6 +59,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         epochs: BTreeMap<TaskId, u64>,
     },
+    /// New tasks were refused, since as many wait as may.
+    #[serde(rename = "queue.full")]
+    QueueFull {
+        /// Tasks that waited.
+        waiting: u64,
+        /// The most that may.
+        limit: u32,
+        /// New ones that would have waited beside them.
+        refused: u64,
+    },
     /// A task came in from the export of another store.
     #[serde(rename = "task.imported")]
     TaskImported {
@@ -451,46 +461,4 @@ pub struct TaskEdit {
     /// Parent; an empty id clears it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<TaskId>,
-}
-
-impl Event {
-    /// The stable kind name.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Event::StoreCreated { .. } => "store.created",
-            Event::StoreRestored { .. } => "store.restored",
-            Event::TaskImported { .. } => "task.imported",
-            Event::TaskCreated { .. } => "task.created",
-            Event::TaskEdited { .. } => "task.edited",
-            Event::DepAdded { .. } => "dep.added",
-            Event::DepRemoved { .. } => "dep.removed",
-            Event::TaskHeld { .. } => "task.held",
-            Event::TaskUnheld { .. } => "task.unheld",
-            Event::TaskCancelled { .. } => "task.cancelled",
-            Event::TaskRetried { .. } => "task.retried",
-            Event::TaskNoted { .. } => "task.noted",
-            Event::TaskReopened { .. } => "task.reopened",
-            Event::LeaseGranted { .. } => "lease.granted",
-            Event::LeaseReleased { .. } => "lease.released",
-            Event::LeaseLapsed { .. } => "lease.lapsed",
-            Event::Checkpoint { .. } => "lease.checkpoint",
-            Event::StaleRefused { .. } => "lease.refused",
-            Event::RunStarted { .. } => "run.started",
-            Event::RunStep { .. } => "run.step",
-            Event::RunUsed { .. } => "run.used",
-            Event::AcceptStarted { .. } => "accept.started",
-            Event::UndoStarted { .. } => "undo.started",
-            Event::RunEnded { .. } => "run.ended",
-            Event::EvidenceRecorded { .. } => "evidence.recorded",
-            Event::TaskRejected { .. } => "task.rejected",
-            Event::TaskFailed { .. } => "task.failed",
-            Event::TaskUndone { .. } => "task.undone",
-            Event::TaskDone { .. } => "task.done",
-            Event::Approved { .. } => "policy.approved",
-            Event::Answered { .. } => "policy.answered",
-            Event::BypassFound { .. } => "bypass.found",
-            Event::PolicyOverridden { .. } => "policy.overridden",
-            Event::Decided { .. } => "policy.decided",
-        }
-    }
 }

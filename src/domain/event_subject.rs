@@ -8,6 +8,7 @@ impl Event {
         match self {
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
+            | Event::QueueFull { .. }
             | Event::Approved { .. }
             | Event::PolicyOverridden { .. }
             | Event::BypassFound { .. } => None,

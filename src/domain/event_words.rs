@@ -88,6 +88,14 @@ pub fn told(event: &Event) -> String {
             };
             format!("said {says} to decision {decision}: {}", answer.word.reason)
         }
+        Event::QueueFull {
+            waiting,
+            limit,
+            refused,
+        } => format!(
+            "refused {}: {waiting} of at most {limit} waited",
+            counted(*refused, "new task")
+        ),
         Event::BypassFound { bypass } => bypass.told(),
         Event::PolicyOverridden { said } => said.told(),
         Event::Decided { record } => decided(record),

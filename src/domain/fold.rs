@@ -58,6 +58,7 @@ pub fn apply<T: Tables + ?Sized>(
     match event {
         Event::StoreCreated { .. }
         | Event::StaleRefused { .. }
+        | Event::QueueFull { .. }
         | Event::BypassFound { .. }
         | Event::PolicyOverridden { .. } => Ok(()),
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {

@@ -78,6 +78,7 @@ impl Event {
             }
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
+            | Event::QueueFull { .. }
             | Event::DepAdded { .. }
             | Event::DepRemoved { .. }
             | Event::TaskUnheld { .. }

@@ -21,6 +21,7 @@ pub mod eligibility;
 pub mod error_class;
 pub mod event;
 pub mod event_chain;
+mod event_kind;
 mod event_subject;
 pub mod event_words;
 pub mod evidence;

@@ -18,6 +18,7 @@ use crate::ops::cx::{self, Cx};
 use crate::ops::entry_index::{EntryIndex, EntryNames};
 use crate::ops::error::{OpError, Refused};
 use crate::ops::patterns;
+use crate::ops::queue_room::QueueRoom;
 use crate::ops::refusal::Refusal;
 use crate::store::{StoreError, Tx};
 
@@ -100,6 +101,7 @@ pub fn create_all(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<Vec<T
     entries
         .iter()
         .try_for_each(|entry| index.add(entry.names()))?;
+    QueueRoom::of(tx, cx)?.refuse_more(index.len())?;
     let mut batch = match Batch::begin(tx, index) {
         Ok(batch) => batch,
         Err(Unfit::At(n, error)) if entries.len() > 1 => {

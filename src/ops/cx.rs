@@ -99,6 +99,8 @@ pub struct Rules {
     pub max_attempts: u32,
     /// Lapses in a row before a task waits for a person.
     pub max_lapses: u32,
+    /// The most tasks that wait, queued or blocked; without one any number.
+    pub max_queue_size: Option<u32>,
     /// The checkout whose `.ai/agents` says what agents are able to; nothing where nobody has said.
     pub home: Option<PathBuf>,
     /// Capabilities for which types of tasks and labels ask.
@@ -128,6 +130,7 @@ impl Rules {
             harmless: HarmlessSet::new(&harmless, case),
             max_attempts: config.defaults.max_attempts,
             max_lapses: config.defaults.max_lapses,
+            max_queue_size: config.scheduler.max_queue_size,
             home: None,
             capabilities: config.router.capabilities.clone(),
             fallback: config.router.fallback.clone(),

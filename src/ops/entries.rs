@@ -10,6 +10,7 @@ use crate::ops::create::{Batch, NewTask, Unfit, at_entry};
 use crate::ops::cx::Cx;
 use crate::ops::entry_index::EntryIndex;
 use crate::ops::error::{Bug, OpError, Refused};
+use crate::ops::queue_room::QueueRoom;
 use crate::ops::refusal::Refusal;
 use crate::store::Tx;
 
@@ -35,6 +36,7 @@ impl NewTasks {
         cx: &Cx,
         made: &mut dyn FnMut(&Task) -> Result<(), OpError>,
     ) -> Result<(), OpError> {
+        QueueRoom::of(tx, cx)?.refuse_more(self.index.len())?;
         let mut batch = match Batch::begin(tx, self.index) {
             Ok(batch) => batch,
             Err(Unfit::Whole(error)) => return Err(of_all(error)),

@@ -137,6 +137,14 @@ impl OpError {
         OpError::Refused(Box::new(Refused { why, record }))
     }
 
+    /// The same without what would be recorded about it.
+    pub fn unrecorded(self) -> OpError {
+        match self {
+            OpError::Refused(refused) => OpError::refused(refused.why),
+            other => other,
+        }
+    }
+
     /// A state that cannot be, found without an error.
     pub fn internal(what: &'static str) -> OpError {
         OpError::Internal { what, source: None }

@@ -61,6 +61,7 @@ pub mod policy_export;
 pub mod policy_files;
 pub mod project;
 pub mod prove;
+mod queue_room;
 pub mod ready;
 pub mod refusal;
 pub mod refusal_words;

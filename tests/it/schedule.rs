@@ -194,3 +194,50 @@ fn all_waits_for_the_rate_limit() {
     let plan = slow.ai(&["schedule", "--json"]).json();
     assert_eq!(plan["tasks"][0]["gates"][0]["gate"], "rate", "{plan}");
 }
+
+#[test]
+fn a_full_queue_takes_no_new_task() {
+    let scene = with("max_queue_size: 2");
+    let other = Sandbox::project();
+    other.task("From elsewhere", &[]);
+    scene.task("One", &[]);
+    let export = other.base().join("export.jsonl");
+    let exported = other.ai(&["export", export.to_str().unwrap()]);
+    assert_eq!(exported.code, Some(0), "{exported}");
+    scene.write("two.yaml", "- title: Two\n- title: Three\n");
+    snapshot!(scene.ai(&["task", "create", "--from", "two.yaml"]), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: the queue is full: 1 of at most 2 tasks wait, and 2 more have no room; nothing was changed
+      next: work some of it with `ai run --all`, give some up with `ai task cancel TASK`, or raise `scheduler.max_queue_size` in .ai/config.yaml
+    ");
+    let two = scene.task("Two", &["--hold", "later"]);
+    snapshot!(scene.ai(&["task", "create", "Three"]), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: the queue is full: 2 of at most 2 tasks wait, and 1 more has no room; nothing was changed
+      next: work some of it with `ai run --all`, give some up with `ai task cancel TASK`, or raise `scheduler.max_queue_size` in .ai/config.yaml
+    ");
+    let before = scene.ai(&["log", "--json"]).json_lines().len();
+    let import = ["import", export.to_str().unwrap()];
+    let tried = scene.ai(&[&import[..], &["--dry-run"]].concat());
+    assert_eq!(tried.code, Some(75), "{tried}");
+    assert_eq!(scene.ai(&["log", "--json"]).json_lines().len(), before);
+    snapshot!(scene.ai(&import), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: the queue is full: 2 of at most 2 tasks wait, and 1 more has no room; nothing was changed
+      next: work some of it with `ai run --all`, give some up with `ai task cancel TASK`, or raise `scheduler.max_queue_size` in .ai/config.yaml
+    ");
+    let kinds = |line: &Value| line["event"]["kind"] == "queue.full";
+    let full = scene.ai(&["log", "--json"]).json_lines();
+    assert_eq!(full.iter().filter(|line| kinds(line)).count(), 3);
+    // What comes back has a place, and what has left makes room.
+    scene.ai(&["task", "cancel", &two, "--reason", "no"]);
+    scene.task("Four", &[]);
+    let again = scene.ai(&["task", "retry", &two]);
+    assert_eq!(again.code, Some(0), "{again}");
+}

@@ -7,6 +7,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::import::{ImportReport, merge, reproduce};
+use crate::ops::queue_room::QueueRoom;
 use crate::ops::refusal::Refusal;
 use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
 
@@ -28,7 +29,7 @@ pub fn import(
 ) -> Result<ImportReport, OpError> {
     let mut found = None;
     let done = commit(store, cx, |tx, cx| {
-        found = Some(bring(tx, cx, input)?);
+        found = Some(bring(tx, cx, input, intent)?);
         match intent {
             Intent::Apply => Ok(()),
             // Refused, so that the transaction is undone.
@@ -44,7 +45,12 @@ pub fn import(
     }
 }
 
-fn bring(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result<ImportReport, OpError> {
+fn bring(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    input: &mut dyn BufRead,
+    intent: Intent,
+) -> Result<ImportReport, OpError> {
     let question = Question::about(Action::Import);
     if is_untouched(tx)? {
         // The log becomes that of the exported store, to the byte: the answer has no place in it.
@@ -52,7 +58,14 @@ fn bring(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result<ImportRepo
         reproduce::reproduce(tx, input)
     } else {
         ask::or_refuse(tx, cx, question)?;
-        merge::merge(tx, cx, input)
+        let room = QueueRoom::of(tx, cx)?;
+        let report = merge::merge(tx, cx, input)?;
+        match (room.refuse_overfull(tx), intent) {
+            (Ok(()), _) => Ok(report),
+            (Err(full), Intent::Apply) => Err(full),
+            // Trying leaves no record.
+            (Err(full), Intent::DryRun) => Err(full.unrecorded()),
+        }
     }
 }
 
