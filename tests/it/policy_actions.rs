@@ -147,7 +147,7 @@ fn a_yes_to_a_move_of_a_branch_is_to_that_move_alone() {
     };
     assert!(!moved_to("main~1"));
     let waiting = sandbox.ai_json_lines(&["approvals"]);
-    let id = waiting[0]["id"].as_str().unwrap();
+    let id = waiting[0]["decision"]["id"].as_str().unwrap();
     sandbox.ai_ok(&["approve", id, "--reason", "seen", "--as", "human:ann"]);
     assert!(!moved_to("main~2"));
     assert!(moved_to("main~1"));
