@@ -112,7 +112,7 @@ fn trailers(paragraph: &str) -> Option<Vec<(&str, &str)>> {
         }
         by_git += usize::from(BY_GIT.iter().any(|begin| line.starts_with(begin)));
         match line.split_once(':') {
-            Some((key, value)) if is_key(key) => found.push((key, value.trim())),
+            Some((key, value)) if is_trailer_key(key) => found.push((key, value.trim())),
             _ if line.starts_with(BY_GIT[1]) => picked += 1,
             _ => others += 1,
         }
@@ -121,7 +121,8 @@ fn trailers(paragraph: &str) -> Option<Vec<(&str, &str)>> {
     (is_block && !found.is_empty()).then_some(found)
 }
 
-fn is_key(key: &str) -> bool {
+/// True for a word that can be the key of a trailer.
+pub fn is_trailer_key(key: &str) -> bool {
     !key.is_empty()
         && key
             .bytes()

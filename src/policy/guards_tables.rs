@@ -243,6 +243,10 @@ rules! {
     and_lets_others_through: said_of(Action::CommitMessage, "rules: [{id: t, on: [commit.message], when: '!change.subjects.all(s, s.matches(\"^[a-z]+: [a-z ]+$\"))', effect: deny, reason: no}]\n", &[], &messages(&["a: b\n\nC"])) => "allow";
     a_shape_has_to_ask_something: problems("guards: {commit_message: deny}\n")
         => ["line 3, column 26: `commit_message` needs `subject_length`, `subject`, `body: required` or `trailers`"];
+    no_message_can_have_such_a_trailer: problems("guards: {commit_message: {effect: deny, trailers: [Refs, 'Signed off', 'Seen-by:']}}\n") => [
+        "line 3, column 58: `Signed off` is no key of a trailer: these are letters, digits and `-`, without the colon",
+        "line 3, column 72: `Seen-by:` is no key of a trailer: these are letters, digits and `-`, without the colon",
+    ];
     a_pattern_is_read_with_the_file: problems("guards: {commit_message: {effect: deny, subject: '('}}\n")
         => ["line 3, column 50: `subject` is no regular expression: error: unclosed group"];
 }

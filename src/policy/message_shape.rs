@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::base::text::{counted, one_line};
 use crate::base::yaml::{self, MappingFields, TreeStanding, YamlNode, YamlProblem};
-use crate::domain::commit_message::MessageParts;
+use crate::domain::commit_message::{self, MessageParts};
 
 /// The options by name.
 pub(super) const MESSAGE_OPTIONS: [&str; 4] = ["subject_length", "subject", "body", "trailers"];
@@ -76,6 +76,23 @@ impl SubjectPattern {
     }
 }
 
+/// The keys of trailers, each one that a message can have.
+fn keys_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (key, place) in yaml::texts_of(node, "`trailers`", problems) {
+        if commit_message::is_trailer_key(&key) {
+            keys.push(key);
+            continue;
+        }
+        let why = format!(
+            "`{}` is no key of a trailer: these are letters, digits and `-`, without the colon",
+            one_line(&key)
+        );
+        problems.push(YamlProblem::new(place, why));
+    }
+    keys
+}
+
 fn compiled(text: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(text).size_limit(MAX_PATTERN).build()
 }
@@ -96,9 +113,7 @@ impl MessageShape {
         let body = fields
             .take("body")
             .and_then(|node| yaml::one_of(node, "`body`", &BODY_WORDS, problems));
-        let trailers = fields
-            .take("trailers")
-            .map(|node| yaml::names_of(node, "`trailers`", problems));
+        let trailers = fields.take("trailers").map(|node| keys_of(node, problems));
         Self {
             subject_length,
             subject,

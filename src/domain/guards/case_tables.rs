@@ -3,6 +3,8 @@
 //! Over masked text, so that no bracket or comma of a string counts. A table that is made elsewhere, or by a
 //! program, cannot be counted.
 
+use std::collections::BTreeMap;
+
 use regex::bytes::Regex;
 
 /// All tables of a file together are looked through so many times at most, so that brackets within brackets take
@@ -75,6 +77,7 @@ pub(super) fn cases_in(
         text,
         code,
         left: code.len().saturating_mul(LOOKS),
+        lists: None,
     };
     let mut found = Vec::new();
     for (case, pattern) in spelling {
@@ -114,9 +117,11 @@ struct TableReader<'a> {
     text: &'a [u8],
     code: &'a [u8],
     left: usize,
+    /// The brackets of lists by the names that this file gives them to, once somebody asks for one.
+    lists: Option<BTreeMap<&'a [u8], usize>>,
 }
 
-impl TableReader<'_> {
+impl<'a> TableReader<'a> {
     /// The parts between the commas of the bracket that opens at `open`, each by its places, and the place behind it.
     fn parts(&mut self, open: usize) -> Option<(Vec<(usize, usize)>, usize)> {
         let mut depth = 0_u32;
@@ -178,10 +183,9 @@ impl TableReader<'_> {
         if name.is_empty() || name.len() > LONGEST_NAME || !name.iter().all(is_of_name) {
             return None;
         }
-        self.left = self.left.checked_sub(self.code.len())?;
-        let name = String::from_utf8_lossy(name);
-        let given = Regex::new(&format!(r"(?m)\b{name}\b[^=\n;(){{}}]*=\s*[\[(]")).ok()?;
-        let open = given.find(self.code)?.end() - 1;
+        let code = self.code;
+        let lists = self.lists.get_or_insert_with(|| lists_by_name(code));
+        let open = *lists.get(name)?;
         self.rows_in(open)
     }
 
@@ -256,6 +260,24 @@ impl TableReader<'_> {
         let rows = u32::try_from(rows / tests).unwrap_or(u32::MAX);
         (rows > 0).then_some(rows)
     }
+}
+
+/// The bracket of the first list that a file gives to each name: all words before `= [` on its line.
+fn lists_by_name(code: &[u8]) -> BTreeMap<&[u8], usize> {
+    let mut lists = BTreeMap::new();
+    let Ok(given) = Regex::new(r"(?-u)([^=\n;(){}]*)=\s*[\[(]") else {
+        return lists;
+    };
+    for found in given.captures_iter(code) {
+        let (Some(whole), Some(words)) = (found.get(0), found.get(1)) else {
+            continue;
+        };
+        let words = words.as_bytes().split(|byte| !is_of_name(byte));
+        for word in words.filter(|word| !word.is_empty() && word.len() <= LONGEST_NAME) {
+            lists.entry(word).or_insert(whole.end() - 1);
+        }
+    }
+    lists
 }
 
 fn is_of_name(byte: &u8) -> bool {

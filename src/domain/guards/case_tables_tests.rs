@@ -42,6 +42,18 @@ rules! {
 }
 
 #[test]
+fn any_number_of_tables_by_name_is_counted() {
+    let table = |n: usize| {
+        format!(
+            "T{n} = [{n}, 2]\n@pytest.mark.parametrize('a', T{n})\ndef test_{n:02}(a): assert a\n"
+        )
+    };
+    let told = cases("test_a.py", &(0..40).map(table).collect::<String>());
+    let expected: Vec<String> = (0..40).map(|n| format!("test_{n:02} 2")).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn brackets_within_brackets_take_time_in_proportion() {
     for open in [
         "@pytest.mark.parametrize(",

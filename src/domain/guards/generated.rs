@@ -86,7 +86,9 @@ fn declared(line: &str) -> Option<Declared> {
         .next_back()?;
     let is_of_names = !pattern.contains('/');
     let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
-    let glob = GlobBuilder::new(pattern)
+    // Braces are letters to Git.
+    let pattern = pattern.replace('{', "[{]").replace('}', "[}]");
+    let glob = GlobBuilder::new(&pattern)
         .literal_separator(true)
         .backslash_escape(true)
         .build();
@@ -134,6 +136,7 @@ mod tests {
         the_last_line_counts: covered(&[(ROOT, "*.js linguist-generated\nhand.js -linguist-generated\n")], &["a.js", "hand.js"]) => ["a.js"];
         the_nearest_file_counts: covered(&[(ROOT, "*.js linguist-generated\n"), ("src/.gitattributes", "*.js !linguist-generated\n"), ("srcs/.gitattributes", "b linguist-generated\n")], &["a.js", "src/a.js", "b", "srcs/b"]) => ["a.js", "srcs/b"];
         quoted_patterns: covered(&[(ROOT, "\"a b.txt\" linguist-generated\n")], &["a b.txt"]) => ["a b.txt"];
+        braces_are_letters: covered(&[(ROOT, "*.{min.js,map} linguist-generated\n")], &["a.min.js", "a.map", "a.{min.js,map}"]) => ["a.{min.js,map}"];
         what_is_no_pattern_says_nothing: covered(&[(ROOT, "[ linguist-generated\n\" linguist-generated\n")], &["["]) => NONE;
         files_that_may_say_something: GeneratedFiles::sources(&"a/b/c".into()).iter().map(ToString::to_string).collect::<Vec<_>>()
             => [".gitattributes", "a/.gitattributes", "a/b/.gitattributes"];
