@@ -435,12 +435,19 @@ fn an_agent_that_can_commit_does_so_past_the_hooks_of_the_checkout() {
         {commit} \"mine $n\" || echo refused > refused.txt; done"
     );
     let sandbox = Sandbox::with_script(&script);
-    sandbox.ai_ok(&["hooks", "install", "--reference-transaction"]);
+    // Where people have it, which a sandbox hides.
+    let ai = sandbox.base().join("home/bin/ai");
+    std::fs::create_dir_all(ai.parent().unwrap()).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_ai"), &ai).unwrap();
+    let install = ["hooks", "install", "--reference-transaction"];
+    let installed = run(sandbox.command(&ai).args(install));
+    assert_eq!(installed.code, Some(0), "{installed}");
     // Under Landlock no agent can commit: nothing stands in for the objects of the repository there.
     let modes = crate::sandbox::modes();
     for layer in modes.into_iter().filter(|layer| *layer != "landlock") {
         let id = sandbox.task(layer, &[]);
-        let outcome = run(sandbox.ai_command(&["run", &id]).env("AI_SANDBOX", layer));
+        let mut command = sandbox.command(&ai);
+        let outcome = run(command.args(["run", &id]).env("AI_SANDBOX", layer));
         let range = format!("main..ai/{id}/1");
         let made = sandbox.git(&["log", "--format=%s", "--name-only", &range]);
         assert_eq!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::env::{AI_SOCKET, AI_SOCKET_KEY};
 use crate::base::text::listed;
-use crate::base::{fs, id};
+use crate::base::{env, fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::ToolGate;
 use crate::connector::guides::ProjectGuides;
@@ -163,7 +163,9 @@ impl<'a> AgentLaunch<'a> {
         let hook = self.socket.and_then(give);
         self.lay_out(world, &plan)?;
         let mut sandbox = self.sandbox(world, &plan)?;
-        if let Some(program) = &hook {
+        // The hooks of Git start it, too.
+        let own = env::lasting_program().ok();
+        for program in hook.iter().chain(&own) {
             sandbox.read(program);
         }
         let used = sandbox.used();
