@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Config, ObjectType, Odb, Repository, RepositoryInitOptions, RepositoryOpenFlags};
+use git2::{Config, ObjectType, Odb, Repository, RepositoryOpenFlags};
 
 use crate::base::fs::{self, FsError};
 use crate::git::error::GitError;
@@ -55,7 +55,7 @@ pub(in crate::git) fn store_objects(
     if missing.is_empty() {
         return Ok(());
     }
-    let mut drafted = draft(drafts.path(), &missing).map_err(GitError::native("write objects"))?;
+    let mut drafted = draft(drafts.path(), &missing)?;
     // Two files of the same content are one object.
     drafted.sort_unstable();
     drafted.dedup();
@@ -78,9 +78,7 @@ type NewObject = (ObjectType, Vec<u8>);
 
 /// The objects that are not there, or cannot be read.
 fn missing<'o>(objects: &Path, new: &'o [NewObject]) -> Result<Vec<&'o NewObject>, git2::Error> {
-    let none: [&std::ffi::OsStr; 0] = [];
-    let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT;
-    let repo = Repository::open_ext(objects.parent().unwrap_or(objects), flags, none)?;
+    let repo = open(objects.parent().unwrap_or(objects))?;
     let odb = repo.odb()?;
     let mut missing = Vec::new();
     for object in new {
@@ -94,13 +92,33 @@ fn missing<'o>(objects: &Path, new: &'o [NewObject]) -> Result<Vec<&'o NewObject
 }
 
 /// Writes the objects below `dir`, in a store of their own, as files by themselves.
-fn draft(dir: &Path, new: &[&NewObject]) -> Result<Vec<git2::Oid>, git2::Error> {
-    let mut options = RepositoryInitOptions::new();
-    options.bare(true).external_template(false).mkdir(false);
-    let store = Repository::init_opts(dir, &options)?;
-    let odb = store.odb()?;
-    let names = new.iter().map(|(kind, content)| odb.write(*kind, content));
-    names.collect()
+///
+/// The library opens no store for writing but a repository's. This is the least that it takes for one.
+/// One that it makes itself has a configuration, which is written under a lock: killed then, it would
+/// leave a file that looks like a lock somebody holds.
+fn draft(dir: &Path, new: &[&NewObject]) -> Result<Vec<git2::Oid>, GitError> {
+    fs::create_dir_all(&dir.join("objects"))?;
+    fs::create_dir_all(&dir.join("refs"))?;
+    let head = dir.join("HEAD");
+    std::fs::write(&head, "ref: refs/heads/none\n").map_err(|source| FsError {
+        action: "write",
+        path: head,
+        source,
+    })?;
+    let write = || {
+        let store = open(dir)?;
+        let odb = store.odb()?;
+        let names = new.iter().map(|(kind, content)| odb.write(*kind, content));
+        names.collect::<Result<_, _>>()
+    };
+    write().map_err(GitError::native("write objects"))
+}
+
+/// The repository at `dir` itself, whatever lies around it.
+fn open(dir: &Path) -> Result<Repository, git2::Error> {
+    let none: [&std::ffi::OsStr; 0] = [];
+    let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT;
+    Repository::open_ext(dir, flags, none)
 }
 
 fn loose(objects: &Path, id: &git2::Oid) -> PathBuf {
@@ -143,5 +161,21 @@ mod tests {
         let names = drafts.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let left: Vec<String> = names.filter(|name| name.starts_with("tmp_")).collect();
         assert_eq!(left, [""; 0]);
+    }
+
+    /// A kill at any moment leaves nothing that looks like a lock somebody holds.
+    #[test]
+    fn a_draft_is_written_without_a_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let content = (ObjectType::Blob, b"one".to_vec());
+        let ids = draft(dir.path(), &[&content]).unwrap();
+        assert!(loose(&dir.path().join("objects"), &ids[0]).is_file());
+        let mut names: Vec<String> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        // No configuration: the library writes one under a lock.
+        assert_eq!(names, ["HEAD", "objects", "refs"]);
     }
 }
