@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::rc::Rc;
 
 use crate::domain::commit_message;
 use crate::domain::repo_path::RepoPath;
@@ -70,21 +69,21 @@ impl fmt::Display for ConditionFailure {
 
 type Evaluated<T> = Result<T, ConditionFailure>;
 
-/// A value.
-#[derive(Debug, Clone)]
-enum Value<'a> {
+/// A value that is no list. It is copied: a decision may ask thousands of conditions, and what owns nothing
+/// is passed along without a thought of who gives it back.
+#[derive(Debug, Clone, Copy)]
+enum Scalar<'a> {
     Bool(bool),
     Int(i64),
     Text(&'a [u8]),
     File(FileFact<'a>),
-    List(ListValue<'a>),
 }
 
-/// A list, which is not copied where the question holds it.
-#[derive(Debug, Clone)]
+/// A list, which is not copied where the question holds it. Lists hold no lists.
+#[derive(Debug)]
 enum ListValue<'a> {
     Known(KnownFact<'a>),
-    Made(Rc<[Value<'a>]>),
+    Made(Vec<Scalar<'a>>),
 }
 
 /// The value of a condition.
@@ -108,14 +107,14 @@ struct Machine<'a> {
 /// The items that are looked at, innermost first.
 enum Items<'i, 'a> {
     None,
-    One(Value<'a>, usize, &'i Items<'i, 'a>),
+    One(Scalar<'a>, usize, &'i Items<'i, 'a>),
 }
 
 impl<'a> Items<'_, 'a> {
-    fn at(&self, depth: usize) -> Option<Value<'a>> {
+    fn at(&self, depth: usize) -> Option<Scalar<'a>> {
         match self {
             Items::None => None,
-            Items::One(value, own, _) if *own == depth => Some(value.clone()),
+            Items::One(item, own, _) if *own == depth => Some(*item),
             Items::One(_, _, outer) => outer.at(depth),
         }
     }
@@ -128,6 +127,8 @@ impl<'a> Items<'_, 'a> {
     }
 }
 
+/// Each step has a type, which is known when the condition is read; so each is run by the one function of its
+/// type. Those that can be of any are in [`Machine::untyped`].
 impl<'a> Machine<'a> {
     fn charge(&self, steps: usize) -> Evaluated<()> {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
@@ -143,124 +144,196 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn value(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<Value<'a>> {
+    fn bool(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<bool> {
         self.charge(1)?;
-        Ok(match step {
-            Step::Bool(value) => Value::Bool(*value),
-            Step::Int(value) => Value::Int(*value),
-            Step::Text(text) => Value::Text(text.as_bytes()),
-            Step::List(steps) => {
-                let made: Evaluated<Vec<Value<'a>>> =
-                    steps.iter().map(|step| self.value(step, items)).collect();
-                Value::List(ListValue::Made(made?.into()))
-            }
-            Step::Fact(fact) => self.fact(*fact)?,
-            Step::Has(fact) => Value::Bool(fact.of(self.request).is_some()),
-            Step::Item(depth) => items.at(*depth).ok_or(ConditionFailure::Unusable)?,
-            Step::Field(of, field) => match self.value(of, items)? {
-                Value::File(file) => Value::Text(file.field(*field)),
-                _ => return Err(ConditionFailure::Unusable),
-            },
-            Step::Not(a) => Value::Bool(!self.bool(a, items)?),
-            Step::Negate(a) => {
-                let value = self.int(a, items)?.checked_neg();
-                Value::Int(value.ok_or(ConditionFailure::Overflow)?)
-            }
-            Step::And(both) => Value::Bool(self.decided(both, false, items)?),
-            Step::Or(both) => Value::Bool(self.decided(both, true, items)?),
-            Step::Choose(parts) => {
-                let [condition, then, other] = &**parts;
-                let taken = if self.bool(condition, items)? {
-                    then
-                } else {
-                    other
-                };
-                self.value(taken, items)?
-            }
-            Step::Compare(comparison, both) => {
-                Value::Bool(self.compare(*comparison, both, items)?)
-            }
-            Step::Compute(arithmetic, both) => {
-                let [a, b] = &**both;
-                let (a, b) = (self.int(a, items)?, self.int(b, items)?);
-                Value::Int(compute(*arithmetic, a, b)?)
-            }
-            Step::In(both) => Value::Bool(self.is_in(both, items)?),
-            Step::Index(both) => {
-                let [list, at] = &**both;
-                let (list, at) = (self.list(list, items)?, self.int(at, items)?);
-                let at = usize::try_from(at).map_err(|_| ConditionFailure::NoItem)?;
-                list.get(at).ok_or(ConditionFailure::NoItem)?
-            }
-            Step::Size(of) => Value::Int(match self.value(of, items)? {
-                Value::Text(text) => {
-                    self.charge(text.len() / BYTES_A_STEP)?;
-                    int(String::from_utf8_lossy(text).chars().count())
-                }
-                Value::List(list) => int(list.len()),
-                _ => return Err(ConditionFailure::Unusable),
-            }),
+        self.bool_of(step, items)
+    }
+
+    fn bool_of(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<bool> {
+        match step {
+            Step::Bool(value) => Ok(*value),
+            Step::Has(fact) => Ok(fact.of(self.request).is_some()),
+            Step::Not(a) => Ok(!self.bool(a, items)?),
+            Step::And(both) => self.decided(both, false, items),
+            Step::Or(both) => self.decided(both, true, items),
+            Step::Compare(comparison, both) => self.compare(*comparison, both, items),
+            Step::In(both) => self.is_in(both, items),
             Step::Part(part, both) => {
                 let [a, b] = &**both;
                 let (a, b) = (self.text(a, items)?, self.text(b, items)?);
-                Value::Bool(self.has_part(*part, a, b)?)
+                self.has_part(*part, a, b)
             }
             Step::Matches(of, regex) => {
                 let text = self.text(of, items)?;
                 self.charge(4 + text.len())?;
-                Value::Bool(regex.is_match(text))
+                Ok(regex.is_match(text))
             }
             Step::Glob(globs, of) => {
                 let path = self.text(of, items)?;
                 self.charge(4 + path.len())?;
                 let path = RepoPath::new(path);
                 let matched = globs.matches(&path, self.request.facts.path_case);
-                Value::Bool(matched.ok_or(ConditionFailure::Undecided)?)
+                matched.ok_or(ConditionFailure::Undecided)
             }
-            Step::Each(each, parts) => self.each(*each, parts, items)?,
-        })
-    }
-
-    fn fact(&self, fact: Fact) -> Evaluated<Value<'a>> {
-        let known = fact.of(self.request);
-        Ok(match known.ok_or(ConditionFailure::Unknown(fact.name()))? {
-            KnownFact::Bool(value) => Value::Bool(value),
-            KnownFact::Int(value) => Value::Int(value),
-            KnownFact::Text(text) => Value::Text(text),
-            list @ (KnownFact::Texts(_)
-            | KnownFact::Subjects(_)
-            | KnownFact::Paths(_)
-            | KnownFact::Files(..)) => Value::List(ListValue::Known(list)),
-        })
-    }
-
-    fn bool(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<bool> {
-        match self.value(step, items)? {
-            Value::Bool(value) => Ok(value),
-            _ => Err(ConditionFailure::Unusable),
+            Step::Each(each, parts) => self.each(*each, parts, items),
+            Step::Fact(_) | Step::Item(_) | Step::Choose(_) | Step::Index(_) => {
+                match self.untyped(step, items)? {
+                    Scalar::Bool(value) => Ok(value),
+                    _ => Err(ConditionFailure::Unusable),
+                }
+            }
+            Step::Int(_)
+            | Step::Negate(_)
+            | Step::Compute(..)
+            | Step::Size(_)
+            | Step::Text(_)
+            | Step::Field(..)
+            | Step::List(_) => Err(ConditionFailure::Unusable),
         }
     }
 
     fn int(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<i64> {
-        match self.value(step, items)? {
-            Value::Int(value) => Ok(value),
+        match self.scalar(step, items)? {
+            Scalar::Int(value) => Ok(value),
             _ => Err(ConditionFailure::Unusable),
         }
     }
 
     fn text(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<&'a [u8]> {
-        match self.value(step, items)? {
-            Value::Text(text) => Ok(text),
+        match self.scalar(step, items)? {
+            Scalar::Text(text) => Ok(text),
+            _ => Err(ConditionFailure::Unusable),
+        }
+    }
+
+    fn scalar(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<Scalar<'a>> {
+        self.charge(1)?;
+        self.scalar_of(step, items)
+    }
+
+    fn scalar_of(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<Scalar<'a>> {
+        Ok(match step {
+            Step::Text(text) => Scalar::Text(text.as_bytes()),
+            Step::Int(value) => Scalar::Int(*value),
+            Step::Field(of, field) => match self.scalar(of, items)? {
+                Scalar::File(file) => Scalar::Text(file.field(*field)),
+                _ => return Err(ConditionFailure::Unusable),
+            },
+            Step::Negate(a) => {
+                let value = self.int(a, items)?.checked_neg();
+                Scalar::Int(value.ok_or(ConditionFailure::Overflow)?)
+            }
+            Step::Compute(arithmetic, both) => {
+                let [a, b] = &**both;
+                let (a, b) = (self.int(a, items)?, self.int(b, items)?);
+                Scalar::Int(compute(*arithmetic, a, b)?)
+            }
+            Step::Size(of) => Scalar::Int(self.size(of, items)?),
+            Step::Fact(_) | Step::Item(_) | Step::Choose(_) | Step::Index(_) => {
+                self.untyped(step, items)?
+            }
+            Step::List(_) => return Err(ConditionFailure::Unusable),
+            Step::Bool(_)
+            | Step::Has(_)
+            | Step::Not(_)
+            | Step::And(_)
+            | Step::Or(_)
+            | Step::Compare(..)
+            | Step::In(_)
+            | Step::Part(..)
+            | Step::Matches(..)
+            | Step::Glob(..)
+            | Step::Each(..) => Scalar::Bool(self.bool_of(step, items)?),
+        })
+    }
+
+    /// The value of a step that can be of any type.
+    fn untyped(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<Scalar<'a>> {
+        match step {
+            Step::Fact(fact) => match self.fact(*fact)? {
+                KnownFact::Bool(value) => Ok(Scalar::Bool(value)),
+                KnownFact::Int(value) => Ok(Scalar::Int(value)),
+                KnownFact::Text(text) => Ok(Scalar::Text(text)),
+                KnownFact::Texts(_)
+                | KnownFact::Subjects(_)
+                | KnownFact::Paths(_)
+                | KnownFact::Files(..) => Err(ConditionFailure::Unusable),
+            },
+            Step::Item(depth) => items.at(*depth).ok_or(ConditionFailure::Unusable),
+            Step::Choose(parts) => self.scalar(self.chosen(parts, items)?, items),
+            Step::Index(both) => {
+                let [list, at] = &**both;
+                let (list, at) = (self.list(list, items)?, self.int(at, items)?);
+                let at = usize::try_from(at).map_err(|_| ConditionFailure::NoItem)?;
+                list.get(at).ok_or(ConditionFailure::NoItem)
+            }
             _ => Err(ConditionFailure::Unusable),
         }
     }
 
     fn list(&self, step: &'a Step, items: &Items<'_, 'a>) -> Evaluated<ListValue<'a>> {
-        match self.value(step, items)? {
-            Value::List(list) if list.len() > MAX_ITEMS => Err(ConditionFailure::Items),
-            Value::List(list) => Ok(list),
+        let list = self.list_of_any_length(step, items)?;
+        match list.len() {
+            None => Err(ConditionFailure::Unusable),
+            Some(length) if length > MAX_ITEMS => Err(ConditionFailure::Items),
+            Some(_) => Ok(list),
+        }
+    }
+
+    fn list_of_any_length(
+        &self,
+        step: &'a Step,
+        items: &Items<'_, 'a>,
+    ) -> Evaluated<ListValue<'a>> {
+        self.charge(1)?;
+        match step {
+            Step::List(steps) => {
+                let made: Evaluated<Vec<Scalar<'a>>> =
+                    steps.iter().map(|step| self.scalar(step, items)).collect();
+                Ok(ListValue::Made(made?))
+            }
+            Step::Fact(fact) => Ok(ListValue::Known(self.fact(*fact)?)),
+            Step::Choose(parts) => self.list_of_any_length(self.chosen(parts, items)?, items),
+            Step::Each(ListMacro::Filter, parts) => self.filtered(parts, items),
             _ => Err(ConditionFailure::Unusable),
         }
+    }
+
+    /// The size of a text or of a list.
+    fn size(&self, of: &'a Step, items: &Items<'_, 'a>) -> Evaluated<i64> {
+        let text = match of {
+            Step::Choose(parts) => {
+                self.charge(1)?;
+                return self.size(self.chosen(parts, items)?, items);
+            }
+            Step::Fact(fact) => {
+                self.charge(1)?;
+                match self.fact(*fact)? {
+                    KnownFact::Text(text) => text,
+                    list => return ListValue::Known(list).size(),
+                }
+            }
+            Step::List(_) | Step::Each(ListMacro::Filter, _) => {
+                return self.list_of_any_length(of, items)?.size();
+            }
+            _ => self.text(of, items)?,
+        };
+        self.charge(text.len() / BYTES_A_STEP)?;
+        Ok(int(String::from_utf8_lossy(text).chars().count()))
+    }
+
+    fn fact(&self, fact: Fact) -> Evaluated<KnownFact<'a>> {
+        fact.of(self.request)
+            .ok_or_else(|| ConditionFailure::Unknown(fact.name()))
+    }
+
+    fn chosen(&self, parts: &'a [Step; 3], items: &Items<'_, 'a>) -> Evaluated<&'a Step> {
+        let [condition, then, other] = parts;
+        Ok(if self.bool(condition, items)? {
+            then
+        } else {
+            other
+        })
     }
 
     /// The value of `a && b`, which `false` decides, or of `a || b`, which `true` decides.
@@ -292,11 +365,11 @@ impl<'a> Machine<'a> {
         items: &Items<'_, 'a>,
     ) -> Evaluated<bool> {
         let [a, b] = both;
-        let (a, b) = (self.value(a, items)?, self.value(b, items)?);
-        let ordering = match (&a, &b) {
-            (Value::Int(a), Value::Int(b)) => a.cmp(b),
-            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-            (Value::Text(a), Value::Text(b)) => {
+        let (a, b) = (self.scalar(a, items)?, self.scalar(b, items)?);
+        let ordering = match (a, b) {
+            (Scalar::Int(a), Scalar::Int(b)) => a.cmp(&b),
+            (Scalar::Bool(a), Scalar::Bool(b)) => a.cmp(&b),
+            (Scalar::Text(a), Scalar::Text(b)) => {
                 self.charge(a.len().min(b.len()) / BYTES_A_STEP)?;
                 a.cmp(b)
             }
@@ -314,30 +387,30 @@ impl<'a> Machine<'a> {
 
     fn is_in(&self, both: &'a [Step; 2], items: &Items<'_, 'a>) -> Evaluated<bool> {
         let [a, list] = both;
-        let a = self.value(a, items)?;
+        let a = self.scalar(a, items)?;
         // A list that is written out is not made for this, but each of its items must have a value.
         if let Step::List(steps) = list {
             let mut found = false;
             for step in steps {
-                found |= self.same(&a, &self.value(step, items)?)?;
+                found |= self.same(a, self.scalar(step, items)?)?;
             }
             return Ok(found);
         }
         let list = self.list(list, items)?;
-        for item in (0..list.len()).filter_map(|at| list.get(at)) {
-            if self.same(&a, &item)? {
+        for item in list.items() {
+            if self.same(a, item)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn same(&self, a: &Value<'a>, b: &Value<'a>) -> Evaluated<bool> {
+    fn same(&self, a: Scalar<'a>, b: Scalar<'a>) -> Evaluated<bool> {
         self.charge(1)?;
         match (a, b) {
-            (Value::Int(a), Value::Int(b)) => Ok(a == b),
-            (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
-            (Value::Text(a), Value::Text(b)) => {
+            (Scalar::Int(a), Scalar::Int(b)) => Ok(a == b),
+            (Scalar::Bool(a), Scalar::Bool(b)) => Ok(a == b),
+            (Scalar::Text(a), Scalar::Text(b)) => {
                 self.charge(a.len().min(b.len()) / BYTES_A_STEP)?;
                 Ok(a == b)
             }
@@ -366,62 +439,83 @@ impl<'a> Machine<'a> {
         each: ListMacro,
         parts: &'a [Step; 2],
         items: &Items<'_, 'a>,
-    ) -> Evaluated<Value<'a>> {
+    ) -> Evaluated<bool> {
         let [list, body] = parts;
         let list = self.list(list, items)?;
-        let (mut kept, mut count, mut failed) = (Vec::new(), 0, None);
-        for at in 0..list.len() {
+        let (mut count, mut failed) = (0, None);
+        for item in list.items() {
             self.charge(1)?;
-            let item = list.get(at).ok_or(ConditionFailure::NoItem)?;
             let around = Items::One(item, items.depth(), items);
             match (each, self.bool(body, &around)) {
                 (_, Err(failure)) if failure.is_bound() => return Err(failure),
                 (ListMacro::All | ListMacro::Exists, Err(failure)) => failed = Some(failure),
-                (ListMacro::ExistsOne | ListMacro::Filter, Err(failure)) => return Err(failure),
-                (ListMacro::All, Ok(false)) => return Ok(Value::Bool(false)),
-                (ListMacro::Exists, Ok(true)) => return Ok(Value::Bool(true)),
+                (ListMacro::ExistsOne, Err(failure)) => return Err(failure),
+                (ListMacro::All, Ok(false)) => return Ok(false),
+                (ListMacro::Exists, Ok(true)) => return Ok(true),
                 (ListMacro::ExistsOne, Ok(true)) => count += 1,
-                (ListMacro::Filter, Ok(true)) => kept.extend(around.at(items.depth())),
+                (ListMacro::Filter, _) => return Err(ConditionFailure::Unusable),
                 (_, Ok(_)) => {}
             }
         }
         match (each, failed) {
             (_, Some(failure)) => Err(failure),
-            (ListMacro::All, None) => Ok(Value::Bool(true)),
-            (ListMacro::Exists, None) => Ok(Value::Bool(false)),
-            (ListMacro::ExistsOne, None) => Ok(Value::Bool(count == 1)),
-            (ListMacro::Filter, None) => Ok(Value::List(ListValue::Made(kept.into()))),
+            (ListMacro::All, None) => Ok(true),
+            (ListMacro::Exists, None) => Ok(false),
+            (ListMacro::ExistsOne, None) => Ok(count == 1),
+            (ListMacro::Filter, None) => Err(ConditionFailure::Unusable),
         }
+    }
+
+    fn filtered(&self, parts: &'a [Step; 2], items: &Items<'_, 'a>) -> Evaluated<ListValue<'a>> {
+        let [list, body] = parts;
+        let list = self.list(list, items)?;
+        let mut kept = Vec::new();
+        for item in list.items() {
+            self.charge(1)?;
+            if self.bool(body, &Items::One(item, items.depth(), items))? {
+                kept.push(item);
+            }
+        }
+        Ok(ListValue::Made(kept))
     }
 }
 
 impl<'a> ListValue<'a> {
-    fn len(&self) -> usize {
+    /// The number of items; none where it is no list.
+    fn len(&self) -> Option<usize> {
         match self {
-            Self::Known(KnownFact::Texts(texts) | KnownFact::Subjects(texts)) => texts.len(),
-            Self::Known(KnownFact::Paths(paths)) => paths.len(),
-            Self::Known(KnownFact::Files(resource, _)) => resource.paths.len(),
-            Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => 0,
-            Self::Made(items) => items.len(),
+            Self::Known(KnownFact::Texts(texts) | KnownFact::Subjects(texts)) => Some(texts.len()),
+            Self::Known(KnownFact::Paths(paths)) => Some(paths.len()),
+            Self::Known(KnownFact::Files(resource, _)) => Some(resource.paths.len()),
+            Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => None,
+            Self::Made(items) => Some(items.len()),
         }
     }
 
-    fn get(&self, at: usize) -> Option<Value<'a>> {
+    fn size(&self) -> Evaluated<i64> {
+        self.len().map(int).ok_or(ConditionFailure::Unusable)
+    }
+
+    fn items(&self) -> impl Iterator<Item = Scalar<'a>> + '_ {
+        (0..).map_while(|at| self.get(at))
+    }
+
+    fn get(&self, at: usize) -> Option<Scalar<'a>> {
         match self {
             Self::Known(KnownFact::Texts(texts)) => {
-                texts.get(at).map(|one| Value::Text(one.as_bytes()))
+                texts.get(at).map(|one| Scalar::Text(one.as_bytes()))
             }
             Self::Known(KnownFact::Subjects(texts)) => texts
                 .get(at)
-                .map(|one| Value::Text(commit_message::subject(one).as_bytes())),
+                .map(|one| Scalar::Text(commit_message::subject(one).as_bytes())),
             Self::Known(KnownFact::Paths(paths)) => {
-                paths.get(at).map(|one| Value::Text(one.as_bytes()))
+                paths.get(at).map(|one| Scalar::Text(one.as_bytes()))
             }
             Self::Known(KnownFact::Files(resource, kinds)) => {
-                FileFact::at(resource, kinds, at).map(Value::File)
+                FileFact::at(resource, kinds, at).map(Scalar::File)
             }
             Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => None,
-            Self::Made(items) => items.get(at).cloned(),
+            Self::Made(items) => items.get(at).copied(),
         }
     }
 }
