@@ -1,5 +1,5 @@
 //! The contents of both sides of a change. A large one is looked at in parts, by several threads, each with a
-//! repository of its own: it is thousands of loose objects, and a read of one takes five system calls. What is
+//! repository of its own: it is thousands of loose objects, and a read of one takes three system calls. What is
 //! looked at is dropped where it was read, so that threads wait for one another once a part and not once a file.
 
 use std::panic::resume_unwind;
@@ -9,7 +9,7 @@ use std::thread::{available_parallelism, scope};
 use crate::domain::guards::{SideNeed, SideNeeds};
 use crate::git::diff::{ChangeSide, ChangedPath};
 use crate::git::error::GitError;
-use crate::git::repo::Repo;
+use crate::git::repo::{LooseBlobs, Repo};
 
 /// The files of a part. With fewer for each, another thread costs more than it helps.
 const PART: usize = 128;
@@ -65,8 +65,9 @@ impl Repo {
         let threads = (asked.len() / PART).min(cores).min(MOST_THREADS);
         self.contents_by(threads, &Parts::of(asked, PART), |repo, part| {
             let mut made = begin();
+            let mut loose = LooseBlobs::open(&repo.common_dir().join("objects"));
             for one in part {
-                let (old, new) = repo.both_sides(one);
+                let (old, new) = repo.both_sides(one, &mut loose);
                 take(&mut made, one.0, old, new)?;
             }
             Ok(made)
@@ -133,11 +134,24 @@ impl Repo {
         Ok(())
     }
 
-    fn both_sides(&self, (one, needs): &AskedFile<'_>) -> (SideResult, SideResult) {
-        (
-            self.side(&one.old, needs.old),
-            self.side(&one.new, needs.new),
-        )
+    fn both_sides(
+        &self,
+        (one, needs): &AskedFile<'_>,
+        loose: &mut Option<LooseBlobs>,
+    ) -> (SideResult, SideResult) {
+        let mut side = |side: &Option<ChangeSide>, need| {
+            let small = match (side, need) {
+                (Some(side), SideNeed::Content) if !side.is_submodule() => {
+                    loose.as_mut().and_then(|loose| loose.read(&side.oid))
+                }
+                _ => None,
+            };
+            small.map_or_else(
+                || self.side(side, need),
+                |content| Ok(SideRead::Content(content)),
+            )
+        };
+        (side(&one.old, needs.old), side(&one.new, needs.new))
     }
 
     fn side(&self, side: &Option<ChangeSide>, need: SideNeed) -> SideResult {

@@ -11,8 +11,9 @@ fn told(repo: &Repo, threads: usize, changed: &[&ChangedPath]) -> Vec<String> {
     let asked = asked(changed, (SideNeed::Content, SideNeed::Content));
     // Parts of three files, so that there are some for everybody.
     let parts = repo.contents_by(threads, &Parts::of(&asked, 3), |repo, part| {
+        let mut loose = LooseBlobs::open(&repo.common_dir().join("objects"));
         let words = part.iter().map(|one| {
-            let (old, new) = repo.both_sides(one);
+            let (old, new) = repo.both_sides(one, &mut loose);
             format!("{} {} {}", one.0.path, word(old), word(new))
         });
         Ok::<Vec<String>, GitError>(words.collect())

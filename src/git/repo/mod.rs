@@ -11,6 +11,7 @@
 mod commit;
 mod entry;
 mod head;
+mod loose;
 mod native;
 mod objects;
 mod refs;
@@ -22,6 +23,7 @@ mod transaction;
 pub use commit::{CommitIdentity, NewCommit};
 pub(in crate::git) use entry::TreeEntry;
 pub use head::{Head, HeadTo, head_at, loose_tip};
+pub(in crate::git) use loose::LooseBlobs;
 pub(in crate::git) use objects::{read_blobs, store_objects};
 pub use refs::{ExpectedRef, RefError, is_valid_ref_name};
 pub use repository::Repo;

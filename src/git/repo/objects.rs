@@ -99,12 +99,7 @@ fn missing<'o>(objects: &Path, new: &'o [NewObject]) -> Result<Vec<&'o NewObject
 fn draft(dir: &Path, new: &[&NewObject]) -> Result<Vec<git2::Oid>, GitError> {
     fs::create_dir_all(&dir.join("objects"))?;
     fs::create_dir_all(&dir.join("refs"))?;
-    let head = dir.join("HEAD");
-    std::fs::write(&head, "ref: refs/heads/none\n").map_err(|source| FsError {
-        action: "write",
-        path: head,
-        source,
-    })?;
+    fs::overwrite(&dir.join("HEAD"), b"ref: refs/heads/none\n")?;
     let write = || {
         let store = open(dir)?;
         let odb = store.odb()?;
