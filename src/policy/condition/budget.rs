@@ -1,7 +1,9 @@
-//! The bound of all conditions of one question together.
+//! The bounds of lists, and of all conditions of one question together.
 
 use std::cell::Cell;
 
+/// Most items of a list that is looked at.
+pub(super) const MAX_ITEMS: usize = 10_000;
 /// Most steps of all conditions of one question.
 const MAX_STEPS_IN_ALL: u32 = 20_000_000;
 

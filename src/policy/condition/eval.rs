@@ -4,87 +4,20 @@
 //! count. What goes beyond a bound always counts.
 
 use std::cell::Cell;
-use std::fmt;
 
-use crate::domain::commit_message;
 use crate::domain::repo_path::RepoPath;
 use crate::policy::asked::Request;
-use crate::policy::condition::budget::StepBudget;
+use crate::policy::condition::budget::{MAX_ITEMS, StepBudget};
+use crate::policy::condition::failure::{ConditionFailure, Evaluated};
 use crate::policy::condition::program::{Arithmetic, Comparison, Step, TextPart};
-use crate::policy::condition::schema::{Fact, FileFact, KnownFact};
+use crate::policy::condition::schema::{Fact, KnownFact};
 use crate::policy::condition::syntax::ListMacro;
+use crate::policy::condition::value::{ListValue, Scalar, int};
 
-/// Most items of a list that is looked at.
-pub(super) const MAX_ITEMS: usize = 10_000;
 /// Most steps of one condition.
 pub(super) const MAX_STEPS: u32 = 1_000_000;
 /// So many bytes of a text are compared in one step, or searched.
 const BYTES_A_STEP: usize = 16;
-
-/// The reason why a condition has no value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::policy) enum ConditionFailure {
-    /// A fact is not known of this question.
-    Unknown(&'static str),
-    /// A number grows beyond 64 bits.
-    Overflow,
-    /// A number is divided by zero.
-    ByZero,
-    /// A list has no such item.
-    NoItem,
-    /// It cannot be told whether a pattern matches here.
-    Undecided,
-    /// A list is too long.
-    Items,
-    /// The condition takes too many steps.
-    Steps,
-    /// The text is no condition.
-    Unusable,
-}
-
-impl ConditionFailure {
-    /// True for a failure that counts wherever it happens.
-    fn is_bound(self) -> bool {
-        matches!(self, Self::Items | Self::Steps | Self::Unusable)
-    }
-}
-
-impl fmt::Display for ConditionFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(fact) if fact.contains('.') => {
-                write!(f, "`{fact}` is not known here; ask `has({fact})` first")
-            }
-            Self::Unknown(fact) => write!(f, "`{fact}` is not known here"),
-            Self::Overflow => f.write_str("a number grows too large"),
-            Self::ByZero => f.write_str("a number is divided by zero"),
-            Self::NoItem => f.write_str("a list has no such item"),
-            Self::Undecided => f.write_str("a pattern cannot be read for this file system"),
-            Self::Items => write!(f, "a list has more than {MAX_ITEMS} items"),
-            Self::Steps => f.write_str("it takes too many steps"),
-            Self::Unusable => f.write_str("it cannot be read"),
-        }
-    }
-}
-
-type Evaluated<T> = Result<T, ConditionFailure>;
-
-/// A value that is no list. It is copied: a decision may ask thousands of conditions, and what owns nothing
-/// is passed along without a thought of who gives it back.
-#[derive(Debug, Clone, Copy)]
-enum Scalar<'a> {
-    Bool(bool),
-    Int(i64),
-    Text(&'a [u8]),
-    File(FileFact<'a>),
-}
-
-/// A list, which is not copied where the question holds it. Lists hold no lists.
-#[derive(Debug)]
-enum ListValue<'a> {
-    Known(KnownFact<'a>),
-    Made(Vec<Scalar<'a>>),
-}
 
 /// The value of a condition.
 pub(super) fn run(program: &Step, request: &Request<'_>, budget: &StepBudget) -> Evaluated<bool> {
@@ -480,46 +413,6 @@ impl<'a> Machine<'a> {
     }
 }
 
-impl<'a> ListValue<'a> {
-    /// The number of items; none where it is no list.
-    fn len(&self) -> Option<usize> {
-        match self {
-            Self::Known(KnownFact::Texts(texts) | KnownFact::Subjects(texts)) => Some(texts.len()),
-            Self::Known(KnownFact::Paths(paths)) => Some(paths.len()),
-            Self::Known(KnownFact::Files(resource, _)) => Some(resource.paths.len()),
-            Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => None,
-            Self::Made(items) => Some(items.len()),
-        }
-    }
-
-    fn size(&self) -> Evaluated<i64> {
-        self.len().map(int).ok_or(ConditionFailure::Unusable)
-    }
-
-    fn items(&self) -> impl Iterator<Item = Scalar<'a>> + '_ {
-        (0..).map_while(|at| self.get(at))
-    }
-
-    fn get(&self, at: usize) -> Option<Scalar<'a>> {
-        match self {
-            Self::Known(KnownFact::Texts(texts)) => {
-                texts.get(at).map(|one| Scalar::Text(one.as_bytes()))
-            }
-            Self::Known(KnownFact::Subjects(texts)) => texts
-                .get(at)
-                .map(|one| Scalar::Text(commit_message::subject(one).as_bytes())),
-            Self::Known(KnownFact::Paths(paths)) => {
-                paths.get(at).map(|one| Scalar::Text(one.as_bytes()))
-            }
-            Self::Known(KnownFact::Files(resource, kinds)) => {
-                FileFact::at(resource, kinds, at).map(Scalar::File)
-            }
-            Self::Known(KnownFact::Bool(_) | KnownFact::Int(_) | KnownFact::Text(_)) => None,
-            Self::Made(items) => items.get(at).copied(),
-        }
-    }
-}
-
 fn compute(arithmetic: Arithmetic, a: i64, b: i64) -> Evaluated<i64> {
     let whole = match arithmetic {
         Arithmetic::Add => a.checked_add(b),
@@ -530,8 +423,4 @@ fn compute(arithmetic: Arithmetic, a: i64, b: i64) -> Evaluated<i64> {
         Arithmetic::Rest => a.checked_rem(b),
     };
     whole.ok_or(ConditionFailure::Overflow)
-}
-
-fn int(size: usize) -> i64 {
-    i64::try_from(size).unwrap_or(i64::MAX)
 }

@@ -10,13 +10,15 @@
 
 mod budget;
 mod eval;
+mod failure;
 mod program;
 mod rule_condition;
 mod schema;
 mod syntax;
 mod types;
+mod value;
 
 pub(super) use budget::StepBudget;
-pub(super) use eval::ConditionFailure;
+pub(super) use failure::ConditionFailure;
 pub(super) use rule_condition::{Condition, condition_of};
 pub(super) use schema::{asked_for_content, asks_for_messages};
