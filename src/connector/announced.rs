@@ -15,11 +15,11 @@ use serde_json::Value;
 use crate::base::hash;
 use crate::base::text::one_line;
 use crate::connector::clip;
-use crate::connector::dialogue::AskedCall;
+use crate::connector::dialogue::{AskedCall, GoneFile};
 use crate::connector::json::{field, text_at};
 use crate::connector::tool_input::{
-    DIRECTORY_FIELDS, PATCH, all_texts, command_in, gone_to, in_field, kind_of_unknown,
-    named_anywhere, named_in, of_patch,
+    DIRECTORY_FIELDS, NamedFiles, PATCH, all_texts, command_in, gone_to, in_field, kind_of_unknown,
+    named_anywhere, named_in,
 };
 use crate::domain::tool_kind::ToolKind;
 
@@ -261,11 +261,17 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
     let known = cli.rows().iter().find(|(name, ..)| *name == tool);
     let kind = known.map_or_else(|| kind_of_unknown(tool, input), |(_, kind, _)| *kind);
     let shown = || one_line(&clip::text(tool, clip::SUMMARY));
-    let mut paths = match known.map(|(.., says)| *says) {
-        Some(Says::File(fields)) => named_in(input, fields),
-        Some(Says::Patch) => all_texts(input).flat_map(of_patch).collect(),
-        Some(Says::Command | Says::Nothing) => Vec::new(),
-        None => named_anywhere(input, kind),
+    let mut files = match known.map(|(.., says)| *says) {
+        Some(Says::File(fields)) => NamedFiles::staying(named_in(input, fields)),
+        Some(Says::Patch) => {
+            let mut all = NamedFiles::default();
+            for text in all_texts(input) {
+                all.add(NamedFiles::of_patch(text));
+            }
+            all
+        }
+        Some(Says::Command | Says::Nothing) => NamedFiles::default(),
+        None => named_anywhere(tool, input, kind),
     };
     let is_command = kind == ToolKind::Execute;
     let command = is_command.then(|| command_in(input)).flatten();
@@ -275,11 +281,12 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
         _ => cwd,
     };
     if let Some(text) = command.as_deref().filter(|text| text.contains(PATCH)) {
-        paths.extend(of_patch(text));
+        files.add(NamedFiles::of_patch(text));
         if let Some(dir) = gone_to(text).map_err(|()| BadPayload::Elsewhere(shown()))? {
             cwd = cwd.join(dir);
         }
     }
+    let NamedFiles { mut paths, gone } = files;
     if known.is_some() && kind.changes_files() && paths.is_empty() {
         return Err(BadPayload::NoFile(shown()));
     }
@@ -291,21 +298,29 @@ pub fn announced(cli: HookCli, payload: &[u8], here: &Path) -> Result<AskedCall,
     if paths.len() > MOST_FILES {
         return Err(BadPayload::TooManyFiles(shown()));
     }
-    let paths: Vec<String> = paths
+    let whole_path = |path: &String| {
+        // A path that is no text would be looked for somewhere else.
+        let path = cwd.join(path);
+        let text = path.to_str().map(str::to_owned);
+        text.ok_or_else(|| BadPayload::NoFile(shown()))
+    };
+    let paths: Vec<String> = paths.iter().map(whole_path).collect::<Result<_, _>>()?;
+    let gone: Vec<GoneFile> = gone
         .iter()
-        .map(|path| {
-            // A path that is no text would be looked for somewhere else.
-            let path = cwd.join(path);
-            let text = path.to_str().map(str::to_owned);
-            text.ok_or_else(|| BadPayload::NoFile(shown()))
+        .map(|one| {
+            Ok(GoneFile {
+                from: whole_path(&one.from)?,
+                to: one.to.as_ref().map(whole_path).transpose()?,
+            })
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, BadPayload>>()?;
     let is_said_by_files = kind.changes_files() && !paths.is_empty();
     let whole = serde_json::json!({ "tool": tool, "input": input });
     Ok(AskedCall {
         kind,
         title: clip::text(tool, clip::SUMMARY),
         paths,
+        gone,
         digest: (!is_said_by_files).then(|| hash::sha256_hex(whole.to_string().as_bytes())),
         command: command.filter(|text| text.len() <= MOST_COMMAND),
     })

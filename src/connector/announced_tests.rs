@@ -458,3 +458,132 @@ fn a_path_that_is_no_text_is_not_looked_for_elsewhere() {
         Err(BadPayload::NoFile(_))
     ));
 }
+
+/// The files of a call, and those that leave their place.
+fn leaving(cli: HookCli, payload: &str) -> String {
+    let call = announced(cli, payload.as_bytes(), Path::new("/")).unwrap();
+    let gone = call.gone.iter().map(|one| match &one.to {
+        Some(to) => format!("{} -> {to}", one.from),
+        None => format!("{} gone", one.from),
+    });
+    let gone: Vec<String> = gone.collect();
+    format!("{}: {}", call.paths.join(" "), gone.join(", "))
+}
+
+#[test]
+fn a_patch_says_what_becomes_of_each_file() {
+    let table = [
+        ("Add File: a|Update File: b", "/a /b: "),
+        ("Delete File: a|Add File: b", "/a /b: /a gone"),
+        ("Update File: a|Move to: b", "/a /b: /a -> /b"),
+        ("Update File: a|Add File: b|Move to: c", "/a /b /c: "),
+        // Other content stands there afterwards.
+        (
+            "Update File: a|Move to: b|Delete File: b",
+            "/a /b: /a gone, /b gone",
+        ),
+        ("Update File: a|Move to: b|Add File: b", "/a /b: /a gone"),
+        (
+            "Update File: a|Move to: b|Delete File: a",
+            "/a /b: /a -> /b, /a gone",
+        ),
+    ];
+    for (lines, expected) in table {
+        let patch = lines.replace('|', "\n@@\n*** ");
+        let patch = format!("*** Begin Patch\n*** {patch}\n*** End Patch\n");
+        let own = serde_json::json!({"tool_name": "apply_patch", "tool_input": {"command": patch}});
+        assert_eq!(
+            leaving(HookCli::Codex, &own.to_string()),
+            expected,
+            "{lines}"
+        );
+        let shell = format!("apply_patch <<'E'\n{patch}E");
+        let shell = serde_json::json!({"tool_name": "Bash", "tool_input": {"command": shell}});
+        assert_eq!(
+            leaving(HookCli::Codex, &shell.to_string()),
+            expected,
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn fields_of_tools_that_nobody_knows_name_files_by_what_the_tool_does() {
+    use serde_json::json;
+    let table = [
+        ("save_file", json!({"name": "a"}), "/a: "),
+        ("mcp__fs__writeFile", json!({"name": "notes"}), "/notes: "),
+        ("write", json!({"name": "notes.txt"}), "/notes.txt: "),
+        // A name of something else.
+        ("write", json!({"name": "notes"}), ": "),
+        ("create_issue", json!({"name": "a.txt"}), ": "),
+        ("send", json!({"name": "a.txt"}), ": "),
+        (
+            "rename_symbol",
+            json!({"path": "src/a", "name": "one.two"}),
+            "/src/a: /src/a gone",
+        ),
+        ("get_profile", json!({"name": "ann"}), ": "),
+        // A directory that stands beside a name is where it lies.
+        (
+            "save_file",
+            json!({"directory": "d", "name": "a"}),
+            "/d/a: ",
+        ),
+        ("write_file", json!({"dir": "d/", "path": "a"}), "/d/a: "),
+        (
+            "write_file",
+            json!({"dirPath": "d", "path": "e/a"}),
+            "/d/e/a /e/a: ",
+        ),
+        (
+            "write_file",
+            json!({"folder": "d", "path": "/e/a"}),
+            "/e/a: ",
+        ),
+        ("create_directory", json!({"directory": "d"}), ": "),
+        (
+            "delete_file",
+            json!({"directory": "d", "name": "a"}),
+            "/d/a: /d/a gone",
+        ),
+        (
+            "delete_directory",
+            json!({"directory": "d/e"}),
+            "/d/e: /d/e gone",
+        ),
+        ("remove", json!({"dirpath": "d"}), "/d: /d gone"),
+        (
+            "move_file",
+            json!({"source": "a", "destination": "b"}),
+            "/a /b: /a -> /b",
+        ),
+        (
+            "move_file",
+            json!({"path": "a", "directory": "d"}),
+            "/a /d: /a -> /d",
+        ),
+        (
+            "move_files",
+            json!({"files": ["a", "b"], "to": "d"}),
+            "/a /b /d: /a -> /d, /b -> /d",
+        ),
+        (
+            "rename_file",
+            json!({"old_path": "a", "new_path": "b"}),
+            "/a /b: /a -> /b",
+        ),
+        // Nobody says which goes where.
+        (
+            "move",
+            json!({"all": [{"from": "a", "to": "b"}, {"from": "c", "to": "d"}]}),
+            "/a /b /c /d: /c gone, /a gone",
+        ),
+        ("move_file", json!({"path": "a"}), "/a: /a gone"),
+    ];
+    for (tool, input, expected) in table {
+        let payload = json!({"tool_name": tool, "tool_input": input});
+        let is = leaving(HookCli::Claude, &payload.to_string());
+        assert_eq!(is, expected, "{tool} {input}");
+    }
+}

@@ -59,12 +59,27 @@ pub struct AskedCall {
     pub title: String,
     /// The files that it names, as the agent writes them.
     pub paths: Vec<String>,
+    /// Those of them that are not where they were after it; none where nobody says so of single files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<GoneFile>,
     /// SHA-256 of everything that it says it is going to do, so that a yes to it is a yes to
     /// nothing else. Absent where the files that it changes say it: their new content is judged by
     /// itself.
     pub digest: Option<String>,
     /// The command that it runs, where it says so, whole.
     pub command: Option<String>,
+}
+
+/// A file that a tool call takes from its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoneFile {
+    /// The place, as the agent writes it.
+    pub from: String,
+    /// The place to which it goes: a file, or the directory into which it is put. Absent where it is deleted, or where
+    /// the call does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// The ruling about a tool call.

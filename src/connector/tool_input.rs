@@ -2,18 +2,12 @@
 //!
 //! Deliberately absent: the tools of each CLI, which say where they tell it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::connector::dialogue::GoneFile;
 use crate::connector::json::text_at;
-use crate::domain::tool_kind::ToolKind;
+use crate::domain::tool_kind::{ToolKind, words_of_name};
 
-/// Before the name of a file in a patch.
-const IN_PATCH: [&str; 4] = [
-    "*** Add File:",
-    "*** Update File:",
-    "*** Delete File:",
-    "*** Move to:",
-];
 /// The mark of a patch, which Codex takes out of a shell command, too.
 pub(super) const PATCH: &str = "*** Begin Patch";
 const PATCH_END: &str = "*** End Patch";
@@ -69,8 +63,24 @@ const EITHER_FIELDS: [&str; 8] = [
     "from",
     "to",
 ];
-/// Fields in which a tool that removes or moves has a directory, which for others is the place of a command.
-const MOVED_DIRECTORIES: [&str; 3] = ["dir", "directory", "dirpath"];
+/// Those of them that say where a file goes.
+const TARGET_FIELDS: [&str; 9] = [
+    "destination",
+    "dest",
+    "dst",
+    "target",
+    "to",
+    "newpath",
+    "destinationpath",
+    "targetpath",
+    "targetfile",
+];
+/// A field in which a tool for files has the name of one, and every other the name of anything.
+const NAME_FIELD: &str = "name";
+/// Words by which the name of a tool says that it has to do with files.
+const ABOUT_FILES: [&str; 6] = ["file", "files", "dir", "directory", "directories", "folder"];
+/// Fields that name a directory: that in which a file lies, or the one that is removed or moved.
+const FOLDER_FIELDS: [&str; 5] = ["dir", "directory", "dirpath", "directorypath", "folder"];
 /// Fields that name the directory in which a command is run.
 pub(super) const DIRECTORY_FIELDS: [&str; 6] = [
     "workdir",
@@ -117,34 +127,140 @@ pub(super) fn in_field<'v>(input: &'v Value, fields: &[&str]) -> Option<&'v Valu
     })
 }
 
-/// Everything that the input of a tool of this kind names in fields of files, at any depth. A tool that is not
+/// Everything that the input of a tool that nobody knows names in fields of files, at any depth. A tool that is not
 /// known to have to do with files says `to` and `source` of other things as well.
-pub(super) fn named_anywhere(input: &Value, kind: ToolKind) -> Vec<String> {
-    let is_sure = !matches!(kind, ToolKind::Other | ToolKind::Fetch);
-    let names_files = |key: &str| {
-        let key = plain(key);
-        let key = key.as_str();
-        let takes_along = matches!(kind, ToolKind::Delete | ToolKind::Move);
-        FILE_FIELDS.contains(&key) && (is_sure || !EITHER_FIELDS.contains(&key))
-            || takes_along && MOVED_DIRECTORIES.contains(&key)
-    };
-    let (mut found, mut open) = (Vec::new(), vec![(false, input)]);
-    while let Some((is_file, value)) = open.pop() {
+pub(super) fn named_anywhere(tool: &str, input: &Value, kind: ToolKind) -> NamedFiles {
+    let about = AboutFiles::of(tool, kind);
+    let (mut found, mut open) = (Vec::new(), vec![input]);
+    while let Some(value) = open.pop() {
         match value {
-            Value::String(text) if is_file => {
-                let name = text.strip_prefix("file://").unwrap_or(text);
-                let is_name = !name.is_empty()
-                    && name.len() <= LONGEST_NAME
-                    && !name.contains('\n')
-                    && !name.contains("://");
-                found.extend(is_name.then(|| name.to_owned()));
+            Value::Array(all) => open.extend(all),
+            Value::Object(fields) => {
+                open.extend(fields.values());
+                found.extend(in_fields(fields, kind, about));
             }
-            Value::Array(all) => open.extend(all.iter().map(|one| (is_file, one))),
-            Value::Object(all) => open.extend(all.iter().map(|(key, one)| (names_files(key), one))),
             _ => {}
         }
     }
-    found
+    NamedFiles::of_call(found, kind)
+}
+
+/// The part of a file in a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FilePart {
+    /// The one that is worked on.
+    Subject,
+    /// The place to which it goes.
+    Target,
+}
+
+/// The sureness with which a tool has to do with files, by its own name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AboutFiles {
+    /// It says so: `save_file`.
+    Said,
+    /// It changes something and does not say what: `write`.
+    Bare,
+    /// It may be about anything: `create_issue`, `send`.
+    Unsaid,
+}
+
+impl AboutFiles {
+    fn of(tool: &str, kind: ToolKind) -> AboutFiles {
+        let words = words_of_name(tool);
+        if words
+            .iter()
+            .any(|word| ABOUT_FILES.contains(&word.as_str()))
+        {
+            AboutFiles::Said
+        } else if kind.changes_files() && words.len() == 1 {
+            AboutFiles::Bare
+        } else {
+            AboutFiles::Unsaid
+        }
+    }
+
+    /// True where a text in a field for any name is the name of a file.
+    fn takes(self, name: &str) -> bool {
+        match self {
+            AboutFiles::Said => true,
+            AboutFiles::Bare => name.contains(['/', '.']),
+            AboutFiles::Unsaid => false,
+        }
+    }
+}
+
+/// The files that the fields of one object name, each with its part.
+fn in_fields(
+    fields: &Map<String, Value>,
+    kind: ToolKind,
+    about: AboutFiles,
+) -> Vec<(FilePart, String)> {
+    let is_sure = !matches!(kind, ToolKind::Other | ToolKind::Fetch);
+    let (mut files, mut names, mut folders) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, value) in fields {
+        let key = plain(key);
+        let key = key.as_str();
+        if FOLDER_FIELDS.contains(&key) {
+            folders.extend(names_in(value));
+        } else if FILE_FIELDS.contains(&key) && (is_sure || !EITHER_FIELDS.contains(&key)) {
+            let part = if TARGET_FIELDS.contains(&key) {
+                FilePart::Target
+            } else {
+                FilePart::Subject
+            };
+            files.extend(names_in(value).into_iter().map(|name| (part, name)));
+        } else if key == NAME_FIELD {
+            names.extend(names_in(value));
+        }
+    }
+    if files.is_empty() {
+        names.retain(|name| about.takes(name));
+        files.extend(names.into_iter().map(|name| (FilePart::Subject, name)));
+    }
+    let goes = files.iter().any(|(part, _)| *part == FilePart::Target);
+    match kind {
+        ToolKind::Delete | ToolKind::Move if files.is_empty() => {
+            let all = folders
+                .into_iter()
+                .map(|folder| (FilePart::Subject, folder));
+            return all.collect();
+        }
+        ToolKind::Move if !goes => {
+            files.extend(folders.into_iter().map(|folder| (FilePart::Target, folder)));
+            return files;
+        }
+        _ => {}
+    }
+    // A name may be meant from the directory that stands beside it; one with directories of its own, from both.
+    let mut lying = Vec::new();
+    for folder in &folders {
+        for (part, name) in &files {
+            lying.push((*part, format!("{}/{name}", folder.trim_end_matches('/'))));
+        }
+    }
+    if !folders.is_empty() {
+        files.retain(|(_, name)| name.contains('/'));
+        lying.retain(|(_, name)| !name.contains("//"));
+    }
+    files.extend(lying);
+    files
+}
+
+/// The names of files in a value, a text or a list of texts.
+fn names_in(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => {
+            let name = text.strip_prefix("file://").unwrap_or(text);
+            let is_name = !name.is_empty()
+                && name.len() <= LONGEST_NAME
+                && !name.contains('\n')
+                && !name.contains("://");
+            is_name.then(|| name.to_owned()).into_iter().collect()
+        }
+        Value::Array(all) => all.iter().flat_map(names_in).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The directory to which a command goes before its patch, where it says so in plain words and does nothing else;
@@ -222,13 +338,86 @@ pub(super) fn all_texts(input: &Value) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The files that a patch names. A line of a file's content that looks like one counts as well: a file
-/// too many is asked about, never one too few.
-pub(super) fn of_patch(text: &str) -> Vec<String> {
-    let files = text.lines().filter_map(|line| {
-        let line = line.trim();
-        let name = IN_PATCH.iter().find_map(|head| line.strip_prefix(head))?;
-        Some(name.trim().to_owned())
-    });
-    files.filter(|name| !name.is_empty()).collect()
+/// The files that a call names, and those of them that are not where they were after it.
+#[derive(Default)]
+pub(super) struct NamedFiles {
+    /// All of them.
+    pub(super) paths: Vec<String>,
+    /// Those that go.
+    pub(super) gone: Vec<GoneFile>,
+}
+
+impl NamedFiles {
+    /// Files whose content is read or changed where they are.
+    pub(super) fn staying(paths: Vec<String>) -> NamedFiles {
+        NamedFiles {
+            paths,
+            gone: Vec::new(),
+        }
+    }
+
+    /// Adds those of others.
+    pub(super) fn add(&mut self, others: NamedFiles) {
+        self.paths.extend(others.paths);
+        self.gone.extend(others.gone);
+    }
+
+    /// Files with their part in a call of this kind. One that moves goes to the one place that is named as such; where
+    /// there are several, nobody says which belongs to which.
+    fn of_call(files: Vec<(FilePart, String)>, kind: ToolKind) -> NamedFiles {
+        let is_target = |part: FilePart| kind == ToolKind::Move && part == FilePart::Target;
+        let targets: Vec<&String> = files
+            .iter()
+            .filter_map(|(part, name)| is_target(*part).then_some(name))
+            .collect();
+        let to = match targets.as_slice() {
+            [one] => Some((*one).clone()),
+            _ => None,
+        };
+        let goes = matches!(kind, ToolKind::Delete | ToolKind::Move);
+        let leaving = files.iter().filter(|(part, _)| goes && !is_target(*part));
+        let gone = leaving.map(|(_, from)| GoneFile {
+            from: from.clone(),
+            to: to.clone(),
+        });
+        NamedFiles {
+            gone: gone.collect(),
+            paths: files.into_iter().map(|(_, name)| name).collect(),
+        }
+    }
+
+    /// The files that a patch names. A line of a file's content that looks like one counts as well: a file
+    /// too many is asked about, never one too few.
+    pub(super) fn of_patch(text: &str) -> NamedFiles {
+        let (mut found, mut updated) = (NamedFiles::default(), None);
+        for line in text.lines() {
+            let line = line.trim();
+            let named = |head: &str| {
+                let name = line.strip_prefix(head)?.trim();
+                (!name.is_empty()).then(|| name.to_owned())
+            };
+            if let Some(name) = named("*** Add File:") {
+                updated = None;
+                found.paths.push(name);
+            } else if let Some(name) = named("*** Update File:") {
+                updated = Some(name.clone());
+                found.paths.push(name);
+            } else if let Some(from) = named("*** Delete File:") {
+                updated = None;
+                found.paths.push(from.clone());
+                found.gone.push(GoneFile { from, to: None });
+            } else if let Some(to) = named("*** Move to:") {
+                found.paths.push(to.clone());
+                found
+                    .gone
+                    .extend(updated.take().map(|from| GoneFile { from, to: Some(to) }));
+            }
+        }
+        // What the same patch touches once more is not the content that has moved there.
+        for one in &mut found.gone {
+            let times = |to: &String| found.paths.iter().filter(|path| *path == to).count();
+            one.to = one.to.take().filter(|to| times(to) == 1);
+        }
+        found
+    }
 }

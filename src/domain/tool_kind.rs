@@ -125,11 +125,11 @@ fn own_name(name: &str) -> &str {
     }
 }
 
-/// True for a name that begins with a word that only asks, and has none that does more.
-fn only_asks(name: &str) -> bool {
+/// The words of a tool's own name, small: `saveFile` and `mcp__fs__save_file` are `save` and `file`.
+pub fn words_of_name(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut was_small = false;
-    for c in name.chars() {
+    for c in own_name(name).chars() {
         let begins =
             words.is_empty() || !c.is_ascii_alphanumeric() || c.is_ascii_uppercase() && was_small;
         if begins {
@@ -141,6 +141,12 @@ fn only_asks(name: &str) -> bool {
         was_small = c.is_ascii_lowercase();
     }
     words.retain(|word| !word.is_empty());
+    words
+}
+
+/// True for a name that begins with a word that only asks, and has none that does more.
+fn only_asks(name: &str) -> bool {
+    let words = words_of_name(name);
     let is_one_of = |word: &String, all: &[&str]| all.contains(&word.as_str());
     words.first().is_some_and(|first| is_one_of(first, &ASKING))
         && !words.iter().any(|word| is_one_of(word, &DOING))

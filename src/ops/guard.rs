@@ -18,6 +18,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{LockRequest, Task};
 use crate::domain::tool_kind::ToolKind;
 use crate::ops::ask::{self, Question};
+use crate::ops::called_files::{CalledFiles, CalledPlace, PartOfCall};
 use crate::ops::cx::Cx;
 use crate::ops::error::{OpError, Refused};
 use crate::ops::held_paths::{Touching, TryAgain};
@@ -30,8 +31,6 @@ use crate::store::{Store, Tx, waiting_at_most};
 
 /// The time for which a refusal waits for its turn to be recorded.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The number of files that are looked at for one call: those that go with a directory.
-const MOST_BENEATH: usize = 10_000;
 /// The rule in the record of a call that would change Git's own files.
 const GITS_RULE: &str = "built-in.git-files";
 /// The rule in the record of a call that would change files beyond the tree of its session.
@@ -91,7 +90,7 @@ pub fn judge(
 ) -> Result<(), GuardRefusal> {
     // The policy is read, and links are followed, before the store is held.
     cx.policy.state();
-    let found = places(&asked)?;
+    let found = CalledFiles::find(asked.call, asked.place)?;
     let looked = store.read(|tx| {
         let cx = cx.at(tx.now()?);
         look(tx, &cx, &asked, &found)
@@ -116,62 +115,26 @@ pub fn judge(
     }
 }
 
-/// A path in the words of the call, and the place to which it leads.
-type NamedPlace<'a> = (&'a str, Whereabouts);
-
-/// The places that the call names; of a directory that it removes or moves, of all that goes with it.
-fn places<'a>(asked: &GuardAsked<'a>) -> Result<Vec<NamedPlace<'a>>, OpError> {
-    let call = asked.call;
-    let takes_along = matches!(
-        call.kind,
-        ToolKind::Delete | ToolKind::Move | ToolKind::Other
-    );
-    let mut found: Vec<NamedPlace<'a>> = Vec::new();
-    for word in &call.paths {
-        let place = asked.place.find(word);
-        if let Whereabouts::Inside(path) = &place
-            && takes_along
-        {
-            let room = MOST_BENEATH.saturating_sub(found.len());
-            let Ok(all) = asked.place.beneath(path, room) else {
-                return Err(too_many(word));
-            };
-            found.extend(all.into_iter().map(|place| (word.as_str(), place)));
-        }
-        found.push((word, place));
-    }
-    Ok(found)
-}
-
-fn too_many(word: &str) -> OpError {
-    Refusal::Unclear {
-        why: format!(
-            "`{}` holds more than {MOST_BENEATH} files, more than are looked at for one call",
-            word.escape_debug()
-        ),
-        hint: "name its parts one by one".to_owned(),
-    }
-    .into()
-}
-
 fn look(
     tx: &mut dyn Tx,
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    found: &[NamedPlace<'_>],
+    found: &CalledFiles<'_>,
 ) -> Result<(), OpError> {
     let tasks = tasks_at_hand(tx, cx, asked)?;
     let call = asked.call;
     // What nobody knows may write to the files that it names.
     let changes = !call.paths.is_empty() && !call.kind.only_looks();
-    let all = |action| questions(cx, asked, (&tasks, found), action);
+    let all = |action| questions(asked, (&tasks, found), action);
     let mut asks = Vec::new();
     if changes {
-        let edits = all(Action::Edit);
-        if let Some(edit) = edits.first() {
-            is_free(tx, cx, asked, (edit, found))?;
+        for part in found.parts() {
+            let edits = edits(cx, asked, &tasks, &part);
+            if let Some(edit) = edits.first() {
+                is_free(tx, cx, asked, (edit, &found.places))?;
+            }
+            asks.extend(edits);
         }
-        asks.extend(edits);
     }
     if !call.kind.changes_files() || !changes {
         asks.extend(all(Action::ToolCall));
@@ -183,8 +146,8 @@ fn look(
         asks.extend(all(Action::FileRead));
     }
     // Whoever is to mend a policy that cannot be read has to look at it, and to ask a person.
-    let is_here = |(_, place): &NamedPlace<'_>| matches!(place, Whereabouts::Inside(_));
-    let changes_nothing = call.kind.only_looks() && found.iter().all(is_here);
+    let is_here = |(_, place): &CalledPlace<'_>| matches!(place, Whereabouts::Inside(_));
+    let changes_nothing = call.kind.only_looks() && found.places.iter().all(is_here);
     let policy = if changes_nothing {
         Blindness::LetsThrough
     } else {
@@ -199,7 +162,7 @@ fn is_free(
     tx: &mut dyn Tx,
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    (edit, found): (&Question, &[NamedPlace<'_>]),
+    (edit, found): (&Question, &[CalledPlace<'_>]),
 ) -> Result<(), OpError> {
     stays_inside(cx, asked, edit, found)?;
     let paths: Vec<Vec<u8>> = edit
@@ -255,7 +218,7 @@ fn stays_inside(
     cx: &Cx,
     asked: &GuardAsked<'_>,
     question: &Question,
-    found: &[NamedPlace<'_>],
+    found: &[CalledPlace<'_>],
 ) -> Result<(), OpError> {
     for (word, place) in found {
         let shown = word.escape_debug();
@@ -335,25 +298,43 @@ fn tasks_at_hand(tx: &mut dyn Tx, cx: &Cx, asked: &GuardAsked<'_>) -> Result<Vec
 
 /// A question for each task at hand, or one about none.
 fn questions(
-    cx: &Cx,
     asked: &GuardAsked<'_>,
-    (tasks, found): (&[Task], &[NamedPlace<'_>]),
+    (tasks, found): (&[Task], &CalledFiles<'_>),
     action: Action,
 ) -> Vec<Question> {
     let mut questions = ask::for_each(action, tasks);
     for question in &mut questions {
-        complete(question, cx, asked, (tasks, found));
+        complete(question, asked);
+        question.facts.command.clone_from(&asked.call.command);
+        if action == Action::FileRead {
+            let inside = found.places.iter().filter_map(|(_, place)| match place {
+                Whereabouts::Inside(path) if !path.is_empty() => Some(RepoPath::new(path.clone())),
+                _ => None,
+            });
+            question.resource.paths = inside.collect();
+        }
     }
     questions
 }
 
-fn complete(
-    question: &mut Question,
-    cx: &Cx,
-    asked: &GuardAsked<'_>,
-    (tasks, found): (&[Task], &[NamedPlace<'_>]),
-) {
-    let action = question.action;
+/// The questions about what is done to a part of the files.
+fn edits(cx: &Cx, asked: &GuardAsked<'_>, tasks: &[Task], part: &PartOfCall) -> Vec<Question> {
+    let mut questions = ask::for_each(Action::Edit, tasks);
+    for question in &mut questions {
+        complete(question, asked);
+        question.resource.kind = Some(part.kind);
+        question.resource.paths.clone_from(&part.paths);
+        let facts = &mut question.facts;
+        // Where the paths of the task cannot be read, none of these is known to be among them.
+        let outside = outside(cx, tasks, &part.paths);
+        facts.outside_paths = outside.or_else(|| Some(part.paths.clone()));
+        facts.change_kinds.clone_from(&part.change_kinds);
+        facts.moves.clone_from(&part.moves);
+    }
+    questions
+}
+
+fn complete(question: &mut Question, asked: &GuardAsked<'_>) {
     let call = asked.call;
     let resource = &mut question.resource;
     resource.patterns.clear();
@@ -361,20 +342,6 @@ fn complete(
     resource.tool = Some(call.title.clone());
     resource.kind = Some(call.kind);
     resource.input.clone_from(&call.digest);
-    if matches!(action, Action::Edit | Action::FileRead) {
-        let inside = found.iter().filter_map(|(_, place)| match place {
-            Whereabouts::Inside(path) if !path.is_empty() => Some(RepoPath::new(path.clone())),
-            _ => None,
-        });
-        resource.paths = inside.collect();
-    }
-    if action == Action::Edit {
-        // Where the paths of the task cannot be read, none of these is known to be among them.
-        let all = &question.resource.paths;
-        question.facts.outside_paths = outside(cx, tasks, all).or_else(|| Some(all.clone()));
-    } else {
-        question.facts.command.clone_from(&call.command);
-    }
 }
 
 /// The paths beyond those of every task at hand; none where one of them names none.

@@ -3,9 +3,11 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::connector::dialogue::GoneFile;
 use crate::domain::lease::{Token, TokenReach};
 use crate::domain::path_lock::LockMode;
 use crate::ops::approve;
+use crate::ops::called_files::MOST_BENEATH;
 use crate::ops::claim::{self, Which};
 use crate::ops::testing::World;
 use crate::policy::{self, PolicyState};
@@ -142,6 +144,7 @@ fn call(kind: ToolKind, path: &str) -> AskedCall {
             .collect(),
         digest: None,
         command: None,
+        gone: Vec::new(),
     }
 }
 
@@ -261,7 +264,7 @@ fn what_lies_in_a_directory_goes_with_it() {
         std::fs::create_dir_all(tree.join(file).parent().unwrap()).unwrap();
         std::fs::write(tree.join(file), "").unwrap();
     }
-    let held = "[built-in.locked-paths] the call of `Tool` changes held/deep/x";
+    let held = "[built-in.locked-paths] the call of `Tool` changes held";
     let table = [
         (Delete, "held", held),
         (Move, "held/deep/", held),
@@ -284,6 +287,93 @@ fn what_lies_in_a_directory_goes_with_it() {
         scene.says(Within::Holder, &call(Delete, "a")),
         "[] `a` holds more than 10000 files, more than are looked at for one call"
     );
+}
+
+/// A call that takes files away: `a -> b`, and `a` alone where it is gone.
+fn taking(kind: ToolKind, files: &[&str]) -> AskedCall {
+    let mut asked = call(kind, "");
+    for file in files {
+        let (from, to) = match file.split_once(" -> ") {
+            Some((from, to)) => (from, Some(to.to_owned())),
+            None => (*file, None),
+        };
+        asked.paths.push(from.to_owned());
+        asked.paths.extend(to.clone());
+        let from = from.to_owned();
+        asked.gone.push(GoneFile { from, to });
+    }
+    asked
+}
+
+#[test]
+fn what_a_safe_agent_takes_away_is_told_file_by_file() {
+    use ToolKind::{Delete, Edit, Execute, Move};
+    let mut scene = scene(&POLICY.replace("default: deny", "default: deny\nmode: safe"));
+    let tree = scene.dir.path().join("w");
+    for file in ["a/x", "a/y", "a/dir/z", "a/full/q", "other/o"] {
+        std::fs::create_dir_all(tree.join(file).parent().unwrap()).unwrap();
+        std::fs::write(tree.join(file), "").unwrap();
+    }
+    let says = |what: &str| {
+        format!("[built-in.mode-safe] policy denies edit: {what}, which the mode `safe` bars")
+    };
+    let away = says("it would take a file away");
+    let table = [
+        (taking(Edit, &["a/x"]), away.clone()),
+        (taking(Execute, &["a/x"]), away.clone()),
+        (taking(Delete, &["a/x"]), away),
+        (taking(Edit, &["a/x -> a/new"]), "yes".into()),
+        (taking(Move, &["a/x -> a/new"]), "yes".into()),
+        (taking(Move, &["a/dir -> a/new"]), "yes".into()),
+        (taking(Move, &["a/x -> a/full"]), "yes".into()),
+        (taking(Move, &["a/x"]), says("it would delete a/x")),
+        (
+            taking(Move, &["a/x -> /elsewhere"]),
+            "[built-in.inside-worktree]".into(),
+        ),
+        // The one place that is left has the last content alone.
+        (
+            taking(Move, &["a/x -> a/new", "a/y -> a/new"]),
+            says("it would delete a/y"),
+        ),
+        (
+            taking(Edit, &["a/x -> a/new", "a/x"]),
+            says("it would take a file away"),
+        ),
+        // Beyond the paths of the task.
+        (
+            taking(Move, &["a/x -> other/new"]),
+            says("it would delete a/x"),
+        ),
+        (
+            taking(Move, &["other/o -> a/new"]),
+            says("it would delete other/o"),
+        ),
+        // A lock of what would stand there.
+        (
+            taking(Move, &["a/dir -> held/new"]),
+            "[built-in.locked-paths] the call of `Tool` changes held/new".into(),
+        ),
+    ];
+    for (call, expected) in table {
+        let said = scene.says(Within::Run, &call);
+        assert!(said.starts_with(&expected), "{call:?}\n{said}\n{expected}");
+    }
+}
+
+/// A rule about one kind holds for the files of which that kind is true.
+#[test]
+fn a_rule_about_deletions_holds_within_a_patch() {
+    let rules = "version: 1\ndefault: allow\nrules:\n  - {id: no-rm, on: [edit], kinds: [delete], effect: deny, reason: no}\n  - {id: no-mv, on: [edit], kinds: [move], paths: [b/], effect: deny, reason: no}\n";
+    let mut scene = scene(rules);
+    let mut patch = taking(ToolKind::Edit, &["a/x -> b/x"]);
+    patch.paths.push("a/z".into());
+    assert!(scene.says(Within::Run, &patch).starts_with("[no-mv] "));
+    let mut patch = taking(ToolKind::Edit, &["a/y"]);
+    patch.paths.push("a/z".into());
+    assert!(scene.says(Within::Run, &patch).starts_with("[no-rm] "));
+    patch.gone.clear();
+    assert_eq!(scene.says(Within::Run, &patch), "yes");
 }
 
 #[test]

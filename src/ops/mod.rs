@@ -12,6 +12,7 @@ pub mod ask;
 pub mod backup;
 pub mod budget;
 mod by_id;
+mod called_files;
 pub mod check;
 pub mod claim;
 pub mod cli_setup;

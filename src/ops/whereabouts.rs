@@ -80,11 +80,29 @@ impl SessionPlace {
     }
 }
 
+/// True for a directory itself, not for a link to one.
+fn is_dir(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|there| there.is_dir())
+}
+
 impl SessionPlace {
+    /// True where a directory stands at this path of the tree.
+    pub fn has_directory(&self, path: &[u8]) -> bool {
+        let name = Path::new(OsStr::from_bytes(path));
+        let mut trees = std::iter::once(&self.tree).chain(&self.main);
+        trees.any(|tree| is_dir(&tree.join(name)))
+    }
+
+    /// True where anything stands at this path of the tree.
+    pub fn has(&self, path: &[u8]) -> bool {
+        let name = Path::new(OsStr::from_bytes(path));
+        let mut trees = std::iter::once(&self.tree).chain(&self.main);
+        trees.any(|tree| tree.join(name).symlink_metadata().is_ok())
+    }
+
     /// The places of all that lies in the directory at a path of the tree, links as they stand; none for
     /// a file, and [`TooMany`] where there are more than `most`.
     pub fn beneath(&self, path: &[u8], most: usize) -> Result<Vec<Whereabouts>, TooMany> {
-        let is_dir = |path: &Path| path.symlink_metadata().is_ok_and(|there| there.is_dir());
         let name = Path::new(OsStr::from_bytes(path));
         let mut trees = std::iter::once(&self.tree).chain(&self.main);
         let Some(tree) = trees.find(|tree| is_dir(&tree.join(name))) else {

@@ -202,8 +202,11 @@ fn beyond_files(request: &Request<'_>) -> Option<String> {
         Some(ToolKind::Delete | ToolKind::Move) => Some("it would take a file away"),
         _ => None,
     };
+    let moves = resource.kind == Some(ToolKind::Move) && request.facts.change_kinds.is_some();
     let plain = match request.action {
         Action::CommandExec => Some("it would run a command"),
+        // What moves within the paths of the task is not taken away.
+        Action::ToolCall | Action::Edit if moves => return deleted(request, "it would delete"),
         Action::ToolCall | Action::Edit => of_tool,
         Action::RunNetwork => match request.facts.network {
             Some(Network::Off | Network::Listed) => None,
@@ -217,7 +220,9 @@ fn beyond_files(request: &Request<'_>) -> Option<String> {
         Action::Import => Some("it would put other records in the place of those that are there"),
         // Whoever may write the files of agents sets their modes.
         Action::AgentRegister => Some("it would change the file of an agent"),
-        Action::RunFinish | Action::TaskDone | Action::Commit => return deleted(request),
+        Action::RunFinish | Action::TaskDone | Action::Commit => {
+            return deleted(request, "it deletes");
+        }
         _ => None,
     };
     plain.map(str::to_owned)
@@ -225,7 +230,7 @@ fn beyond_files(request: &Request<'_>) -> Option<String> {
 
 /// The files that a change deletes. One that got another name is none of them, where the task may change both
 /// places: its content is still there.
-fn deleted(request: &Request<'_>) -> Option<String> {
+fn deleted(request: &Request<'_>, verb: &str) -> Option<String> {
     let paths = &request.resource.paths;
     let Some(kinds) = &request.facts.change_kinds else {
         let none = paths.is_empty();
@@ -236,7 +241,7 @@ fn deleted(request: &Request<'_>) -> Option<String> {
         .filter(|(path, kind)| *kind == 'D' && !has_moved(path, request.facts))
         .map(|(path, _)| path.clone())
         .collect();
-    (!gone.is_empty()).then(|| format!("it deletes {}", files(&gone)))
+    (!gone.is_empty()).then(|| format!("{verb} {}", files(&gone)))
 }
 
 fn has_moved(from: &RepoPath, facts: &Facts) -> bool {

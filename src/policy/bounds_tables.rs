@@ -92,6 +92,14 @@ fn tool(action: Action, name: &str, kind: ToolKind) -> Asked {
     asked
 }
 
+/// A call of a tool that moves `old` to `new`.
+fn moving(outside: Option<&[&str]>) -> Asked {
+    let mut asked = moved(outside);
+    asked.0 = Action::Edit;
+    asked.1.kind = Some(ToolKind::Move);
+    asked
+}
+
 fn network(network: Option<Network>) -> Asked {
     let mut asked = plain(Action::RunNetwork);
     asked.2.network = network;
@@ -130,6 +138,9 @@ rules! {
     an_edit_is_a_change: tool(Action::Edit, "Write", ToolKind::Edit).barred_from() => ANALYSIS;
     a_tool_that_edits_is_one: tool(Action::ToolCall, "Write", ToolKind::Edit).barred_from() => ANALYSIS;
     a_tool_that_deletes_is_not_safe: tool(Action::Edit, "Delete", ToolKind::Delete).barred_from() => SAFE;
+    nor_one_that_moves_nobody_knows_what: tool(Action::Edit, "Move", ToolKind::Move).barred_from() => SAFE;
+    one_that_moves_within_the_paths_is: moving(Some(&[])).barred_from() => ANALYSIS;
+    beyond_them_it_is_not: [moving(Some(&["old"])).barred_from(), moving(Some(&["new"])).barred_from(), moving(None).barred_from()] => [SAFE, SAFE, SAFE];
     a_command_is_not_safe: tool(Action::ToolCall, "Bash", ToolKind::Execute).barred_from() => SAFE;
     nor_where_it_is_asked_as_one: plain(Action::CommandExec).barred_from() => SAFE;
     nor_is_what_fetches: tool(Action::ToolCall, "WebFetch", ToolKind::Fetch).barred_from() => SAFE;

@@ -336,6 +336,11 @@ fn a_tool_that_nobody_knows_may_write_to_the_files_that_it_names_unless_it_only_
         ("mcp__fs__append", "filename", 2),
         ("mcp__browser__download", "filepath", 2),
         ("mcp__planner__get_and_set", "path", 2),
+        ("save_file", "name", 2),
+        ("mcp__fs__write_file", "name", 2),
+        ("mcp__fs__delete_directory", "directory", 2),
+        // The name of no file.
+        ("mcp__hub__create_issue", "name", 0),
         ("mcp__fs__list_directory", "path", 0),
         ("mcp__fs__get_file_info", "path", 0),
         ("mcp__fs__statFile", "path", 0),

@@ -57,7 +57,7 @@ fn an_agent_that_only_analyses_lands_nothing() {
 fn a_safe_agent_renames_within_its_paths_and_deletes_nothing() {
     let moves = |to: &str| {
         let works = format!(
-            "cat >/dev/null; echo work > work.txt; mkdir -p a b; git mv a/old {to}; echo more >> {to}"
+            "cat >/dev/null; echo work > work.txt; mkdir -p a b; git mv a/old {to}; printf 'more\\nmore\\nmore\\n' >> {to}"
         );
         Scene::new()
             .policy("version: 1\ndefault: allow\n")
@@ -324,4 +324,85 @@ fn the_hook_of_a_cli_knows_modes_and_lists_of_tools() {
     tool.call built-in.mode-safe
     tool.call built-in.tool-list
     ");
+}
+
+/// A patch deletes, and a tool moves: the hook lets through what the end of a run would.
+#[test]
+fn the_hook_of_a_cli_tells_deletions_from_moves() {
+    let sandbox = bound(&["--mode", "safe"]);
+    let asks = |cli: &str, tool: &str, input: Value| {
+        let call = json!({"hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": input});
+        let args = ["--as", "agent:fake", "hook", "pre-tool", "--cli", cli];
+        let outcome = run_with_input(&mut sandbox.ai_command(&args), &call.to_string());
+        format!("{tool} {}", outcome)
+    };
+    let patch =
+        |lines: &str| json!({"command": format!("*** Begin Patch\n{lines}\n*** End Patch\n")});
+    let said = [
+        asks("codex", "apply_patch", patch("*** Delete File: gone.txt")),
+        asks(
+            "codex",
+            "apply_patch",
+            patch("*** Update File: gone.txt\n*** Move to: new.txt"),
+        ),
+        asks(
+            "claude",
+            "mcp__fs__move_file",
+            json!({"source": "gone.txt", "destination": "new.txt"}),
+        ),
+        asks(
+            "claude",
+            "mcp__fs__delete_file",
+            json!({"name": "gone.txt"}),
+        ),
+    ];
+    snapshot!(said.join("\n"), @"
+    apply_patch exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies edit: it would take a file away, which the mode `safe` bars (rule `built-in.mode-safe`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+
+    apply_patch exit: 0
+    ----- stdout -----
+    ----- stderr -----
+
+    mcp__fs__move_file exit: 0
+    ----- stdout -----
+    ----- stderr -----
+
+    mcp__fs__delete_file exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies edit: it would take a file away, which the mode `safe` bars (rule `built-in.mode-safe`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    snapshot!(denied(&sandbox).join("\n"), @"
+    edit built-in.mode-safe
+    edit built-in.mode-safe
+    ");
+}
+
+/// What a stream says of a tool that moves is no more than what became of the files.
+#[test]
+fn a_safe_agent_may_move_by_a_tool_that_its_stream_names() {
+    let said = [
+        r#"{"type":"system","subtype":"init","session_id":"s","model":"m"}"#,
+        r#"{"type":"assistant","session_id":"s","message":{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"mcp__fs__move_file","input":{"source":"old","destination":"new"}}]}}"#,
+        r#"{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":"done","num_turns":2,"terminal_reason":"completed"}"#,
+    ];
+    let script = format!(
+        "cat >/dev/null; echo work >work.txt; mv old new; cat <<'END'\n{}\nEND",
+        said.join("\n")
+    );
+    let mover =
+        Agent::of_a_cli("mover", "claude-stream-json", &script).registered(&["--mode", "safe"]);
+    let sandbox = Scene::new()
+        .policy("version: 1\ndefault: allow\n")
+        .file("old", "one\ntwo\n")
+        .agent(mover)
+        .build();
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
 }

@@ -147,6 +147,7 @@ impl AcpCall {
             kind: self.kind,
             title: clip::text(&self.title, clip::SUMMARY),
             paths,
+            gone: Vec::new(),
             digest,
             command: self.command(),
         }

@@ -327,6 +327,7 @@ fn leave_is_given_for_once_or_not_at_all() {
                 title: "rm".into(),
                 paths,
                 digest,
+                gone: Vec::new(),
                 command: None
             }]
         );
@@ -441,6 +442,7 @@ fn a_call_may_be_described_before_leave_is_asked() {
             title: String::new(),
             paths,
             digest: None,
+            gone: Vec::new(),
             command: None
         }]
     );

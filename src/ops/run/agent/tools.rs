@@ -28,7 +28,10 @@ pub(crate) fn judged(
         let mut question = Question::on_task(Action::ToolCall, task);
         question.resource.patterns.clear();
         question.resource.run = Some(run.to_owned());
-        question.resource.kind = Some(ToolKind::of_call(name));
+        let kind = ToolKind::of_call(name);
+        question.resource.kind = Some(kind);
+        // What became of the files that moved is measured in the work itself.
+        question.facts.change_kinds = (kind == ToolKind::Move).then(String::new);
         question.resource.tool = Some(name.clone());
         answers.push(ask::answer_here(tx, cx, &question)?);
     }
