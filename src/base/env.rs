@@ -33,9 +33,14 @@ pub const GIT_INDEX_FILE: &str = "GIT_INDEX_FILE";
 /// The editor of the message, as Git tells its hooks: `:` where there was none.
 pub const GIT_EDITOR: &str = "GIT_EDITOR";
 
+/// The settings of `git -c`, as Git tells its hooks.
+pub const GIT_CONFIG_PARAMETERS: &str = "GIT_CONFIG_PARAMETERS";
+/// The number of settings in variables of Git's.
+pub const GIT_CONFIG_COUNT: &str = "GIT_CONFIG_COUNT";
+
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 25] = [
+pub const ALL: [(&str, &str); 27] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -101,6 +106,14 @@ pub const ALL: [(&str, &str); 25] = [
     (
         GIT_EDITOR,
         "In the hook commit-msg, `:` where no editor was opened, so that lines with `#` are no comments; set by Git.",
+    ),
+    (
+        GIT_CONFIG_PARAMETERS,
+        "In the hook commit-msg, the settings of `git -c`, of which `core.commentChar` and `commit.cleanup` are heeded; set by Git.",
+    ),
+    (
+        GIT_CONFIG_COUNT,
+        "In the hook commit-msg, with `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on, settings of Git, of which the same are heeded.",
     ),
     ("VISUAL", "The editor of `ai task create --edit`."),
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),

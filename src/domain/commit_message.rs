@@ -6,17 +6,21 @@
 /// So many bytes of a message are kept, of which the last quarter is its end.
 const LONGEST: usize = 8 << 10;
 /// Stands where something was left out.
-const CUT: &str = "\n[…]\n";
-/// The line behind which Git takes nothing over.
-const SCISSORS: &str = "------------------------ >8 ------------------------";
+const CUT: &str = "[…]";
+/// Stands on the second line where the first was cut, around the number of its letters.
+const CUT_SUBJECT: (&str, &str) = ("[… of ", " letters]");
+/// The end of the line behind which Git takes nothing over; the mark of comments stands before it.
+pub(super) const SCISSORS: &str = " ------------------------ >8 ------------------------";
 
-/// The way in which a message came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageOrigin {
-    /// In an editor, with comments that Git takes out.
-    Edited,
-    /// Given as it is, as by `-m`.
-    Given,
+/// The lines of a text that are no part of the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeftOut {
+    /// None of them: the text was given, as by `-m`.
+    Nothing,
+    /// All behind the scissors, whose line begins with this mark.
+    BehindScissors(String),
+    /// Those as well that begin with the mark of comments.
+    Comments(String),
 }
 
 /// The parts of a message.
@@ -30,20 +34,23 @@ pub struct MessageParts<'m> {
     pub trailers: Vec<(&'m str, &'m str)>,
 }
 
-/// The message that Git makes of a text: without comments where there was an editor, without blanks at the ends
+/// The message that Git makes of a text: without what is left out, without blanks at the ends
 /// of lines, and without empty lines that say nothing. The first paragraph, which Git takes for the subject, is put
 /// on one line. Long messages are cut in the middle.
-pub fn cleaned(text: &str, origin: MessageOrigin) -> String {
+pub fn cleaned(text: &str, left_out: &LeftOut) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines() {
         let line = line.trim_end();
-        if origin == MessageOrigin::Edited
-            && let Some(comment) = line.strip_prefix('#')
-        {
-            if comment.trim_start() == SCISSORS {
-                break;
-            }
-            continue;
+        let after = |mark: &str| line.strip_prefix(mark).map(str::to_owned);
+        match left_out {
+            LeftOut::Nothing => {}
+            LeftOut::BehindScissors(mark) if after(mark).as_deref() == Some(SCISSORS) => break,
+            LeftOut::BehindScissors(_) => {}
+            LeftOut::Comments(mark) => match after(mark) {
+                Some(comment) if comment == SCISSORS => break,
+                Some(_) => continue,
+                None => {}
+            },
         }
         if !line.is_empty() || lines.last().is_some_and(|last| !last.is_empty()) {
             lines.push(line);
@@ -64,11 +71,32 @@ fn bounded(text: String) -> String {
         return text;
     }
     let is_end = |at: &usize| text.is_char_boundary(*at);
-    let most = LONGEST - LONGEST / 4 - CUT.len();
+    // With room for the mark.
+    let most = LONGEST - LONGEST / 4 - 64;
     let begin = (0..=most).rev().find(is_end).unwrap_or_default();
     let least = text.len() - LONGEST / 4;
     let end = (least..=text.len()).find(is_end).unwrap_or(text.len());
-    format!("{}{CUT}{}", &text[..begin], &text[end..])
+    let first = subject(&text);
+    if first.len() <= begin {
+        return format!("{}\n{CUT}\n{}", &text[..begin], &text[end..]);
+    }
+    // The rest of a subject is none of the body.
+    let (letters, rest) = (first.chars().count(), &text[end.max(first.len())..]);
+    let gap = if rest.starts_with('\n') { "" } else { "\n" };
+    let (before, after) = CUT_SUBJECT;
+    format!("{}\n{before}{letters}{after}{gap}{rest}", &text[..begin])
+}
+
+/// The number of letters that the subject of a cleaned message has, those that were cut included.
+pub fn subject_letters(message: &str) -> usize {
+    let mut lines = message.lines();
+    let there = lines.next().unwrap_or_default().chars().count();
+    let mut cut = || {
+        let (before, after) = CUT_SUBJECT;
+        let number = lines.next()?.strip_prefix(before)?.strip_suffix(after)?;
+        number.parse().ok()
+    };
+    cut().filter(|all| *all > there).unwrap_or(there)
 }
 
 /// The subject of a cleaned message: its first line.
@@ -135,11 +163,15 @@ mod tests {
     use crate::base::rules::rules;
 
     fn edited(text: &str) -> String {
-        cleaned(text, MessageOrigin::Edited)
+        cleaned(text, &LeftOut::Comments("#".to_owned()))
     }
 
     fn given(text: &str) -> String {
-        cleaned(text, MessageOrigin::Given)
+        cleaned(text, &LeftOut::Nothing)
+    }
+
+    fn with_comments(text: &str) -> String {
+        cleaned(text, &LeftOut::BehindScissors("#".to_owned()))
     }
 
     /// Subject, body and the keys of the trailers.
@@ -162,6 +194,8 @@ mod tests {
         comments_of_an_editor_go: edited("# a\nsubject\n# b\n\nbody\n# c\n") => "subject\n\nbody";
         those_that_were_given_stay: given("#12 mended\n") => "#12 mended";
         nothing_stands_behind_the_scissors: edited("a\n\n# ------------------------ >8 ------------------------\ndiff\n") => "a";
+        before_them_comments_may_stay: with_comments("a\n# b\n# ------------------------ >8 ------------------------\ndiff\n") => "a # b";
+        another_mark_is_none: edited("a\n; ------------------------ >8 ------------------------\n\nb\n") => "a ; ------------------------ >8 ------------------------\n\nb";
         blanks_say_nothing: given("\n\na  \n\n\n\nb\t\n\n") => "a\n\nb";
         nothing_is_nothing: edited("# a\n\n") => "";
 
@@ -184,9 +218,26 @@ mod tests {
     fn a_long_message_keeps_its_beginning_and_its_end() {
         let long = format!("subject\n\n{}\n\nRefs: 1", "é".repeat(LONGEST));
         let kept = given(&long);
-        assert!(kept.len() <= LONGEST && kept.len() > LONGEST - 8);
+        assert!(kept.len() <= LONGEST && kept.len() > LONGEST - 80);
         assert_eq!(parts(&kept).0, "subject");
         assert_eq!(parts(&kept).2, ["Refs"]);
+        assert_eq!(subject_letters(&kept), 7);
         assert_eq!(given(&"x".repeat(LONGEST)).len(), LONGEST);
+    }
+
+    #[test]
+    fn a_long_subject_is_told_by_all_its_letters() {
+        let kept = given(&format!("{}\n\nwhy\n\nRefs: 1", "é".repeat(100_000)));
+        assert!(kept.len() <= LONGEST);
+        assert_eq!(subject_letters(&kept), 100_000);
+        assert_eq!(parts(&kept).1, "why");
+        assert_eq!(parts(&kept).2, ["Refs"]);
+        let kept = given(&"x".repeat(100_000));
+        assert_eq!(
+            (subject_letters(&kept), parts(&kept).1),
+            (100_000, String::new())
+        );
+        // A line that only looks like the mark makes nothing shorter.
+        assert_eq!(subject_letters("abc\n[… of 2 letters]"), 3);
     }
 }

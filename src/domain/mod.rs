@@ -37,6 +37,7 @@ pub mod hook_shim;
 pub mod ids;
 pub mod imported;
 pub mod lease;
+pub mod message_settings;
 pub mod mode;
 pub mod money;
 pub mod moved_file;

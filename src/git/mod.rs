@@ -17,6 +17,7 @@ pub mod format;
 pub mod history;
 pub mod locks;
 pub mod merge;
+pub mod message_settings;
 pub mod moved_refs;
 pub mod oid;
 pub mod outside;

@@ -1,6 +1,8 @@
 //! The messages of commits, measured as the content of a change is: where the policy speaks of them.
 
-use crate::domain::commit_message::{MessageOrigin, MessageParts, cleaned};
+use std::path::Path;
+
+use crate::domain::commit_message::{LeftOut, MessageParts, cleaned, subject};
 use crate::domain::run::Run;
 use crate::domain::trailer;
 use crate::git::history::CommitLine;
@@ -58,6 +60,21 @@ pub fn of_commits(repo: &Repo, commits: &[CommitLine]) -> Result<Vec<(Oid, Strin
     let plain = commits.iter().filter(|one| one.parents.len() < 2);
     let names: Vec<Oid> = plain.map(|one| one.id.clone()).collect();
     let texts = repo.messages(&names)?.into_iter();
-    let texts = texts.map(|text| cleaned(&text, MessageOrigin::Given));
+    let texts = texts.map(|text| cleaned(&text, &LeftOut::Nothing));
     Ok(names.into_iter().zip(texts).collect())
+}
+
+/// True for a cleaned message that begins as that of the merge at HEAD: whoever amends a merge keeps its subject. A
+/// commit after it that takes the same subject is looked at where it goes.
+pub fn is_of_merge_at_head(repo: &Repo, git_dir: &Path, message: &str) -> Result<bool, OpError> {
+    let Some(head) = repo.head_of(git_dir)?.commit().cloned() else {
+        return Ok(false);
+    };
+    let lines = repo.commits_named(std::slice::from_ref(&head))?;
+    if lines.iter().all(|line| line.parents.len() < 2) {
+        return Ok(false);
+    }
+    let texts = repo.messages(&[head])?.into_iter();
+    let mut texts = texts.map(|text| cleaned(&text, &LeftOut::Nothing));
+    Ok(texts.any(|text| subject(&text) == subject(message)))
 }

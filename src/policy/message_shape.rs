@@ -134,7 +134,7 @@ impl MessageShape {
     pub(super) fn faults(&self, message: &str) -> Option<String> {
         let parts = MessageParts::of(message);
         let mut faults = Vec::new();
-        let letters = parts.subject.chars().count();
+        let letters = commit_message::subject_letters(message);
         if let Some(most) = self.subject_length.filter(|most| letters > *most as usize) {
             faults.push(format!(
                 "its subject has {letters} letters of {most} at most"

@@ -9,7 +9,7 @@
 use crate::base::yaml::{self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlProblems};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
-use crate::domain::commit_message::{self, MessageOrigin};
+use crate::domain::commit_message::{self, LeftOut};
 use crate::domain::decision::{Decision, Effect, Judgement, Resource};
 use crate::domain::facts::{Facts, RefChange};
 use crate::domain::path_pattern::CaseMode;
@@ -201,7 +201,7 @@ fn question_of(
     facts.findings = Some(Vec::new());
     if let Some(node) = fields.take("message") {
         let text = yaml::text_of(node, "`message`", problems);
-        let text = text.map(|text| commit_message::cleaned(&text, MessageOrigin::Given));
+        let text = text.map(|text| commit_message::cleaned(&text, &LeftOut::Nothing));
         facts.messages = text.map(|text| vec![text]);
     }
     if let Some(node) = fields.take("outside_paths") {

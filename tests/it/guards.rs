@@ -280,6 +280,103 @@ fn a_message_of_another_shape_is_refused_where_it_is_written() {
     ");
 }
 
+/// What Git takes for the message is judged, by the settings that it goes by itself.
+#[test]
+fn a_message_is_read_by_the_settings_of_git() {
+    let sandbox = Sandbox::project();
+    let policy = "version: 1\ndefault: allow\nguards: {commit_message: {effect: deny, subject: '^[a-z]+: ', trailers: [Signed-off-by]}}\n";
+    sandbox.write(".ai/policy.yaml", policy);
+    sandbox.commit("a policy");
+    sandbox.ai_ok(&["hooks", "install"]);
+    // Puts the message in front of Git's template.
+    sandbox.write(
+        "editor",
+        "{ printf 'git: mend it\\n\\nSigned-off-by: A\\n'; cat \"$1\"; } >\"$1.new\"; cat \"$1.new\" >\"$1\"; rm \"$1.new\"\n",
+    );
+    let commit = |settings: &[&str], editor: &str, more: &[&str]| {
+        let mut command = sandbox.command("git");
+        for one in settings {
+            command.args(["-c", one]);
+        }
+        command.args(["commit", "-q", "--allow-empty"]).args(more);
+        run(command.env("GIT_EDITOR", editor)).code
+    };
+    let edited: [(&[&str], &[&str], i32); 8] = [
+        (&[], &[], 0),
+        (&["core.commentChar=;"], &[], 0),
+        (&["core.commentChar=auto"], &[], 0),
+        (&["commit.cleanup=scissors"], &[], 0),
+        (
+            &["commit.cleanup=scissors", "core.commentChar=%"],
+            &["-v"],
+            0,
+        ),
+        (&[], &["-v"], 0),
+        // Git keeps its template then, and the trailer is not at the end.
+        (&["commit.cleanup=whitespace"], &[], 1),
+        (&["core.commentChar=auto"], &["-m", "git: mend it"], 1),
+    ];
+    for (settings, more, code) in edited {
+        assert_eq!(
+            commit(settings, "sh editor", more),
+            Some(code),
+            "{settings:?} {more:?}"
+        );
+    }
+    // An editor that does nothing, after which Git says that there was none.
+    assert_eq!(commit(&["core.commentChar=;"], ":", &["--amend"]), Some(0));
+    let mut command = sandbox.command("git");
+    command.args(["commit", "-q", "--allow-empty", "--amend"]);
+    let by_variables = command
+        .env("GIT_EDITOR", "sh editor")
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "core.commentChar")
+        .env("GIT_CONFIG_VALUE_0", "!");
+    assert_eq!(run(by_variables).code, Some(0));
+}
+
+#[test]
+fn a_merge_keeps_the_message_of_git_when_it_is_amended() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", SCOPED);
+    sandbox.commit("a policy");
+    sandbox.ai_ok(&["hooks", "install"]);
+    sandbox.git(&["checkout", "-q", "-b", "side"]);
+    sandbox.git(&["commit", "-q", "--allow-empty", "-m", "git: side"]);
+    sandbox.git(&["checkout", "-q", "main"]);
+    sandbox.git(&["merge", "-q", "--no-ff", "side"]);
+    let amend = |more: &[&str]| {
+        let args = [&["commit", "-q", "--amend"], more].concat();
+        sandbox.try_git(&sandbox.root(), &args).code
+    };
+    assert_eq!(amend(&["--no-edit"]), Some(0));
+    assert_eq!(
+        amend(&["-m", "Merge branch 'side'", "-m", "With a reason."]),
+        Some(0)
+    );
+    assert_eq!(amend(&["-m", "Another one"]), Some(1));
+    assert_eq!(amend(&["-m", "git: another one"]), Some(0));
+}
+
+#[test]
+fn a_subject_without_end_is_told_by_its_length_and_shown_in_part() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", SCOPED);
+    sandbox.commit("a policy");
+    sandbox.write("message", format!("git: {}\n", "x".repeat(99_995)));
+    sandbox.git(&["commit", "-q", "--allow-empty", "-F", "message"]);
+    let told = sandbox
+        .ai(&["policy", "check", "--range", "HEAD~..HEAD"])
+        .stdout;
+    let letters = told.lines().filter(|line| line.len() > 400).count();
+    assert_eq!(letters, 0);
+    assert_ne!(
+        told.find("its subject has 100000 letters of 30 at most"),
+        None,
+        "{told}"
+    );
+}
+
 #[test]
 fn an_agent_is_held_to_the_shape_of_its_own_messages_and_not_of_those_of_ai() {
     let commits = |message: &str| {

@@ -15,20 +15,23 @@ use crate::base::{env, fs};
 use crate::cli::answer::HookAnswer;
 use crate::cli::cmd::hooks::install::repo;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::commit_message::{self, MessageOrigin};
+use crate::domain::commit_message;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::git_hook::{self, HookName, MovedRef, PushedRef};
 use crate::domain::hook_shim::{SKIP_VARIABLE, is_reason};
 use crate::domain::ids::RunId;
+use crate::domain::message_settings::MessageEditor;
 use crate::domain::path_pattern::CaseMode;
 use crate::git::diff::{MergeHeads, StagedIndex};
+use crate::git::message_settings::ToldSettings;
 use crate::ops::ask;
 use crate::ops::error::OpError;
 use crate::ops::hooks::commit::{self, CommitAsked};
 use crate::ops::hooks::push::{self, PushAsked};
 use crate::ops::hooks::receive::{self, UpdateAsked};
 use crate::ops::hooks::{self, bypass, references};
+use crate::ops::messages;
 use crate::ops::project;
 use crate::store::Access;
 
@@ -38,6 +41,8 @@ const OF_HEAD: &str = "`.ai/policy.yaml` at HEAD of that repository answered";
 const MERGE_HEAD: &str = "MERGE_HEAD";
 /// The longest message that is read, in bytes.
 const MESSAGE_CAP: u64 = 16 << 20;
+/// More settings than anybody hands on in variables.
+const MOST_SETTINGS: usize = 1024;
 /// More than all references of any repository.
 const INPUT_CAP: u64 = 64 << 20;
 
@@ -244,28 +249,52 @@ fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Cont
     Ok(exit::OK)
 }
 
-/// The message that Git is about to give a commit. A merge has Git's own.
+/// The message that Git is about to give a commit. A merge has Git's own, also where it is amended.
 fn message(args: &HookRunArgs, here: &Path, context: &mut Context) -> Outcome {
     let Some(file) = args.args.first() else {
         return Err(AppError::usage(
             "Git gives the hook commit-msg the file of the message",
         ));
     };
-    let merges = context.workspace.place()?.git_dir.join(MERGE_HEAD);
-    if merges.exists() {
+    let git_dir = context.workspace.place()?.git_dir.clone();
+    let is_asked = context.cx()?.policy.state().looks_at_messages();
+    if !is_asked || git_dir.join(MERGE_HEAD).exists() {
         return Ok(let_pass(args, context));
     }
     let bytes = fs::read_capped(&here.join(file), MESSAGE_CAP).map_err(OpError::from)?;
-    let origin = match env::text(env::GIT_EDITOR).as_deref() {
-        Some(":") => MessageOrigin::Given,
-        _ => MessageOrigin::Edited,
+    let bytes = String::from_utf8_lossy(&bytes);
+    let editor = match env::text(env::GIT_EDITOR).as_deref() {
+        Some(":") => MessageEditor::NoneNamed,
+        _ => MessageEditor::Opened,
     };
-    let text = commit_message::cleaned(&String::from_utf8_lossy(&bytes), origin);
+    let repo = repo(context)?;
+    let settings = repo
+        .message_settings(&git_dir, told_settings())
+        .map_err(OpError::from)?;
+    let text = commit_message::cleaned(&bytes, &settings.left_out(&bytes, editor));
+    if messages::is_of_merge_at_head(&repo, &git_dir, &text)? {
+        return Ok(let_pass(args, context));
+    }
     let cx = context.cx()?;
     let store = context.store(Access::Write)?;
     let record = hooks::message::judge(store, cx, &text)?;
     answer(args.name, record.as_slice(), context);
     Ok(exit::OK)
+}
+
+/// The settings of Git that its hook is told by the environment.
+fn told_settings() -> ToldSettings {
+    let count = env::text(env::GIT_CONFIG_COUNT).and_then(|count| count.parse().ok());
+    let most = count.unwrap_or(0).min(MOST_SETTINGS);
+    let variable = |what: &str, n: usize| env::os(&format!("GIT_CONFIG_{what}_{n}"));
+    let pairs = (0..most).filter_map(|n| {
+        let key = variable("KEY", n)?.into_string().ok()?;
+        Some((key, variable("VALUE", n)?))
+    });
+    ToldSettings {
+        of_command_line: env::os(env::GIT_CONFIG_PARAMETERS),
+        of_variables: pairs.collect(),
+    }
 }
 
 fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::columns::clip;
 use crate::base::text::{counted, flowing, one_line};
 use crate::cli::answer::{CheckedPart, PolicyChecked};
 use crate::cli::cmd::hooks::repo;
@@ -17,6 +18,9 @@ use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::ops::hooks::range::{self, JudgedPart, RangeAsked, RangeError, RangeJudged};
 use crate::policy;
+
+/// The width at which the subject of a commit is cut.
+const SUBJECT_SHOWN: usize = 120;
 
 #[derive(Args)]
 pub(in crate::cli) struct PolicyCheckArgs {
@@ -174,7 +178,7 @@ fn for_people(judged: &RangeJudged, context: &mut Context) {
             part.decision.effect,
             name_of(part),
             one_line(&part.actor.to_string()),
-            one_line(subject)
+            clip(&one_line(subject), SUBJECT_SHOWN)
         ));
         for rule in said(part) {
             let path = rule.path.as_ref().map(|path| format!(" ({path})"));
