@@ -1,15 +1,18 @@
-//! The cases of a parametrised test: how many rows the table beside it has.
+//! The cases of a parametrised test: the rows of the table beside it.
 //!
 //! Over masked text, so that no bracket or comma of a string counts. A table that is made elsewhere, or by a
-//! program, cannot be counted.
+//! program, cannot be counted. Rows are told apart by their text, blanks and comments aside.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use regex::bytes::Regex;
 
 /// All tables of a file together are looked through so many times at most, so that brackets within brackets take
 /// time in proportion to the file.
 const LOOKS: usize = 8;
+/// Stands beside a block of text whose first line is a heading.
+const HEADING: &[u8] = b"useHeadersInDisplayName";
 /// The longest name to which a table is looked for.
 const LONGEST_NAME: usize = 80;
 
@@ -42,7 +45,7 @@ pub(super) enum CaseTable {
     One,
     /// In an argument of this number, from 0, or in the list to which it is a name.
     Argument(usize),
-    /// In the first list within the brackets, else these themselves.
+    /// In the first list within the brackets, in the lines of a text block there, else in the brackets themselves.
     Braces,
     /// In the braces behind those of a type.
     Literal,
@@ -54,15 +57,23 @@ pub(super) enum CaseTable {
     Elsewhere(&'static str),
 }
 
+/// A row, by what tells it from others.
+pub(super) type CaseRow = u64;
+
+/// The rows of a table, as far as they can be counted, and the place of the name of their test.
+type NamedRows = (Option<Vec<CaseRow>>, (usize, usize));
+
 /// A table that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FoundCases {
     /// The place at which it begins.
     pub at: usize,
     /// The test that has them.
     pub of: CasesOf,
-    /// The number of rows; none where they cannot be counted.
-    pub rows: Option<u32>,
+    /// The rows, those that repeat others included; none where they cannot be counted.
+    pub rows: Option<Vec<CaseRow>>,
+    /// The place behind it, where that is known.
+    end: usize,
     /// The name of the test, where it stands behind the table.
     pub name: Option<(usize, usize)>,
 }
@@ -83,17 +94,23 @@ pub(super) fn cases_in(
     for (case, pattern) in spelling {
         for one in pattern.find_iter(code) {
             let open = one.end() - 1;
-            let mut name = None;
+            let (mut name, mut end) = (None, one.end());
             let rows = match case.table {
-                CaseTable::One => Some(1),
-                CaseTable::Elsewhere(row) => reader.rows_elsewhere(row, pattern),
+                CaseTable::One => Some(vec![reader.row_of_call(open)]),
+                CaseTable::Elsewhere(row) => reader.rows_elsewhere(row, (pattern, one.start())),
                 CaseTable::Argument(number) => reader.argument(open, number),
                 CaseTable::Braces => reader.braces_within(open),
-                CaseTable::Literal => reader.literal(open),
-                CaseTable::LiteralOfRows => match reader.literal_of_rows(open) {
-                    None => continue,
-                    counted => counted,
-                },
+                CaseTable::Literal => reader.literal(open).map(|(rows, behind)| {
+                    end = behind;
+                    rows
+                }),
+                CaseTable::LiteralOfRows => {
+                    let Some((rows, behind)) = reader.literal_of_rows(open) else {
+                        continue;
+                    };
+                    end = behind;
+                    Some(rows)
+                }
                 CaseTable::BeforeName => {
                     let Some((rows, behind)) = reader.before_name(open) else {
                         continue;
@@ -106,10 +123,21 @@ pub(super) fn cases_in(
                 at: one.start(),
                 of: case.of,
                 rows,
+                end,
                 name,
             });
         }
     }
+    found.sort_by_key(|one| one.at);
+    // A list in a row of a table is a value, and no table.
+    let mut behind = 0;
+    found.retain(|one| {
+        let is_within = one.of == CasesOf::Around && one.at < behind;
+        if !is_within {
+            behind = behind.max(one.end);
+        }
+        !is_within
+    });
     found
 }
 
@@ -154,8 +182,40 @@ impl<'a> TableReader<'a> {
         self.code[from..to].iter().all(u8::is_ascii_whitespace)
     }
 
-    fn count(parts: &[(usize, usize)]) -> u32 {
-        u32::try_from(parts.len()).unwrap_or(u32::MAX)
+    /// A row by its text: comments and blanks outside of strings do not count.
+    fn row(&self, from: usize, to: usize) -> CaseRow {
+        let (mut hash, mut quote) = (DefaultHasher::new(), None);
+        for at in from..to {
+            let byte = self.code[at];
+            match quote {
+                Some(mark) if byte == mark => quote = None,
+                Some(_) => {
+                    self.text[at].hash(&mut hash);
+                    continue;
+                }
+                None if byte.is_ascii_whitespace() => continue,
+                None if matches!(byte, b'"' | b'\'' | b'`') => quote = Some(byte),
+                None => {}
+            }
+            byte.hash(&mut hash);
+        }
+        hash.finish()
+    }
+
+    fn rows(&self, parts: &[(usize, usize)]) -> Vec<CaseRow> {
+        parts
+            .iter()
+            .map(|(from, to)| self.row(*from, *to))
+            .collect()
+    }
+
+    /// The row that a call is, by its arguments.
+    fn row_of_call(&mut self, open: usize) -> CaseRow {
+        match self.parts(open) {
+            Some((_, end)) => self.row(open, end),
+            // What cannot be read is like no other.
+            None => open as CaseRow,
+        }
     }
 
     /// The place of the first letter from here on that is no blank.
@@ -165,12 +225,12 @@ impl<'a> TableReader<'a> {
         from + blanks.count()
     }
 
-    fn rows_in(&mut self, open: usize) -> Option<u32> {
-        self.parts(open).map(|(parts, _)| Self::count(&parts))
+    fn rows_in(&mut self, open: usize) -> Option<Vec<CaseRow>> {
+        self.parts(open).map(|(parts, _)| self.rows(&parts))
     }
 
     /// The rows of a list that stands at a place, or to which a name there belongs.
-    fn rows_at(&mut self, from: usize, to: usize) -> Option<u32> {
+    fn rows_at(&mut self, from: usize, to: usize) -> Option<Vec<CaseRow>> {
         let from = self.behind_blanks(from);
         match self.code.get(from)? {
             b'[' | b'(' | b'{' => self.rows_in(from),
@@ -179,7 +239,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// The rows of the list that this file gives to a name.
-    fn rows_of_name(&mut self, name: &[u8]) -> Option<u32> {
+    fn rows_of_name(&mut self, name: &[u8]) -> Option<Vec<CaseRow>> {
         if name.is_empty() || name.len() > LONGEST_NAME || !name.iter().all(is_of_name) {
             return None;
         }
@@ -190,7 +250,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// The rows of one argument of the call that opens at `open`.
-    fn argument(&mut self, open: usize, number: usize) -> Option<u32> {
+    fn argument(&mut self, open: usize, number: usize) -> Option<Vec<CaseRow>> {
         let (parts, _) = self.parts(open)?;
         let (from, to) = *parts.get(number)?;
         let equals = self.code[from..to].iter().position(|byte| *byte == b'=');
@@ -202,35 +262,67 @@ impl<'a> TableReader<'a> {
         self.rows_at(from, to)
     }
 
-    /// The rows of the first list within the call that opens at `open`, else those of the call.
-    fn braces_within(&mut self, open: usize) -> Option<u32> {
+    /// The rows of the first list within the call that opens at `open`, of a block of text there, else those of the
+    /// call.
+    fn braces_within(&mut self, open: usize) -> Option<Vec<CaseRow>> {
+        const BLOCK: &[u8] = b"\"\"\"";
         let (parts, end) = self.parts(open)?;
-        let mut inside = self.code[open + 1..end].iter();
-        match inside.position(|byte| matches!(byte, b'{' | b'[')) {
-            Some(at) => self.rows_in(open + 1 + at),
-            None => Some(Self::count(&parts)),
+        let inside = &self.code[open + 1..end];
+        let list = inside.iter().position(|byte| matches!(byte, b'{' | b'['));
+        let find = |code: &[u8]| code.windows(BLOCK.len()).position(|part| part == BLOCK);
+        if let Some(at) = find(inside).filter(|at| list.is_none_or(|list| *at < list)) {
+            let from = open + 1 + at + BLOCK.len();
+            let length = find(&self.code[from..end])?;
+            let has_heading = inside.windows(HEADING.len()).any(|part| part == HEADING);
+            let lines = self.text[from..from + length].split(|byte| *byte == b'\n');
+            let lines = lines.map(<[u8]>::trim_ascii);
+            let rows = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+            return Some(
+                rows.skip(usize::from(has_heading))
+                    .map(row_of_csv)
+                    .collect(),
+            );
         }
+        let parts = match list {
+            Some(at) => self.parts(open + 1 + at)?.0,
+            None => parts,
+        };
+        let row = |(from, to): &(usize, usize)| {
+            let text = self.text[*from..*to].trim_ascii();
+            match text
+                .strip_prefix(b"\"")
+                .and_then(|text| text.strip_suffix(b"\""))
+            {
+                Some(line) => row_of_csv(line),
+                None => self.row(*from, *to),
+            }
+        };
+        Some(parts.iter().map(row).collect())
     }
 
-    /// The rows of a literal whose type is a bracket that opens at `open`: they stand in the next one.
-    fn literal(&mut self, open: usize) -> Option<u32> {
+    /// The rows of a literal whose type is a bracket that opens at `open`, which stand in the next one, and the place
+    /// behind them.
+    fn literal(&mut self, open: usize) -> Option<(Vec<CaseRow>, usize)> {
         let (_, behind) = self.parts(open)?;
         let open = self.behind_blanks(behind);
         (self.code.get(open) == Some(&b'{')).then_some(())?;
-        self.rows_in(open)
+        let (parts, end) = self.parts(open)?;
+        Some((self.rows(&parts), end))
     }
 
-    /// The rows of the braces that open at `open`, where these are braces themselves, with or without a key.
-    fn literal_of_rows(&mut self, open: usize) -> Option<u32> {
-        let (parts, _) = self.parts(open)?;
+    /// The rows of the braces that open at `open`, where these are braces themselves, with or without a key, and the
+    /// place behind them.
+    fn literal_of_rows(&mut self, open: usize) -> Option<(Vec<CaseRow>, usize)> {
+        let (parts, end) = self.parts(open)?;
         let is_row =
             |(from, to): &(usize, usize)| self.code[*from..*to].trim_ascii().ends_with(b"}");
-        (!parts.is_empty() && parts.iter().all(is_row)).then(|| Self::count(&parts))
+        let are_rows = !parts.is_empty() && parts.iter().all(is_row);
+        are_rows.then(|| (self.rows(&parts), end))
     }
 
     /// The rows of a list, or of a table as text, behind which a call with the name of the test stands; and the
     /// place of that name. Nothing where no name follows.
-    fn before_name(&mut self, open: usize) -> Option<(Option<u32>, (usize, usize))> {
+    fn before_name(&mut self, open: usize) -> Option<NamedRows> {
         let (rows, behind) = if self.code[open] == b'`' {
             let length = self.code[open + 1..]
                 .iter()
@@ -252,13 +344,22 @@ impl<'a> TableReader<'a> {
         Some((rows, (quote + 1, quote + 1 + length?)))
     }
 
-    /// The rows that a file makes by a call, shared among the tests that take theirs from such.
-    fn rows_elsewhere(&mut self, row: &str, tests: &Regex) -> Option<u32> {
+    /// The rows that a file makes by a call, shared among the tests that take theirs from such: each has as many as
+    /// the others, or one more, so that none goes unseen.
+    fn rows_elsewhere(&mut self, row: &str, (tests, own): (&Regex, usize)) -> Option<Vec<CaseRow>> {
         self.left = self.left.checked_sub(self.code.len())?;
-        let rows = Regex::new(row).ok()?.find_iter(self.code).count();
-        let tests = tests.find_iter(self.code).count().max(1);
-        let rows = u32::try_from(rows / tests).unwrap_or(u32::MAX);
-        (rows > 0).then_some(rows)
+        let calls = Regex::new(row).ok()?;
+        let opens: Vec<usize> = calls
+            .find_iter(self.code)
+            .map(|one| one.end() - 1)
+            .collect();
+        let mut rows: Vec<CaseRow> = opens.iter().map(|open| self.row_of_call(*open)).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let tests: Vec<usize> = tests.find_iter(self.code).map(|one| one.start()).collect();
+        let number = tests.iter().position(|at| *at == own)?;
+        let own: Vec<CaseRow> = rows.into_iter().skip(number).step_by(tests.len()).collect();
+        (!own.is_empty()).then_some(own)
     }
 }
 
@@ -284,11 +385,25 @@ fn is_of_name(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || *byte == b'_'
 }
 
+/// A row of values between commas, however they are set.
+fn row_of_csv(line: &[u8]) -> CaseRow {
+    let mut hash = DefaultHasher::new();
+    let bytes = line.iter().filter(|byte| !byte.is_ascii_whitespace());
+    bytes.for_each(|byte| byte.hash(&mut hash));
+    hash.finish()
+}
+
 /// The rows of a table that is written as text: its lines but for the heading.
-fn rows_of_text(text: &[u8]) -> u32 {
-    let lines = text.split(|byte| *byte == b'\n');
-    let filled = lines.filter(|line| !line.trim_ascii().is_empty()).count();
-    u32::try_from(filled.saturating_sub(1).max(1)).unwrap_or(u32::MAX)
+fn rows_of_text(text: &[u8]) -> Vec<CaseRow> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut rows: Vec<CaseRow> = lines
+        .filter(|line| !line.is_empty())
+        .map(row_of_csv)
+        .collect();
+    if rows.len() > 1 {
+        rows.remove(0);
+    }
+    rows
 }
 
 #[cfg(test)]

@@ -268,7 +268,7 @@ static LANGUAGES: [Language; 12] = [
             skip_itself: r"(?:^|[^.\w$])(?:(?:it|test|describe|context|suite|specify)(?:\.\w+)*\.(?:skip|skipIf|runIf|todo|fixme|failing|fails|only)\b|(?:xit|xtest|xdescribe|xcontext|xspecify|fit|fdescribe|fcontext|ftest)\s*\()",
             assertion: r"(?:^|[^.\w$])(?:expect|assert)(?:\.\w+)*\s*\(|\.should\b|\bt\.(?:is|not|deepEqual|true|false|truthy|falsy|throws|snapshot|equal|ok)\s*\(",
             cases: &[cases(
-                r"(?:^|[^.\w$])[xf]?(?:it|test|specify)(?:\.\w+)*\.each\s*[(`]",
+                r"(?:^|[^.\w$])[xf]?(?:it|test|specify|describe|suite|context)(?:\.\w+)*\.each\s*(?:<[^;]{0,200}?>\s*)?[(`]",
                 CasesOf::Around,
                 CaseTable::BeforeName,
             )],

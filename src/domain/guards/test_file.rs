@@ -2,11 +2,11 @@
 
 use crate::base::hash;
 use crate::base::text::one_line;
-use crate::domain::guards::case_tables::{CasesOf, cases_in};
+use crate::domain::guards::case_tables::{CaseRow, CasesOf, FoundCases, cases_in};
 use crate::domain::guards::languages::{Language, Patterns};
 use crate::domain::guards::masked::masked;
 use regex::bytes::{Captures, Regex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many bytes to either side belong to the line of a skip, and at most so many to a name.
 const NEAR: usize = 400;
@@ -31,8 +31,10 @@ pub(super) struct OneTest {
     pub count: u32,
     /// The number of assertions that follow, up to the next test.
     pub assertions: u32,
-    /// The number of rows in its tables of cases; 0 for a test without one.
+    /// The number of rows in its tables of cases, those that repeat others aside; 0 for a test without one.
     pub cases: u32,
+    /// The rows that stand within it.
+    rows: BTreeSet<CaseRow>,
     /// True where it has a table whose rows cannot be counted.
     pub is_uncounted: bool,
 }
@@ -77,7 +79,8 @@ enum Spot {
     SkipInside,
     Assertion,
     Trivial,
-    Cases(CasesOf, Option<u32>),
+    /// The table of this number.
+    Cases(usize),
 }
 
 impl TestFile {
@@ -87,8 +90,10 @@ impl TestFile {
             return TestFile::default();
         };
         let code = masked(text, &language.quoting);
-        let mut walk = Walk::new(text);
-        for (at, spot) in spots(patterns, text, &code) {
+        let tables = cases_in(&patterns.cases, text, &code);
+        let spots = spots(patterns, (text, &code), &tables);
+        let mut walk = Walk::new(text, tables);
+        for (at, spot) in spots {
             walk.meet(at, spot);
         }
         walk.file
@@ -101,7 +106,11 @@ impl TestFile {
 }
 
 /// Everything that is found, in the order of the file.
-fn spots(patterns: &Patterns, text: &[u8], code: &[u8]) -> Vec<(usize, Spot)> {
+fn spots(
+    patterns: &Patterns,
+    (text, code): (&[u8], &[u8]),
+    tables: &[FoundCases],
+) -> Vec<(usize, Spot)> {
     let mut found = Vec::new();
     let mut find = |pattern: &Option<Regex>, within: &[u8], spot: Spot| {
         let all = pattern.iter().flat_map(|pattern| pattern.find_iter(within));
@@ -119,7 +128,7 @@ fn spots(patterns: &Patterns, text: &[u8], code: &[u8]) -> Vec<(usize, Spot)> {
         .iter()
         .flat_map(|pattern| pattern.captures_iter(code));
     found.extend(all.filter_map(|one| test_at(text, &one)));
-    for one in cases_in(&patterns.cases, text, code) {
+    for (number, one) in tables.iter().enumerate() {
         let start = begin(code, one.at);
         let at = match one.name {
             Some((from, to)) => {
@@ -128,7 +137,7 @@ fn spots(patterns: &Patterns, text: &[u8], code: &[u8]) -> Vec<(usize, Spot)> {
             }
             None => start,
         };
-        found.push((at, Spot::Cases(one.of, one.rows)));
+        found.push((at, Spot::Cases(number)));
     }
     let all = patterns.function.iter().filter(|_| patterns.mark.is_some());
     let all = all.flat_map(|pattern| pattern.captures_iter(code));
@@ -176,7 +185,12 @@ struct Walk<'a> {
     waiting: Vec<(String, u64)>,
     /// The cases of a test that has not come yet.
     cases: WaitingCases,
+    tables: Vec<FoundCases>,
     file: TestFile,
+}
+
+fn number(rows: &BTreeSet<CaseRow>) -> u32 {
+    u32::try_from(rows.len()).unwrap_or(u32::MAX)
 }
 
 /// Cases in front of a test.
@@ -185,21 +199,22 @@ struct WaitingCases {
     /// The rows of all tables, multiplied; none where there is none.
     rows: Option<u32>,
     /// Cases that stand one by one.
-    ones: u32,
+    ones: BTreeSet<CaseRow>,
     is_uncounted: bool,
 }
 
 impl WaitingCases {
     fn all(&self) -> u32 {
+        let ones = number(&self.ones);
         match self.rows {
-            Some(rows) => rows.saturating_mul(self.ones.max(1)),
-            None => self.ones,
+            Some(rows) => rows.saturating_mul(ones.max(1)),
+            None => ones,
         }
     }
 }
 
 impl<'a> Walk<'a> {
-    fn new(text: &'a [u8]) -> Walk<'a> {
+    fn new(text: &'a [u8], tables: Vec<FoundCases>) -> Walk<'a> {
         Walk {
             text,
             counted_to: 0,
@@ -208,6 +223,7 @@ impl<'a> Walk<'a> {
             is_marked: false,
             waiting: Vec::new(),
             cases: WaitingCases::default(),
+            tables,
             file: TestFile::default(),
         }
     }
@@ -235,7 +251,7 @@ impl<'a> Walk<'a> {
                 self.skip(&text.clone(), self.line, text);
             }
             Spot::Assertion => self.of_test().assertions += 1,
-            Spot::Cases(of, rows) => self.meet_cases(of, rows),
+            Spot::Cases(number) => self.meet_cases(number),
             Spot::Trivial => {
                 let test = self.of_test();
                 test.assertions = test.assertions.saturating_sub(1);
@@ -243,21 +259,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn meet_cases(&mut self, of: CasesOf, rows: Option<u32>) {
+    fn meet_cases(&mut self, table: usize) {
+        let of = self.tables[table].of;
+        let rows = self.tables[table].rows.take();
         let is_uncounted = rows.is_none();
-        let rows = rows.unwrap_or(1);
+        // A row that repeats another tests nothing more.
+        let rows: BTreeSet<CaseRow> = rows.into_iter().flatten().collect();
+        let count = if is_uncounted { 1 } else { number(&rows) };
         match of {
             CasesOf::Around => {
                 let test = self.of_test();
-                test.cases = test.cases.saturating_add(rows);
+                let before = number(&test.rows);
+                test.rows.extend(rows);
+                let more = number(&test.rows).saturating_sub(before);
+                test.cases = test
+                    .cases
+                    .saturating_add(if is_uncounted { 1 } else { more });
                 test.is_uncounted |= is_uncounted;
             }
             CasesOf::NextByTable => {
                 let before = self.cases.rows.unwrap_or(1);
-                self.cases.rows = Some(before.saturating_mul(rows));
+                self.cases.rows = Some(before.saturating_mul(count));
                 self.cases.is_uncounted |= is_uncounted;
             }
-            CasesOf::NextByOne => self.cases.ones = self.cases.ones.saturating_add(rows),
+            CasesOf::NextByOne => self.cases.ones.extend(rows),
         }
     }
 

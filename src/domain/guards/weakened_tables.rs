@@ -25,6 +25,16 @@ fn said(files: &[(&str, &str, &str)]) -> Vec<String> {
         .collect()
 }
 
+/// Two tests with rows from methods, the second from these.
+fn of_methods(rows: &str) -> String {
+    let test = |name: &str, rows: &str| {
+        format!(
+            "@ParameterizedTest\n@MethodSource(\"{name}s\")\nvoid {name}(int n) {{ assertTrue(n); }}\nStream<Arguments> {name}s() {{ return Stream.of({rows}); }}\n"
+        )
+    };
+    test("a", "arguments(1), arguments(2), arguments(3)") + &test("b", rows)
+}
+
 const TWO: &str = "def test_a():\n    assert x\n    assert y\n\ndef test_b():\n    assert z\n";
 const NOTHING: [&str; 0] = [];
 
@@ -81,6 +91,31 @@ rules! {
     rows_from_elsewhere_are_not_fewer: said(&[("test_a.py",
         "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n",
         "@pytest.mark.parametrize('n', rows)\ndef test_a(n):\n    assert f(n)\n")]) => NOTHING;
+    rows_that_only_repeat_hide_no_test: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n\ndef test_login():\n    assert g()\n\ndef test_logout():\n    assert h()\n",
+        "@pytest.mark.parametrize('n', [1, 2, 2, 2])\ndef test_a(n):\n    assert f(n)\n")]) => ["test_a.py:5 2 tests gone: `test_login`, `test_logout`"];
+    rows_that_became_the_same: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', [1, 1, 1])\ndef test_a(n):\n    assert f(n)\n")]) => ["test_a.py:2 `test_a` asserts less: 2 cases fewer"];
+    one_of_two_rows_that_are_the_same: said(&[("test_a.py",
+        "@pytest.mark.parametrize('n', [1, 2, 2])\ndef test_a(n):\n    assert f(n)\n",
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(n):\n    assert f(n)\n")]) => NOTHING;
+    js_typed_rows_that_are_gone: said(&[("a.test.ts",
+        "const T = [1, 2];\nit.each<number>(T)('f', (n) => { expect(f(n)).toBe(1); });\n",
+        "const T = [1];\nit.each<number>(T)('f', (n) => { expect(f(n)).toBe(1); });\n")]) => ["a.test.ts:2 `f` asserts less: 1 case fewer"];
+    js_groups_that_are_gone: said(&[("a.test.ts",
+        "const T = [1, 2];\ndescribe.each(T)('g', (n) => {\n  it('f', () => { expect(f(n)).toBe(1); });\n});\n",
+        "const T = [1];\ndescribe.each(T)('g', (n) => {\n  it('f', () => { expect(f(n)).toBe(1); });\n});\n")]) => ["a.test.ts:2 `g` asserts less: 1 case fewer"];
+    java_rows_of_two_methods_that_are_gone: said(&[("ATest.java", &of_methods("arguments(4), arguments(5)"), &of_methods("arguments(4)"))]) => ["ATest.java:3 `a` asserts less: 1 case fewer"];
+    java_rows_become_a_text: said(&[("ATest.java",
+        "@ParameterizedTest\n@CsvSource({\"a, 1\", \"b, 2\", \"c, 3\"})\nvoid a(String x) { assertTrue(x); }\n",
+        "@ParameterizedTest\n@CsvSource(textBlock = \"\"\"\n    a, 1\n    b, 2\n    c, 3\n    \"\"\")\nvoid a(String x) { assertTrue(x); }\n")]) => NOTHING;
+    a_row_of_a_text_that_is_gone: said(&[("ATest.java",
+        "@ParameterizedTest\n@CsvSource(textBlock = \"\"\"\n    a, 1\n    b, 2\n    \"\"\")\nvoid a(String x) { assertTrue(x); }\n",
+        "@ParameterizedTest\n@CsvSource(textBlock = \"\"\"\n    a, 1\n    \"\"\")\nvoid a(String x) { assertTrue(x); }\n")]) => ["ATest.java:5 `a` asserts less: 1 case fewer"];
+    go_lists_in_a_row_are_no_cases: said(&[("a_test.go",
+        "func TestA(t *testing.T) {\n\tfor _, tc := range []struct{ in []pt }{{[]pt{{1}, {2}, {3}}}} {\n\t\trequire.True(f(tc.in))\n\t}\n}\n",
+        "func TestA(t *testing.T) {\n\tfor _, tc := range []struct{ in []pt }{{[]pt{{1}}}} {\n\t\trequire.True(f(tc.in))\n\t}\n}\n")]) => NOTHING;
     js_tests_become_rows: said(&[("a.test.js",
         "it('a', () => { expect(f(1)).toBe(1); });\nit('b', () => { expect(f(2)).toBe(2); });\n",
         "it.each([[1, 1], [2, 2]])('f %i', (n, m) => { expect(f(n)).toBe(m); });\n")]) => NOTHING;
