@@ -1,7 +1,7 @@
 //! Files that got another name within a change: what is gone here and new there.
 //!
 //! Git keeps no renames; they are told by content. The same content is a move, and so is one of which at least half
-//! is the same, by lines, as Git takes it. Each file moves once.
+//! of what was there stands at the new place, by lines, whatever stands there besides. Each file moves once.
 
 use crate::domain::repo_path::RepoPath;
 use serde::{Deserialize, Serialize};
@@ -51,8 +51,21 @@ pub fn same<'a>(
     (moves, rest, left)
 }
 
+/// The content of which half has to be on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HalfOf {
+    /// That of the file before: its content is still there.
+    Old,
+    /// That of either: what is left of a file from which much was taken has moved, too.
+    Either,
+}
+
 /// The moves among files of similar content, the most similar first.
-pub fn similar(gone: &[NamedFile<'_, Vec<u8>>], new: &[NamedFile<'_, Vec<u8>>]) -> Vec<FileMove> {
+pub fn similar(
+    gone: &[NamedFile<'_, Vec<u8>>],
+    new: &[NamedFile<'_, Vec<u8>>],
+    half: HalfOf,
+) -> Vec<FileMove> {
     let lines_of_new: Vec<HashMap<&[u8], usize>> =
         new.iter().map(|(_, text)| lines(text)).collect();
     let mut pairs = Vec::new();
@@ -60,8 +73,12 @@ pub fn similar(gone: &[NamedFile<'_, Vec<u8>>], new: &[NamedFile<'_, Vec<u8>>]) 
         let own = lines(before);
         for (other, (_, after)) in new.iter().enumerate() {
             let larger = before.len().max(after.len());
+            let least = match half {
+                HalfOf::Old => before.len(),
+                HalfOf::Either => before.len().min(after.len()),
+            };
             let shared = shared(&own, &lines_of_new[other]);
-            if larger > 0 && shared * 2 >= larger {
+            if shared > 0 && shared * 2 >= least {
                 // In thousandths, so that they can be ordered.
                 pairs.push((shared.saturating_mul(1000) / larger, old, other));
             }
@@ -138,6 +155,10 @@ mod tests {
     }
 
     fn by_lines(gone: &[(&str, &str)], new: &[(&str, &str)]) -> Vec<String> {
+        by_half(gone, new, HalfOf::Old)
+    }
+
+    fn by_half(gone: &[(&str, &str)], new: &[(&str, &str)], half: HalfOf) -> Vec<String> {
         let own = |files: &[(&str, &str)]| -> Vec<(RepoPath, Vec<u8>)> {
             files
                 .iter()
@@ -151,7 +172,7 @@ mod tests {
                 .map(|(path, text)| (path, text.clone()))
                 .collect()
         }
-        told(&similar(&lent(&gone), &lent(&new)))
+        told(&similar(&lent(&gone), &lent(&new), half))
     }
 
     fn none() -> Vec<String> {
@@ -164,7 +185,9 @@ mod tests {
         other_content_is_left: by_name(&[("a", "1")], &[("b", "2"), ("c", "1"), ("d", "1")]) => (vec!["a -> c".into()], none(), vec!["b".into(), "d".into()]);
 
         half_of_it_is_enough: by_lines(&[("a", "one\ntwo\n")], &[("b", "one\nsix\n")]) => ["a -> b"];
-        less_is_not: by_lines(&[("a", "one\ntwo\n")], &[("b", "one\nthree\n")]) => none();
+        less_is_not: by_lines(&[("a", "one\nthree\n")], &[("b", "one\n")]) => none();
+        unless_of_what_is_left: by_half(&[("a", "one\nthree\n")], &[("b", "one\n")], HalfOf::Either) => ["a -> b"];
+        what_comes_besides_does_not_count: by_lines(&[("a", "one\ntwo\n")], &[("b", "one\ntwo\nthree\nfour\nfive\nseven\n")]) => ["a -> b"];
         an_order_does_not_count: by_lines(&[("a", "one\ntwo\n")], &[("b", "two\none\n")]) => ["a -> b"];
         nor_does_a_line_count_twice: by_lines(&[("a", "one\none\none\n")], &[("b", "one\nsix\nten\n")]) => none();
         the_most_similar_goes_first: by_lines(&[("a", "one\ntwo\nsix\n"), ("b", "one\ntwo\nten\n")], &[("c", "one\ntwo\nten\n")]) => ["b -> c"];

@@ -13,10 +13,12 @@ use crate::domain::guards::{
     ChangeLook, ChangedFile, GeneratedFiles, Guard, GuardFinding, SecretSpan, Side, SideNeed,
     SideNeeds,
 };
+use crate::domain::moved_file::{FileMove, HalfOf};
 use crate::domain::repo_path::RepoPath;
 use crate::git::diff::{AskedFile, ChangedPath, SideRead};
 use crate::git::{GitError, Oid, Repo};
 use crate::ops::error::OpError;
+use crate::ops::moves::moves_by;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
 
@@ -60,6 +62,11 @@ impl LookAt<'_> {
             Err(GitError::Missing { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
+        let moved = match self.look_at_moved(&mut look, &changed) {
+            Ok(moved) => moved,
+            Err(GitError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let base = self.base.and_then(|base| Oid::parse(base).ok());
         if let Some(base) = base
             .as_ref()
@@ -67,11 +74,14 @@ impl LookAt<'_> {
         {
             let stays = changed
                 .iter()
-                .filter(|one| one.old.is_some() && one.new.is_some());
-            let paths: Vec<&RepoPath> = stays.map(|one| &one.path).collect();
-            let generated = self.generated_at(base, &paths)?;
-            let all = paths.into_iter().filter(|path| generated.covers(path));
-            all.for_each(|path| look.add_generated(path));
+                .filter(|one| one.old.is_some() && one.new.is_some())
+                .map(|one| (&one.path, &one.path));
+            let moved = moved.iter().map(|one| (&one.from, &one.to));
+            let paths: Vec<(&RepoPath, &RepoPath)> = stays.chain(moved).collect();
+            let before: Vec<&RepoPath> = paths.iter().map(|(from, _)| *from).collect();
+            let generated = self.generated_at(base, &before)?;
+            let all = paths.into_iter().filter(|(from, _)| generated.covers(from));
+            all.for_each(|(_, to)| look.add_generated(to));
         }
         // The manifests of one tree ask for the same lock files above them.
         let known: RefCell<HashMap<RepoPath, bool>> = RefCell::default();
@@ -127,6 +137,36 @@ impl LookAt<'_> {
         })?;
         parts.into_iter().for_each(|part| look.join(part));
         Ok(())
+    }
+
+    /// Looks at the files that got another name and other content, as far as a guard asks what they held before.
+    fn look_at_moved(
+        &self,
+        look: &mut ChangeLook<'_>,
+        changed: &[&ChangedPath],
+    ) -> Result<Vec<FileMove>, GitError> {
+        if !look.asks_for_moved_files() {
+            return Ok(Vec::new());
+        }
+        let side = |path: &RepoPath| changed.iter().copied().find(|one| one.path == *path);
+        let mut moved = Vec::new();
+        for one in moves_by(self.repo, changed, HalfOf::Either)? {
+            let old = side(&one.from).and_then(|from| from.old.as_ref());
+            let new = side(&one.to).and_then(|to| to.new.as_ref());
+            let (Some(old), Some(new)) = (old, new) else {
+                continue;
+            };
+            if old.oid == new.oid {
+                continue;
+            }
+            look.add_moved(ChangedFile {
+                path: &one.to,
+                old: Side::Read(&self.repo.blob(&old.oid)?),
+                new: Side::Read(&self.repo.blob(&new.oid)?),
+            });
+            moved.push(one);
+        }
+        Ok(moved)
     }
 
     /// The declarations that the attributes of a commit make of these paths.

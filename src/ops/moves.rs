@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::guards::{SideNeed, SideNeeds};
-use crate::domain::moved_file::{self, FileMove, NamedFile};
+use crate::domain::moved_file::{self, FileMove, HalfOf, NamedFile};
 use crate::domain::repo_path::RepoPath;
 use crate::git::diff::{ChangeSide, ChangedPath, PathChange};
 use crate::git::{GitError, Repo};
@@ -15,6 +15,16 @@ const LARGEST: u64 = 1 << 20;
 
 /// The moves within a change. What is not there, as in a partial clone, has not moved.
 pub fn moves(repo: &Repo, changed: &[ChangedPath]) -> Result<Vec<FileMove>, GitError> {
+    let changed: Vec<&ChangedPath> = changed.iter().collect();
+    moves_by(repo, &changed, HalfOf::Old)
+}
+
+/// The moves within a change by half of this content.
+pub(super) fn moves_by(
+    repo: &Repo,
+    changed: &[&ChangedPath],
+    half: HalfOf,
+) -> Result<Vec<FileMove>, GitError> {
     let gone = named(changed, PathChange::Deleted, |one| one.old.as_ref());
     let new = named(changed, PathChange::Added, |one| one.new.as_ref());
     if gone.is_empty() || new.is_empty() {
@@ -34,17 +44,18 @@ pub fn moves(repo: &Repo, changed: &[ChangedPath]) -> Result<Vec<FileMove>, GitE
     moves.extend(moved_file::similar(
         &of(PathChange::Deleted),
         &of(PathChange::Added),
+        half,
     ));
     Ok(moves)
 }
 
 /// The files of one kind of change by the names of their contents: files alone, no links and no submodules.
-fn named(
-    changed: &[ChangedPath],
+fn named<'c>(
+    changed: &[&'c ChangedPath],
     change: PathChange,
-    side: impl Fn(&ChangedPath) -> Option<&ChangeSide>,
-) -> Vec<NamedFile<'_, &str>> {
-    let all = changed.iter().filter(|one| one.change == change);
+    side: impl Fn(&'c ChangedPath) -> Option<&'c ChangeSide>,
+) -> Vec<NamedFile<'c, &'c str>> {
+    let all = changed.iter().copied().filter(|one| one.change == change);
     all.filter_map(|one| {
         let side = side(one).filter(|side| side.is_file())?;
         Some((&one.path, side.oid.as_str()))
@@ -55,11 +66,11 @@ fn named(
 /// The contents of these files, as far as they are no larger than what is compared.
 fn contents<'c>(
     repo: &Repo,
-    changed: &'c [ChangedPath],
+    changed: &[&'c ChangedPath],
     files: &[NamedFile<'_, &str>],
 ) -> Result<BTreeMap<&'c RepoPath, Vec<u8>>, GitError> {
     let is_meant = |one: &&ChangedPath| files.iter().any(|(path, _)| **path == one.path);
-    let meant: Vec<&ChangedPath> = changed.iter().filter(is_meant).collect();
+    let meant: Vec<&'c ChangedPath> = changed.iter().copied().filter(is_meant).collect();
     let all = SideNeeds {
         old: SideNeed::Content,
         new: SideNeed::Content,

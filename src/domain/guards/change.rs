@@ -176,6 +176,22 @@ impl<'a> ChangeLook<'a> {
         }
     }
 
+    /// True where it counts what a file of another name held before.
+    pub fn asks_for_moved_files(&self) -> bool {
+        let mut guards = [Guard::LicenceHeader, Guard::GeneratedFiles].into_iter();
+        guards.any(|guard| self.wanted.contains(&guard))
+    }
+
+    /// Looks at a file that has moved: its path now, and what it held under the other name.
+    pub fn add_moved(&mut self, file: ChangedFile<'_>) {
+        if self.wanted.contains(&Guard::LicenceHeader) {
+            self.found.extend(lost_licence(file));
+        }
+        if self.wanted.contains(&Guard::GeneratedFiles) {
+            self.found.extend(changed_by_hand(file));
+        }
+    }
+
     /// True where something was found that may have been there before, so that all contents before have to be seen.
     pub fn asks_for_old_sides(&self) -> bool {
         self.secrets.has_found()
