@@ -55,6 +55,11 @@ impl HookName {
         }
     }
 
+    /// True where Git gives it words: a file, a repository, a reference.
+    pub const fn takes_arguments(self) -> bool {
+        !matches!(self, Self::PreCommit | Self::PreMergeCommit)
+    }
+
     /// True where Git says on standard input what it is about to do.
     pub const fn reads_stdin(self) -> bool {
         matches!(self, Self::PrePush | Self::ReferenceTransaction)

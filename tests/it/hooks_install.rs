@@ -164,7 +164,7 @@ fn what_is_done_is_told_and_told_beforehand() {
     pre-commit            foreign    it is not of `ai`
     pre-merge-commit      absent     `ai hooks install` makes it
     pre-push              absent     `ai hooks install` makes it
-    reference-transaction absent     `ai hooks install` makes it
+    reference-transaction absent     `ai hooks install --reference-transaction` makes it
     ----- stderr -----
     ");
     snapshot!(sandbox.ai(&["hooks", "uninstall"]), @"
@@ -214,14 +214,14 @@ fn hooks_of_managers_that_would_not_last_are_refused_with_the_line_to_add() {
             ----- stdout -----
             ----- stderr -----
             error: husky has Git look for hooks in .husky/_ (core.hooksPath), so hooks in its own directory never run
-              next: add the line `ai hooks run pre-commit` to .husky/pre-commit, and `ai hooks run pre-push -- "$@"` to .husky/pre-push
+              next: add the line `ai hooks run pre-commit` to .husky/pre-commit, `ai hooks run pre-merge-commit` to .husky/pre-merge-commit, `ai hooks run pre-push -- "$@"` to .husky/pre-push, before anything there reads standard input
             "#),
             _ => snapshot!(sandbox.ai(&["hooks", "install"]), @r#"
             exit: 4
             ----- stdout -----
             ----- stderr -----
             error: Git looks for hooks in /etc/git/hooks (core.hooksPath), so hooks in its own directory never run
-              next: add the line `ai hooks run pre-commit || exit` to /etc/git/hooks/pre-commit, and `ai hooks run pre-push -- "$@" || exit` to /etc/git/hooks/pre-push, before anything there reads standard input
+              next: add the line `ai hooks run pre-commit || exit` to /etc/git/hooks/pre-commit, `ai hooks run pre-merge-commit || exit` to /etc/git/hooks/pre-merge-commit, `ai hooks run pre-push -- "$@" || exit` to /etc/git/hooks/pre-push, before anything there reads standard input
             "#),
         }
         sandbox.write(".git/config", &config);
@@ -246,6 +246,66 @@ fn hooks_of_managers_that_would_not_last_are_refused_with_the_line_to_add() {
     "#);
     std::fs::remove_file(sandbox.root().join(".git/hooks/pre-push")).unwrap();
     assert_eq!(bytes(&sandbox), before);
+}
+
+const SHAPED: &str =
+    "version: 1\ndefault: allow\nguards: {commit_message: {effect: deny, subject_length: 30}}\n";
+
+/// The line for each hook that the policy has a use for.
+#[test]
+fn where_others_have_the_hooks_the_line_for_each_is_named() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", SHAPED);
+    sandbox.commit("a policy");
+    sandbox.git(&["config", "core.hooksPath", ".husky/_"]);
+    snapshot!(sandbox.ai(&["hooks", "install", "--reference-transaction"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: husky has Git look for hooks in .husky/_ (core.hooksPath), so hooks in its own directory never run
+      next: add the line `ai hooks run pre-commit` to .husky/pre-commit, `ai hooks run pre-merge-commit` to .husky/pre-merge-commit, `ai hooks run commit-msg -- "$@"` to .husky/commit-msg, `ai hooks run pre-push -- "$@"` to .husky/pre-push, `ai hooks run reference-transaction -- "$@"` to .husky/reference-transaction, before anything there reads standard input
+    "#);
+    snapshot!(status(&sandbox), @"
+    exit: 0
+    ----- stdout -----
+    pre-commit            absent     husky has Git look for hooks in .husky/_ (core.hooksPath): `ai hooks install` makes none, and names the line to add there
+    pre-merge-commit      absent     husky has Git look for hooks in .husky/_ (core.hooksPath): `ai hooks install` makes none, and names the line to add there
+    commit-msg            absent     husky has Git look for hooks in .husky/_ (core.hooksPath): `ai hooks install` makes none, and names the line to add there
+    pre-push              absent     husky has Git look for hooks in .husky/_ (core.hooksPath): `ai hooks install` makes none, and names the line to add there
+    reference-transaction absent     husky has Git look for hooks in .husky/_ (core.hooksPath): `ai hooks install --reference-transaction` makes none, and names the line to add there
+    ----- stderr -----
+    ");
+}
+
+/// A policy that begins to speak of messages after the hooks were installed.
+#[test]
+fn a_hook_that_the_policy_needs_and_nobody_has_installed_is_told() {
+    let sandbox = Sandbox::project();
+    sandbox.ai_ok(&["hooks", "install"]);
+    assert_eq!(status(&sandbox).code, Some(0));
+    sandbox.write(".ai/policy.yaml", SHAPED);
+    sandbox.commit("a policy");
+    snapshot!(status(&sandbox), @"
+    exit: 1
+    ----- stdout -----
+    pre-commit            installed  asks [AI]
+    pre-merge-commit      installed  asks [AI]
+    commit-msg            missing    the policy speaks of messages, and nobody asks it; `ai hooks install` makes it
+    pre-push              installed  asks [AI]
+    reference-transaction absent     `ai hooks install --reference-transaction` makes it
+    ----- stderr -----
+    ");
+    let doctor = sandbox.ai(&["doctor", "--json"]).json_lines();
+    let of_hooks = doctor.iter().filter(|one| one["check"] == "hooks");
+    let told: Vec<String> = of_hooks
+        .map(|one| format!("{} {}", one["level"], one["text"]))
+        .collect();
+    snapshot!(told.join("\n"), @r#"
+    "warn" "the policy speaks of messages, and commit-msg is not there to ask about them"
+    "ok" "pre-commit, pre-merge-commit, pre-push ask `ai`"
+    "#);
+    sandbox.ai_ok(&["hooks", "install"]);
+    assert_eq!(status(&sandbox).code, Some(0));
 }
 
 #[test]
@@ -325,7 +385,7 @@ fn a_hook_that_somebody_has_put_over_ours_is_told_and_put_back() {
     pre-commit            displaced  it was installed, and something else stands there, or nothing; `ai hooks install` puts it back
     pre-merge-commit      installed  asks [AI]
     pre-push              displaced  it was installed, and something else stands there, or nothing; `ai hooks install` puts it back
-    reference-transaction absent     `ai hooks install` makes it
+    reference-transaction absent     `ai hooks install --reference-transaction` makes it
     ----- stderr -----
     ");
     let doctor = sandbox.ai(&["doctor", "--json"]).json_lines();
@@ -343,7 +403,7 @@ fn a_hook_that_somebody_has_put_over_ours_is_told_and_put_back() {
     pre-commit            foreign    it is not of `ai`
     pre-merge-commit      absent     `ai hooks install` makes it
     pre-push              absent     `ai hooks install` makes it
-    reference-transaction absent     `ai hooks install` makes it
+    reference-transaction absent     `ai hooks install --reference-transaction` makes it
     ----- stderr -----
     ");
 }
@@ -360,7 +420,7 @@ fn what_somebody_has_changed_stays_and_is_told() {
     pre-commit            changed    somebody has changed it since `ai` wrote it
     pre-merge-commit      installed  asks [AI]
     pre-push              installed  asks [AI]
-    reference-transaction absent     `ai hooks install` makes it
+    reference-transaction absent     `ai hooks install --reference-transaction` makes it
     ----- stderr -----
     ");
     snapshot!(sandbox.ai(&["hooks", "install"]), @"

@@ -190,7 +190,7 @@ fn the_hook_comes_and_goes_without_a_trace() {
     pre-commit            absent     `ai hooks install` makes it
     pre-merge-commit      absent     `ai hooks install` makes it
     pre-push              absent     `ai hooks install` makes it
-    reference-transaction absent     `ai hooks install` makes it
+    reference-transaction absent     `ai hooks install --reference-transaction` makes it
     update                installed  asks [AI]; first it asks [PATH]/server.git/hooks/update.before-ai
     ----- stderr -----
     ");

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::base::text::{one_line, path_bytes};
+use crate::config::Trees;
 use crate::domain::repo_path::RepoPath;
 use crate::git::format::{RefStorage, RepoFormat};
 use crate::git::preflight::check_supported;
 use crate::git::{Git, ObjectFormat, Repo};
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::hooks::{self, HookStanding, HookState};
+use crate::ops::project;
 use crate::ops::run::origin::IN_THE_WAY;
 
 /// Looks, and hands on the open repository where it can be opened.
@@ -35,7 +37,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
         Ok(repo) => {
             findings.extend(format(patient));
             findings.extend(hooks(patient, &repo));
-            findings.extend(doors(&repo));
+            findings.extend(doors(patient, &repo));
             findings.extend(left_out_of_accept(&repo));
             findings.extend(branch_in_the_way(&repo));
             Some(repo)
@@ -150,8 +152,15 @@ fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
 }
 
 /// Hooks that were installed to ask `ai`, and do not.
-fn doors(repo: &Repo) -> Vec<Finding> {
-    let all = match hooks::standings(repo) {
+fn doors(patient: &Patient<'_>, repo: &Repo) -> Vec<Finding> {
+    let policy = patient
+        .root
+        .map(|root| project::policy(root, &Trees::none()));
+    let all = match policy {
+        Some(policy) => hooks::standings_under(&policy, repo),
+        None => hooks::standings(repo),
+    };
+    let all = match all {
         Ok(all) => all,
         Err(error) => return vec![Finding::bad("hooks", error.to_string())],
     };
@@ -187,6 +196,11 @@ fn door_out_of_order(one: &HookStanding) -> Finding {
                 "{hook} asks nobody: Git looks for hooks in {} (core.hooksPath)",
                 shown(&one.shadowed_by)
             ),
+        )
+        .next("ai hooks install"),
+        HookState::Missing => Finding::warn(
+            "hooks",
+            format!("the policy speaks of messages, and {hook} is not there to ask about them"),
         )
         .next("ai hooks install"),
         HookState::Displaced => Finding::bad(

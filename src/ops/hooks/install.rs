@@ -73,7 +73,7 @@ pub fn install(
     state_dir: &Path,
     order: &HookOrder<'_>,
 ) -> Result<Vec<HookPlan>, OpError> {
-    layout::refuse_elsewhere(repo)?;
+    layout::refuse_elsewhere(repo, order.hooks)?;
     let dir = layout::dir(repo);
     if order.run == DryRun::No {
         // A server has no store, and so no directory for one.

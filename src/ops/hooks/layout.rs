@@ -90,46 +90,75 @@ pub(super) fn elsewhere(repo: &Repo) -> Option<PathBuf> {
     (!same).then_some(path)
 }
 
-/// Refuses where Git looks for hooks elsewhere: what is put into its own directory would never run. A
-/// directory that is a link belongs to others, too.
-pub(super) fn refuse_elsewhere(repo: &Repo) -> Result<(), OpError> {
+/// The place of hooks into which nothing is put.
+struct OthersPlace {
+    /// What stands against it, as the begin of a sentence.
+    why: String,
+    /// What follows from that.
+    so: &'static str,
+    /// The directory in which people write theirs.
+    dir: String,
+    /// The end of a line that asks: without it, another one would follow a refusal.
+    ending: &'static str,
+}
+
+/// The place where others have the hooks: Git looks there, so that what is put into its own directory would never run,
+/// or its own directory is a link to it.
+fn of_others(repo: &Repo) -> Option<OthersPlace> {
+    const NEVER: &str = ", so hooks in its own directory never run";
+    const OR_EXIT: &str = " || exit";
     if let Ok(target) = std::fs::read_link(dir(repo)) {
-        let shown = path_bytes(target.as_os_str().as_encoded_bytes());
-        return Err(HooksInTheWay {
-            why: format!(
-                "the directory of the hooks is a link to {shown}, where others may have theirs"
-            ),
-            hint: advice_for_scripts(&shown),
-        }
-        .into());
+        let dir = path_bytes(target.as_os_str().as_encoded_bytes());
+        return Some(OthersPlace {
+            why: format!("the directory of the hooks is a link to {dir}"),
+            so: ", where others may have theirs",
+            dir,
+            ending: OR_EXIT,
+        });
     }
-    let Some(path) = elsewhere(repo) else {
+    let path = elsewhere(repo)?;
+    let shown = path_bytes(path.as_os_str().as_encoded_bytes());
+    Some(if path.starts_with(".husky") {
+        OthersPlace {
+            why: format!("husky has Git look for hooks in {shown} (core.hooksPath)"),
+            so: NEVER,
+            dir: ".husky".to_owned(),
+            // husky's shell ends at the first line that fails.
+            ending: "",
+        }
+    } else {
+        OthersPlace {
+            why: format!("Git looks for hooks in {shown} (core.hooksPath)"),
+            so: NEVER,
+            dir: shown,
+            ending: OR_EXIT,
+        }
+    })
+}
+
+/// The reason why no hook is put in its place here; nothing where they are.
+pub fn refused_here(repo: &Repo) -> Option<String> {
+    of_others(repo).map(|place| place.why)
+}
+
+/// Refuses where others have the hooks, and names the line for each of these.
+pub(super) fn refuse_elsewhere(repo: &Repo, hooks: &[HookName]) -> Result<(), OpError> {
+    let Some(place) = of_others(repo) else {
         return Ok(());
     };
-    let shown = path_bytes(path.as_os_str().as_encoded_bytes());
-    let (why, hint) = if path.starts_with(".husky") {
-        let why = format!("husky has Git look for hooks in {shown} (core.hooksPath)");
-        (why, husky_advice())
-    } else {
-        let why = format!("Git looks for hooks in {shown} (core.hooksPath)");
-        (why, advice_for_scripts(&shown))
+    let line = |hook: &HookName| {
+        let (line, dir) = (asking(*hook), &place.dir);
+        format!("`{line}{}` to {dir}/{hook}", place.ending)
     };
+    let lines: Vec<String> = hooks.iter().map(line).collect();
     Err(HooksInTheWay {
-        why: format!("{why}, so hooks in its own directory never run"),
-        hint,
+        why: format!("{}{}", place.why, place.so),
+        hint: format!(
+            "add the line {}, before anything there reads standard input",
+            lines.join(", ")
+        ),
     }
     .into())
-}
-
-fn husky_advice() -> String {
-    "add the line `ai hooks run pre-commit` to .husky/pre-commit, and `ai hooks run pre-push -- \"$@\"` to .husky/pre-push".to_owned()
-}
-
-fn advice_for_scripts(dir: &str) -> String {
-    format!(
-        "add the line `ai hooks run pre-commit || exit` to {dir}/pre-commit, and `ai hooks run pre-push -- \"$@\" || exit` to \
-         {dir}/pre-push, before anything there reads standard input"
-    )
 }
 
 /// Refuses where a hook that stands there cannot be asked by us.
@@ -167,7 +196,11 @@ pub(super) fn refuse_unfit(hook: HookName, file: &Path) -> Result<(), OpError> {
 
 /// The command by which a hook asks.
 fn asking(hook: HookName) -> String {
-    format!("{ASK} {hook} -- \"$@\"")
+    if hook.takes_arguments() {
+        format!("{ASK} {hook} -- \"$@\"")
+    } else {
+        format!("{ASK} {hook}")
+    }
 }
 
 fn lefthook_advice(hook: HookName) -> String {
@@ -176,7 +209,7 @@ fn lefthook_advice(hook: HookName) -> String {
     } else {
         ""
     };
-    let run = if hook.reads_stdin() {
+    let run = if hook.takes_arguments() {
         format!("{ASK} {hook} -- {{0}}")
     } else {
         format!("{ASK} {hook}")

@@ -15,6 +15,7 @@ use crate::git::Repo;
 use crate::ops::error::OpError;
 use crate::ops::hooks::layout;
 use crate::ops::project;
+use crate::policy::PolicyState;
 
 /// The state of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,6 +37,8 @@ pub enum HookState {
     Shadowed,
     /// It was installed; somebody has put another one in its place since, or removed it.
     Displaced,
+    /// The others ask `ai`, and this one does not, though the policy has something to say there.
+    Missing,
 }
 
 impl HookState {
@@ -43,7 +46,11 @@ impl HookState {
     pub fn is_out_of_order(self) -> bool {
         matches!(
             self,
-            HookState::Changed | HookState::Broken | HookState::Shadowed | HookState::Displaced
+            HookState::Changed
+                | HookState::Broken
+                | HookState::Shadowed
+                | HookState::Displaced
+                | HookState::Missing
         )
     }
 
@@ -58,6 +65,7 @@ impl HookState {
             HookState::Broken => "broken",
             HookState::Shadowed => "shadowed",
             HookState::Displaced => "displaced",
+            HookState::Missing => "missing",
         }
     }
 }
@@ -107,6 +115,27 @@ pub fn standings(repo: &Repo) -> Result<Vec<HookStanding>, OpError> {
         Ok(found)
     })
     .collect()
+}
+
+/// Looks at the hooks that this policy has a use for. That of messages is missing where the policy has begun to speak
+/// of them after the others were installed, and is left out where it does not.
+pub fn standings_under(policy: &PolicyState, repo: &Repo) -> Result<Vec<HookStanding>, OpError> {
+    let mut all = standings(repo)?;
+    let message = HookName::CommitMsg.as_str();
+    let is_used = |one: &HookStanding| {
+        one.hook != HookName::Update.as_str()
+            && !matches!(one.state, HookState::Absent | HookState::Foreign)
+    };
+    let are_used = all.iter().any(is_used);
+    if !policy.looks_at_messages() {
+        all.retain(|one| one.hook != message || one.state != HookState::Absent);
+    } else if are_used {
+        let of_messages = all.iter_mut().filter(|one| one.hook == message);
+        for one in of_messages.filter(|one| one.state == HookState::Absent) {
+            one.state = HookState::Missing;
+        }
+    }
+    Ok(all)
 }
 
 fn standing(hook: HookName, dir: &Path, elsewhere: Option<&Path>) -> Result<HookStanding, OpError> {

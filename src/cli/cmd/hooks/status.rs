@@ -22,21 +22,20 @@ pub(super) fn run(args: &HooksStatusArgs, context: &mut Context) -> Outcome {
         let cx = context.cx()?;
         bypass::seen(context.store(Access::Write)?, cx)?;
     }
-    let mut all = hooks::standings(&repo(context)?)?;
+    let repo = repo(context)?;
+    let mut all = match context.cx() {
+        Ok(cx) => hooks::standings_under(cx.policy.state(), &repo)?,
+        Err(_) => hooks::standings(&repo)?,
+    };
     // Nearly every repository is none to which others push.
     let server = HookName::Update.as_str();
     all.retain(|one| one.hook != server || one.state != HookState::Absent);
-    // Where the policy has no word on messages, this one has nothing to ask.
-    let message = HookName::CommitMsg.as_str();
-    let speaks = context
-        .cx()
-        .is_ok_and(|cx| cx.policy.state().looks_at_messages());
-    all.retain(|one| one.hook != message || one.state != HookState::Absent || speaks);
+    let refused = hooks::refused_here(&repo);
     for one in &all {
         if context.ui.json() {
             context.ui.object(one);
         } else {
-            context.ui.line(&line(one));
+            context.ui.line(&line(one, refused.as_deref()));
         }
     }
     Ok(if all.iter().any(|one| one.state.is_out_of_order()) {
@@ -46,12 +45,16 @@ pub(super) fn run(args: &HooksStatusArgs, context: &mut Context) -> Outcome {
     })
 }
 
-fn line(one: &HookStanding) -> String {
+/// One hook in a line; `refused` says why none is put in its place here.
+fn line(one: &HookStanding, refused: Option<&str>) -> String {
     let program = one.program.as_deref().map(shown).unwrap_or_default();
     let why = match one.state {
         HookState::Installed => format!("asks {program}"),
         HookState::Outdated => format!("asks {program}; `ai hooks install` writes it anew"),
-        HookState::Absent => "`ai hooks install` makes it".to_owned(),
+        HookState::Absent => made_by(one, refused),
+        HookState::Missing => {
+            format!("the policy speaks of messages, and nobody asks it; {}", made_by(one, refused))
+        }
         HookState::Foreign => "it is not of `ai`".to_owned(),
         HookState::Changed => "somebody has changed it since `ai` wrote it".to_owned(),
         HookState::Broken => {
@@ -71,4 +74,17 @@ fn line(one: &HookStanding) -> String {
         None => String::new(),
     };
     format!("{:<21} {:<9}  {why}{first}", one.hook, one.state.as_str())
+}
+
+/// The command that makes a hook, where it does.
+fn made_by(one: &HookStanding, refused: Option<&str>) -> String {
+    let command = if one.hook == HookName::ReferenceTransaction.as_str() {
+        "ai hooks install --reference-transaction"
+    } else {
+        "ai hooks install"
+    };
+    match refused {
+        Some(why) => format!("{why}: `{command}` makes none, and names the line to add there"),
+        None => format!("`{command}` makes it"),
+    }
 }
