@@ -23,7 +23,6 @@ const NAMES: &[&str] = &[
     "action",
     "agent",
     "allows",
-    "change_kinds",
     "decision",
     "default",
     "effect",
@@ -52,6 +51,10 @@ const NAMES: &[&str] = &[
     "worker",
     "would",
 ];
+/// The field with the change of each path.
+const LETTERS_OF_PATHS: &str = "change_kinds";
+/// The field with the files that moved.
+const MOVES: &str = "moves";
 /// Fields that name people, or actors of which some are.
 const ACTORS: &[&str] = &["actor", "actors", "approvers", "by", "login", "recipient"];
 /// Fields that name paths, or patterns of them.
@@ -105,7 +108,9 @@ impl MaskKey {
             Value::Object(fields) => {
                 for (name, value) in std::mem::take(fields) {
                     let mut value = value;
-                    self.mask_field(&name, &mut value);
+                    // Both ends of a move are paths; elsewhere such fields are texts.
+                    let kind = if field == MOVES { "path" } else { &name };
+                    self.mask_field(kind, &mut value);
                     let name = if is_name(&name) {
                         name
                     } else {
@@ -132,7 +137,9 @@ impl MaskKey {
     fn masked(&self, field: &str, text: &str) -> String {
         // Of a policy this is an effect; of a question it is a list of paths.
         let is_effect = field == "outside_paths";
-        if (NAMES.contains(&field) || is_effect) && is_name(text) {
+        // A letter for each path, of none and of any number of them.
+        let is_letters = field == LETTERS_OF_PATHS && text.bytes().all(|c| c.is_ascii_uppercase());
+        if is_letters || (NAMES.contains(&field) || is_effect) && is_name(text) {
             text.to_owned()
         } else if ACTORS.contains(&field) {
             self.actor(text)

@@ -36,6 +36,10 @@ fn names_of_policy_stay_and_others_are_masked() {
         ("hint", "deny", false),
         ("labels", "hot", false),
         ("outside_paths", "warn", true),
+        // A letter for each path, of none and of many.
+        ("change_kinds", "", true),
+        ("change_kinds", &"AMD".repeat(30), true),
+        ("change_kinds", "ann", false),
         ("subject_digest", "ab12", false),
         // What does not look like a name is none, wherever it stands.
         ("rule", "ann@example.com", false),
@@ -49,6 +53,11 @@ fn names_of_policy_stay_and_others_are_masked() {
     let paths = masked(json!({"outside_paths": ["warn"], "paths": ["warn"]}));
     assert_ne!(paths["outside_paths"][0], "warn");
     assert_eq!(paths["outside_paths"][0], paths["paths"][0]);
+    let moved =
+        masked(json!({"moves": [{"from": "a", "to": "b"}], "path": ["a", "b"], "from": "a"}));
+    assert_eq!(moved["moves"][0]["from"], moved["path"][0]);
+    assert_eq!(moved["moves"][0]["to"], moved["path"][1]);
+    assert_ne!(moved["from"], moved["path"][0]);
     assert_eq!(
         masked(json!({"n": 3, "is": true})),
         json!({"n": 3, "is": true})

@@ -53,7 +53,7 @@ pub use limits::PolicyLimits;
 pub use load::FILE;
 pub use model::{PolicyPart, PolicyState, agent_of};
 pub use outside::OUTSIDE_RULE;
-pub use overrides::{NotOverridable, ShownOverride, may_override, soften};
+pub use overrides::{NotOverridable, ShownOverride, is_of_ai, may_override, soften};
 pub use packs::{PACKS, Pack, pack};
 pub use path_globs::check_path_pattern;
 pub use replay::{HeldRule, NotReplayable, Replay, replay, replay_with_rules};

@@ -5,6 +5,8 @@
 //! itself but guards and `outside_paths`, which are settings of the policy; nor a default, a limit, a bound of an
 //! agent, or a policy that cannot be read. What is taken back warns, and is named. Time is the caller's.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -212,6 +214,13 @@ enum Whose<'a> {
 
 /// The rules of an id, also of the policy that answers beside this one.
 fn rules_named<'a>(state: &'a PolicyState, rule: &str, whose: Whose<'_>) -> Vec<&'a PolicyRule> {
+    let mut found = all_rules(state, whose);
+    found.retain(|one| one.id == rule);
+    found
+}
+
+/// All rules, also of the policy that answers beside this one.
+fn all_rules<'a>(state: &'a PolicyState, whose: Whose<'_>) -> Vec<&'a PolicyRule> {
     let PolicyState::Loaded(policy) = state else {
         return Vec::new();
     };
@@ -224,13 +233,12 @@ fn rules_named<'a>(state: &'a PolicyState, rule: &str, whose: Whose<'_>) -> Vec<
             (_, AgentLayer::Unreadable(_)) => None,
         });
     let layers = policy.layers.iter().chain(own);
-    let rules = layers.flat_map(|layer| &layer.rules);
-    let mut found: Vec<&PolicyRule> = rules.filter(|one| one.id == rule).collect();
+    let mut found: Vec<&PolicyRule> = layers.flat_map(|layer| &layer.rules).collect();
     let beneath = policy.committed.as_ref().and_then(Committed::policy);
     found.extend(
         beneath
             .into_iter()
-            .flat_map(|state| rules_named(state, rule, whose)),
+            .flat_map(|state| all_rules(state, whose)),
     );
     found
 }
@@ -240,7 +248,22 @@ fn is_setting(rule: &str) -> bool {
     rule == OUTSIDE_RULE || Guard::ALL.iter().any(|guard| guard.rule_id() == rule)
 }
 
-fn is_of_ai(rule: &str) -> bool {
+impl PolicyState {
+    /// The names that rules of any layer, guards and other settings have in decisions; nothing of a policy that cannot
+    /// be read.
+    pub fn rule_ids(&self) -> BTreeSet<String> {
+        let guards = Guard::ALL.iter().map(|one| one.rule_id().to_owned());
+        let mut ids: BTreeSet<String> = guards.collect();
+        ids.insert(OUTSIDE_RULE.to_owned());
+        ids.insert(DEFAULT_RULE.to_owned());
+        let rules = all_rules(self, Whose::Anybodys).into_iter();
+        ids.extend(rules.map(|one| one.id.clone()));
+        ids
+    }
+}
+
+/// True for the name of a rule that belongs to `ai`, or would.
+pub fn is_of_ai(rule: &str) -> bool {
     builtin::RESERVED
         .iter()
         .any(|prefix| rule.starts_with(prefix))

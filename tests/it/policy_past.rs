@@ -110,6 +110,20 @@ fn the_log_is_narrowed_by_each_word_and_by_all_of_them() {
 }
 
 #[test]
+fn a_name_that_no_rule_has_is_told() {
+    let sandbox = past();
+    let hints = ["nosuch", "hto", "built-in.locked-paths"].map(|rule| {
+        let told = sandbox.ai(&["policy", "log", "--rule", rule]);
+        assert_eq!((told.code, told.stdout.as_str()), (Some(0), ""), "{told}");
+        told.stderr
+    });
+    snapshot!(hints.concat(), @"
+    hint: no rule is called `nosuch`; `ai policy show` lists those of the policy
+    hint: no rule is called `hto`; did you mean `hot`?
+    ");
+}
+
+#[test]
 fn every_rule_of_now_is_told_with_how_it_stands_to_a_decision() {
     let sandbox = past();
     let hot = sandbox.ai_json_lines(&["policy", "log", "--rule", "hot"]);

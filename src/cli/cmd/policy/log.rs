@@ -1,12 +1,14 @@
 //! `ai policy log`: the decisions of the past, as far as somebody wants to see them.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
-use crate::base::duration;
 use crate::base::text::{flowing, one_line};
+use crate::base::{duration, suggest};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing, Tone};
 use crate::domain::action::Action;
@@ -15,6 +17,7 @@ use crate::domain::ids::TaskId;
 use crate::domain::time::WallMs;
 use crate::ops::cx;
 use crate::ops::error::OpError;
+use crate::policy;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -88,6 +91,27 @@ impl PolicyLogArgs {
     }
 }
 
+/// A hint for whoever asks about a rule that neither the policy has nor any of these decisions names.
+fn unless_known(rule: &str, records: &[DecisionRecord], context: &Context) -> Option<String> {
+    let named = records.iter().flat_map(|record| {
+        let all = record.matched.iter().chain(&record.observed);
+        std::iter::once(&record.rule).chain(all.map(|one| &one.rule))
+    });
+    let of_policy = context.cx().ok()?.policy.state().rule_ids();
+    let of_policy = of_policy.iter().map(String::as_str);
+    let known: BTreeSet<&str> = named.map(String::as_str).chain(of_policy).collect();
+    if known.contains(rule) || policy::is_of_ai(rule) {
+        return None;
+    }
+    let shown = one_line(rule);
+    Some(match suggest::nearest(rule, known) {
+        Some(near) => format!("hint: no rule is called `{shown}`; did you mean `{near}`?"),
+        None => {
+            format!("hint: no rule is called `{shown}`; `ai policy show` lists those of the policy")
+        }
+    })
+}
+
 pub(super) fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     let records = store.read(|tx| -> Result<_, OpError> {
@@ -101,6 +125,11 @@ pub(super) fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
     })?;
     let since = args.since.as_deref().map(since).transpose()?;
     let mut records = records;
+    if let Some(rule) = &args.rule
+        && let Some(hint) = unless_known(rule, &records, context)
+    {
+        context.ui.say(&hint);
+    }
     records.retain(|record| args.selects(record, since));
     let kept = args.limit.and_then(|limit| usize::try_from(limit).ok());
     let first = kept.map_or(0, |kept| records.len().saturating_sub(kept));
