@@ -22,6 +22,22 @@ pub struct Request<'a> {
     pub facts: &'a Facts,
 }
 
+impl Request<'_> {
+    /// The facts of a question about each message by itself, where it is about several; else none.
+    pub(super) fn each_message(&self) -> Vec<Facts> {
+        match &self.facts.messages {
+            Some(all) if self.action == Action::CommitMessage && all.len() > 1 => {
+                let each = all.iter().map(|text| Facts {
+                    messages: Some(vec![text.clone()]),
+                    ..self.facts.clone()
+                });
+                each.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// The paths and patterns that a question is about. Patterns are read once for all rules, and only
 /// if a rule asks about them.
 pub(super) struct AskedPaths<'a> {

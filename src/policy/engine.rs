@@ -52,8 +52,30 @@ fn answers(state: &PolicyState, request: &Request<'_>) -> Answers {
             matched: match_unreadable(unreadable, request),
             observed: Vec::new(),
         },
-        Ok(layers) => match_rules(&layers, request),
+        Ok(layers) => {
+            let mut all = match_messages(&layers, request);
+            let (matched, observed) = guards::answers(&layers, request);
+            all.matched.extend(matched);
+            all.observed.extend(observed);
+            all.observed.sort();
+            all
+        }
     }
+}
+
+/// Rules are held against each message by itself, so that several at once get no milder an answer than one after
+/// the other would; guards name all that are wrong in one reason.
+fn match_messages(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
+    let each = request.each_message();
+    let mut each = each.iter().map(|facts| {
+        let one = Request { facts, ..*request };
+        match_rules(layers, &one)
+    });
+    let Some(mut all) = each.next() else {
+        return match_rules(layers, request);
+    };
+    each.for_each(|one| all.join(one));
+    all
 }
 
 /// All answers to a question.
@@ -132,14 +154,10 @@ fn match_rules(layers: &[&LayerRules], request: &Request<'_>) -> Answers {
     matched.extend(bounds::answers(layers, request));
     matched.extend(builtin::credentials_in_change(request.facts));
     matched.extend(outside::answer(layers, request.action, request.facts));
-    let (of_guards, would) = guards::answers(layers, request);
-    matched.extend(of_guards);
-    observed.extend(would);
     for layer in layers {
         let limits = &layer.limits;
         matched.extend(limits.exceeded(layer.layer, request.action, request.facts));
     }
-    observed.sort();
     Answers { matched, observed }
 }
 

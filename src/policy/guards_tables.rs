@@ -241,6 +241,9 @@ rules! {
     } => Effect::Allow;
     a_rule_does: said_of(Action::CommitMessage, "rules: [{id: t, on: [commit.message], when: 'change.messages.exists(m, m.contains(\"wip\")) || !change.subjects.all(s, s.matches(\"^[a-z]+: \"))', effect: deny, reason: no}]\n", &[], &messages(&["wip\n\nmore"])) => "deny t: no";
     and_lets_others_through: said_of(Action::CommitMessage, "rules: [{id: t, on: [commit.message], when: '!change.subjects.all(s, s.matches(\"^[a-z]+: [a-z ]+$\"))', effect: deny, reason: no}]\n", &[], &messages(&["a: b\n\nC"])) => "allow";
+    of_several_each_is_held_by_itself: said_of(Action::CommitMessage, "rules: [{id: t, on: [commit.message], when: 'change.subjects.all(s, s.startsWith(\"fixup!\"))', effect: deny, reason: no}]\n", &[], &messages(&["a: b", "fixup! a: b", "c: d"])) => "deny t: no";
+    a_guard_names_all_in_one_reason: said_of(Action::CommitMessage, "guards: {commit_message: {effect: deny, body: required}}\n", &[], &messages(&["a", "b\n\nwhy", "c", "d", "e", "f", "g"]))
+        => "deny built-in.commit-message: a commit has another message than is asked for: `a`: it has no body, `c`: it has no body, `d`: it has no body, `e`: it has no body, `f`: it has no body and 1 more";
     a_shape_has_to_ask_something: problems("guards: {commit_message: deny}\n")
         => ["line 3, column 26: `commit_message` needs `subject_length`, `subject`, `body: required` or `trailers`"];
     no_message_can_have_such_a_trailer: problems("guards: {commit_message: {effect: deny, trailers: [Refs, 'Signed off', 'Seen-by:']}}\n") => [

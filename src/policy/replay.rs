@@ -129,7 +129,17 @@ fn held_rules(
     };
     let of_layers = layers.iter().flat_map(|layer| &layer.rules);
     let all = builtin.into_iter().chain(of_layers);
-    let mut rules: Vec<HeldRule> = all.map(|rule| held(rule, &request, &asked)).collect();
+    let each = request.each_message();
+    let each: Vec<Request<'_>> = each
+        .iter()
+        .map(|facts| Request { facts, ..request })
+        .collect();
+    let mut rules: Vec<HeldRule> = all
+        .map(|rule| {
+            let says = |one: &&Request<'_>| rule.hold(one, &asked).says_something();
+            held(rule, each.iter().find(says).unwrap_or(&request), &asked)
+        })
+        .collect();
     if let Some(beneath) = state.committed(agent) {
         let mut more = held_rules(beneath, record)?;
         more.retain(|rule| !rules.contains(rule));

@@ -378,6 +378,68 @@ fn a_subject_without_end_is_told_by_its_length_and_shown_in_part() {
 }
 
 #[test]
+fn a_push_asks_about_all_its_messages_at_once() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/policy.yaml",
+        SCOPED.replace("deny", "require_approval"),
+    );
+    sandbox.commit("a policy");
+    sandbox.ai_ok(&["hooks", "install"]);
+    let server = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", server.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", server.to_str().unwrap()]);
+    let commit = |message: &str| {
+        let args = ["commit", "-q", "-n", "--allow-empty", "-m", message];
+        sandbox.try_git(&sandbox.root(), &args)
+    };
+    let records = || {
+        let all = sandbox.ai_json_lines(&["policy", "log", "--action", "commit.message"]);
+        let told = all.iter().map(|one| {
+            let texts = one["facts"]["messages"].as_array().unwrap().iter();
+            let texts: Vec<&str> = texts.map(|text| text.as_str().unwrap()).collect();
+            format!("{}: {}", one["effect"].as_str().unwrap(), texts.join(", "))
+        });
+        let mut told: Vec<String> = told.collect();
+        told.sort();
+        told
+    };
+    // One that somebody has said yes to where it was written needs no other.
+    assert_eq!(commit("Asked before").code, Some(0));
+    let push = || sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]);
+    assert_eq!(push().code, Some(1));
+    let approve = || {
+        let all = sandbox.ai_json_lines(&["policy", "log", "--action", "commit.message"]);
+        let ids = all.iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        for id in ids {
+            sandbox.ai(&["approve", &id]);
+        }
+    };
+    approve();
+    for message in ["one", "git: fine", "two", "git: fine", "three", "git: good"] {
+        assert_eq!(commit(message).code, Some(0));
+    }
+    snapshot!(push(), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    warning: 7 commits on the way to refs/heads/main passed no hook: [SHORT], [SHORT], [SHORT] and 4 more; that is recorded
+    error: policy wants a person's yes for commit.message: a commit has another message than is asked for: `three`: its subject is not as `^[a-z]+: `, `two`: its subject is not as `^[a-z]+: `, `one`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: a person says yes with `ai approve [DECISION]`
+    error: failed to push some refs to '[PATH]/other.git'
+    ");
+    approve();
+    assert_eq!(push().code, Some(0));
+    snapshot!(records().join("\n"), @"
+    allow: git: good, git: fine
+    require_approval: Asked before
+    require_approval: Asked before
+    require_approval: three, two, one
+    require_approval: three, two, one
+    ");
+}
+
+#[test]
 fn an_agent_is_held_to_the_shape_of_its_own_messages_and_not_of_those_of_ai() {
     let commits = |message: &str| {
         format!(

@@ -72,7 +72,7 @@ fn every_commit_of_a_push_is_judged_by_the_policy_of_the_server() {
     sandbox.git(&["rm", "-q", "key.pem"]);
     sandbox.git(&["commit", "-q", "-m", "and away again"]);
     snapshot!(refused(&sandbox, "main"), @"
-    error: policy denies commit [SHORT] to refs/heads/main: keys do not belong in git (key.pem) (rule `no-keys`)
+    error: policy denies commit [SHORT] to refs/heads/main: keys do not belong in git (key.pem) (rule `no-keys`); commit [SHORT] to refs/heads/main: keys do not belong in git (key.pem) (rule `no-keys`)
       next: `.ai/policy.yaml` at HEAD of that repository answered
     error: hook declined to update refs/heads/main
     ");

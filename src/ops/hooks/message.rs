@@ -1,7 +1,10 @@
 //! The question about the message of a commit: at the hook `commit-msg`, and for commits that passed none.
 //!
 //! It stands beside the question about the commit, which is asked before there is a message. It is asked where
-//! the policy speaks of messages, and of no merge, whose message Git writes.
+//! the policy speaks of messages, and of no merge, whose message Git writes. Many commits are one
+//! question and one record, whose answer is the strictest of those about each message.
+
+use std::collections::BTreeSet;
 
 use crate::base::hash;
 use crate::domain::action::Action;
@@ -9,9 +12,10 @@ use crate::domain::decision::DecisionRecord;
 use crate::git::history::CommitLine;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
-use crate::ops::cx::{Cx, commit_as};
+use crate::ops::cx::{Cx, commit, commit_as};
 use crate::ops::error::OpError;
 use crate::ops::messages;
+use crate::ops::refusal::Refusal;
 use crate::policy::PolicyState;
 use crate::store::{Lasting, Store};
 
@@ -24,18 +28,74 @@ pub fn judge(
     if !cx.policy.state().looks_at_messages() {
         return Ok(None);
     }
-    let question = question(message);
+    let question = question(&[message.to_owned()]);
     commit_as(store, cx, Lasting::WithTheNext, |tx, cx| {
         ask::require(tx, cx, &question)
     })
     .map(Some)
 }
 
-/// The question about a cleaned message. A yes is for this very text.
-pub(super) fn question(message: &str) -> Question {
+/// Refuses the messages of commits that went past that hook, all at once and in one record: those that are let
+/// through, those to which somebody has said yes one by one, and those that are left, which are one question.
+pub(super) fn judge_all(
+    store: &mut dyn Store,
+    cx: &Cx,
+    (repo, commits): (&Repo, &[CommitLine]),
+) -> Result<Vec<DecisionRecord>, OpError> {
+    if !cx.policy.state().looks_at_messages() {
+        return Ok(Vec::new());
+    }
+    let mut seen = BTreeSet::new();
+    let mut texts: Vec<String> = Vec::new();
+    for (_, text) in messages::of_commits(repo, commits)? {
+        if seen.insert(text.clone()) {
+            texts.push(text);
+        }
+    }
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    commit(store, cx, |tx, cx| {
+        let (mut passed, mut said_yes, mut open) = (Vec::new(), Vec::new(), Vec::new());
+        for text in &texts {
+            let one = question(std::slice::from_ref(text));
+            if ask::effect(cx, &one).lets_through() {
+                passed.push(text.clone());
+                continue;
+            }
+            match ask::look_ahead(tx, cx, &one) {
+                Ok(()) => said_yes.push(one),
+                Err(OpError::Refused(refused))
+                    if !matches!(refused.why, Refusal::SaidNo { .. }) =>
+                {
+                    open.push(text.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let open = Some(open).filter(|open| !open.is_empty());
+        let passed = Some(passed).filter(|passed| !passed.is_empty());
+        let questions = open.iter().map(|texts| question(texts));
+        let questions = questions.chain(said_yes);
+        questions
+            .chain(passed.iter().map(|texts| question(texts)))
+            .map(|one| ask::require(tx, cx, &one))
+            .collect()
+    })
+}
+
+/// The question about cleaned messages, at least one. A yes is for these very texts.
+pub(super) fn question(messages: &[String]) -> Question {
+    let digest = |text: &String| hash::sha256_hex(text.as_bytes());
     let mut question = Question::about(Action::CommitMessage);
-    question.resource.input = Some(hash::sha256_hex(message.as_bytes()));
-    question.facts.messages = Some(vec![message.to_owned()]);
+    question.resource.input = Some(match messages {
+        [one] => digest(one),
+        all => {
+            let each: Vec<String> = all.iter().map(digest).collect();
+            hash::sha256_hex(each.join("\n").as_bytes())
+        }
+    });
+    question.facts.messages = Some(messages.to_vec());
     question
 }
 
@@ -48,5 +108,5 @@ pub(super) fn questions(
         return Ok(Vec::new());
     }
     let all = messages::of_commits(repo, commits)?.into_iter();
-    Ok(all.map(|(id, text)| (id, question(&text))).collect())
+    Ok(all.map(|(id, text)| (id, question(&[text]))).collect())
 }

@@ -132,10 +132,13 @@ fn answers(
             let question = of_commits((repo, cx.policy.state()), to, &one.unasked)?;
             records.push(answer(store, cx, one, (question, asked.kept))?);
         }
-        // A commit that one hook let through and the next refused looks like one that passed both.
-        for (_, question) in message::questions((repo, cx.policy.state()), &one.rest)? {
-            records.push(answer(store, cx, one, (question, asked.kept))?);
-        }
+    }
+    // A commit that one hook let through and the next refused looks like one that passed both.
+    let mut seen = BTreeSet::new();
+    let rest = sent.iter().flat_map(|one| &one.rest);
+    let rest: Vec<CommitLine> = rest.filter(|one| seen.insert(&one.id)).cloned().collect();
+    records.extend(message::judge_all(store, cx, (repo, &rest))?);
+    for one in sent {
         let question = of_push((one.to, &one.paths), asked.address);
         records.push(answer(store, cx, one, (question, asked.kept))?);
     }
@@ -296,20 +299,34 @@ fn measure<'a>(
     older.extend(memory.iter().flat_map(|memory| memory.base.iter().cloned()));
     let mut elsewhere = older.clone();
     elsewhere.extend(repo.fetched_tips(None)?);
-    let made_here = repo.commits_beyond(&tip, &elsewhere)?;
-    let mut judged = repo.commits_beyond(&tip, &older)?;
+    let all = repo.commits_beyond(&tip, &known)?;
+    let knows_more = elsewhere.iter().any(|one| !known.contains(one));
+    let made_here = if knows_more && !all.is_empty() {
+        repo.commits_beyond(&tip, &elsewhere)?
+    } else {
+        all.clone()
+    };
     let is_new: BTreeSet<&str> = made_here.iter().map(|one| one.id.as_str()).collect();
-    for one in repo.commits_beyond(&tip, &known)? {
-        let paths = repo.own_paths(&one)?;
+    for one in &all {
+        let paths = repo.own_paths(one)?;
         if is_new.contains(one.id.as_str()) {
             sent.made_here.extend(paths.iter().cloned());
         }
         sent.paths.extend(paths);
     }
     sent.paths.extend(changed_in(repo, to)?);
-    if judged.len() > made_here.len() {
+    let mut judged = made_here.clone();
+    if all.len() > made_here.len() {
         let logged = repo.made_here()?;
-        judged.retain(|one| is_new.contains(one.id.as_str()) || logged.contains(&one.id));
+        let is_new = |one: &CommitLine| is_new.contains(one.id.as_str());
+        // Walked once more only where the logs know of one of them.
+        if all
+            .iter()
+            .any(|one| !is_new(one) && logged.contains(&one.id))
+        {
+            judged = repo.commits_beyond(&tip, &older)?;
+            judged.retain(|one| is_new(one) || logged.contains(&one.id));
+        }
     }
     if let Some(memory) = memory {
         let own = of_runs(&judged, runs);

@@ -37,6 +37,8 @@ use crate::store::Access;
 
 /// The policy that answers on a server.
 const OF_HEAD: &str = "`.ai/policy.yaml` at HEAD of that repository answered";
+/// So many refusals are told at once.
+const TOLD: usize = 5;
 /// Git keeps the commits here that are being merged.
 const MERGE_HEAD: &str = "MERGE_HEAD";
 /// The longest message that is read, in bytes.
@@ -141,7 +143,7 @@ fn update(args: &HookRunArgs, context: &mut Context) -> Outcome {
     };
     let root = context.workspace.root()?.to_owned();
     let parts = receive::judge((&root, &repo(context)?), &asked)?;
-    let mut refused: Option<(Effect, String)> = None;
+    let mut refused: Vec<(Effect, String)> = Vec::new();
     for part in &parts {
         let decision = &part.decision;
         let what = part.commit.as_ref().map(|commit| commit.id.short());
@@ -155,19 +157,29 @@ fn update(args: &HookRunArgs, context: &mut Context) -> Outcome {
         if decision.effect == Effect::Warn {
             context.ui.warn(&said);
         }
-        let is_stricter = refused
-            .as_ref()
-            .is_none_or(|(effect, _)| decision.effect > *effect);
-        if !decision.effect.lets_through() && is_stricter {
-            refused = Some((decision.effect, said));
+        if !decision.effect.lets_through() {
+            refused.push((decision.effect, said));
         }
     }
-    match refused {
-        None => Ok(let_pass(args, context)),
-        Some((Effect::Deny, said)) => {
+    let Some(strictest) = refused.iter().map(|(effect, _)| *effect).max() else {
+        return Ok(let_pass(args, context));
+    };
+    refused.retain(|(effect, _)| *effect == strictest);
+    let more = refused.len().saturating_sub(TOLD);
+    let told: Vec<String> = refused
+        .into_iter()
+        .map(|(_, said)| said)
+        .take(TOLD)
+        .collect();
+    let mut said = told.join("; ");
+    if more > 0 {
+        said.push_str(&format!("; and {more} more"));
+    }
+    match strictest {
+        Effect::Deny => {
             Err(AppError::new(ErrorClass::Denied, format!("policy denies {said}")).hint(OF_HEAD))
         }
-        Some((_, said)) => Err(AppError::new(
+        _ => Err(AppError::new(
             ErrorClass::ApprovalNeeded,
             format!("policy wants a person's yes, which a server cannot ask for: {said}"),
         )
