@@ -109,7 +109,7 @@ impl AppError {
     /// The answer of the policy by which the command was refused.
     pub fn denied(&self) -> Option<&DecisionRecord> {
         match self.source()?.downcast_ref::<OpError>()?.refusal()? {
-            Refusal::Denied(record) => Some(record),
+            Refusal::Denied(record) | Refusal::LandingMessage { record, .. } => Some(record),
             _ => None,
         }
     }
@@ -293,7 +293,9 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         }
         Refusal::TooEarly { .. } | Refusal::TryLater { .. } => ErrorClass::TryLater,
         Refusal::Interrupted(_) => ErrorClass::Interrupted,
-        Refusal::Denied(_) | Refusal::SaidNo { .. } => ErrorClass::Denied,
+        Refusal::Denied(_) | Refusal::LandingMessage { .. } | Refusal::SaidNo { .. } => {
+            ErrorClass::Denied
+        }
         Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => ErrorClass::ApprovalNeeded,
         Refusal::NotProven(_) => ErrorClass::NotProven,
         Refusal::Config(_) | Refusal::Environment(_) => ErrorClass::Failed,

@@ -93,6 +93,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::NothingReady { .. } => "NothingReady",
     Refusal::Cycle(_) => "Cycle",
     Refusal::Denied(_) => "Denied",
+    Refusal::LandingMessage { .. } => "LandingMessage",
     Refusal::NeedsApproval(_) => "NeedsApproval",
     Refusal::SaidNo { .. } => "SaidNo",
     Refusal::Untrusted(_) => "Untrusted",
@@ -448,6 +449,10 @@ fn every_refusal_has_its_class_and_its_next_command() {
         unfit(UnmetDemand::Disabled),
         Refusal::Cycle(vec!["t-1".into(), "t-2".into(), "t-1".into()]),
         Refusal::Denied(record()),
+        Refusal::LandingMessage {
+            record: record(),
+            again: "ai accept t-1 --message TEXT".into(),
+        },
         Refusal::NeedsApproval(record()),
         Refusal::SaidNo {
             record: record(),

@@ -207,6 +207,9 @@ pub struct Accepting {
     pub commit: String,
     /// The tree, on which the checks have passed.
     pub tree: String,
+    /// The commit of the work, where it was given another message than the one that was judged; absent else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reworded: Option<String>,
     /// The reason why it lands without a passing verdict, where it does: the word stands, whoever
     /// completes what was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,8 @@
 //! Trailers are pointers, not proof; proof is the evidence of the run. Text from a task or an agent
 //! can neither forge a trailer nor carry control characters into a log.
 
+use crate::domain::commit_message::MessageParts;
+
 /// Names the task.
 pub const TASK: &str = "AI-Task";
 /// Names the run.
@@ -34,16 +36,33 @@ pub fn message(subject: &str, body: &str, trailers: &Trailers) -> String {
         out.push_str(&body);
         out.push('\n');
     }
-    let block: String = fields(trailers)
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, one_word_line(value?)?)))
-        .map(|(key, value)| format!("{key}: {value}\n"))
-        .collect();
+    let block = block(trailers);
     if !block.is_empty() {
         out.push('\n');
         out.push_str(&block);
     }
     out
+}
+
+/// A message in somebody's own words, whose trailers these join. It ends with a newline.
+pub fn worded(words: &str, trailers: &Trailers) -> String {
+    let mut out = sanitized_body(words);
+    let has_trailers = !MessageParts::of(&out).trailers.is_empty();
+    out.push('\n');
+    let block = block(trailers);
+    if !block.is_empty() && !has_trailers {
+        out.push('\n');
+    }
+    out.push_str(&block);
+    out
+}
+
+fn block(trailers: &Trailers) -> String {
+    fields(trailers)
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, one_word_line(value?)?)))
+        .map(|(key, value)| format!("{key}: {value}\n"))
+        .collect()
 }
 
 /// One line of at most [`MAX_SUBJECT`] characters without control, bidi and zero-width characters.
@@ -155,6 +174,23 @@ mod tests {
             "Fix the parser\n\nWhy:\n\nit failed\n\nAI-Task: t-7k3fq2mx\nAI-Run: t-7k3fq2mx.3\nAI-Agent: codex\n"
         );
         assert_eq!(message("  \n", "", &Trailers::default()), "(no subject)\n");
+    }
+
+    #[test]
+    fn words_of_a_person_keep_their_form_and_their_trailers() {
+        let own = "AI-Task: t-7k3fq2mx\nAI-Run: t-7k3fq2mx.3\nAI-Agent: codex\n";
+        for (words, begins) in [
+            ("git: mend it", "git: mend it\n\n"),
+            ("\ngit: mend it\n\n\nwhy\n", "git: mend it\n\nwhy\n\n"),
+            (
+                "git: mend it\n\nwhy\n\nFixes #12\nSigned-off-by: A",
+                "git: mend it\n\nwhy\n\nFixes #12\nSigned-off-by: A\n",
+            ),
+            ("a\n\nai-task: t-other", "a\n\n ai-task: t-other\n\n"),
+        ] {
+            assert_eq!(worded(words, &trailers()), format!("{begins}{own}"));
+        }
+        assert_eq!(worded("a\n\nb\n", &Trailers::default()), "a\n\nb\n");
     }
 
     #[test]

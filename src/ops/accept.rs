@@ -7,7 +7,6 @@
 
 use std::path::PathBuf;
 
-use crate::config::AcceptMode;
 use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
 use crate::domain::action::Action;
 use crate::domain::decision::Override;
@@ -17,10 +16,10 @@ use crate::domain::lease::ShownToken;
 use crate::domain::parts::Ended;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task};
-use crate::domain::trailer::{self, Trailers};
-use crate::git::merge::{self, MergeError, MergePlan, MergeProposal, PreparedMerge};
+use crate::git::merge::{self, MergeError};
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
+use crate::ops::accept_landing::{Landing, WorkToLand};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
@@ -31,8 +30,8 @@ use crate::ops::refusal::Refusal;
 use crate::ops::reviewed_work::{self, ReviewedWork};
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
-use crate::ops::run::origin::{self, Destination};
-use crate::ops::world::{World, identity};
+use crate::ops::run::origin;
+use crate::ops::world::World;
 use crate::ops::{evidence, failpoint, fit, judgement, landing, testimony, trust, unsigned};
 use crate::store::Store;
 use crate::store::Tx;
@@ -67,6 +66,8 @@ pub struct AcceptOrder<'a> {
     pub typed: &'a str,
     /// The reason why no passing verdict is needed, where none is.
     pub overridden: Option<&'a str>,
+    /// The message of the commit that lands, where one was given.
+    pub message: Option<&'a str>,
     /// The tokens at hand.
     pub kept: &'a [ShownToken],
 }
@@ -178,7 +179,7 @@ impl Case<'_> {
         let plan = match landing {
             Landing::Already(_) => return Ok(Vec::new()),
             Landing::Stay => return Ok(paths_of(&work.changed)),
-            Landing::Move(plan) => plan,
+            Landing::Move(planned) => &planned.plan,
         };
         let old = match &plan.old {
             Some(old) => self.repo.tree_of(old)?,
@@ -216,6 +217,10 @@ impl Case<'_> {
         // Before the checks, which may take minutes, again with what they have proven, and once more
         // in the moment in which the branch moves.
         store.read(|tx| touching.or_refuse(tx, &cx))?;
+        let message = landing.message();
+        if let Some(message) = message {
+            message.ask_early(&cx, store)?;
+        }
         let evidence = self.prove(&landing, &tree, &commit_id)?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let accepting = Accepting {
@@ -228,14 +233,18 @@ impl Case<'_> {
         };
         let warnings = commit(store, &cx, |tx, cx| {
             touching.or_refuse(tx, cx)?;
-            self.intend(tx, cx, &accepting, (&evidence, work))
+            let of_message = message.map(|message| message.ask(tx, cx)).transpose()?;
+            let mut warnings = self.intend(tx, cx, &accepting, (&evidence, work))?;
+            warnings.extend(of_message.into_iter().flatten());
+            Ok(warnings)
         })?;
         for warning in warnings {
             self.world.say(&format!("warning: {warning}"));
         }
         failpoint::hit("accept-intent")?;
         let updated = match &landing {
-            Landing::Move(plan) => {
+            Landing::Move(planned) => {
+                let plan = &planned.plan;
                 unsigned::say(self.world, &self.repo, &accepting.commit);
                 let landing = PreparedLanding {
                     plan,
@@ -243,6 +252,9 @@ impl Case<'_> {
                     may_land: &|tx| {
                         let cx = cx.at(tx.now()?);
                         touching.or_refuse(tx, &cx)?;
+                        if let Some(message) = message {
+                            message.look_ahead(tx, &cx)?;
+                        }
                         self.still_wanted(tx, &cx, &accepting, work)
                     },
                 };
@@ -261,7 +273,10 @@ impl Case<'_> {
     /// The state of the target after the landing, under no override yet.
     fn accepting(&self, landing: &Landing) -> Accepting {
         let (target, commit, tree) = match landing {
-            Landing::Move(plan) => (plan.target.clone(), &plan.new, &plan.tree),
+            Landing::Move(planned) => {
+                let plan = &planned.plan;
+                (plan.target.clone(), &plan.new, &plan.tree)
+            }
             Landing::Already(target) => (target.clone(), &self.commit, &self.tree),
             Landing::Stay => (own_branch(&self.run), &self.commit, &self.tree),
         };
@@ -269,6 +284,7 @@ impl Case<'_> {
             target,
             commit: commit.to_string(),
             tree: tree.to_string(),
+            reworded: landing.reworded().map(Oid::to_string),
             overridden: None,
         }
     }
@@ -342,55 +358,17 @@ impl Case<'_> {
 
     /// Finds the change that would land.
     fn landing(&self) -> Result<Landing, OpError> {
-        let config = &self.world.config.accept;
-        let mode = match config.mode {
-            AcceptMode::Branch => return Ok(Landing::Stay),
-            AcceptMode::FfOnly => merge::MergeMode::FastForwardOnly,
-            AcceptMode::Merge => merge::MergeMode::FastForwardOrMerge,
-        };
-        let Destination::Branch(target) = origin::destination(config, &self.run) else {
-            let why =
-                "the run started from a detached HEAD, so there is no branch to accept into".into();
-            return Err(Refusal::Missing {
-                why,
-                hint: "set accept.target in .ai/config.yaml".into(),
-            }
-            .into());
-        };
-        origin::refuse_branch_of_run(Some(&target))?;
-        let trailers = Trailers {
-            task: Some(self.task.id.to_string()),
-            run: Some(self.run.id.to_string()),
-            agent: Some(self.run.agent.clone()),
-        };
-        let verb = if self.run.undone.is_some() {
-            "Reapply"
-        } else {
-            "Merge"
-        };
-        let subject = format!("{verb} {}: {}", self.task.id, self.task.title);
-        let message = self
-            .world
-            .redactor()
-            .redact_text(&trailer::message(&subject, "", &trailers));
-        let who = match self.repo.identity()? {
-            Some(user) => user,
-            None => identity()?,
-        };
-        let when_ms = (self.world.clock)().wall_ms;
-        let proposal = MergeProposal {
-            target: &target,
+        WorkToLand {
+            world: self.world,
+            repo: &self.repo,
+            shadow: &self.shadow,
+            task: &self.task,
+            run: &self.run,
             commit: &self.commit,
-            mode,
-            message: &message,
-            who: &who,
-            when_ms,
-        };
-        let on = (&self.repo, &self.shadow);
-        match landing::prepare(on, &self.run, &proposal)?.map_err(|error| self.not_landed(error))? {
-            PreparedMerge::Ready(plan) => Ok(Landing::Move(plan)),
-            PreparedMerge::AlreadyMerged => Ok(Landing::Already(target)),
+            given: self.order.message,
+            command: ACCEPT,
         }
+        .landing()
     }
 
     /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made
@@ -420,8 +398,9 @@ impl Case<'_> {
         };
         trust::require(&world.root, &world.location.common_dir, "the checks")?;
         // Better said before minutes of checks than after them.
-        if let Landing::Move(plan) = landing {
-            let found = landing::look_ahead(world, (&self.repo, &self.shadow), plan)?;
+        if let Landing::Move(planned) = landing {
+            let on = (&self.repo, &self.shadow);
+            let found = landing::look_ahead(world, on, &planned.plan)?;
             found.map_err(|error| self.not_landed(error))?;
         }
         world.say(told);
@@ -438,16 +417,6 @@ impl Case<'_> {
         };
         prove::on_tree(world, &self.repo, &trial)?.passed(&self.task.id, "accept")
     }
-}
-
-/// The way in which the work reaches its target.
-enum Landing {
-    /// Nowhere: the configuration leaves it on its own branch.
-    Stay,
-    /// The target has it already.
-    Already(String),
-    /// Into the target.
-    Move(MergePlan),
 }
 
 /// The last step: the task is done by what stands in the branch now, under the word that was given

@@ -75,6 +75,18 @@ pub(crate) fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> 
     Ok(repo.is_ancestor(&commit, &tip)?)
 }
 
+/// The commit in the target by which the work of this run was taken back there.
+pub(crate) fn taken_back<'r>(
+    repo: &Repo,
+    run: &'r Run,
+    target: &str,
+) -> Result<Option<&'r Accepting>, OpError> {
+    match run.undone.as_ref().filter(|it| it.target == target) {
+        Some(undone) if landed(repo, undone)? => Ok(Some(undone)),
+        _ => Ok(None),
+    }
+}
+
 /// Computes what an accept would land. Work that was accepted before and taken back is in the history
 /// of the target, and not in its tree: it is brought in again by the reverse of what took it back.
 pub(crate) fn prepare(
@@ -82,16 +94,10 @@ pub(crate) fn prepare(
     run: &Run,
     proposal: &MergeProposal<'_>,
 ) -> Result<Result<PreparedMerge, MergeError>, OpError> {
-    let undone = run
-        .undone
-        .as_ref()
-        .filter(|it| it.target == proposal.target);
+    let undone = taken_back(repo, run, proposal.target)?;
     let (Some(undone), Some(tip)) = (undone, repo.find_ref(proposal.target)?) else {
         return Ok(merge::prepare(repo, shadow, proposal));
     };
-    if !landed(repo, undone)? {
-        return Ok(merge::prepare(repo, shadow, proposal));
-    }
     let before = repo.resolve_commit(&format!("{}^1", undone.commit))?;
     let from = Oid::parse(&undone.tree).kept("the tree that was landed")?;
     let again = merge::reverse(

@@ -38,6 +38,13 @@ pub fn of_work(look: &LookAt<'_>, work: WorkTip<'_>) -> Result<Option<Vec<String
     Ok(Some(own.map(|(_, text)| text).collect()))
 }
 
+/// The message of this commit, where `ai` has made it of what the agent of the run had left in its worktree.
+pub fn taken_up(repo: &Repo, run: &Run, commit: &Oid) -> Result<Option<String>, OpError> {
+    let texts = repo.messages(std::slice::from_ref(commit))?.into_iter();
+    let mut texts = texts.map(|text| cleaned(&text, &LeftOut::Nothing));
+    Ok(texts.next().filter(|text| is_of_run(text, run)))
+}
+
 /// True for a message that `ai` itself has written for a run. Agents can write such a one, and evade no more by it
 /// than a rule about the form of a text.
 fn is_of_run(message: &str, run: &Run) -> bool {

@@ -3,6 +3,7 @@
 //! [`cx::Cx`] or is handed to it.
 
 pub mod accept;
+mod accept_landing;
 pub mod accepted_run;
 pub mod agent_doctor;
 pub mod agent_log;
@@ -45,6 +46,7 @@ pub mod import;
 pub mod init;
 mod judgement;
 pub(crate) mod landing;
+mod landing_message;
 pub mod lease;
 pub mod lock;
 pub mod log;

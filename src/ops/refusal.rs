@@ -218,6 +218,14 @@ pub enum Refusal {
     /// Policy says no.
     #[error("policy denies {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
     Denied(Box<DecisionRecord>),
+    /// Policy says no to the message of a commit that would land.
+    #[error("policy denies the message of the commit that would land: {} (rule `{}`, decision {})", record.reason, record.rule, record.id)]
+    LandingMessage {
+        /// The answer.
+        record: Box<DecisionRecord>,
+        /// The command that gives it another.
+        again: String,
+    },
     /// Policy wants a human's yes.
     #[error("policy wants a person's yes for {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
     NeedsApproval(Box<DecisionRecord>),
@@ -357,6 +365,10 @@ impl Refusal {
             }
             Refusal::Denied(record) => format!(
                 "`ai policy explain {}` shows the rules that matched",
+                record.id
+            ),
+            Refusal::LandingMessage { record, again } => format!(
+                "`{again}` gives it another; `ai policy explain {}` shows the rules that matched",
                 record.id
             ),
             Refusal::SaidNo { record, .. } => format!(

@@ -15,7 +15,6 @@ use crate::domain::ids::TaskId;
 use crate::domain::lease::ShownToken;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Note, Task};
-use crate::domain::trailer::{self, Trailers};
 use crate::git::diff::ChangedPath;
 use crate::git::merge::{self, MergeError, MergePlan, Reversal};
 use crate::git::repo::{ExpectedRef, RefError};
@@ -28,6 +27,7 @@ use crate::ops::error::{Kept as _, OpError};
 use crate::ops::findings::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
+use crate::ops::landing_message::{self, LandingMessage};
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::review::{FileChange, file_changes};
@@ -48,6 +48,8 @@ pub struct UndoOrder<'a> {
     pub typed: &'a str,
     /// The reason why no checks are needed, where they are not.
     pub overridden: Option<&'a str>,
+    /// The message of the commit that takes it back, where one was given.
+    pub message: Option<&'a str>,
     /// The tokens at hand.
     pub own: &'a [ShownToken],
 }
@@ -121,7 +123,7 @@ pub fn preview(
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("undo"))?;
     let case = Case::load(world, store, order, (&repo, &shadow))?;
-    let plan = case.plan()?;
+    let (plan, _) = case.plan()?;
     let changes = file_changes(&repo, case.changed(&plan)?)?;
     Ok(UndoPreview {
         landed: case.accepted.commit,
@@ -170,7 +172,7 @@ impl<'a> Case<'a> {
     }
 
     fn go(&self, store: &mut dyn Store) -> Result<Undone, OpError> {
-        let plan = self.plan()?;
+        let (plan, message) = self.plan()?;
         let changed = self.changed(&plan)?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         // Before the checks, which may take minutes, and again with what they have proven.
@@ -180,6 +182,7 @@ impl<'a> Case<'a> {
         commit(store, &cx, |tx, cx| {
             touching.or_refuse(tx, cx)?;
             ask::refused_where_rules_speak(tx, cx, &self.judged())?;
+            message.look_ahead(tx, cx)?;
             ask::look_ahead(tx, cx, &question)
         })?;
         landing::look_ahead(self.world, (self.repo, self.shadow), &plan)?
@@ -192,13 +195,18 @@ impl<'a> Case<'a> {
             return Err(self.not_landed(overtaken(&plan, tip)));
         }
         let undoing = self.undoing(&plan, &cx);
-        commit(store, &cx, |tx, cx| {
+        let warnings = commit(store, &cx, |tx, cx| {
             accepted(tx, self.order.typed)?;
             touching.or_refuse(tx, cx)?;
             ask::where_rules_speak(tx, cx, &self.judged())?;
+            let warnings = message.ask(tx, cx)?;
             ask::or_refuse(tx, cx, question)?;
-            self.intend(tx, cx, &evidence, &undoing)
+            self.intend(tx, cx, &evidence, &undoing)?;
+            Ok(warnings)
         })?;
+        for warning in warnings {
+            self.world.say(&format!("warning: {warning}"));
+        }
         failpoint::hit("undo-intent")?;
         unsigned::say(self.world, self.repo, &undoing.commit);
         let log = format!("{} {}", merge::UNDO_LOG, self.run.id);
@@ -226,6 +234,7 @@ impl<'a> Case<'a> {
             target: plan.target.clone(),
             commit: plan.new.to_string(),
             tree: plan.tree.to_string(),
+            reworded: None,
             overridden: self.order.overridden.map(|reason| Override {
                 by: cx.actor.clone(),
                 reason: reason.to_owned(),
@@ -234,8 +243,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Computes the commit that takes back what had landed.
-    fn plan(&self) -> Result<MergePlan, OpError> {
+    /// Computes the commit that takes back what had landed, with its message.
+    fn plan(&self) -> Result<(MergePlan, LandingMessage), OpError> {
         let target = &self.accepted.target;
         let name = shown(target);
         let tip = self.repo.find_ref(target)?;
@@ -248,14 +257,10 @@ impl<'a> Case<'a> {
             return Err(self.gone(format!("commit {short} is not in {name} any more")));
         }
         let (from, to, words) = self.what_landed()?;
-        let trailers = Trailers {
-            task: Some(self.task.id.to_string()),
-            run: Some(self.run.id.to_string()),
-            agent: Some(self.run.agent.clone()),
-        };
         let subject = format!("Revert {}: {}", self.task.id, self.task.title);
-        let message = trailer::message(&subject, &words, &trailers);
-        let message = self.world.redactor().redact_text(&message);
+        let of = (&self.task, &self.run);
+        let words = (subject.as_str(), words.as_str());
+        let message = landing_message::worded(self.world, of, self.order.message, words);
         let who = match self.repo.identity()? {
             Some(user) => user,
             None => identity()?,
@@ -270,7 +275,7 @@ impl<'a> Case<'a> {
             when_ms: (self.world.clock)().wall_ms,
         };
         match merge::reverse(self.repo, self.shadow, &reversal) {
-            Ok(Some(plan)) => Ok(plan),
+            Ok(Some(plan)) => Ok((plan, LandingMessage::of(&message, &self.run, UNDO)?)),
             Ok(None) => Err(self.gone(format!("nothing of {} is left in {name}", self.task.id))),
             Err(conflicts @ MergeError::Conflicts { .. }) => Err(Refusal::MergeConflict {
                 why: format!(
@@ -292,7 +297,8 @@ impl<'a> Case<'a> {
         let landed = &self.accepted.commit;
         let from = Oid::parse(landed).kept("the commit that landed")?;
         let tree = self.repo.tree_of(&from)?;
-        if self.run.commit.as_ref() != Some(landed) {
+        let of_work = [&self.run.commit, &self.accepted.reworded];
+        if !of_work.into_iter().flatten().any(|one| one == landed) {
             let before = self.repo.resolve_commit(&format!("{landed}^1"))?;
             let words =
                 format!("This reverts commit {landed}, reversing\nchanges made to {before}.");

@@ -470,7 +470,101 @@ fn an_agent_is_held_to_the_shape_of_its_own_messages_and_not_of_those_of_ai() {
     let id = sandbox.task("Two", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    sandbox.ai_ok(&["accept", &id]);
+}
+
+#[test]
+fn a_message_of_ai_is_judged_where_it_lands_and_can_be_another() {
+    let script = "cat >/dev/null; echo 1 > a.txt; git add a.txt; git -c user.name=A -c user.email=a@example.com commit -qm 'git: a change'; echo work > work.txt";
+    let sandbox = Scene::new()
+        .policy(SCOPED)
+        .agent(Agent::new("fake", script))
+        .build();
+    sandbox.ai_ok(&["hooks", "install"]);
+    let server = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", server.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", server.to_str().unwrap()]);
+    let id = sandbox.task("Two", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let before = sandbox.git(&["rev-parse", "HEAD"]);
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies the message of the commit that would land: a commit has another message than is asked for: `Two`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: `ai accept [TASK] --message TEXT` gives it another; `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    assert_eq!(sandbox.git(&["rev-parse", "HEAD"]), before);
+    let own = "git: mend it\n\nIt broke.\n\nSigned-off-by: A <a@example.com>\n";
+    sandbox.write("message", own);
+    sandbox.ai_ok(&["accept", &id, "-F", "message"]);
+    snapshot!(sandbox.git(&["log", "--format=%an: %B", &format!("{before}..")]), @"
+    ai: git: mend it
+
+    It broke.
+
+    Signed-off-by: A <a@example.com>
+    AI-Task: [TASK]
+    AI-Run: [RUN]
+    AI-Agent: fake
+
+    A: git: a change
+    ");
+    // It is judged as it landed, and none of it passed the hooks by.
+    let range = format!("{before}..HEAD");
+    let checked = sandbox.ai(&["policy", "check", "--range", &range]);
+    assert_eq!(checked.code, Some(0), "{checked}");
+    let push = sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]);
+    assert_eq!((push.code, push.stderr.as_str()), (Some(0), ""), "{push}");
+    // So is the commit that takes it back, all of it, and the one that brings it in again.
+    snapshot!(sandbox.ai(&["undo", &id]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies the message of the commit that would land: a commit has another message than is asked for: `Revert [TASK]: Two`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: `ai undo [TASK] --message TEXT` gives it another; `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    let why = ["--override", "the check is about the work"];
+    sandbox.ai_ok(&[&["undo", &id, "-m", "git: take it back"][..], &why].concat());
+    assert_eq!(sandbox.git(&["diff", "--stat", &before, "HEAD"]), "");
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies the message of the commit that would land: a commit has another message than is asked for: `Reapply [TASK]: Two`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: `ai accept [TASK] --message TEXT` gives it another; `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    sandbox.ai_ok(&["accept", &id, "-m", "git: bring it in"]);
+    let checked = sandbox.ai(&["policy", "check", "--range", &range]);
+    assert_eq!(checked.code, Some(0), "{checked}");
+}
+
+#[test]
+fn a_message_needs_a_commit_of_ai() {
+    let commits = "cat >/dev/null; echo work > work.txt; git add work.txt; git -c user.name=A -c user.email=a@example.com commit -qm 'its own'";
+    let sandbox = Scene::new().agent(Agent::new("fake", commits)).build();
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(0));
+    snapshot!(sandbox.ai(&["accept", &id, "-m", "another"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the work lands as the commits that its agent has made itself: `ai` makes no commit that could have a message
+      next: `ai accept [TASK]` takes it as it is
+    ");
+    assert_eq!(sandbox.ai(&["accept", &id, "-m", " "]).code, Some(2));
+    // A merge is one.
+    sandbox.commit("meanwhile");
+    sandbox.ai_ok(&["accept", &id, "-m", "both", "-m", "together"]);
+    snapshot!(sandbox.git(&["log", "-1", "--format=%B"]), @"
+    both
+
+    together
+
+    AI-Task: [TASK]
+    AI-Run: [RUN]
+    AI-Agent: fake
+    ");
 }
 
 /// Another name in the same commit hides neither what a file said of itself nor what attributes said of it.

@@ -6,6 +6,7 @@ use crate::app::error::AppError;
 use crate::app::{exit, token};
 use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::backup;
+use crate::cli::cmd::message::MessageArgs;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::accept::{self, AcceptOrder};
@@ -27,6 +28,8 @@ pub(in crate::cli) struct AcceptArgs {
     /// Accept it without a passing verdict, for this recorded reason
     #[arg(long = "override", value_name = "REASON", allow_hyphen_values = true)]
     overridden: Option<String>,
+    #[command(flatten)]
+    message: MessageArgs,
 }
 
 #[derive(Args)]
@@ -48,12 +51,14 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
     {
         return Err(Refusal::no_reason(&format!("ai accept {id}")).into());
     }
+    let message = args.message.text()?;
     let kept = token::at_hand(&context.workspace)?;
     let world = context.world()?;
     let store = context.store(Access::Write)?;
     let order = AcceptOrder {
         typed: id,
         overridden: args.overridden.as_deref(),
+        message: message.as_deref(),
         kept: &kept,
     };
     let accepted = accept::accept(&world, store, &order)?;

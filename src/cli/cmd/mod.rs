@@ -23,6 +23,7 @@ mod log;
 mod logs;
 mod man;
 mod mcp;
+mod message;
 mod policy;
 mod recover;
 mod restore;

@@ -6,6 +6,7 @@ use crate::app::error::AppError;
 use crate::app::{exit, token};
 use crate::base::text::{counted, one_line};
 use crate::cli::answer::{ReviewedFile, UndoAnswer, UndoPreviewed};
+use crate::cli::cmd::message::MessageArgs;
 use crate::cli::cmd::{backup, review};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::refusal::Refusal;
@@ -29,6 +30,8 @@ pub(in crate::cli) struct UndoArgs {
         conflicts_with = "dry_run"
     )]
     overridden: Option<String>,
+    #[command(flatten)]
+    message: MessageArgs,
 }
 
 pub(super) fn run(args: &UndoArgs, context: &mut Context) -> Outcome {
@@ -36,10 +39,12 @@ pub(super) fn run(args: &UndoArgs, context: &mut Context) -> Outcome {
     if reason.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Refusal::no_reason(&format!("ai undo {}", args.id)).into());
     }
+    let message = args.message.text()?;
     let own = token::at_hand(&context.workspace)?;
     let order = UndoOrder {
         typed: &args.id,
         overridden: reason,
+        message: message.as_deref(),
         own: &own,
     };
     let world = context.world()?;

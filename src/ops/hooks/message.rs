@@ -85,7 +85,7 @@ pub(super) fn judge_all(
 }
 
 /// The question about cleaned messages, at least one. A yes is for these very texts.
-pub(super) fn question(messages: &[String]) -> Question {
+pub(crate) fn question(messages: &[String]) -> Question {
     let digest = |text: &String| hash::sha256_hex(text.as_bytes());
     let mut question = Question::about(Action::CommitMessage);
     question.resource.input = Some(match messages {

@@ -370,8 +370,13 @@ fn of_runs<'a>(commits: &'a [CommitLine], runs: &'a [Run]) -> BTreeSet<&'a str> 
     let mut own = BTreeSet::new();
     for run in runs {
         let mut of_run = BTreeSet::new();
-        let judged = run.commit.as_deref().filter(|_| was_let_through(run));
-        let mut open: Vec<&str> = judged.into_iter().collect();
+        let landings = [&run.accepting, &run.undoing, &run.undone];
+        let landings = landings.into_iter().flatten();
+        let mut open: Vec<&str> = Vec::new();
+        if was_let_through(run) {
+            open.extend(run.commit.as_deref());
+            open.extend(landings.clone().filter_map(|one| one.reworded.as_deref()));
+        }
         while let Some(id) = open.pop() {
             if Some(id) == run.base.as_deref() || !of_run.insert(id) {
                 continue;
@@ -384,13 +389,7 @@ fn of_runs<'a>(commits: &'a [CommitLine], runs: &'a [Run]) -> BTreeSet<&'a str> 
             );
         }
         own.append(&mut of_run);
-        let landings = [&run.accepting, &run.undoing, &run.undone];
-        own.extend(
-            landings
-                .into_iter()
-                .flatten()
-                .map(|one| one.commit.as_str()),
-        );
+        own.extend(landings.map(|one| one.commit.as_str()));
     }
     own
 }

@@ -10,7 +10,7 @@ mod hold;
 mod lease;
 mod list;
 mod show;
-mod source;
+pub(super) mod source;
 
 use std::path::Path;
 

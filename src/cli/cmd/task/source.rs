@@ -22,7 +22,7 @@ pub(super) fn body(given: String) -> Result<String, AppError> {
     if given == "-" { stdin() } else { Ok(given) }
 }
 
-fn stdin() -> Result<String, AppError> {
+pub(in crate::cli::cmd) fn stdin() -> Result<String, AppError> {
     let mut text = String::new();
     let read = std::io::stdin().take(CAP).read_to_string(&mut text);
     read.map_err(|e| AppError::usage(format!("standard input cannot be read as UTF-8 text: {e}")))?;
