@@ -51,6 +51,9 @@ pub struct Facts {
     /// The messages of the commits of the change, those of merges aside; absent where nobody asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<Vec<String>>,
+    /// The text of a note, of a long one the [beginning].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The command that an agent wants to run, in its own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -63,6 +66,24 @@ pub struct Facts {
     /// The change of a reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ref_change: Option<RefChange>,
+}
+
+/// So many letters of a note are kept.
+const KEPT_NOTE: usize = 2_000;
+
+/// The beginning of a text, for records. It ends between words: half a secret would not be known for one.
+pub fn beginning(text: &str) -> String {
+    let Some((end, next)) = text.char_indices().nth(KEPT_NOTE) else {
+        return text.to_owned();
+    };
+    let head = &text[..end];
+    let head = if next.is_whitespace() {
+        head
+    } else {
+        let last = head.rfind(char::is_whitespace);
+        &head[..last.unwrap_or_default()]
+    };
+    format!("{}…", head.trim_end())
 }
 
 /// The change of a reference.
@@ -144,6 +165,10 @@ mod tests {
                 ..base.clone()
             },
             Facts {
+                note: Some("a".into()),
+                ..base.clone()
+            },
+            Facts {
                 exclusive_patterns: Some(0),
                 ..base.clone()
             },
@@ -188,5 +213,14 @@ mod tests {
             assert_ne!(other.digest(), base.digest(), "{other:?}");
         }
         assert_eq!(base.digest(), Facts::default().digest());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_words() {
+        let short = "é".repeat(KEPT_NOTE);
+        assert_eq!(beginning(&short), short);
+        assert_eq!(beginning(&format!("{short} b")), format!("{short}…"));
+        assert_eq!(beginning(&format!("a b {short}")), "a b…");
+        assert_eq!(beginning(&format!("{short}{short}")), "…");
     }
 }

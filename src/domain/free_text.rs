@@ -139,7 +139,8 @@ impl DecisionRecord {
             return;
         };
         let messages = facts.messages.iter_mut().flatten();
-        let words = facts.command.iter_mut().chain(messages);
+        let said = facts.command.iter_mut().chain(&mut facts.note);
+        let words = said.chain(messages);
         words.for_each(&mut *text);
         let outside = facts.outside_paths.iter_mut().flatten();
         outside.for_each(&mut *path);
@@ -278,7 +279,7 @@ mod tests {
             "override": word,
             "resource": {"labels": ["a b"], "paths": ["a b"], "tool": "a b", "branch": "a b"},
             "facts": {
-                "command": "a b", "messages": ["a b", "c d"], "outside_paths": ["a b"],
+                "command": "a b", "note": "a b", "messages": ["a b", "c d"], "outside_paths": ["a b"],
                 "moves": [{"from": "a b", "to": "c d"}],
                 "findings": [{"guard": "secrets", "path": "a b", "what": "a b"}],
             },

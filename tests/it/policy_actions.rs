@@ -231,7 +231,42 @@ fn a_note_is_a_message_to_whoever_holds_the_task() {
     assert_eq!(note(&held, "mine", "agent:ben").code, Some(0));
     assert_eq!(note(&held, "look here", "human:ann").code, Some(0));
     snapshot!(note(&held, "do it my way", "agent:codex"));
-    let waiting = &sandbox.ai_json_lines(&["approvals"])[0]["decision"]["id"];
+    // Whoever is asked for a yes sees to what; not so what looks like a secret.
+    let token = format!("ghp_{}", "a1B2c3D4e5".repeat(4).split_at(36).0);
+    assert_eq!(
+        note(&held, &format!("use {token}"), "agent:codex").code,
+        Some(8)
+    );
+    let texts = || {
+        let all = sandbox.ai_json_lines(&["approvals"]);
+        let texts = all
+            .iter()
+            .map(|one| one["decision"]["facts"]["note"].to_string());
+        texts.collect::<std::collections::BTreeSet<String>>()
+    };
+    let of = |text: &str| format!("{text:?}");
+    let asked = [of("do it my way"), of("use [REDACTED:github-token]")];
+    assert_eq!(texts(), asked.into());
+    let all = sandbox.ai_json_lines(&["approvals"]);
+    let is_plain = |one: &&serde_json::Value| one["decision"]["facts"]["note"] == "do it my way";
+    let waiting = &all.iter().find(is_plain).unwrap()["decision"]["id"];
+    let shown = sandbox.ai_ok(&["policy", "explain", waiting.as_str().unwrap()]);
+    let lines = shown
+        .stdout
+        .lines()
+        .filter(|line| line.trim().starts_with("text"));
+    assert_eq!(lines.collect::<Vec<_>>(), ["  text     do it my way"]);
+    let list = sandbox.ai_ok(&["approvals"]);
+    let said = list
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_once("one another: "));
+    let mut said: Vec<&str> = said.map(|(_, text)| text.trim_end()).collect();
+    said.sort();
+    assert_eq!(
+        said,
+        ["\"do it my way\"", "\"use [REDACTED:github-token]\""]
+    );
     sandbox.ai_ok(&[
         "approve",
         waiting.as_str().unwrap(),
@@ -242,7 +277,7 @@ fn a_note_is_a_message_to_whoever_holds_the_task() {
     assert_eq!(note(&held, "or else", "agent:codex").code, Some(8));
     assert_eq!(note(&held, "do it my way", "agent:codex").code, Some(0));
     let asked = "require_approval by agent:codex: agents-ask-first agent:ben";
-    assert_eq!(decided(&sandbox, "message.send"), [asked; 3]);
+    assert_eq!(decided(&sandbox, "message.send"), [asked; 4]);
 }
 
 /// The pack `strict` as it ships, by a file of tests: who may judge, rewrite, and be given what.

@@ -8,11 +8,15 @@ use crate::cli::answer::ApprovalAnswer;
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing, Tone};
 use crate::domain::approval::{ApprovalStanding, Missing};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::TaskId;
 use crate::ops::accepted_run;
 use crate::ops::approve::{self, Answered, WaitingQuestion};
 use crate::ops::cx::commit;
 use crate::store::Access;
+
+/// So many letters of a text are shown in a list.
+const SHOWN_TEXT: usize = 80;
 
 #[derive(Args)]
 pub(in crate::cli) struct ApprovalsArgs {}
@@ -82,8 +86,28 @@ fn row(one: &WaitingQuestion, context: &Context) -> Vec<Cell> {
         one_line(task).into(),
         one_line(&record.actor.to_string()).into(),
         wanted(&one.missing).into(),
-        format!("{}: {}", record.rule, flowing(&record.reason)).into(),
+        format!(
+            "{}: {}{}",
+            record.rule,
+            flowing(&record.reason),
+            said(record)
+        )
+        .into(),
     ]
+}
+
+/// The beginning of the text to which a yes is wanted.
+fn said(record: &DecisionRecord) -> String {
+    let facts = record.facts.as_ref();
+    let Some(note) = facts.and_then(|facts| facts.note.as_deref()) else {
+        return String::new();
+    };
+    let line = one_line(note);
+    let mut shown: String = line.chars().take(SHOWN_TEXT).collect();
+    if shown.len() < line.len() {
+        shown.push('…');
+    }
+    format!(": \"{shown}\"")
 }
 
 /// The yes that is missing, in words.

@@ -17,6 +17,9 @@ use crate::ops::{approve, overridden, project};
 use crate::policy::{self, HeldRule, PolicyState, ShownOverride, agent_of};
 use crate::store::Access;
 
+/// So many messages of commits are shown.
+const SHOWN_MESSAGES: usize = 10;
+
 #[derive(Args)]
 pub(in crate::cli) struct DecisionArgs {
     /// The decision; any unique prefix of its id
@@ -178,6 +181,17 @@ fn explained(record: &DecisionRecord, unmet: &[&HeldRule], void: &[ShownOverride
     let judgement = resource.judgement.map(Judgement::as_str);
     row("judged", judgement.unwrap_or_default().to_owned());
     row("to", plain(&resource.recipient));
+    let facts = record.facts.as_ref();
+    row(
+        "text",
+        facts
+            .and_then(|facts| facts.note.clone())
+            .unwrap_or_default(),
+    );
+    let messages = facts.and_then(|facts| facts.messages.as_deref());
+    for message in messages.unwrap_or_default().iter().take(SHOWN_MESSAGES) {
+        row("message", message.clone());
+    }
     row("globs", resource.patterns.join(", "));
     row(
         "paths",
