@@ -1,15 +1,15 @@
 //! The rules that a manifest must keep beyond its shape. Every message begins with the field that
 //! breaks one.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use regex::Regex;
 
 use crate::connector::home_settings::merged;
 use crate::connector::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
+use crate::connector::manifest_given::GivenSettings;
 use crate::connector::placeholders::{PLACEHOLDERS, filled, placeholders};
-use crate::domain::agent::{Name, check_env_names};
+use crate::domain::agent::check_env_names;
 
 /// Checks everything.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
@@ -111,10 +111,7 @@ fn check_conversation(manifest: &Manifest) -> Result<(), String> {
 /// What a run gives its CLI besides, as a manifest says it.
 struct Given<'m> {
     field: &'static str,
-    args: &'m [String],
-    files: &'m BTreeMap<Name, String>,
-    env_json: &'m BTreeMap<String, String>,
-    home: &'m BTreeMap<String, String>,
+    settings: &'m GivenSettings,
     /// The placeholders that may stand in it.
     known: &'static [&'static str],
     /// Placeholders of which one must.
@@ -125,19 +122,13 @@ struct Given<'m> {
 fn check_given(manifest: &Manifest) -> Result<(), String> {
     let guard = manifest.guard.as_ref().map(|guard| Given {
         field: "guard",
-        args: &guard.args,
-        files: &guard.files,
-        env_json: &guard.env_json,
-        home: &guard.home,
+        settings: &guard.given,
         known: &["hook", "guard_file", "hook_trust", "files_dir"],
         needed: &["hook", "guard_file"],
     });
     let server = manifest.mcp.as_ref().map(|server| Given {
         field: "mcp",
-        args: &server.args,
-        files: &server.files,
-        env_json: &server.env_json,
-        home: &server.home,
+        settings: &server.given,
         known: &["ai", "files_dir"],
         needed: &["ai"],
     });
@@ -145,13 +136,15 @@ fn check_given(manifest: &Manifest) -> Result<(), String> {
         .tools
         .iter()
         .flat_map(|tools| [&tools.deny, &tools.allow]);
-    let (no_files, none) = (BTreeMap::new(), BTreeMap::new());
-    let tools = tools.flatten().map(|flags| Given {
+    let tools = tools.flatten().map(|flags| GivenSettings {
+        args: flags.args.clone(),
+        home: flags.home.clone(),
+        ..GivenSettings::default()
+    });
+    let tools: Vec<GivenSettings> = tools.collect();
+    let tools = tools.iter().map(|settings| Given {
         field: "tools",
-        args: &flags.args,
-        files: &no_files,
-        env_json: &none,
-        home: &flags.home,
+        settings,
         known: &["names", "name_list"],
         needed: &["names", "name_list"],
     });
@@ -164,10 +157,14 @@ fn check_given(manifest: &Manifest) -> Result<(), String> {
 }
 
 fn check_words(given: &Given<'_>) -> Result<(), String> {
-    let texts = given.args.iter().chain(given.files.values());
+    let texts = given
+        .settings
+        .args
+        .iter()
+        .chain(given.settings.files.values());
     let texts = texts
-        .chain(given.env_json.values())
-        .chain(given.home.values());
+        .chain(given.settings.env_json.values())
+        .chain(given.settings.home.values());
     let found: Vec<&str> = texts.flat_map(|text| placeholders(text)).collect();
     if let Some(other) = found.iter().find(|word| !given.known.contains(word)) {
         let known: Vec<String> = given
@@ -188,9 +185,10 @@ fn check_words(given: &Given<'_>) -> Result<(), String> {
 
 /// Settings that are no JSON, or stand where nobody lays them out, would be lost without a word.
 fn check_settings(given: &Given<'_>, manifest: &Manifest) -> Result<(), String> {
-    check_env_names("env_json", given.env_json.keys()).map_err(|e| e.to_string())?;
+    check_env_names("env_json", given.settings.env_json.keys()).map_err(|e| e.to_string())?;
     let laid_out = manifest.home.as_ref().map(|home| &home.settings);
     if let Some(path) = given
+        .settings
         .home
         .keys()
         .find(|path| !laid_out.is_some_and(|all| all.contains_key(*path)))
@@ -201,7 +199,12 @@ fn check_settings(given: &Given<'_>, manifest: &Manifest) -> Result<(), String> 
         ));
     }
     let words = ["hook", "ai", "hook_trust", "guard_file", "name_list"].map(|word| (word, "\"\""));
-    for text in given.env_json.values().chain(given.home.values()) {
+    for text in given
+        .settings
+        .env_json
+        .values()
+        .chain(given.settings.home.values())
+    {
         let tried = filled(text, &[&words[..], &[("files_dir", "")]].concat());
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&tried)
             .map_err(|why| format!("`{}` is no object of JSON: {why}", text.escape_debug()))?;

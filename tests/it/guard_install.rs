@@ -82,7 +82,8 @@ exit: 0
 ----- stdout -----
 claude    asks `ai`: [PATH]/repo/.claude/settings.local.json
 ----- stderr -----
-hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+hint: [PATH]/repo/.claude/settings.local.json names a program of this machine, and a commit of everything takes it along: the line `/.claude/settings.local.json` in .git/info/exclude keeps it out
+hint: sessions that begin from now on ask; `ai guard uninstall claude` takes it away
 ");
     snapshot!(guard(&sandbox, &["install", "codex", "--user"]), @"
     exit: 0
@@ -90,15 +91,16 @@ hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
     codex     asks `ai`: [PATH]/home/.codex/hooks.json
     ----- stderr -----
     hint: Codex skips a hook until you have trusted it: `/hooks` in its next session
-    hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+    hint: sessions that begin from now on ask; `ai guard uninstall codex --user` takes it away
     ");
     snapshot!(guard(&sandbox, &["install", "gemini"]), @"
     exit: 0
     ----- stdout -----
     gemini    asks `ai`: [PATH]/repo/.gemini/settings.json
     ----- stderr -----
+    hint: [PATH]/repo/.gemini/settings.json names a program of this machine, and a commit of everything takes it along: the line `/.gemini/settings.json` in .git/info/exclude keeps it out
     hint: it heeds the settings of a project in a folder that you trust
-    hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+    hint: sessions that begin from now on ask; `ai guard uninstall gemini` takes it away
     ");
     snapshot!(guard(&sandbox, &["status"]), @"
     exit: 0
@@ -116,6 +118,8 @@ hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
     qwen      project  absent     the CLI is not on the PATH ([PATH]/repo/.qwen/settings.json)
     qwen      user     absent     the CLI is not on the PATH ([PATH]/home/.qwen/settings.json)
     ----- stderr -----
+    hint: [PATH]/repo/.claude/settings.local.json names a program of this machine, and a commit of everything takes it along: the line `/.claude/settings.local.json` in .git/info/exclude keeps it out
+    hint: [PATH]/repo/.gemini/settings.json names a program of this machine, and a commit of everything takes it along: the line `/.gemini/settings.json` in .git/info/exclude keeps it out
     ");
     snapshot!(guard(&sandbox, &["uninstall", "claude"]), @"
     exit: 0
@@ -271,7 +275,8 @@ fn hooks_that_another_file_switches_off_are_told_and_named() {
     ----- stdout -----
     claude    asks `ai`: [PATH]/repo/.claude/settings.local.json
     ----- stderr -----
-    hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+    hint: [PATH]/repo/.claude/settings.local.json names a program of this machine, and a commit of everything takes it along: the line `/.claude/settings.local.json` in .git/info/exclude keeps it out
+    hint: sessions that begin from now on ask; `ai guard uninstall claude` takes it away
     warning: [PATH]/repo/.claude/settings.json switches all hooks off, so this one is never asked
     ");
     snapshot!(guard(&sandbox, &["install", "claude", "--user"]), @"
@@ -279,7 +284,7 @@ fn hooks_that_another_file_switches_off_are_told_and_named() {
     ----- stdout -----
     claude    asks `ai`: [PATH]/home/.claude/settings.json
     ----- stderr -----
-    hint: sessions that begin from now on ask; `ai guard uninstall` takes it away
+    hint: sessions that begin from now on ask; `ai guard uninstall claude --user` takes it away
     warning: [PATH]/repo/.claude/settings.json switches all hooks off, so this one is never asked
     ");
     let told = guard(&sandbox, &["status"]);
@@ -349,6 +354,31 @@ fn a_file_that_is_tracked_is_told_and_policy_is_asked() {
 }
 
 #[test]
+fn a_file_that_a_commit_would_take_along_is_told_until_it_is_left_out() {
+    let sandbox = Sandbox::project();
+    let open = |verb: &str| {
+        let done = sandbox.ai_json_lines(&["guard", verb, "gemini"]);
+        done[0]["open"].clone()
+    };
+    assert_eq!(open("install"), true);
+    assert_eq!(open("uninstall"), false);
+    let dry = sandbox.ai_json(&["guard", "install", "gemini", "--dry-run"]);
+    assert_eq!(
+        (&dry["open"], &dry["tracked"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(open("install"), true);
+    let status = guard(&sandbox, &["status"]);
+    snapshot!(status.stderr, @"hint: [PATH]/repo/.gemini/settings.json names a program of this machine, and a commit of everything takes it along: the line `/.gemini/settings.json` in .git/info/exclude keeps it out");
+    std::fs::create_dir_all(sandbox.root().join(".git/info")).unwrap();
+    sandbox.write(".git/info/exclude", "/.gemini/settings.json\n");
+    assert_eq!(guard(&sandbox, &["status"]).stderr, "");
+    assert_eq!(open("install"), false);
+    let user = sandbox.ai_json(&["guard", "install", "gemini", "--user"]);
+    assert_eq!(user["open"], false);
+}
+
+#[test]
 fn only_a_person_may_do_it_and_nobody_needs_a_project() {
     let sandbox = Sandbox::project();
     snapshot!(guard(&sandbox, &["install", "claude", "--as", "agent:ben"]), @"
@@ -356,7 +386,7 @@ exit: 5
 ----- stdout -----
 ----- stderr -----
 error: only a person may change what the CLI of an agent asks
-  next: ask the person whose CLI it is to give this command
+  next: ask a person to give this command
 ");
     let mut within = sandbox.ai_command(&["guard", "uninstall", "claude", "--user"]);
     assert_eq!(run(within.env("AI_RUN", "t-1.1")).code, Some(5));

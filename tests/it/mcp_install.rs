@@ -145,8 +145,9 @@ fn it_says_what_it_did_and_what_a_person_has_to_know() {
       {"type": "stdio", "command": "[AI]", "args": ["mcp", "--as", "agent:claude"]}
     ----- stderr -----
     a dry run: nothing was written
+    hint: [PATH]/repo/.mcp.json names a program of this machine, and a commit of everything takes it along: the line `/.mcp.json` in .git/info/exclude keeps it out
     hint: Claude Code asks you once whether it may start the servers of this file
-    hint: sessions that begin from now on have its tools; `ai mcp uninstall` takes it away
+    hint: sessions that begin from now on have its tools; `ai mcp uninstall claude` takes it away
     "#);
     snapshot!(mcp(&sandbox, &["install", "codex", "--user", "--dry-run"]), @r#"
     exit: 0
@@ -158,38 +159,41 @@ fn it_says_what_it_did_and_what_a_person_has_to_know() {
       env = { AI_FOLDERS_MADE = "1" }
     ----- stderr -----
     a dry run: nothing was written
-    hint: sessions that begin from now on have its tools; `ai mcp uninstall` takes it away
+    hint: sessions that begin from now on have its tools; `ai mcp uninstall codex --user` takes it away
     "#);
     snapshot!(mcp(&sandbox, &["install", "claude"]), @"
     exit: 0
     ----- stdout -----
     claude    starts `ai mcp`: [PATH]/repo/.mcp.json
     ----- stderr -----
+    hint: [PATH]/repo/.mcp.json names a program of this machine, and a commit of everything takes it along: the line `/.mcp.json` in .git/info/exclude keeps it out
     hint: Claude Code asks you once whether it may start the servers of this file
-    hint: sessions that begin from now on have its tools; `ai mcp uninstall` takes it away
+    hint: sessions that begin from now on have its tools; `ai mcp uninstall claude` takes it away
     ");
     snapshot!(mcp(&sandbox, &["install", "codex"]), @"
     exit: 0
     ----- stdout -----
     codex     starts `ai mcp`: [PATH]/repo/.codex/config.toml
     ----- stderr -----
+    hint: [PATH]/repo/.codex/config.toml names a program of this machine, and a commit of everything takes it along: the line `/.codex/config.toml` in .git/info/exclude keeps it out
     hint: it heeds the settings of a project that you trust
-    hint: sessions that begin from now on have its tools; `ai mcp uninstall` takes it away
+    hint: sessions that begin from now on have its tools; `ai mcp uninstall codex` takes it away
     ");
     snapshot!(mcp(&sandbox, &["install", "copilot"]), @"
     exit: 0
     ----- stdout -----
     copilot   starts `ai mcp`: [PATH]/repo/.github/mcp.json
     ----- stderr -----
+    hint: [PATH]/repo/.github/mcp.json names a program of this machine, and a commit of everything takes it along: the line `/.github/mcp.json` in .git/info/exclude keeps it out
     hint: it heeds the settings of a project in a folder that you trust
-    hint: sessions that begin from now on have its tools; `ai mcp uninstall` takes it away
+    hint: sessions that begin from now on have its tools; `ai mcp uninstall copilot` takes it away
     ");
     snapshot!(mcp(&sandbox, &["install", "opencode", "--user"]), @"
     exit: 0
     ----- stdout -----
     opencode  starts `ai mcp`: [PATH]/home/.config/opencode/opencode.json
     ----- stderr -----
-    hint: sessions that begin from now on have its tools; `ai mcp uninstall` takes it away
+    hint: sessions that begin from now on have its tools; `ai mcp uninstall opencode --user` takes it away
     ");
     snapshot!(mcp(&sandbox, &["status"]), @"
     exit: 0
@@ -207,6 +211,9 @@ fn it_says_what_it_did_and_what_a_person_has_to_know() {
     qwen      project  absent     the CLI is not on the PATH ([PATH]/repo/.qwen/settings.json)
     qwen      user     absent     the CLI is not on the PATH ([PATH]/home/.qwen/settings.json)
     ----- stderr -----
+    hint: [PATH]/repo/.mcp.json names a program of this machine, and a commit of everything takes it along: the line `/.mcp.json` in .git/info/exclude keeps it out
+    hint: [PATH]/repo/.codex/config.toml names a program of this machine, and a commit of everything takes it along: the line `/.codex/config.toml` in .git/info/exclude keeps it out
+    hint: [PATH]/repo/.github/mcp.json names a program of this machine, and a commit of everything takes it along: the line `/.github/mcp.json` in .git/info/exclude keeps it out
     ");
     snapshot!(mcp(&sandbox, &["uninstall", "claude"]), @"
     exit: 0
@@ -317,7 +324,7 @@ fn only_a_person_may_do_it_and_policy_is_asked() {
     ----- stdout -----
     ----- stderr -----
     error: only a person may change which servers the CLI of an agent starts
-      next: ask the person whose CLI it is to give this command
+      next: ask a person to give this command
     ");
     let mut within = sandbox.ai_command(&["mcp", "uninstall", "claude", "--user"]);
     assert_eq!(run(within.env("AI_RUN", "t-1.1")).code, Some(5));

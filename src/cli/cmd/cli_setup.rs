@@ -12,11 +12,10 @@ use crate::base::text::{one_line, path_bytes};
 use crate::cli::context::{Context, Outcome};
 use crate::connector::announced::HookCli;
 use crate::connector::cli_places::{CliSetup, SettingsScope};
-use crate::domain::actor::ActorKind;
-use crate::domain::error_class::ErrorClass;
 use crate::git::discover::{self, DiscoverError};
 use crate::ops::cli_setup::{
-    self, ChangedSettings, SettingsAround, SetupChange, SetupDone, SetupStanding, SetupState, Which,
+    self, ChangedSettings, FileInGit, SettingsAround, SetupChange, SetupDone, SetupStanding,
+    SetupState, Which,
 };
 use crate::ops::error::OpError;
 use crate::ops::hooks::DryRun;
@@ -75,8 +74,11 @@ pub(super) fn install(setup: CliSetup, args: &SetupArgs, context: &mut Context) 
     })?;
     let done = cli_setup::install(places, which, (&program, run))?;
     let done = told((which, run), done, context)?;
-    if !context.ui.json() && done.change != SetupChange::Unchanged {
-        for hint in hints(which, &done) {
+    if !context.ui.json() {
+        let keep_out = keep_out(&done.file, context).filter(|_| done.open);
+        let is_new = done.change != SetupChange::Unchanged;
+        let others = is_new.then(|| hints(which, &done));
+        for hint in keep_out.into_iter().chain(others.into_iter().flatten()) {
             context.ui.say(&format!("hint: {hint}"));
         }
     }
@@ -127,11 +129,15 @@ pub(super) fn status(setup: CliSetup, context: &mut Context) -> Outcome {
         for scope in scopes {
             let scope = *scope;
             let one = cli_setup::standing(places, Which { setup, cli, scope })?;
+            let one = one.in_git(context.workspace.place().ok())?;
             is_out_of_order |= one.state.is_out_of_order();
             if context.ui.json() {
                 context.ui.object(&one);
-            } else {
-                context.ui.line(&line(setup, &one));
+                continue;
+            }
+            context.ui.line(&line(setup, &one));
+            if let Some(hint) = keep_out(&one.file, context).filter(|_| one.open) {
+                context.ui.say(&format!("hint: {hint}"));
             }
         }
     }
@@ -163,15 +169,10 @@ fn before(which: Which, run: DryRun, context: &mut Context) -> Result<Option<Pat
 /// Refuses an agent, and returns the checkout around. To give settings back needs no more: where the policy or
 /// the store cannot be read, the hook refuses everything, and this is the way out.
 fn by_a_person(which: Which, context: &Context) -> Result<Option<PathBuf>, AppError> {
-    let is_person = context.workspace.actor()?.kind == ActorKind::Human;
-    if !is_person || env::text(env::AI_RUN).is_some() {
-        let message = match which.setup {
-            CliSetup::Guard => "only a person may change what the CLI of an agent asks",
-            CliSetup::Server => "only a person may change which servers the CLI of an agent starts",
-        };
-        return Err(AppError::new(ErrorClass::Denied, message)
-            .hint("ask the person whose CLI it is to give this command"));
-    }
+    context.workspace.refuse_agents(match which.setup {
+        CliSetup::Guard => "change what the CLI of an agent asks",
+        CliSetup::Server => "change which servers the CLI of an agent starts",
+    })?;
     checkout(context)
 }
 
@@ -190,11 +191,14 @@ fn told(
     done: ChangedSettings,
     context: &mut Context,
 ) -> Result<SetupDone, AppError> {
-    let is_of_project = which.scope == SettingsScope::Project;
-    let tracked = is_of_project && cli_setup::is_tracked(context.workspace.place()?, &done.file)?;
+    let in_git = match which.scope {
+        SettingsScope::Project => cli_setup::in_git(context.workspace.place()?, &done.file)?,
+        SettingsScope::User => FileInGit::LeftOut,
+    };
     let done = SetupDone {
         cli: which.cli.to_string(),
-        tracked,
+        tracked: in_git == FileInGit::Tracked,
+        open: in_git == FileInGit::Open && names_program(done.change),
         file: done.file,
         change: done.change,
         entry: done.entry,
@@ -214,6 +218,26 @@ fn told(
         context.ui.say("a dry run: nothing was written");
     }
     Ok(done)
+}
+
+/// True where the file names a program of this machine after the change.
+fn names_program(change: SetupChange) -> bool {
+    match change {
+        SetupChange::Installed | SetupChange::Renewed | SetupChange::Unchanged => true,
+        SetupChange::Removed | SetupChange::CutOut | SetupChange::Absent => false,
+    }
+}
+
+/// The way to keep a settings file out of commits.
+fn keep_out(file: &Path, context: &Context) -> Option<String> {
+    let place = context.workspace.place().ok()?;
+    let (line, exclude) = cli_setup::left_out_by(place, file)?;
+    Some(format!(
+        "{} names a program of this machine, and a commit of everything takes it along: the line `{}` in {} keeps it out",
+        shown(file),
+        one_line(&line),
+        shown(&exclude)
+    ))
 }
 
 fn changed(setup: CliSetup, change: SetupChange) -> &'static str {
@@ -245,41 +269,48 @@ fn changed(setup: CliSetup, change: SetupChange) -> &'static str {
 fn hints(which: Which, done: &SetupDone) -> Vec<String> {
     let mut all = Vec::new();
     if done.tracked {
-        all.push("the file is tracked, and now names a program of this machine: keep the change out of commits");
+        all.push("the file is tracked, and now names a program of this machine: keep the change out of commits".to_owned());
     }
-    match (which.setup, which.cli, which.scope) {
+    let of_cli = match (which.setup, which.cli, which.scope) {
         (CliSetup::Guard, HookCli::Codex, _) => {
-            all.push("Codex skips a hook until you have trusted it: `/hooks` in its next session");
+            Some("Codex skips a hook until you have trusted it: `/hooks` in its next session")
         }
         (CliSetup::Server, HookCli::Claude, SettingsScope::Project) => {
-            all.push("Claude Code asks you once whether it may start the servers of this file");
+            Some("Claude Code asks you once whether it may start the servers of this file")
         }
         (CliSetup::Server, HookCli::Codex, SettingsScope::Project) => {
-            all.push("it heeds the settings of a project that you trust");
+            Some("it heeds the settings of a project that you trust")
         }
         (CliSetup::Server, HookCli::Copilot, SettingsScope::Project)
         | (_, HookCli::Gemini | HookCli::Qwen, SettingsScope::Project) => {
-            all.push("it heeds the settings of a project in a folder that you trust");
+            Some("it heeds the settings of a project in a folder that you trust")
         }
-        _ => {}
-    }
-    all.push(match which.setup {
-        CliSetup::Guard => {
-            "sessions that begin from now on ask; `ai guard uninstall` takes it away"
-        }
-        CliSetup::Server => {
-            "sessions that begin from now on have its tools; `ai mcp uninstall` takes it away"
-        }
-    });
-    all.into_iter().map(str::to_owned).collect()
+        _ => None,
+    };
+    all.extend(of_cli.map(str::to_owned));
+    let which_file = match which.scope {
+        SettingsScope::Project => which.cli.to_string(),
+        SettingsScope::User => format!("{} --user", which.cli),
+    };
+    let (so, verb) = match which.setup {
+        CliSetup::Guard => ("ask", "guard"),
+        CliSetup::Server => ("have its tools", "mcp"),
+    };
+    all.push(format!(
+        "sessions that begin from now on {so}; `ai {verb} uninstall {which_file}` takes it away"
+    ));
+    all
 }
 
 fn line(setup: CliSetup, one: &SetupStanding) -> String {
     let program = one.program.as_deref().map(shown).unwrap_or_default();
-    let (does, install) = match setup {
-        CliSetup::Guard => ("asks", "`ai guard install`"),
-        CliSetup::Server => ("starts", "`ai mcp install`"),
+    let to_user = if one.user { " --user" } else { "" };
+    let which = format!("{}{to_user}", one.cli);
+    let (does, verb) = match setup {
+        CliSetup::Guard => ("asks", "guard"),
+        CliSetup::Server => ("starts", "mcp"),
     };
+    let install = format!("`ai {verb} install {which}`");
     let why = match (setup, one.state) {
         (_, SetupState::Installed) => format!("{does} {program}"),
         (_, SetupState::Absent) if !one.found => "the CLI is not on the PATH".to_owned(),

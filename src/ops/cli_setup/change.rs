@@ -48,6 +48,9 @@ pub struct SetupDone {
     pub change: SetupChange,
     /// True where the file is part of the repository, so that others get the change with the next commit.
     pub tracked: bool,
+    /// True where the file is neither part of the repository nor ignored, so that a commit of everything takes it
+    /// along.
+    pub open: bool,
     /// The text that is put in; null where nothing is, or where the file is one of `ai` alone.
     pub entry: Option<String>,
     /// True where nothing was written, since it was only asked what would be.

@@ -9,8 +9,9 @@ use crate::base::json_path;
 use crate::connector::cli_places::{CliSetup, SettingsScope};
 use crate::connector::cli_settings::{self, EntryStanding};
 use crate::connector::cli_switches::{self, SettingsSwitch, switch_in};
+use crate::git::RepoLocation;
 use crate::ops::cli_setup::change::stands;
-use crate::ops::cli_setup::target::{self, SettingsAround, Target, Which};
+use crate::ops::cli_setup::target::{self, FileInGit, SettingsAround, Target, Which};
 use crate::ops::detect::{is_program, on_path};
 use crate::ops::error::OpError;
 
@@ -70,6 +71,19 @@ pub struct SetupStanding {
     pub why: Option<String>,
     /// True where the CLI is on the `PATH`.
     pub found: bool,
+    /// True where `ai` stands in a file of the checkout that a commit of everything takes along.
+    pub open: bool,
+}
+
+impl SetupStanding {
+    /// The same, with the standing of the file with Git, where one is around.
+    pub fn in_git(self, place: Option<&RepoLocation>) -> Result<SetupStanding, OpError> {
+        let Some(place) = place.filter(|_| !self.user && self.program.is_some()) else {
+            return Ok(self);
+        };
+        let open = target::in_git(place, &self.file)? == FileInGit::Open;
+        Ok(SetupStanding { open, ..self })
+    }
 }
 
 /// Looks at one settings file.
@@ -82,6 +96,7 @@ pub fn standing(places: SettingsAround<'_>, which: Which) -> Result<SetupStandin
         program: None,
         why: None,
         found: on_path(cli_settings::command_of(which.cli), places.env).is_some(),
+        open: false,
     };
     let found = Target::find(places, which).and_then(|target| stands(which, &target));
     match found {

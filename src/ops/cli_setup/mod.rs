@@ -8,4 +8,4 @@ mod target;
 pub use change::{ChangedSettings, SetupChange, SetupDone, allowed, install, uninstall};
 pub use in_the_way::SettingsInTheWay;
 pub use look::{SetupStanding, SetupState, standing};
-pub use target::{SettingsAround, Which, is_tracked};
+pub use target::{FileInGit, SettingsAround, Which, in_git, left_out_by};

@@ -225,16 +225,51 @@ fn read(real: &Path, shown: &Path) -> Result<String, OpError> {
     })
 }
 
-/// True where a file is in the index of its checkout.
-pub fn is_tracked(place: &RepoLocation, file: &Path) -> Result<bool, OpError> {
-    let Some(top) = &place.top else {
-        return Ok(false);
+/// The standing of a settings file with the Git of its checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileInGit {
+    /// Part of the repository: others get a change of it with the next commit.
+    Tracked,
+    /// Left out of commits.
+    LeftOut,
+    /// Neither: a commit of everything takes it along.
+    Open,
+}
+
+/// The standing of a settings file, whether it is there yet or not.
+pub fn in_git(place: &RepoLocation, file: &Path) -> Result<FileInGit, OpError> {
+    let Some(below) = below_top(place, file) else {
+        return Ok(FileInGit::LeftOut);
     };
-    let below = file.strip_prefix(top).unwrap_or(file);
-    let command = Git::system()?
-        .command(["ls-files", "-z", "--cached", "--"])
-        .arg(below)
-        .git_dir(&place.git_dir)
-        .work_tree(top);
-    Ok(!command.run()?.stdout.is_empty())
+    let top = place.top.as_deref().unwrap_or(&place.git_dir);
+    let git = Git::system()?;
+    let asked = |args: &[&str]| {
+        let command = git.command(args).arg(below);
+        command.git_dir(&place.git_dir).work_tree(top)
+    };
+    let tracked = asked(&["ls-files", "-z", "--cached", "--"]).run()?;
+    if !tracked.stdout.is_empty() {
+        return Ok(FileInGit::Tracked);
+    }
+    let ignored = asked(&["check-ignore", "--quiet", "--"]);
+    // It knows no other pathspecs.
+    let ignored = ignored.env("GIT_LITERAL_PATHSPECS", "0").run_any()?;
+    Ok(match ignored.code {
+        1 => FileInGit::Open,
+        _ => FileInGit::LeftOut,
+    })
+}
+
+/// The line that leaves a settings file out of commits on this machine alone, and the file of Git in which it stands.
+pub fn left_out_by(place: &RepoLocation, file: &Path) -> Option<(String, PathBuf)> {
+    let below = below_top(place, file)?.to_str()?;
+    let exclude = place.common_dir.join("info/exclude");
+    let top = place.top.as_deref()?;
+    let shown = exclude.strip_prefix(top).unwrap_or(&exclude).to_owned();
+    Some((format!("/{below}"), shown))
+}
+
+/// The path of a settings file below its checkout.
+fn below_top<'a>(place: &RepoLocation, file: &'a Path) -> Option<&'a Path> {
+    file.strip_prefix(place.top.as_deref()?).ok()
 }

@@ -4,7 +4,6 @@
 //! files, and every end of it but a yes is a no. An agent whose file gives the CLI such settings itself keeps
 //! them, and has no hook.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +14,8 @@ use crate::connector::cli_settings;
 use crate::connector::home_settings::with_more;
 use crate::connector::launch::LaunchPlan;
 use crate::connector::manifest::Manifest;
-use crate::connector::manifest_given::{GuardSetup, ServerSetup};
+use crate::connector::manifest_given::{GivenSettings, GuardSetup, ServerSetup};
 use crate::connector::placeholders::filled;
-use crate::domain::agent::Name;
 
 /// The places of a run that a CLI is told of.
 #[derive(Clone, Copy)]
@@ -69,10 +67,7 @@ fn add_hook(
     let trust = cli_settings::codex_trust(&command);
     let hook = Value::from(command).to_string();
     let addition = Addition {
-        args: &setup.args,
-        files: &setup.files,
-        env_json: &setup.env_json,
-        home: &setup.home,
+        given: &setup.given,
         words: &[
             ("hook", &hook),
             ("guard_file", &file),
@@ -93,10 +88,7 @@ fn add_server(
     };
     let told = Value::from(program).to_string();
     let addition = Addition {
-        args: &setup.args,
-        files: &setup.files,
-        env_json: &setup.env_json,
-        home: &setup.home,
+        given: &setup.given,
         words: &[("ai", &told)],
     };
     put(plan, &addition, own_words, places)
@@ -104,10 +96,7 @@ fn add_server(
 
 /// Words, files and settings for one run.
 struct Addition<'a> {
-    args: &'a [String],
-    files: &'a BTreeMap<Name, String>,
-    env_json: &'a BTreeMap<String, String>,
-    home: &'a BTreeMap<String, String>,
+    given: &'a GivenSettings,
     /// Placeholders, each with the text in its place.
     words: &'a [(&'a str, &'a str)],
 }
@@ -124,6 +113,7 @@ fn put(
         return false;
     };
     if setup
+        .given
         .args
         .iter()
         .any(|arg| arg.starts_with("--") && gives(argv, arg))
@@ -135,7 +125,7 @@ fn put(
     let text_of =
         |text: &str, dir: &str| filled(text, &[setup.words, &[("files_dir", dir)]].concat());
     let mut variables = Vec::new();
-    for (name, text) in setup.env_json {
+    for (name, text) in &setup.given.env_json {
         let more = text_of(text, within_json);
         let had = held(plan, places.env, name);
         let Some(Ok(settings)) = had.map(|had| with_more(&had, &more)) else {
@@ -152,15 +142,16 @@ fn put(
     argv.splice(
         at..at,
         setup
+            .given
             .args
             .iter()
             .map(|arg| OsString::from(text_of(arg, dir))),
     );
-    for (name, text) in setup.files {
+    for (name, text) in &setup.given.files {
         plan.files
             .push((places.files_dir.join(name.as_str()), text_of(text, dir)));
     }
-    for (name, text) in setup.home {
+    for (name, text) in &setup.given.home {
         plan.home_more
             .push((name.clone(), text_of(text, within_json)));
     }
