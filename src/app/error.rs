@@ -287,7 +287,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::NeedsRecovery(_)
         | Refusal::NothingReady { .. }
         | Refusal::MergeConflict { .. }
-        | Refusal::Conflict(_) => ErrorClass::Conflict,
+        | Refusal::Conflict { .. } => ErrorClass::Conflict,
         Refusal::LeaseLost { .. } | Refusal::OtherHolder { .. } | Refusal::NoToken(_) => {
             ErrorClass::LeaseLost
         }

@@ -101,7 +101,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Config(_) => "Config",
     Refusal::Credentials(_) => "Credentials",
     Refusal::NotProven(_) => "NotProven",
-    Refusal::Conflict(_) => "Conflict",
+    Refusal::Conflict { .. } => "Conflict",
     Refusal::MergeConflict { .. } => "MergeConflict",
     Refusal::Environment(_) => "Environment",
     Refusal::NoSandbox(_) => "NoSandbox",
@@ -470,7 +470,10 @@ fn every_refusal_has_its_class_and_its_next_command() {
         Refusal::Config(ConfigError::Read(file_error())),
         Refusal::Credentials(ConfigError::Read(file_error())),
         Refusal::NotProven("no check was run".into()),
-        Refusal::Conflict("the branch has moved".into()),
+        Refusal::Conflict {
+            why: "the branch has moved".into(),
+            hint: "look at it".into(),
+        },
         Refusal::MergeConflict {
             why: "something is in the way".into(),
             hint: "take it away".into(),

@@ -56,17 +56,27 @@ pub fn newest_whole<P, B, E>(
     }
 }
 
-/// The sentence where no backup in `dir` can be taken, `unusable` of them for a fault of theirs.
-pub fn no_backup(dir: &str, unusable: usize, store: StoreAtHand) -> String {
-    match (unusable, store) {
-        (0, StoreAtHand::Readable(_)) => {
-            format!("there is no backup in {dir}, and the store stands; `ai backup` makes one")
-        }
-        (0, StoreAtHand::Missing | StoreAtHand::Unreadable) => {
-            format!("there is no backup in {dir}; to begin anew, move the directory above it away")
-        }
-        (n, _) => format!("none of the {n} backups in {dir} can be used"),
-    }
+/// The sentence, and the next step, where no backup in `dir` can be taken, `unusable` of them for a fault of theirs.
+pub fn no_backup(dir: &str, unusable: usize, store: StoreAtHand) -> (String, String) {
+    let (why, hint) = match (unusable, store) {
+        (0, StoreAtHand::Readable(_)) => (
+            format!("there is no backup in {dir}, and the store stands"),
+            "`ai backup` makes one",
+        ),
+        (0, StoreAtHand::Missing | StoreAtHand::Unreadable) => (
+            format!("there is no backup in {dir}"),
+            "to begin anew, move the directory above it away",
+        ),
+        (n, StoreAtHand::Readable(_)) => (
+            format!("none of the {n} backups in {dir} can be used"),
+            "the store stands; `ai backup` makes a new one",
+        ),
+        (n, StoreAtHand::Missing | StoreAtHand::Unreadable) => (
+            format!("none of the {n} backups in {dir} can be used"),
+            "`ai restore FILE` takes one from elsewhere; to begin anew, move the directory above it away",
+        ),
+    };
+    (why, hint.to_owned())
 }
 
 #[cfg(test)]
@@ -133,11 +143,12 @@ mod tests {
             (2, Readable(1)),
         ]
         .map(|(unusable, store)| no_backup("/b", unusable, store));
+        let said = said.map(|(why, hint)| format!("{why}; {hint}"));
         insta::assert_snapshot!(said.join("\n"), @r"
         there is no backup in /b, and the store stands; `ai backup` makes one
         there is no backup in /b; to begin anew, move the directory above it away
         there is no backup in /b; to begin anew, move the directory above it away
-        none of the 2 backups in /b can be used
+        none of the 2 backups in /b can be used; the store stands; `ai backup` makes a new one
         ");
     }
 }

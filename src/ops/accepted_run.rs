@@ -55,8 +55,12 @@ pub(super) fn accepted(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run, Accep
         );
     };
     if cx::epoch_in(typed).is_some_and(|epoch| epoch != run.id.epoch()) {
-        let text = format!("what was accepted is run {}", run.id);
-        return Err(Refusal::Conflict(text).into());
+        let why = format!("what was accepted is run {}", run.id);
+        return Err(Refusal::Conflict {
+            why,
+            hint: format!("`ai undo {}` takes that one back", run.id),
+        }
+        .into());
     }
     if accepting.target == format!("refs/heads/{}", run.branch) {
         return no("its work was left on its own branch".to_owned(), reopen);

@@ -234,11 +234,15 @@ fn answerable(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<DecisionRecord, O
         .into());
     }
     if record.effect != Effect::RequireApproval {
-        let text = format!(
+        let why = format!(
             "decision {} is `{}`: it does not wait for a yes",
             record.id, record.effect
         );
-        return Err(Refusal::Conflict(text).into());
+        return Err(Refusal::Conflict {
+            why,
+            hint: "`ai approvals` shows what waits for one".into(),
+        }
+        .into());
     }
     if let Some(why) = nobody_asks(cx, &record) {
         let hint = format!("ask one of them for `ai approve {}`", record.id);

@@ -170,10 +170,10 @@ pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
 /// stands there is replaced.
 pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<PathBuf>, OpError> {
     if std::fs::symlink_metadata(target).is_ok() {
-        return Err(Refusal::Conflict(format!(
-            "{} exists already; name a new directory",
-            target.display()
-        ))
+        return Err(Refusal::Conflict {
+            why: format!("{} exists already", target.display()),
+            hint: "name a new directory".into(),
+        }
         .into());
     }
     let mut written = Vec::new();

@@ -71,12 +71,16 @@ pub fn in_review(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run), OpError> {
     let run = tx.run(run)?.ok_or_else(missing)?;
     // Whoever names another run has seen other work than what would be judged.
     if cx::epoch_in(typed).is_some_and(|epoch| epoch != run.id.epoch()) {
-        let text = format!(
+        let why = format!(
             "what waits for a review is run {}, not {}",
             run.id,
             one_line(typed)
         );
-        return Err(Refusal::Conflict(text).into());
+        return Err(Refusal::Conflict {
+            why,
+            hint: format!("`ai review {}` shows it", run.id),
+        }
+        .into());
     }
     Ok((task, run))
 }

@@ -81,8 +81,13 @@ pub fn take_in(place: &RepoLocation, tried: StartConfig) -> Result<(), OpError> 
     };
     let state = project::state_dir(&place.common_dir);
     if !is_as_written(&state, root)? {
-        let text = format!("{} was changed meanwhile and was left", config::FILE);
-        return Err(Refusal::Conflict(text).into());
+        let why = format!("{} was changed meanwhile and was left", config::FILE);
+        return Err(Refusal::Conflict {
+            why,
+            hint: "`ai config show` shows what counts; `ai init` looks at the repository again"
+                .into(),
+        }
+        .into());
     }
     let start = StartConfig {
         setup: config::detect_setup(root),
@@ -190,11 +195,15 @@ fn refuse_planted(root: &Path) -> Result<(), OpError> {
     let dir = root.join(".ai");
     match std::fs::symlink_metadata(&dir) {
         Ok(meta) if !meta.is_dir() => {
-            let text = format!(
+            let why = format!(
                 "{} is in the way: it should be a directory of its own",
                 dir.display()
             );
-            Err(Refusal::Conflict(text).into())
+            Err(Refusal::Conflict {
+                why,
+                hint: "move it away, then the same command again".into(),
+            }
+            .into())
         }
         _ => Ok(()),
     }
@@ -291,12 +300,16 @@ pub fn link_state(root: &Path, state: &Path) -> Result<(), OpError> {
             make_link(&target, &link)
         }
         Err(_) if std::fs::symlink_metadata(&link).is_ok() => {
-            let text = format!(
+            let why = format!(
                 "{} is in the way: it should be a link to {}",
                 link.display(),
                 state.display()
             );
-            Err(Refusal::Conflict(text).into())
+            Err(Refusal::Conflict {
+                why,
+                hint: "move it away, then the same command again".into(),
+            }
+            .into())
         }
         Err(_) => make_link(&target, &link),
     }

@@ -260,8 +260,13 @@ pub enum Refusal {
     #[error("{0}")]
     NotProven(String),
     /// A conflict with what stands in the repository.
-    #[error("{0}")]
-    Conflict(String),
+    #[error("{why}")]
+    Conflict {
+        /// What is in the way.
+        why: String,
+        /// What helps.
+        hint: String,
+    },
     /// The work does not fit onto its target, or the target cannot be moved now.
     #[error("{why}")]
     MergeConflict {
@@ -379,6 +384,7 @@ impl Refusal {
                 format!("a person says yes with `ai approve {}`", record.id)
             }
             Refusal::WrongState { hint, .. }
+            | Refusal::Conflict { hint, .. }
             | Refusal::MergeConflict { hint, .. }
             | Refusal::TryLater { hint, .. }
             | Refusal::Missing { hint, .. }
@@ -407,7 +413,6 @@ impl Refusal {
             | Refusal::Line { .. }
             | Refusal::OtherClock(_)
             | Refusal::NotProven(_)
-            | Refusal::Conflict(_)
             | Refusal::Interrupted(_) => return None,
         })
     }

@@ -176,8 +176,8 @@ fn newest_whole(
         Some(whole) => Ok((whole, unusable)),
         None => {
             let dir = dir.display().to_string();
-            let text = restoring::no_backup(&dir, unusable.len(), current.at_hand());
-            Err(Refusal::Conflict(text).into())
+            let (why, hint) = restoring::no_backup(&dir, unusable.len(), current.at_hand());
+            Err(Refusal::Conflict { why, hint }.into())
         }
     }
 }
@@ -230,10 +230,11 @@ fn put_back(
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(error.into()),
         (None, Ok(PublishOutcome::Here)) => Ok(aside.exists().then_some(aside)),
-        (None, Ok(PublishOutcome::Taken)) => Err(Refusal::Conflict(format!(
-            "another process made {} meanwhile",
-            path.display()
-        ))
+        (None, Ok(PublishOutcome::Taken)) => Err(Refusal::Conflict {
+            why: format!("another process made {} meanwhile", path.display()),
+            hint: "look at it with `ai status`; the same command again puts it aside and restores"
+                .into(),
+        }
         .into()),
     }
 }

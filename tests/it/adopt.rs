@@ -262,6 +262,7 @@ fn a_submodule_that_is_checked_out_is_not_half_saved() {
     ----- stdout -----
     ----- stderr -----
     error: [PATH]/repo/.claude/worktrees/fix cannot be saved whole: submodule sub is checked out; its content is not taken
+      next: move that elsewhere, then the same command again
     ");
 }
 

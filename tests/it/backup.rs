@@ -95,7 +95,8 @@ fn without_a_backup_nothing_is_invented() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: there is no backup in [PATH]/repo/.git/ai/backups, and the store stands; `ai backup` makes one
+    error: there is no backup in [PATH]/repo/.git/ai/backups, and the store stands
+      next: `ai backup` makes one
     ");
     assert!(scene.store().is_file());
 }

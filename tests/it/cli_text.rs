@@ -571,6 +571,10 @@ fn slips_are_refused_with_what_to_type_instead() {
         &["recover", &run],
         &["worktree", "adopt", "nowhere"],
         &["restore", "--dry-run"],
+        &["lock", "check", "."],
+        &["export", "nowhere/x"],
+        &["backup", "--to", "nowhere/x"],
+        &["policy", "export", "nowhere/x"],
         &["run", "--all"],
         &["task", "create", "x", "--agent", "nobody"],
     ] {

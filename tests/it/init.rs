@@ -545,12 +545,13 @@ fn a_planted_directory_does_not_lead_out_of_the_repository() {
     let outside = scene.base().join("outside");
     std::fs::create_dir(&outside).unwrap();
     std::os::unix::fs::symlink(&outside, scene.root().join(".ai")).unwrap();
-    snapshot!(scene.ai(&["init"]), @r#"
+    snapshot!(scene.ai(&["init"]), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
     error: [PATH]/repo/.ai is in the way: it should be a directory of its own
-    "#);
+      next: move it away, then the same command again
+    ");
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
 }
 
@@ -563,6 +564,7 @@ fn something_else_in_the_place_of_the_link_stays() {
     ----- stdout -----
     ----- stderr -----
     error: [PATH]/repo/.ai/state is in the way: it should be a link to [PATH]/repo/.git/ai
+      next: move it away, then the same command again
     ");
     assert_eq!(scene.read(".ai/state/mine"), "precious");
 }

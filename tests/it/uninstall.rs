@@ -99,12 +99,13 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
 fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     let scene = Sandbox::project();
     let task = scene.task("one", &[]);
-    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @"
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: the store holds 1 task and 0 runs; keep a copy with --backup-to DIR, where DIR is a new directory
-    "#);
+    error: the store holds 1 task and 0 runs
+      next: keep a copy with --backup-to DIR, where DIR is a new directory
+    ");
     assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
     snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @r#"
     exit: 0
@@ -122,7 +123,8 @@ fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: [PATH]/repo/../kept exists already; name a new directory for the copy
+    error: [PATH]/repo/../kept exists already
+      next: name a new directory for the copy
     ");
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
@@ -216,7 +218,8 @@ fn unsaved_work_in_a_worktree_is_saved_and_said_first() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: worktrees held work that stood nowhere else, which is saved now: 1 changed file of w1 on refs/ai/rescue/slot/w1; nothing was removed, run the command again to go on
+    error: worktrees held work that stood nowhere else, which is saved now: 1 changed file of w1 on refs/ai/rescue/slot/w1; nothing was removed
+      next: run the command again to go on
     ");
     assert!(scene.store().is_file() && slot(&scene).join("later.txt").is_file());
     let reference = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ai/rescue"]);
@@ -238,7 +241,8 @@ fn what_cannot_be_saved_is_not_removed() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: worktree w1 holds something that cannot be saved: nested is a repository of its own; its files are not taken; move it away first
+    error: worktree w1 holds something that cannot be saved: nested is a repository of its own; its files are not taken
+      next: move it away, then the same command again
     ");
     assert!(nested.join(".git").exists() && scene.store().is_file());
 }

@@ -86,6 +86,7 @@ fn a_run_names_its_task() {
     ----- stdout -----
     ----- stderr -----
     error: what waits for a review is run [RUN], not [RUN]
+      next: `ai review [RUN]` shows it
     ");
     let seen = sandbox.ai_json(&["review", &format!("{id}.1"), "--no-diff"]);
     assert_eq!(seen["run"]["id"], format!("{id}.1"));

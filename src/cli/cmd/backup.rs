@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::BackupAnswer;
+use crate::cli::cmd::new_file;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::error_class::ErrorClass;
 use crate::ops::backup;
 
 #[derive(Args)]
@@ -22,19 +21,9 @@ pub(in crate::cli) struct BackupArgs {
 
 pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
     let target = match &args.to {
-        Some(file) => Some(context.workspace.start_dir()?.join(file)),
+        Some(file) => Some(new_file::free(&context.workspace.start_dir()?, file)?),
         None => None,
     };
-    if let Some(taken) = target
-        .as_ref()
-        .filter(|path| std::fs::symlink_metadata(path).is_ok())
-    {
-        let text = format!(
-            "{} exists already",
-            path_bytes(taken.as_os_str().as_encoded_bytes())
-        );
-        return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
-    }
     let state = context.workspace.state_dir()?;
     let info = backup::take(&state, target.as_deref())?;
     context.workspace.mend_link()?;

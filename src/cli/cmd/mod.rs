@@ -24,6 +24,7 @@ mod logs;
 mod man;
 mod mcp;
 mod message;
+mod new_file;
 mod policy;
 mod recover;
 mod restore;

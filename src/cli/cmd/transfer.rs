@@ -8,10 +8,10 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::fs;
-use crate::base::text::{counted, path_bytes};
+use crate::base::text::counted;
 use crate::cli::cmd::backup;
+use crate::cli::cmd::new_file;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::error_class::ErrorClass;
 use crate::ops::export::{self, Header};
 use crate::ops::import::{self, ImportReport, Intent};
 use crate::store::{Access, Flow, Store, StoreError};
@@ -45,14 +45,7 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
         })?;
         return Ok(exit::OK);
     };
-    let path = context.workspace.start_dir()?.join(file);
-    if std::fs::symlink_metadata(&path).is_ok() {
-        let text = format!(
-            "{} exists already",
-            path_bytes(path.as_os_str().as_encoded_bytes())
-        );
-        return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
-    }
+    let path = new_file::free(&context.workspace.start_dir()?, file)?;
     let header = write(store, &path)?;
     if context.ui.json() {
         context.ui.object(&header);

@@ -21,6 +21,9 @@ pub enum PatternFault {
     /// Nothing but white space, or nothing at all.
     #[error("is empty")]
     Empty,
+    /// The repository itself, where a path in it is asked for.
+    #[error("is the whole repository, and no path in it")]
+    Whole,
     /// More bytes than any path has.
     #[error("is {bytes} bytes long; the limit is {limit}")]
     TooLong {
@@ -129,6 +132,7 @@ impl PatternFault {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Empty => Some("write `.` for the whole repository"),
+            Self::Whole => Some("name paths in it; `ai lock list` shows every lock"),
             Self::Backslash => Some("separate names with `/`; write `[*]` for a literal `*`"),
             Self::Absolute | Self::Parent => {
                 Some("name the path from the repository root, such as `src/auth`")

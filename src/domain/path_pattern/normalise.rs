@@ -69,7 +69,11 @@ pub(super) fn clean_path(path: &str) -> Result<String, PatternFault> {
         return Err(PatternFault::Parent);
     }
     if names.is_empty() {
-        Err(PatternFault::Empty)
+        Err(if path.is_empty() {
+            PatternFault::Empty
+        } else {
+            PatternFault::Whole
+        })
     } else {
         Ok(names.join("/"))
     }

@@ -317,7 +317,8 @@ fn a_path_can_be_asked_about_whatever_it_is_called() {
     assert_eq!(literal("./a//b/").unwrap().as_str(), "a/b");
     for (path, fault) in [
         ("", PatternFault::Empty),
-        ("./", PatternFault::Empty),
+        ("./", PatternFault::Whole),
+        (".", PatternFault::Whole),
         ("/a", PatternFault::Absolute),
         ("a/../b", PatternFault::Parent),
         ("a\0", PatternFault::Nul),

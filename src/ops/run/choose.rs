@@ -192,7 +192,14 @@ fn refuse_unusable(stage: &CommandCx<'_>, task: &Task, wish: Wish<'_>) -> Result
     if agent.enabled {
         Ok(())
     } else {
-        Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into())
+        Err(Refusal::Conflict {
+            why: format!("agent {} is disabled in its file", agent.name),
+            hint: format!(
+                "set `enabled: true` in .ai/agents/{}.yaml, or name another with `--agent`",
+                agent.name
+            ),
+        }
+        .into())
     }
 }
 

@@ -125,19 +125,24 @@ fn take_out(setups: &[(PathBuf, Which)]) -> Vec<KeptItem> {
 
 fn refuse_early(plan: &UninstallPlan, keep: &Keep) -> Result<(), OpError> {
     if let Some(run) = plan.active_runs.first() {
-        return Err(Refusal::Conflict(format!(
-            "run {run} has not ended; nothing is removed while it works"
-        ))
+        return Err(Refusal::Conflict {
+            why: format!("run {run} has not ended; nothing is removed while it works"),
+            hint: "wait for it, or end it where it was started; `ai recover` ends one that was cut off".into(),
+        }
         .into());
     }
     match &plan.store {
         Some(held) if held.tasks > 0 && *keep == Keep::Unsaid => {
-            let text = format!(
-                "the store holds {} and {}; keep a copy with --backup-to DIR, where DIR is a new directory",
+            let why = format!(
+                "the store holds {} and {}",
                 text::counted(held.tasks, "task"),
                 text::counted(held.runs, "run")
             );
-            Err(Refusal::Conflict(text).into())
+            Err(Refusal::Conflict {
+                why,
+                hint: "keep a copy with --backup-to DIR, where DIR is a new directory".into(),
+            }
+            .into())
         }
         _ => Ok(()),
     }
@@ -145,10 +150,10 @@ fn refuse_early(plan: &UninstallPlan, keep: &Keep) -> Result<(), OpError> {
 
 fn copy_store(state: &Path, dir: &Path) -> Result<(), OpError> {
     if std::fs::symlink_metadata(dir).is_ok() {
-        return Err(Refusal::Conflict(format!(
-            "{} exists already; name a new directory for the copy",
-            dir.display()
-        ))
+        return Err(Refusal::Conflict {
+            why: format!("{} exists already", dir.display()),
+            hint: "name a new directory for the copy".into(),
+        }
         .into());
     }
     fs::create_private_dir(dir).map_err(StoreError::from)?;

@@ -38,10 +38,10 @@ pub fn is_run_branch(rest: &str) -> bool {
 /// Writes a bundle of these refs to a file that must not exist.
 pub(super) fn bundle(repo: &Repo, refs: &[(String, Oid)], file: &Path) -> Result<(), OpError> {
     if std::fs::symlink_metadata(file).is_ok() {
-        return Err(Refusal::Conflict(format!(
-            "{} exists already; name a new file for the bundle",
-            file.display()
-        ))
+        return Err(Refusal::Conflict {
+            why: format!("{} exists already", file.display()),
+            hint: "name a new file for the bundle".into(),
+        }
         .into());
     }
     let names: String = refs.iter().map(|(name, _)| format!("{name}\n")).collect();

@@ -37,10 +37,12 @@ pub(super) fn clear(repo: &Repo, plan: &UninstallPlan, when_ms: i64) -> Result<C
         let before = refs::ours(repo)?;
         let rescued = rescue(repo, &pool, plan, name, when_ms)?;
         if let Some(loss) = rescued.left_behind.first() {
-            let text = format!(
-                "worktree {name} holds something that cannot be saved: {loss}; move it away first"
-            );
-            return Err(Refusal::Conflict(text).into());
+            let why = format!("worktree {name} holds something that cannot be saved: {loss}");
+            return Err(Refusal::Conflict {
+                why,
+                hint: "move it away, then the same command again".into(),
+            }
+            .into());
         }
         if let Rescue::Saved {
             reference,
@@ -72,9 +74,10 @@ pub(super) fn clear(repo: &Repo, plan: &UninstallPlan, when_ms: i64) -> Result<C
         "worktrees held work that stood nowhere else, which is saved now: {}",
         saved.join(", ")
     );
-    Err(Refusal::Conflict(format!(
-        "{text}; nothing was removed, run the command again to go on"
-    ))
+    Err(Refusal::Conflict {
+        why: format!("{text}; nothing was removed"),
+        hint: "run the command again to go on".into(),
+    }
     .into())
 }
 

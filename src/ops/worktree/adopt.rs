@@ -122,9 +122,13 @@ pub fn look(
     let base = match (head, &tip) {
         (Some(head), Some(tip)) => Some(repo.merge_base(tip, head)?.ok_or_else(|| {
             let (path, onto) = (found.path.display(), target.as_deref().unwrap_or("HEAD"));
-            Refusal::Conflict(format!(
-                "{path} shares no history with {onto}, so its work cannot be told from it"
-            ))
+            Refusal::Conflict {
+                why: format!(
+                    "{path} shares no history with {onto}, so its work cannot be told from it"
+                ),
+                hint: "bring its change onto a branch that has that history, and adopt that one"
+                    .into(),
+            }
         })?),
         _ => None,
     };
@@ -137,10 +141,14 @@ pub fn look(
     };
     let (stand, attributes) = (tree(head)?, tree(base.as_ref())?);
     if found.has_conflicts(&shadow, &attributes)? {
-        return Err(Refusal::Conflict(format!(
-            "{} holds conflicts that are not resolved",
-            found.path.display()
-        ))
+        return Err(Refusal::Conflict {
+            why: format!(
+                "{} holds conflicts that are not resolved",
+                found.path.display()
+            ),
+            hint: "resolve them there (`git status` names them), then the same command again"
+                .into(),
+        }
         .into());
     }
     shadow.adopt(&found.path, &stand, &attributes)?;
@@ -156,8 +164,12 @@ pub fn look(
         limits: SnapshotLimits::default(),
     })?;
     if let Some(left) = seen.left_behind().next() {
-        let text = format!("{} cannot be saved whole: {left}", found.path.display());
-        return Err(Refusal::Conflict(text).into());
+        let why = format!("{} cannot be saved whole: {left}", found.path.display());
+        return Err(Refusal::Conflict {
+            why,
+            hint: "move that elsewhere, then the same command again".into(),
+        }
+        .into());
     }
     let files = shadow.changed_paths(&attributes, &seen.tree)?.len();
     let dirty = seen.changed.len();
@@ -298,7 +310,11 @@ fn save(world: &World, repo: &Repo, look: &AdoptableWorktree) -> Result<Option<S
         .found
         .rescue(repo, look.base.as_ref(), &look.shadow, &save)?;
     match saved {
-        (_, left) if !left.is_empty() => Err(Refusal::Conflict(left[0].to_string()).into()),
+        (_, left) if !left.is_empty() => Err(Refusal::Conflict {
+            why: left[0].to_string(),
+            hint: "move that elsewhere, then the same command again".into(),
+        }
+        .into()),
         (Rescue::Saved { reference, .. }, _) => Ok(Some(reference)),
         (Rescue::Nothing, _) => Ok(None),
     }

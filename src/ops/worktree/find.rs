@@ -136,11 +136,11 @@ fn there(slot: &SlotInfo, last: Option<&Run>) -> Result<FoundWorktree, OpError> 
             adoption: None,
         }),
         _ => {
-            let text = format!(
+            let why = format!(
                 "worktree {} cannot be used: it is {}",
                 slot.name, slot.state
             );
-            Err(Refusal::Conflict(text).into())
+            Err(Refusal::Conflict { why, hint: "`ai worktree list` shows it; `ai recover`, or `ai worktree prune`, puts it in order".into() }.into())
         }
     }
 }

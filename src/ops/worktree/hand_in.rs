@@ -150,11 +150,16 @@ impl HandIn<'_> {
             None => shadow.format().empty_tree(),
         };
         if self.foreign.has_conflicts(shadow, &base_tree)? {
-            let text = format!(
+            let why = format!(
                 "{} holds conflicts that are not resolved",
                 self.foreign.path.display()
             );
-            return Err(Refusal::Conflict(text).into());
+            return Err(Refusal::Conflict {
+                why,
+                hint: "resolve them there (`git status` names them), then the same command again"
+                    .into(),
+            }
+            .into());
         }
         shadow.adopt(&self.foreign.path, &stand, &base_tree)?;
         let own = OwnState {

@@ -73,7 +73,10 @@ mod tests {
 
     #[test]
     fn an_error_keeps_the_thing_and_reads_as_text() {
-        let error = OpError::from(Refusal::Conflict("a checkout stands on it now".into()));
+        let error = OpError::from(Refusal::Conflict {
+            why: "a checkout stands on it now".into(),
+            hint: "look at it".into(),
+        });
         let settled = Settled::from(error);
         assert!(!settled.removes);
         assert_eq!(

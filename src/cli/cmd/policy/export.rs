@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
 use crate::base::fs;
-use crate::base::text::{counted, path_bytes};
+use crate::base::text::counted;
+use crate::cli::cmd::new_file;
 use crate::cli::cmd::policy::log::since;
 use crate::cli::context::{Context, Outcome};
 use crate::config::Trees;
-use crate::domain::error_class::ErrorClass;
 use crate::ops::policy_export::{self, AuditCounts, AuditLine, ExportOrder};
 use crate::ops::{mask_key, overridden, project};
 use crate::policy::{self, Shown};
@@ -41,7 +40,7 @@ pub(super) fn run(args: &PolicyExportArgs, context: &mut Context) -> Outcome {
     let scrub = context.workspace.scrub()?.clone();
     let state_dir = context.workspace.state_dir()?;
     let path = match &args.file {
-        Some(file) => Some(free(context.workspace.start_dir()?.join(file))?),
+        Some(file) => Some(new_file::free(&context.workspace.start_dir()?, file)?),
         None => None,
     };
     let store = context.store(Access::Read)?;
@@ -83,18 +82,6 @@ pub(super) fn run(args: &PolicyExportArgs, context: &mut Context) -> Outcome {
         ));
     }
     Ok(exit::OK)
-}
-
-/// A name that no file bears yet.
-fn free(path: PathBuf) -> Result<PathBuf, AppError> {
-    if std::fs::symlink_metadata(&path).is_err() {
-        return Ok(path);
-    }
-    let text = format!(
-        "{} exists already",
-        path_bytes(path.as_os_str().as_encoded_bytes())
-    );
-    Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"))
 }
 
 fn write(

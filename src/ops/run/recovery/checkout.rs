@@ -365,10 +365,14 @@ impl Entered<'_> {
             }
             if round >= ROUNDS {
                 let saved = reference.as_deref().unwrap_or("no reference");
-                let text = format!(
+                let why = format!(
                     "the checkout does not come clean; what stands there is saved on {saved}"
                 );
-                return Err(Refusal::Conflict(text).into());
+                return Err(Refusal::Conflict {
+                    why,
+                    hint: "end what writes there, then `ai recover`".into(),
+                }
+                .into());
             }
             if Some(&seen.tree) != saved && seen.tree != base {
                 reference = self.save(&seen.tree)?.or(reference);

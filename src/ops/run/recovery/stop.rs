@@ -67,15 +67,19 @@ fn see_end(
 /// Refuses to end a supervisor that is out of reach, with the reason.
 pub fn out_of_reach(run: &Run, state: ProcessLiveness) -> OpError {
     let pid = run.supervisor.pid;
-    let why = match state {
-        ProcessLiveness::Unknown => {
-            "belongs to another container, where it cannot be seen from here"
-        }
-        _ => "does not end, not even by SIGKILL",
+    let (why, hint) = match state {
+        ProcessLiveness::Unknown => (
+            "belongs to another container, where it cannot be seen from here",
+            "give the same command there",
+        ),
+        _ => (
+            "does not end, not even by SIGKILL",
+            "it waits for the kernel, as on a disk that hangs; then the same command again",
+        ),
     };
-    Refusal::Conflict(format!(
-        "the supervisor of run {} (process {pid}) {why}",
-        run.id
-    ))
+    Refusal::Conflict {
+        why: format!("the supervisor of run {} (process {pid}) {why}", run.id),
+        hint: hint.to_owned(),
+    }
     .into()
 }

@@ -66,8 +66,10 @@ pub(crate) fn enter<'a>(live: &RunCx<'a>) -> Result<Entered<'a>, OpError> {
         .commit()
         .map(ToString::to_string)
         .filter(|commit| Some(commit) == run.base.as_ref());
-    let commit = commit
-        .ok_or_else(|| Refusal::Conflict("the checkout was moved before the run began".into()))?;
+    let commit = commit.ok_or_else(|| Refusal::Conflict {
+        why: "the checkout was moved before the run began".into(),
+        hint: "the same command again starts from where it is now".into(),
+    })?;
     let ignored = checkout.ignored(&head)?;
     let journal = Journal {
         version: 1,

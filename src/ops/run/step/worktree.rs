@@ -80,11 +80,12 @@ pub fn prepare(live: &RunCx<'_>) -> Result<(Slot, ShadowRepo), OpError> {
             return Ok((slot, shadow));
         }
     }
-    let text = format!(
-        "worktree {} does not come clean; look at it and move it away",
-        making.path().display()
-    );
-    Err(Refusal::Conflict(text).into())
+    let why = format!("worktree {} does not come clean", making.path().display());
+    Err(Refusal::Conflict {
+        why,
+        hint: "look at it and move it away, then the same command again".into(),
+    }
+    .into())
 }
 
 /// Puts the files of an interrupted run into the slot of the one that goes on with its session.
@@ -196,11 +197,15 @@ impl Making<'_> {
             .pool
             .set_aside(&self.run.worktree, left, &self.kept_dir())?;
         if moved.is_empty() {
-            let text = format!(
+            let why = format!(
                 "{} holds something that can neither be saved nor moved",
                 self.path().display()
             );
-            return Err(Refusal::Conflict(text).into());
+            return Err(Refusal::Conflict {
+                why,
+                hint: "look at it and move it away, then the same command again".into(),
+            }
+            .into());
         }
         for (what, kept) in &moved {
             self.tell(what, kept);
