@@ -17,6 +17,8 @@ use crate::ops::{approve, overridden, project};
 use crate::policy::{self, HeldRule, PolicyState, ShownOverride, agent_of};
 use crate::store::Access;
 
+/// Before the further lines of a row: as wide as the names of rows.
+const SET_IN: &str = "\n           ";
 /// So many messages of commits are shown.
 const SHOWN_MESSAGES: usize = 10;
 
@@ -155,7 +157,9 @@ fn explained(record: &DecisionRecord, unmet: &[&HeldRule], void: &[ShownOverride
     let resource = &record.resource;
     let mut row = |name: &str, text: String| {
         if !text.is_empty() {
-            out.push_str(&format!("  {name:<8} {}\n", multi_line(&text)));
+            // Set in, further lines of what somebody wrote cannot be taken for rows of ours.
+            let text = multi_line(&text).replace('\n', SET_IN);
+            out.push_str(&format!("  {name:<8} {text}\n"));
         }
     };
     row("when", time(record.at_ms));
