@@ -17,6 +17,7 @@ mod checks;
 pub mod cli;
 mod config;
 mod connector;
+pub mod daemon;
 mod domain;
 mod git;
 pub mod hatch;

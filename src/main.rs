@@ -6,5 +6,6 @@ fn main() -> ExitCode {
     ai::cli::main(ai::Doors {
         hatch: ai::hatch::open,
         mcp: ai::mcp::serve,
+        daemon: ai::daemon::serve,
     })
 }

@@ -1,10 +1,15 @@
 //! The front ends that the command line starts by a word and does not know: `main` hands them in, so
 //! that none of them knows another.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::app::error::AppError;
+use crate::domain::daemon::{DaemonEnding, WhenEmpty};
+use crate::domain::ids::TaskId;
 use crate::ops::hatch::HatchMaker;
+use crate::ops::run::batch::Line;
 
 /// Everything that `main` hands in.
 #[derive(Clone, Copy)]
@@ -13,6 +18,8 @@ pub struct Doors {
     pub hatch: HatchMaker,
     /// Serves an agent by the Model Context Protocol until it hangs up.
     pub mcp: McpDoor,
+    /// Works the queue.
+    pub daemon: DaemonDoor,
 }
 
 /// Whom a server of the Model Context Protocol serves, and where.
@@ -28,3 +35,38 @@ pub struct McpOrder {
 
 /// Serves on standard input and output until the client hangs up.
 pub type McpDoor = fn(McpOrder) -> Result<(), AppError>;
+
+/// Order to work the queue.
+pub struct DaemonOrder<'a> {
+    /// The directory in which the search for a repository begins; the current one where absent.
+    pub directory: Option<PathBuf>,
+    /// Actor, as named.
+    pub named: Option<String>,
+    /// The command by which it was started, for whoever asks.
+    pub command: &'a str,
+    /// The arguments with which this program runs one task and prints JSON.
+    pub child: &'a dyn Fn(&TaskId) -> Vec<OsString>,
+    /// The arguments with which this program recovers what was cut off.
+    pub recover: Vec<OsString>,
+    /// Runs at a time; as the configuration says where absent.
+    pub parallel: Option<u16>,
+    /// The time after which it starts nothing more; it stays where absent.
+    pub ends_after: Option<Duration>,
+    /// Conduct when nothing is left to start.
+    pub when_empty: WhenEmpty,
+    /// Told what goes on.
+    pub say: &'a dyn Fn(&str),
+    /// Told the result for each task as it comes.
+    pub each: &'a mut dyn FnMut(&Line),
+}
+
+/// Report of a daemon.
+pub struct DaemonReport {
+    /// The results for tasks in the order in which they came, the last of them where they were many.
+    pub lines: Vec<Line>,
+    /// The ending.
+    pub ending: DaemonEnding,
+}
+
+/// Works the queue of a repository until it is to end.
+pub type DaemonDoor = fn(DaemonOrder<'_>) -> Result<DaemonReport, AppError>;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::base::clock;
-use crate::base::fs::FsError;
+use crate::base::fs::{self, FsError};
 use crate::base::holders::{self, Holder};
 
 /// Between two tries.
@@ -19,7 +19,14 @@ const STOPPED_MS: i64 = 5_000;
 
 /// Held until it is dropped, or the process ends.
 #[derive(Debug)]
-pub struct FileLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct FileLock(File);
+
+impl FileLock {
+    /// True while the locked file is what stands at `path`: whoever made another one there locks that.
+    pub fn stands_at(&self, path: &Path) -> Result<bool, FsError> {
+        fs::stands_at(&self.0, path)
+    }
+}
 
 /// The process that holds a lock and was stopped.
 #[derive(Debug, thiserror::Error)]
@@ -29,27 +36,47 @@ pub struct StoppedHolder(pub Holder);
 /// Takes the lock of a file, which is made where it is not there; waits for others. The file stays:
 /// whoever removed it would let two in.
 pub fn lock(path: &Path) -> Result<FileLock, FsError> {
-    let failed = |source| FsError {
-        action: "lock",
-        path: path.to_owned(),
-        source,
-    };
-    let mut options = OpenOptions::new();
-    let options = options.create(true).truncate(false).write(true);
-    let file = options.open(path).map_err(failed)?;
     let mut wait = Wait::default();
+    let file = open(path)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(FileLock(file)),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::Error(source)) => return Err(failed(path, source)),
             Err(TryLockError::WouldBlock) => {}
         }
         let look = || holders::flocked_by(path).into_iter().next();
         if let Some(holder) = wait.stopped_holder(clock::boot_ms(), look) {
             let stopped = StoppedHolder(holder);
-            return Err(failed(io::Error::new(io::ErrorKind::WouldBlock, stopped)));
+            return Err(failed(
+                path,
+                io::Error::new(io::ErrorKind::WouldBlock, stopped),
+            ));
         }
         clock::pause(STEP);
+    }
+}
+
+/// The same without a wait: nothing where somebody holds it.
+pub fn try_lock(path: &Path) -> Result<Option<FileLock>, FsError> {
+    let file = open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(FileLock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(failed(path, source)),
+    }
+}
+
+fn open(path: &Path) -> Result<File, FsError> {
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(false).write(true);
+    options.open(path).map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: io::Error) -> FsError {
+    FsError {
+        action: "lock",
+        path: path.to_owned(),
+        source,
     }
 }
 

@@ -19,6 +19,7 @@ pub mod path;
 #[cfg(test)]
 pub(crate) mod rules;
 pub mod seed;
+pub mod shown_time;
 pub mod socket;
 pub mod suggest;
 pub mod text;

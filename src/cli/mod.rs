@@ -16,7 +16,6 @@ mod numbers_tests;
 mod reference;
 mod sarif;
 mod start;
-mod time;
 mod ui;
 
 pub use start::main;

@@ -7,10 +7,10 @@ use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::app::error::AppError;
+use crate::base::shown_time;
 use crate::base::yaml::YamlProblems;
 use crate::cli::error::{self, Detail};
 use crate::cli::look::{self, Cell, ColourWish, Listing, Look, Tone};
-use crate::cli::time;
 
 /// The form of the data on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,9 +155,9 @@ impl Ui {
     /// A time: by the clock on the wall for whoever sits at a terminal, else as programs read it.
     pub fn when(&self, ms: i64) -> String {
         if self.is_terminal() {
-            time::local(ms)
+            shown_time::local(ms)
         } else {
-            time::time(ms)
+            shown_time::time(ms)
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Config {
     pub router: Router,
     /// Settings of the queue.
     pub scheduler: SchedulerSettings,
+    /// Settings of the daemon.
+    pub daemon: DaemonConfig,
     /// Ceilings on what runs use.
     pub budgets: Budgets,
     /// Settings of accepting.
@@ -130,6 +132,16 @@ pub enum CacheMode {
     Hardlink,
     /// The files are copied.
     Copy,
+}
+
+/// Settings of the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DaemonConfig {
+    /// Runs at a time; default `scheduler.max_concurrency`, or one.
+    pub parallel: Option<u32>,
+    /// Time for which runs may go on once it is stopped; default 5 minutes.
+    #[serde(serialize_with = "as_text")]
+    pub stop_within: Duration,
 }
 
 /// Settings of runs.
@@ -251,6 +263,15 @@ impl Default for Defaults {
             max_lapses: 3,
             agent: None,
             base: None,
+        }
+    }
+}
+
+impl Default for DaemonConfig {
+    fn default() -> Self {
+        Self {
+            parallel: None,
+            stop_within: Duration::from_secs(300),
         }
     }
 }

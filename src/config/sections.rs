@@ -61,6 +61,15 @@ pub(super) fn locks(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     });
 }
 
+/// Reads the section `daemon`.
+pub(super) fn daemon(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
+    let slot = &mut config.daemon;
+    section.set("parallel", &mut slot.parallel, |node, what, problems| {
+        yaml::count_of(node, what, 1, problems).map(Some)
+    });
+    section.set("stop_within", &mut slot.stop_within, yaml::duration_of);
+}
+
 /// Reads the section `runs`.
 pub(super) fn runs(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     let slot = &mut config.runs;

@@ -193,6 +193,11 @@ scheduler:
 #  breaker: {failures: 3, rest: 10m}                      # an agent whose provider or program fails so often in a row rests
   maintenance: []   # times in which nothing starts, such as {days: [sat, sun], from: '22:00', to: '06:00', utc_offset: '+02:00'}
 
+# `ai daemon`, which works the queue unattended.
+daemon:
+#  parallel: 4      # runs at a time, else `scheduler.max_concurrency`, or one
+  stop_within: 5m   # how long runs may go on once it is stopped, before they are asked to end
+
 # Ceilings, in `tokens`, `money` (US dollars), `minutes` and `attempts` (runs); `ai budget` shows what is left.
 budgets:
   run: {}           # one run
@@ -245,6 +250,7 @@ mod tests {
                 "scheduler.max_queue_size",
                 "scheduler.rate_limit",
                 "scheduler.breaker",
+                "daemon.parallel",
                 "accept.target"
             ]
         );

@@ -15,6 +15,7 @@ pub mod check;
 pub mod claiming;
 pub mod commit_message;
 pub mod cycle;
+pub mod daemon;
 pub mod decision;
 pub mod egress;
 pub mod eligibility;

@@ -21,6 +21,7 @@ pub mod create;
 pub mod credential_fault;
 pub mod credentials;
 pub mod cx;
+pub mod daemon;
 pub mod detect;
 pub mod doctor;
 pub mod edit;

@@ -13,6 +13,17 @@ use crate::process::supervise::{CancelToken, StopReason};
 /// What fails where the system does not let signals be heard.
 const LISTEN: &str = "listen for signals";
 
+/// A signal that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeardSignal {
+    /// `SIGINT`, from Ctrl-C.
+    Interrupt,
+    /// `SIGTERM`.
+    Terminate,
+    /// `SIGHUP`, when the terminal goes.
+    HangUp,
+}
+
 /// Listens until it is dropped.
 pub struct Signals {
     stop: Option<oneshot::Sender<()>>,
@@ -26,8 +37,13 @@ struct Heard {
 }
 
 impl Signals {
-    /// From when this returns no signal of these ends the process by itself.
+    /// From when this returns no signal of these ends the process by itself; each is told to `cancel`.
     pub fn listen(cancel: CancelToken) -> Result<Signals, OpError> {
+        Signals::hear(move |signal| obey(signal, &cancel))
+    }
+
+    /// The same with each signal told to `told`.
+    pub fn hear(told: impl FnMut(HeardSignal) + Send + 'static) -> Result<Signals, OpError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -41,7 +57,7 @@ impl Signals {
             }
         };
         let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::spawn(move || runtime.block_on(obey(heard, stopped, &cancel)));
+        let thread = std::thread::spawn(move || runtime.block_on(tell(heard, stopped, told)));
         Ok(Signals {
             stop: Some(stop),
             thread: Some(thread),
@@ -59,19 +75,33 @@ impl Drop for Signals {
     }
 }
 
-async fn obey(mut heard: Heard, mut stopped: oneshot::Receiver<()>, cancel: &CancelToken) {
+async fn tell(
+    mut heard: Heard,
+    mut stopped: oneshot::Receiver<()>,
+    mut told: impl FnMut(HeardSignal),
+) {
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            _ = heard.interrupt.recv() => {
-                if cancel.reason() == Some(StopReason::Interrupted) {
-                    // The keeper of the child sees that we are gone and ends it.
-                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-                }
-                cancel.cancel(StopReason::Interrupted);
-            }
-            _ = heard.terminate.recv() => cancel.cancel(StopReason::Shutdown),
-            _ = heard.hang_up.recv() => cancel.cancel(StopReason::Shutdown),
+            _ = heard.interrupt.recv() => told(HeardSignal::Interrupt),
+            _ = heard.terminate.recv() => told(HeardSignal::Terminate),
+            _ = heard.hang_up.recv() => told(HeardSignal::HangUp),
         }
+    }
+}
+
+fn obey(signal: HeardSignal, cancel: &CancelToken) {
+    match signal {
+        HeardSignal::Interrupt => {
+            if cancel.reason() == Some(StopReason::Interrupted) {
+                // The keeper of the child sees that we are gone and ends it.
+                let _ = rustix::process::kill_process(
+                    rustix::process::getpid(),
+                    rustix::process::Signal::KILL,
+                );
+            }
+            cancel.cancel(StopReason::Interrupted);
+        }
+        HeardSignal::Terminate | HeardSignal::HangUp => cancel.cancel(StopReason::Shutdown),
     }
 }

@@ -7,10 +7,13 @@
 )]
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::process::guard::program;
+use crate::process::identity::ProcessIdentity;
 
 /// As long as it is held, the child goes on.
 pub struct ChildLeash(#[expect(dead_code, reason = "held, never used")] Option<ChildStdin>);
@@ -39,7 +42,26 @@ pub fn start(args: &[OsString]) -> io::Result<(ChildLeash, ReexecChild)> {
     Ok((ChildLeash(child.stdin.take()), ReexecChild(child)))
 }
 
+/// Starts this program with these arguments, to go on whatever becomes of this process: on no leash,
+/// and in a process group of its own, so that a Ctrl-C at the terminal does not mean it. What it says goes into
+/// `talk`: a pipe that nobody empties would hold it up.
+pub fn start_apart(args: &[OsString], talk: File) -> io::Result<ReexecChild> {
+    let mut command = Command::new(program());
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(talk)
+        .process_group(0);
+    Ok(ReexecChild(command.spawn()?))
+}
+
 impl ReexecChild {
+    /// The process.
+    pub fn process(&self) -> Option<ProcessIdentity> {
+        ProcessIdentity::of(i32::try_from(self.0.id()).ok()?)
+    }
+
     /// Waits for the end; every line that the child says on standard error is handed on as it
     /// comes.
     pub fn wait(mut self, mut said: impl FnMut(String)) -> io::Result<ReexecEnd> {

@@ -51,6 +51,9 @@ pub trait Tx: Tables<Error = StoreError> {
     fn tasks_with_prefix(&mut self, prefix: &str, limit: usize) -> Result<Vec<TaskId>, StoreError>;
     /// The first `limit` queued tasks whose time has come, most urgent and oldest first.
     fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError>;
+    /// The next time after `now` at which the time of a queued task comes; nothing where no queued
+    /// task waits for its time.
+    fn next_due(&mut self, now: &Now) -> Result<Option<WallMs>, StoreError>;
     /// Dependencies of `task`, done or not, in id order.
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError>;
     /// Every dependency edge `(task, on)`, in order, one at a time.
@@ -150,6 +153,8 @@ pub trait Tx: Tables<Error = StoreError> {
         filter: &EventFilter,
         each: &mut dyn FnMut(StoredEvent) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError>;
+    /// The position of the newest record of the log; 0 where there is none.
+    fn last_event(&mut self) -> Result<u64, StoreError>;
     /// Empties a log that holds nothing but the creation of its store, for an import that brings a
     /// whole log. Any other log refuses.
     fn forget_creation(&mut self) -> Result<(), StoreError>;

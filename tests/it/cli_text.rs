@@ -664,6 +664,8 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     scheduler.retry = {}  (default)
     scheduler.breaker = null  (default)
     scheduler.maintenance = []  (default)
+    daemon.parallel = null  (default)
+    daemon.stop_within = "5m"  (default)
     budgets.run = {}  (default)
     budgets.task = {}  (default)
     budgets.agent = {}  (default)

@@ -28,6 +28,7 @@ mod cli_text;
 mod connector_manifest;
 mod contention;
 mod credentials;
+mod daemon;
 mod demo;
 mod docs;
 mod doctor;

@@ -21,6 +21,14 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     at("write", path, file.write_all(bytes))
 }
 
+/// Opens a file to write at its end, whoever else does so, too; it is made where it is not there, for its
+/// owner alone.
+pub fn open_to_append(path: &Path) -> Result<fs::File, FsError> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true).mode(private_mode(path));
+    at("write", path, options.open(path))
+}
+
 /// Writes a line at the end of a file that only its owner may read, under the file's lock, and says
 /// how long it is then. The file and its directory are made where they are not there; a last line
 /// that was cut off is ended first.

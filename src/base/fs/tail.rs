@@ -88,6 +88,20 @@ impl DirWatch {
         DirWatch(made.ok())
     }
 
+    /// Watches another directory, too, for files that go as well as for those that come; one that is not
+    /// there, or for which the system grants no watch, is left out.
+    pub fn and(self, dir: &Path) -> DirWatch {
+        let wanted = WatchFlags::MODIFY
+            | WatchFlags::CREATE
+            | WatchFlags::MOVED_TO
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::DELETE;
+        if let Some(watch) = &self.0 {
+            let _left_out = add_watch(watch, dir, wanted);
+        }
+        self
+    }
+
     /// Waits until something has changed since the last call, at most so long: the end of a process
     /// changes no file.
     pub fn wait(&self, at_most: Duration) {

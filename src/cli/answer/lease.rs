@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::in_run::LeaseTold;
-use crate::cli::time::time;
+use crate::base::shown_time::time;
 use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Token};

@@ -4,9 +4,9 @@ use crate::base::text::counted;
 use clap::Args;
 
 use crate::app::exit;
+use crate::base::shown_time::time;
 use crate::cli::answer::BudgetLine;
 use crate::cli::context::{Context, Outcome};
-use crate::cli::time::time;
 use crate::domain::budget::{BudgetLevel, Unit, day_ends_ms};
 use crate::ops::agents;
 use crate::ops::budget::{self, BudgetStanding};

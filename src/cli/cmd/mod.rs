@@ -12,6 +12,7 @@ mod check;
 mod cli_setup;
 mod completions;
 mod config;
+mod daemon;
 mod doctor;
 mod evidence;
 mod guard;
@@ -92,6 +93,9 @@ pub(super) enum Command {
     Route(route::RouteCommand),
     /// Say which tasks would start now, why the others wait, and when each would be done
     Schedule(schedule::ScheduleArgs),
+    /// Work the queue unattended
+    #[command(subcommand)]
+    Daemon(daemon::DaemonCommand),
     /// Show a run's verdict, checks, decisions and change
     Review(review::ReviewArgs),
     /// List, show, verify and hand out what was recorded about runs
@@ -185,6 +189,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Budget(args) => budget::run(&args, context),
         Command::Route(command) => route::run(&command, context),
         Command::Schedule(args) => schedule::run(&args, context),
+        Command::Daemon(command) => daemon::run(command, context),
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),

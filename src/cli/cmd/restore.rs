@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::exit;
+use crate::base::shown_time::time;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::{BackupAnswer, RestoreAnswer};
 use crate::cli::context::{Context, Outcome};
-use crate::cli::time::time;
 use crate::ops::backup;
 use crate::ops::backup::BackupInfo;
 use crate::ops::import::Intent;

@@ -54,11 +54,16 @@ pub(in crate::cli) struct RunArgs {
     /// Ends when standard input does: how `ai run --all` holds its children
     #[arg(long, hide = true)]
     leashed: bool,
+    /// Answers as with --leashed, and outlives whoever has started it: how a daemon starts its runs
+    #[arg(long, hide = true)]
+    by_daemon: bool,
 }
 
 pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     if args.leashed {
         reexec::obey_leash();
+    }
+    if args.leashed || args.by_daemon {
         return Ok(answer(args, context));
     }
     if args.all {
@@ -148,16 +153,7 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
 /// The arguments of a child of `ai run --all`, for one task: with the same directory, name and
 /// talk.
 fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppError> {
-    let mut all: Vec<OsString> = vec!["-C".into(), context.workspace.start_dir()?.into_os_string()];
-    all.extend(
-        context
-            .workspace
-            .named()
-            .into_iter()
-            .flat_map(|name| ["--as".into(), name.into()]),
-    );
-    all.extend((!context.is_talkative()).then(|| "--quiet".into()));
-    all.extend(["--json", "run", "--leashed"].map(OsString::from));
+    let mut all = again(&["run", "--leashed", "--json"], context)?;
     all.extend(
         args.agent
             .iter()
@@ -168,10 +164,21 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppErr
     Ok(all)
 }
 
+/// The arguments of another `ai` that begin with `words`, with the same directory, name and talk.
+pub(super) fn again(words: &[&str], context: &Context) -> Result<Vec<OsString>, AppError> {
+    let mut all: Vec<OsString> = words.iter().map(OsString::from).collect();
+    all.extend(["-C".into(), context.workspace.start_dir()?.into_os_string()]);
+    let named = context.workspace.named().into_iter();
+    all.extend(named.flat_map(|name| ["--as".into(), name.into()]));
+    all.extend((!context.is_talkative()).then(|| "--quiet".into()));
+    Ok(all)
+}
+
 /// Number of things that help which are named for tasks that could not be started.
 const SHOWN_HELPS: usize = 3;
 
-fn table(summary: &batch::Summary, context: &mut Context) {
+/// Shows what became of many tasks.
+pub(super) fn table(summary: &batch::Summary, context: &mut Context) {
     let rows: Vec<Vec<String>> = summary.lines.iter().map(row).collect();
     let headings = ["RUN", "AGENT", "OUTCOME", "STATE", "TITLE"];
     let (heading, lines) = context.ui.rows_of(&headings, &rows);

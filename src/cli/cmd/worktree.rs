@@ -8,11 +8,11 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::lease_time::lease_ms;
 use crate::base::duration;
+use crate::base::shown_time::time;
 use crate::base::text::{counted, multi_line, one_line, path_bytes};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
-use crate::cli::time::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
 use crate::ops::worktree::{

@@ -54,9 +54,11 @@ pub(crate) fn only_a_creation_can_be_forgotten<B: Backend>() {
     let (_backend, mut store) = filled::<B>(&[Event::StoreCreated { store: "s".into() }]);
     store.write(|tx| tx.forget_creation()).unwrap();
     assert!(read(&mut store, |tx| log(tx, &EventFilter::default())).is_empty());
+    assert_eq!(read(&mut store, |tx| tx.last_event()), 0);
     store
         .write(|tx| record(tx, &[created(task("a"), &[]), created(task("b"), &[])]))
         .unwrap();
+    assert_eq!(read(&mut store, |tx| tx.last_event()), 2);
     assert!(store.write(|tx| tx.forget_creation()).is_err());
     assert_eq!(
         read(&mut store, |tx| log(tx, &EventFilter::default())).len(),

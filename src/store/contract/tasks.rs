@@ -88,6 +88,8 @@ pub(crate) fn ready_is_most_urgent_then_oldest<B: Backend>() {
     assert_eq!(ready(99, 9), ["urgent", "z-first", "last"]);
     assert_eq!(ready(101, 2), ["later", "urgent"]);
     assert_eq!(ready(100, 0), [""; 0]);
+    let mut due = |ms| read(&mut store, |tx| tx.next_due(&at(ms)));
+    assert_eq!((due(99), due(100), due(101)), (Some(100), Some(101), None));
     // An edit keeps a task's age.
     let edit = TaskEdit {
         priority: Some(2),

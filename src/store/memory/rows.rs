@@ -224,6 +224,12 @@ impl Tx for MemoryRows {
         Ok(ready.into_iter().take(limit).cloned().collect())
     }
 
+    fn next_due(&mut self, now: &Now) -> Result<Option<WallMs>, StoreError> {
+        let queued = self.tasks().filter(|task| task.state == TaskState::Queued);
+        let times = queued.filter_map(|task| task.not_before_ms);
+        Ok(times.filter(|at| *at > now.wall_ms).min())
+    }
+
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError> {
         Ok(beginning_with(&self.state.waits, task))
     }
@@ -475,6 +481,10 @@ impl Tx for MemoryRows {
             }
         }
         Ok(())
+    }
+
+    fn last_event(&mut self) -> Result<u64, StoreError> {
+        Ok(self.state.log.last().map_or(0, |newest| newest.stored.seq))
     }
 
     fn forget_creation(&mut self) -> Result<(), StoreError> {

@@ -59,6 +59,15 @@ impl Tx for SqliteTx<'_> {
         )
     }
 
+    fn next_due(&mut self, now: &Now) -> Result<Option<WallMs>, StoreError> {
+        let sql =
+            "SELECT min(not_before_ms) FROM task WHERE status = 'queued' AND not_before_ms > ?1";
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([now.wall_ms], |row| row.get(0)))
+            .map_err(|error| self.failed(error))
+    }
+
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError> {
         self.strings(
             "SELECT on_task FROM dep WHERE task = ?1 ORDER BY on_task",
@@ -250,6 +259,10 @@ impl Tx for SqliteTx<'_> {
         self.each_row(&mut statement, params_from_iter(params), &mut |row| {
             each(event_row(row).map_err(|e| self.failed(e))?)
         })
+    }
+
+    fn last_event(&mut self) -> Result<u64, StoreError> {
+        Ok(self.chain_head()?.0)
     }
 
     fn forget_creation(&mut self) -> Result<(), StoreError> {

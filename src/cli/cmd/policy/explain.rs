@@ -4,10 +4,10 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::app::workspace::now;
+use crate::base::shown_time::time;
 use crate::base::text::{flowing, multi_line, one_line};
 use crate::cli::answer::DecisionExplained;
 use crate::cli::context::{Context, Outcome};
-use crate::cli::time::time;
 use crate::config::Trees;
 use crate::domain::approval::Says;
 use crate::domain::decision::{DecisionRecord, Judgement};

@@ -5,10 +5,10 @@ use clap::Args;
 use crate::app::exit;
 use crate::app::lease_time::lease_ms;
 use crate::app::token;
+use crate::base::shown_time::time;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ClaimAnswer, Granted};
 use crate::cli::context::{Context, Outcome};
-use crate::cli::time::time;
 use crate::ops::claim::{self, Claimed, Which};
 use crate::store::Access;
 

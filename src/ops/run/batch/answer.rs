@@ -60,16 +60,17 @@ impl ChildAnswer {
 }
 
 /// The end of a child with its answer.
-pub(super) struct ChildEnd {
+#[derive(Debug, Clone)]
+pub struct ChildEnd {
     /// The exit code.
-    pub(super) code: u8,
+    pub code: u8,
     /// The answer.
-    pub(super) answer: ChildAnswer,
+    pub answer: ChildAnswer,
 }
 
 impl ChildEnd {
     /// The end as the operating system and the child tell it.
-    pub(super) fn of(ended: Option<&ReexecEnd>) -> ChildEnd {
+    pub fn of(ended: Option<&ReexecEnd>) -> ChildEnd {
         let code = ended.and_then(|ended| ended.code);
         let answer = ended.and_then(|ended| serde_json::from_str(&ended.output).ok());
         let mut answer: ChildAnswer = answer.unwrap_or_default();
@@ -84,13 +85,13 @@ impl ChildEnd {
     }
 
     /// True where a run was started, and its agent's provider has refused it.
-    pub(super) fn was_refused(&self) -> bool {
+    pub fn was_refused(&self) -> bool {
         let lifecycle = self.answer.lifecycle;
         self.answer.run.is_some() && lifecycle.is_some_and(Lifecycle::is_refused_by_provider)
     }
 
     /// True where no run was started, since another one is at work that may end soon.
-    pub(super) fn is_in_the_way(&self) -> bool {
+    pub fn is_in_the_way(&self) -> bool {
         self.answer.run.is_none()
             && matches!(
                 ErrorClass::of_code(self.code),

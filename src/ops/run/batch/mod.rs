@@ -3,7 +3,11 @@
 //! The scheduler says which is next ([`crate::domain::schedule`]).
 
 mod answer;
+mod line;
+mod pick;
 mod team;
 
-pub use answer::ChildAnswer;
-pub use team::{Line, Order, Summary, all};
+pub use answer::{ChildAnswer, ChildEnd};
+pub use line::{Line, Summary};
+pub use pick::{OwnStart, PickManner, Picker};
+pub use team::{Order, all};

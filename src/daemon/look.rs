@@ -1,0 +1,160 @@
+//! A look at the repository: everything is read anew, what has outlived an earlier daemon is adopted, what was
+//! cut off is recovered, and what may start starts.
+
+use crate::app::error::AppError;
+use crate::app::workspace::Workspace;
+use crate::base::clock;
+use crate::daemon::serve::{Daemon, DaemonSettings, Recovery};
+use crate::daemon::wake;
+use crate::domain::daemon::{QueueSight, RestMark};
+use crate::domain::ids::TaskId;
+use crate::domain::schedule::QueueWait;
+use crate::domain::task::Task;
+use crate::domain::time::WallMs;
+use crate::ops::claim::{self, Which};
+use crate::ops::error::{Doing as _, OpError};
+use crate::ops::run::batch::{OwnStart, PickManner, Picker};
+use crate::ops::run::choose::Registered;
+use crate::ops::run::recovery::liveness;
+use crate::ops::trust;
+use crate::ops::world::World;
+use crate::process::reexec;
+use crate::store::{Store, StoreError, Tx};
+
+/// Shortest time between two recoveries: one that cannot be done now is not tried without a pause.
+const RECOVERY_MS: i64 = 30_000;
+/// Shortest time to something that is due, so that a wrong clock makes nobody run in circles.
+const SOON_MS: i64 = 50;
+
+impl Daemon<'_> {
+    /// Looks. The configuration, the policy and the agents are those that stand there now.
+    pub(super) fn look(&mut self) -> Result<(), AppError> {
+        let workspace = Workspace::new(self.order.directory.clone(), self.order.named.clone());
+        let world = workspace.world(Box::new(|_| ()))?;
+        self.settings = DaemonSettings::of(&world.config, self.order.parallel);
+        trust::require(&world.root, &world.location.common_dir, "the daemon")?;
+        let mut store = self.open_store()?;
+        self.look_into(&world, &mut *store)?;
+        self.store = Some(store);
+        Ok(())
+    }
+
+    fn look_into(&mut self, world: &World, store: &mut dyn Store) -> Result<(), OpError> {
+        // Read first: whatever is written while this looks is news.
+        self.last_event = store.read(|tx| tx.last_event())?;
+        let cx = world.cx(&world.checkout_policy())?;
+        claim::record_lapses(store, &cx, &Which::Next)?;
+        self.take_stock(world, store)?;
+        if self.stop.is_some() {
+            self.queue = QueueSight::Unseen;
+            return Ok(());
+        }
+        let registered = Registered::read(world)?;
+        let picker = Picker {
+            world,
+            registered: &registered,
+            named: None,
+            parallel: self.settings.parallel,
+            manner: PickManner::Standing,
+        };
+        self.queue = QueueSight::Waits;
+        self.held_back.clear();
+        for task in self.rests.resting(clock::boot_ms()) {
+            let mark = store.read(|tx| mark_of(tx, &task))?;
+            self.rests.see(&task, mark);
+        }
+        while self.hands.count() < self.settings.parallel {
+            let now_ms = clock::boot_ms();
+            let cx = cx.at((world.clock)());
+            let own: Vec<&OwnStart> = self.hands.own().iter().map(|hand| &hand.start).collect();
+            let others = self.hands.adopted().len();
+            let is_out =
+                |task: &Task| self.hands.hold(&task.id) || self.rests.holds(&task.id, now_ms);
+            let picked = store.read(|tx| picker.pick(tx, &cx, (&own, others), &is_out))?;
+            let Some(start) = picked.start else {
+                let due_ms = picked.due_ms.map(|due| by_boot(due, cx.now.wall_ms));
+                if due_ms.is_none() {
+                    self.queue = QueueSight::Empty;
+                }
+                self.due_ms = due_ms.into_iter().chain(self.rests.next_ms(now_ms)).min();
+                let told = picked.waiting.iter();
+                let told = told.filter(|(_, wait)| *wait != QueueWait::Held);
+                self.held_back = told.map(|one| picker.not_started(one)).collect();
+                return Ok(());
+            };
+            self.start(start)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, start: OwnStart) -> Result<(), OpError> {
+        let on = match &start.agent {
+            Some(agent) => format!(" on {agent}"),
+            None => String::new(),
+        };
+        let said = format!("{} starts{on}: {}", start.task.id, start.task.title);
+        let args = (self.order.child)(&start.task.id);
+        self.hands.start(start, (&args, &self.journal))?;
+        self.journal.line(&said);
+        Ok(())
+    }
+
+    /// Adopts the runs of an earlier daemon, and has those recovered that were cut off.
+    fn take_stock(&mut self, world: &World, store: &mut dyn Store) -> Result<(), OpError> {
+        let (now, state) = ((world.clock)(), world.state());
+        let (active, is_any_lost) = store.read(|tx| -> Result<_, StoreError> {
+            let active = tx.active_runs()?;
+            let mut lost = false;
+            for run in &active {
+                lost = lost || liveness::loss(tx, run, &now, &state)?.is_some();
+            }
+            Ok((active, lost))
+        })?;
+        for run in self.hands.adopt(&active) {
+            self.journal.line(&format!(
+                "{run} was started by an earlier daemon and goes on"
+            ));
+        }
+        if is_any_lost {
+            self.recover()?;
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self) -> Result<(), OpError> {
+        let now_ms = clock::boot_ms();
+        let is_too_early = self.recovery.is_some_and(|(at, recovery)| {
+            recovery == Recovery::AtWork || now_ms - at < RECOVERY_MS
+        });
+        if is_too_early {
+            return Ok(());
+        }
+        self.journal.line("a run was cut off and is recovered");
+        let talk = self.journal.for_child()?;
+        let child = reexec::start_apart(&self.order.recover, talk).doing("recover a run")?;
+        wake::watch_recovery(child, &self.news);
+        self.recovery = Some((now_ms, Recovery::AtWork));
+        Ok(())
+    }
+}
+
+/// Reads the state of everything that somebody would change to help a task; nothing where it is gone.
+pub(super) fn mark_of(tx: &mut dyn Tx, id: &TaskId) -> Result<Option<RestMark>, StoreError> {
+    let Some(task) = tx.task(id)? else {
+        return Ok(None);
+    };
+    let asks = tx.asks(Some(id), None)?;
+    let answers = asks.iter().map(|ask| {
+        let last = usize::from(ask.overridden.is_some());
+        ask.answers.len() + last
+    });
+    Ok(Some(RestMark {
+        updated_ms: task.updated_ms,
+        answers: answers.sum(),
+    }))
+}
+
+/// A time of the wall clock by the clock that nobody sets, never before now.
+fn by_boot(at_ms: WallMs, now_ms: WallMs) -> i64 {
+    clock::boot_ms() + at_ms.saturating_sub(now_ms).max(SOON_MS)
+}

@@ -1,0 +1,15 @@
+//! The daemon's decisions: when it looks at the queue again, what follows an order to stop, how long a
+//! task rests that was turned away.
+//!
+//! Pure functions of plain values; times are milliseconds of a clock that nobody sets. Which task starts is
+//! not decided here but by the scheduler ([`schedule`](crate::domain::schedule)), and what becomes of a run
+//! by the run itself.
+
+mod rest;
+mod step;
+
+pub use rest::{RestMark, RestNews, Rests, TurnedAway};
+pub use step::{
+    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, StopOrder, UnsettledWrite,
+    WhenEmpty,
+};

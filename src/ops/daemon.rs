@@ -1,0 +1,167 @@
+//! The daemon of a repository, as everybody can see it: where its files stand, and who it is.
+//!
+//! One daemon works one repository. What says so is a lock of the operating system on a file, which ends with
+//! the process that holds it, however that ends; beside it lies a card that names the process. A card of a
+//! process that is gone is nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::file_lock::{self, FileLock};
+use crate::base::fs;
+use crate::domain::time::WallMs;
+use crate::ops::error::{Kept as _, OpError};
+use crate::ops::refusal::{Refusal, seconds};
+use crate::process::identity::{ProcessIdentity, ProcessLiveness};
+
+/// Longest card that is read, in bytes.
+const CARD_CAP: u64 = 64 << 10;
+
+/// The files of a repository's daemon.
+#[derive(Debug, Clone)]
+pub struct DaemonPlace {
+    dir: PathBuf,
+}
+
+impl DaemonPlace {
+    /// Finds them below a state directory.
+    pub fn of(state: &Path) -> DaemonPlace {
+        DaemonPlace {
+            dir: state.join("daemon"),
+        }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file whose lock a daemon holds.
+    pub fn lock_file(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    /// The log of what it and its runs have said.
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("daemon.log")
+    }
+
+    fn card_file(&self) -> PathBuf {
+        self.dir.join("daemon.json")
+    }
+}
+
+/// The card of a daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonCard {
+    /// The process.
+    pub process: ProcessIdentity,
+    /// The time of its start.
+    pub since_ms: WallMs,
+    /// The version of `ai`.
+    pub version: String,
+    /// The command by which it was started.
+    pub command: String,
+}
+
+/// Takes the repository for a daemon, which holds it as long as the lock lives. Refused where another one
+/// does.
+pub fn take(place: &DaemonPlace, card: &DaemonCard) -> Result<FileLock, OpError> {
+    fs::create_private_dir(place.dir())?;
+    let Some(lock) = file_lock::try_lock(&place.lock_file())? else {
+        return Err(held(at_work(place)?, card.since_ms));
+    };
+    let text = serde_json::to_vec(card).kept("the card of the daemon")?;
+    fs::write_private(&place.card_file(), &text)?;
+    Ok(lock)
+}
+
+/// The daemon that is at work, as far as its card tells.
+pub fn at_work(place: &DaemonPlace) -> Result<Option<DaemonCard>, OpError> {
+    let card = card(place)?;
+    Ok(card.filter(|card| card.process.liveness() != ProcessLiveness::Dead))
+}
+
+/// The card of the last daemon, at work or gone.
+pub fn card(place: &DaemonPlace) -> Result<Option<DaemonCard>, OpError> {
+    let path = place.card_file();
+    let Some(text) = fs::read_text_if_there(&path, CARD_CAP)? else {
+        return Ok(None);
+    };
+    let card = serde_json::from_str(&text);
+    Ok(Some(card.kept(path.display().to_string())?))
+}
+
+/// The refusal of a second daemon.
+fn held(by: Option<DaemonCard>, now_ms: WallMs) -> OpError {
+    let who = by.map_or_else(
+        || "it is starting or ending at this moment".to_owned(),
+        |card| {
+            format!(
+                "process {}, started {} ago by `{}`",
+                card.process.pid,
+                seconds(now_ms - card.since_ms),
+                card.command
+            )
+        },
+    );
+    Refusal::Conflict {
+        why: format!("a daemon works this repository already: {who}"),
+        hint: "one is enough, and takes up whatever becomes ready; Ctrl-C or SIGTERM ends it"
+            .to_owned(),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card_of(process: ProcessIdentity) -> DaemonCard {
+        DaemonCard {
+            process,
+            since_ms: 1_000,
+            version: "0".into(),
+            command: "ai daemon run".into(),
+        }
+    }
+
+    #[test]
+    fn one_holds_the_repository_and_the_next_one_hears_who() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = DaemonPlace::of(temp.path());
+        assert_eq!(at_work(&place).unwrap(), None);
+        let me = card_of(ProcessIdentity::current().unwrap());
+        let held = take(&place, &me).unwrap();
+        assert_eq!(at_work(&place).unwrap(), Some(me.clone()));
+        let later = DaemonCard {
+            since_ms: 61_000,
+            ..me.clone()
+        };
+        assert_eq!(
+            take(&place, &later).unwrap_err().to_string(),
+            format!(
+                "a daemon works this repository already: process {}, started 60s ago by `ai daemon run`",
+                me.process.pid
+            )
+        );
+        assert!(held.stands_at(&place.lock_file()).unwrap());
+        drop(held);
+        drop(take(&place, &later).unwrap());
+    }
+
+    #[test]
+    fn the_card_of_a_process_that_is_gone_is_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = DaemonPlace::of(temp.path());
+        let me = ProcessIdentity::current().unwrap();
+        let gone = card_of(ProcessIdentity {
+            start_ticks: me.start_ticks + 1,
+            ..me
+        });
+        drop(take(&place, &gone).unwrap());
+        assert_eq!(at_work(&place).unwrap(), None);
+        assert_eq!(card(&place).unwrap(), Some(gone));
+    }
+}
