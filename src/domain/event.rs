@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::actor::Actor;
+use crate::domain::agent::Name;
 use crate::domain::approval::Reply;
 use crate::domain::budget::RunUsage;
 use crate::domain::bypass::Bypass;
@@ -68,6 +69,14 @@ pub enum Event {
         limit: u32,
         /// New ones that would have waited beside them.
         refused: u64,
+    },
+    /// A check has failed and passed on one and the same tree.
+    #[serde(rename = "check.flaky")]
+    CheckFlaky {
+        /// The check.
+        check: Name,
+        /// The tree.
+        tree: String,
     },
     /// A task came in from the export of another store.
     #[serde(rename = "task.imported")]

@@ -10,6 +10,7 @@ impl Event {
             Event::StoreCreated { .. } => "store.created",
             Event::StoreRestored { .. } => "store.restored",
             Event::QueueFull { .. } => "queue.full",
+            Event::CheckFlaky { .. } => "check.flaky",
             Event::TaskImported { .. } => "task.imported",
             Event::TaskCreated { .. } => "task.created",
             Event::TaskEdited { .. } => "task.edited",

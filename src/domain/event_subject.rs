@@ -9,6 +9,7 @@ impl Event {
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
             | Event::QueueFull { .. }
+            | Event::CheckFlaky { .. }
             | Event::Approved { .. }
             | Event::PolicyOverridden { .. }
             | Event::BypassFound { .. } => None,

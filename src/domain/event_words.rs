@@ -96,6 +96,10 @@ pub fn told(event: &Event) -> String {
             "refused {}: {waiting} of at most {limit} waited",
             counted(*refused, "new task")
         ),
+        Event::CheckFlaky { check, tree } => format!(
+            "check {check} is flaky: it has failed and passed on tree {}",
+            short(tree)
+        ),
         Event::BypassFound { bypass } => bypass.told(),
         Event::PolicyOverridden { said } => said.told(),
         Event::Decided { record } => decided(record),

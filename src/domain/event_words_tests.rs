@@ -154,6 +154,7 @@ fn events() -> Vec<Value> {
             .map(|outcome| ended(end(outcome.as_str(), json!({})), json!({"to": "review"}))),
     );
     all.push(json!({"kind": "queue.full", "waiting": 9, "limit": 10, "refused": 2}));
+    all.push(json!({"kind": "check.flaky", "check": "unit", "tree": "c".repeat(40)}));
     all.push(json!({"kind": "bypass.found", "bypass": {
         "way": "skipped", "hook": "pre-commit", "by": "ann", "reason": "the disk is full",
     }}));

@@ -59,6 +59,7 @@ pub fn apply<T: Tables + ?Sized>(
         Event::StoreCreated { .. }
         | Event::StaleRefused { .. }
         | Event::QueueFull { .. }
+        | Event::CheckFlaky { .. }
         | Event::BypassFound { .. }
         | Event::PolicyOverridden { .. } => Ok(()),
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {

@@ -79,6 +79,7 @@ impl Event {
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
             | Event::QueueFull { .. }
+            | Event::CheckFlaky { .. }
             | Event::DepAdded { .. }
             | Event::DepRemoved { .. }
             | Event::TaskUnheld { .. }

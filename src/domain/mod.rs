@@ -37,6 +37,7 @@ pub mod history;
 pub mod hook_shim;
 pub mod ids;
 pub mod imported;
+pub mod landing;
 pub mod lease;
 pub mod message_settings;
 pub mod mode;

@@ -205,7 +205,7 @@ pub struct Accepting {
     pub target: String,
     /// The commit that goes there.
     pub commit: String,
-    /// The tree, on which the checks have passed.
+    /// The tree, on which the checks have passed where it lands by itself.
     pub tree: String,
     /// The commit of the work, where it was given another message than the one that was judged; absent else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,6 +214,19 @@ pub struct Accepting {
     /// completes what was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
+    /// The state of the branch that was checked, where the work lands together with other work; absent
+    /// where it lands by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combined: Option<CombinedTree>,
+}
+
+/// Works of several tasks in one tree, on which the checks have passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CombinedTree {
+    /// The commit to which the branch goes with all of them.
+    pub commit: String,
+    /// The tree of that commit.
+    pub tree: String,
 }
 
 /// The steps of a run, in order. A step is recorded before it is begun: what comes after the

@@ -8,33 +8,29 @@
 use std::path::PathBuf;
 
 use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
-use crate::domain::action::Action;
 use crate::domain::decision::Override;
-use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::lease::ShownToken;
 use crate::domain::parts::Ended;
 use crate::domain::run::{Accepting, Run};
-use crate::domain::task::{Proof, Task};
-use crate::git::merge::{self, MergeError};
+use crate::domain::task::Task;
+use crate::git::Oid;
+use crate::git::merge;
 use crate::git::shadow::ShadowRepo;
-use crate::git::{Oid, Repo};
-use crate::ops::accept_landing::{Landing, WorkToLand};
-use crate::ops::ask::{self, Question};
-use crate::ops::cx::{self, Cx, commit};
+use crate::ops::accept_case::{ACCEPT, AcceptCase, complete, own_branch};
+use crate::ops::accept_landing::{Landing, Onto};
+use crate::ops::cx::{self, commit};
 use crate::ops::error::{Kept as _, OpError};
-use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::Refusal;
-use crate::ops::reviewed_work::{self, ReviewedWork};
+use crate::ops::reviewed_work::ReviewedWork;
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin;
 use crate::ops::world::World;
-use crate::ops::{evidence, failpoint, fit, judgement, landing, testimony, trust, unsigned};
+use crate::ops::{failpoint, fit, judgement, landing, testimony, trust, unsigned};
 use crate::store::Store;
-use crate::store::Tx;
 
 /// Work that was accepted.
 #[derive(Debug)]
@@ -47,17 +43,6 @@ pub struct Accepted {
     pub target: Option<String>,
     /// The checkout whose files were brought along.
     pub updated: Option<PathBuf>,
-}
-
-struct Case<'a> {
-    world: &'a World,
-    repo: Repo,
-    shadow: ShadowRepo,
-    task: Task,
-    run: Run,
-    commit: Oid,
-    tree: Oid,
-    order: &'a AcceptOrder<'a>,
 }
 
 /// The order to accept work.
@@ -96,118 +81,18 @@ pub fn accept(
         return Ok(accepted(task, &run, started, None));
     }
     store.read(|tx| fit::require_parts(tx, &task, Ended::by(overridden), ACCEPT))?;
-    let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
-        return Err(Refusal::NotProven(format!(
-            "run {} changed nothing, so there is nothing to accept",
-            run.id
-        ))
-        .into());
-    };
-    let (commit, tree) = (
-        Oid::parse(commit).kept("the commit of the run")?,
-        Oid::parse(tree).kept("the tree of the run")?,
-    );
-    let case = Case {
-        world,
-        repo,
-        shadow,
-        task,
-        run,
-        commit,
-        tree,
-        order,
-    };
+    let case = AcceptCase::of(world, (&repo, &shadow), (task, run), order)?;
     case.refuse_moved()?;
     case.refuse_tampered(store)?;
-    let on = (&case.repo, &case.shadow);
-    let work = ReviewedWork::measure(world, on, (&case.task, &case.run), &case.tree)?;
+    let work = case.measure()?;
     work.ask_early(world, store)?;
     judgement::ask_early(world, store, (&case.task, &case.run, overridden))?;
     landing::with_patience(&case.task, ACCEPT, || case.go(store, &work))
 }
 
-/// The command for this.
-const ACCEPT: &str = "ai accept";
-
-impl Case<'_> {
-    /// The branch must be where it was judged.
-    fn refuse_moved(&self) -> Result<(), OpError> {
-        let name = format!("refs/heads/{}", self.run.branch);
-        match self.repo.find_ref(&name)? {
-            Some(now) if now != self.commit => Err(Refusal::NotProven(format!(
-                "branch {} was moved to {} after it was judged at {}; what was judged can no longer be told from what was not",
-                self.run.branch,
-                now.short(),
-                self.commit.short()
-            ))
-            .into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// The evidence must be what was recorded: whoever reads it later must see what was accepted.
-    /// An override is told.
-    fn refuse_tampered(&self, store: &mut dyn Store) -> Result<(), OpError> {
-        let pieces = store.read(|tx| tx.evidence(Some(&self.task.id), Some(&self.run.id)))?;
-        let broken = evidence::broken(&self.world.state(), &pieces);
-        if broken.is_empty() {
-            return Ok(());
-        }
-        let why = format!(
-            "the evidence of run {} is not what was recorded: {}",
-            self.run.id,
-            broken.join(", ")
-        );
-        if self.order.overridden.is_none() {
-            let next = format!(
-                "`ai evidence verify {0}` shows it; `ai reject {1}` has it done again",
-                self.run.id, self.task.id
-            );
-            return Err(Refusal::NotProven(format!("{why}; {next}")).into());
-        }
-        self.world.say(&format!("warning: {why}"));
-        Ok(())
-    }
-
-    /// The paths that change by the landing: those of the branch, which may have part of the work
-    /// already. Work that stays on its own branch is asked about as a whole, since nobody asks later.
-    fn landing_paths(
-        &self,
-        landing: &Landing,
-        work: &ReviewedWork,
-    ) -> Result<Vec<Vec<u8>>, OpError> {
-        let plan = match landing {
-            Landing::Already(_) => return Ok(Vec::new()),
-            Landing::Stay => return Ok(paths_of(&work.changed)),
-            Landing::Move(planned) => &planned.plan,
-        };
-        let old = match &plan.old {
-            Some(old) => self.repo.tree_of(old)?,
-            None => self.shadow.format().empty_tree(),
-        };
-        Ok(paths_of(&self.shadow.changed_paths(&old, &plan.tree)?))
-    }
-
-    /// The question whether somebody else holds these paths.
-    fn touching<'b>(&'b self, paths: &'b [Vec<u8>]) -> Touching<'b> {
-        Touching {
-            what: "what would land",
-            again: TryAgain::OnTask(ACCEPT),
-            task: Some(&self.task.id),
-            paths,
-            kept: self.order.kept,
-        }
-    }
-
-    fn not_landed(&self, source: MergeError) -> OpError {
-        OpError::Merge {
-            task: self.task.id.clone(),
-            source: Box::new(source),
-        }
-    }
-
+impl AcceptCase<'_> {
     fn go(&self, store: &mut dyn Store, work: &ReviewedWork) -> Result<Accepted, OpError> {
-        let landing = self.landing()?;
+        let landing = self.landing(Onto::Target)?;
         let accepting = self.accepting(&landing);
         let tree = Oid::parse(&accepting.tree).kept("the tree that is to land")?;
         let commit_id = Oid::parse(&accepting.commit).kept("the commit that is to land")?;
@@ -245,7 +130,7 @@ impl Case<'_> {
         let updated = match &landing {
             Landing::Move(planned) => {
                 let plan = &planned.plan;
-                unsigned::say(self.world, &self.repo, &accepting.commit);
+                unsigned::say(self.world, self.repo, &accepting.commit);
                 let landing = PreparedLanding {
                     plan,
                     log: &format!("{} {}", merge::ACCEPT_LOG, self.run.id),
@@ -255,10 +140,10 @@ impl Case<'_> {
                         if let Some(message) = message {
                             message.look_ahead(tx, &cx)?;
                         }
-                        self.still_wanted(tx, &cx, &accepting, work)
+                        self.still_wanted(tx, &cx, &accepting.target, work)
                     },
                 };
-                let on = (&self.repo, &self.shadow);
+                let on = (self.repo, self.shadow);
                 let landed = landing::land(self.world, store, on, &landing)?;
                 landed.map_err(|error| self.not_landed(error))?.updated
             }
@@ -268,107 +153,6 @@ impl Case<'_> {
         let task = complete(self.world, store, &self.task, &self.run, &accepting)?;
         failpoint::hit("accept-done")?;
         Ok(accepted(task, &self.run, &accepting, updated))
-    }
-
-    /// The state of the target after the landing, under no override yet.
-    fn accepting(&self, landing: &Landing) -> Accepting {
-        let (target, commit, tree) = match landing {
-            Landing::Move(planned) => {
-                let plan = &planned.plan;
-                (plan.target.clone(), &plan.new, &plan.tree)
-            }
-            Landing::Already(target) => (target.clone(), &self.commit, &self.tree),
-            Landing::Stay => (own_branch(&self.run), &self.commit, &self.tree),
-        };
-        Accepting {
-            target,
-            commit: commit.to_string(),
-            tree: tree.to_string(),
-            reworded: landing.reworded().map(Oid::to_string),
-            overridden: None,
-        }
-    }
-
-    /// Asks about the work and about taking it over, and records what is going to be done together
-    /// with what proves it: whoever completes this later needs no second proof. Returns the
-    /// warnings of the policy.
-    fn intend(
-        &self,
-        tx: &mut dyn Tx,
-        cx: &Cx,
-        accepting: &Accepting,
-        (evidence, work): (&[Evidence], &ReviewedWork),
-    ) -> Result<Vec<String>, OpError> {
-        let task = self.in_review(tx)?;
-        fit::require_parts(tx, &task, Ended::by(self.order.overridden), ACCEPT)?;
-        let of_work = work.ask(tx, cx)?;
-        let mut warnings = ask::warning(&of_work);
-        let judged = judgement::of_accept((&task, &self.run, self.order.overridden));
-        warnings.extend(ask::where_rules_speak(tx, cx, &judged)?);
-        let question = self.question(&task, accepting, work);
-        warnings.extend(reviewed_work::ask_besides(tx, cx, &of_work, question)?);
-        for piece in evidence {
-            cx.record(
-                tx,
-                &Event::EvidenceRecorded {
-                    evidence: Box::new(piece.clone()),
-                },
-            )?;
-        }
-        cx.record(
-            tx,
-            &Event::AcceptStarted {
-                run: self.run.id.clone(),
-                accepting: accepting.clone(),
-            },
-        )?;
-        Ok(warnings)
-    }
-
-    /// Refuses to move the branch where somebody has sent the work back meanwhile, or has taken a yes
-    /// back: an accept waits for other landings between its intent and its own.
-    fn still_wanted(
-        &self,
-        tx: &mut dyn Tx,
-        cx: &Cx,
-        accepting: &Accepting,
-        work: &ReviewedWork,
-    ) -> Result<(), OpError> {
-        let task = self.in_review(tx)?;
-        let judged = judgement::of_accept((&task, &self.run, self.order.overridden));
-        ask::refused_where_rules_speak(tx, cx, &judged)?;
-        let of_work = work.look_ahead(tx, cx)?;
-        let question = self.question(&task, accepting, work);
-        reviewed_work::look_besides(tx, cx, &of_work, &question)
-    }
-
-    /// The task, whose review is that of this run.
-    fn in_review(&self, tx: &mut dyn Tx) -> Result<Task, OpError> {
-        Ok(fit::in_review(tx, self.run.id.as_str())?.0)
-    }
-
-    /// The question whether the work may be taken over.
-    fn question(&self, task: &Task, accepting: &Accepting, work: &ReviewedWork) -> Question {
-        let action = match self.order.overridden {
-            Some(_) => Action::TaskOverride,
-            None => Action::TaskAccept,
-        };
-        work.taking_over(action, task, &self.run.id, &accepting.target)
-    }
-
-    /// Finds the change that would land.
-    fn landing(&self) -> Result<Landing, OpError> {
-        WorkToLand {
-            world: self.world,
-            repo: &self.repo,
-            shadow: &self.shadow,
-            task: &self.task,
-            run: &self.run,
-            commit: &self.commit,
-            given: self.order.message,
-            command: ACCEPT,
-        }
-        .landing()
     }
 
     /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made
@@ -399,7 +183,7 @@ impl Case<'_> {
         trust::require(&world.root, &world.location.common_dir, "the checks")?;
         // Better said before minutes of checks than after them.
         if let Landing::Move(planned) = landing {
-            let on = (&self.repo, &self.shadow);
+            let on = (self.repo, self.shadow);
             let found = landing::look_ahead(world, on, &planned.plan)?;
             found.map_err(|error| self.not_landed(error))?;
         }
@@ -415,42 +199,8 @@ impl Case<'_> {
             logs: &RunDir::of(world, &self.run.id).accept_checks(tree.short()),
             label: self.run.id.as_str(),
         };
-        prove::on_tree(world, &self.repo, &trial)?.passed(&self.task.id, "accept")
+        prove::on_tree(world, self.repo, &trial)?.passed(&self.task.id, "accept")
     }
-}
-
-/// The last step: the task is done by what stands in the branch now, under the word that was given
-/// when it was begun.
-fn complete(
-    world: &World,
-    store: &mut dyn Store,
-    task: &Task,
-    run: &Run,
-    accepting: &Accepting,
-) -> Result<Task, OpError> {
-    let cx = world.cx(&world.checkout_policy())?;
-    let proof = match &accepting.overridden {
-        Some(word) => Proof::Overridden {
-            reason: word.reason.clone(),
-            by: word.by.clone(),
-        },
-        None => Proof::Verdict {
-            tree: accepting.tree.clone(),
-            commit: Some(accepting.commit.clone()),
-            run: Some(run.id.clone()),
-        },
-    };
-    commit(store, &cx, |tx, cx| {
-        fit::in_review(tx, task.id.as_str())?;
-        cx.record(
-            tx,
-            &Event::TaskDone {
-                task: task.id.clone(),
-                proof,
-            },
-        )?;
-        cx::load(tx, &task.id)
-    })
 }
 
 fn accepted(task: Task, run: &Run, accepting: &Accepting, updated: Option<PathBuf>) -> Accepted {
@@ -461,8 +211,4 @@ fn accepted(task: Task, run: &Run, accepting: &Accepting, updated: Option<PathBu
         target,
         updated,
     }
-}
-
-fn own_branch(run: &Run) -> String {
-    format!("refs/heads/{}", run.branch)
 }

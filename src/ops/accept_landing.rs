@@ -57,6 +57,15 @@ impl Landing {
     }
 }
 
+/// The commit on which work is to land.
+#[derive(Clone, Copy)]
+pub(super) enum Onto<'a> {
+    /// The tip of its target.
+    Target,
+    /// One at which the target is to be by then; none where it has none yet.
+    Commit(Option<&'a Oid>),
+}
+
 /// Work that is to land.
 pub(super) struct WorkToLand<'a> {
     /// The world.
@@ -71,6 +80,8 @@ pub(super) struct WorkToLand<'a> {
     pub(super) run: &'a Run,
     /// The commit that was judged.
     pub(super) commit: &'a Oid,
+    /// The commit below it.
+    pub(super) onto: Onto<'a>,
     /// The message that was given.
     pub(super) given: Option<&'a str>,
     /// The command that lands it.
@@ -103,9 +114,13 @@ impl WorkToLand<'_> {
             Some(user) => user,
             None => identity()?,
         };
+        let tip = match self.onto {
+            Onto::Target => self.repo.find_ref(&target)?,
+            Onto::Commit(commit) => commit.cloned(),
+        };
         // What is brought in again is there already, and not in the tree.
-        let is_there =
-            self.is_there(&target)? || landing::taken_back(self.repo, self.run, &target)?.is_some();
+        let is_there = self.is_in(tip.as_ref())?
+            || landing::taken_back(self.repo, self.run, &target)?.is_some();
         let own = self.own_message()?;
         let reworded = match (&own, self.given) {
             (Some(_), Some(words)) if !is_there => Some(self.reword(words, &who)?),
@@ -132,7 +147,7 @@ impl WorkToLand<'_> {
             when_ms: (self.world.clock)().wall_ms,
         };
         let on = (self.repo, self.shadow);
-        let prepared = landing::prepare(on, self.run, &proposal)?;
+        let prepared = landing::prepare(on, self.run, &proposal, tip)?;
         let plan = match prepared.map_err(|error| self.not_landed(error))? {
             PreparedMerge::Ready(plan) => plan,
             PreparedMerge::AlreadyMerged => {
@@ -166,10 +181,10 @@ impl WorkToLand<'_> {
         messages::taken_up(self.repo, self.run, self.commit)
     }
 
-    /// True where the work is in the history of the target.
-    fn is_there(&self, target: &str) -> Result<bool, OpError> {
-        match self.repo.find_ref(target)? {
-            Some(tip) => Ok(self.repo.is_ancestor(self.commit, &tip)?),
+    /// True where the work is in the history of a commit.
+    fn is_in(&self, tip: Option<&Oid>) -> Result<bool, OpError> {
+        match tip {
+            Some(tip) => Ok(self.repo.is_ancestor(self.commit, tip)?),
             None => Ok(false),
         }
     }

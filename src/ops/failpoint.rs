@@ -7,7 +7,7 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 #[cfg(feature = "test-fakes")]
-pub const STEPS: [&str; 27] = [
+pub const STEPS: [&str; 32] = [
     "claimed",
     "worktree",
     "prompt",
@@ -28,6 +28,11 @@ pub const STEPS: [&str; 27] = [
     "accept-index",
     "accept-merged",
     "accept-done",
+    "land-checked",
+    "land-intent",
+    "land-merged",
+    "land-done",
+    "land-sent-back",
     "undo-intent",
     "undo-merged",
     "undo-done",

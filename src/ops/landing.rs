@@ -87,16 +87,17 @@ pub(crate) fn taken_back<'r>(
     }
 }
 
-/// Computes what an accept would land. Work that was accepted before and taken back is in the history
+/// Computes what an accept would land on a commit, at which the target is or is to be. Work that was accepted before and taken back is in the history
 /// of the target, and not in its tree: it is brought in again by the reverse of what took it back.
 pub(crate) fn prepare(
     (repo, shadow): (&Repo, &ShadowRepo),
     run: &Run,
     proposal: &MergeProposal<'_>,
+    tip: Option<Oid>,
 ) -> Result<Result<PreparedMerge, MergeError>, OpError> {
     let undone = taken_back(repo, run, proposal.target)?;
-    let (Some(undone), Some(tip)) = (undone, repo.find_ref(proposal.target)?) else {
-        return Ok(merge::prepare(repo, shadow, proposal));
+    let (Some(undone), Some(tip)) = (undone, tip.clone()) else {
+        return Ok(merge::prepare_on(repo, shadow, proposal, tip));
     };
     let before = repo.resolve_commit(&format!("{}^1", undone.commit))?;
     let from = Oid::parse(&undone.tree).kept("the tree that was landed")?;

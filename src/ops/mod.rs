@@ -3,6 +3,7 @@
 //! [`cx::Cx`] or is handed to it.
 
 pub mod accept;
+mod accept_case;
 mod accept_landing;
 pub mod accepted_run;
 pub mod agent_doctor;
@@ -46,6 +47,7 @@ pub mod hosts;
 pub mod import;
 pub mod init;
 mod judgement;
+pub mod land;
 pub(crate) mod landing;
 mod landing_message;
 pub mod lease;

@@ -240,6 +240,7 @@ impl<'a> Case<'a> {
                 reason: reason.to_owned(),
                 at_ms: cx.now.wall_ms,
             }),
+            combined: None,
         }
     }
 

@@ -40,6 +40,7 @@ fn help_is_short_and_whole() {
       review       Show a run's verdict, checks, decisions and change
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch
+      land         Land reviewed work of several tasks at once: combined, checked together, and proven
       reject       Send reviewed work back with a note
       undo         Take an accept back by a commit that reverts it; the work waits for a review again
       recover      Recover runs that were cut off: end what is left of them, save their work, give their

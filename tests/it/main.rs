@@ -47,6 +47,7 @@ mod hostile;
 mod in_place;
 mod in_run;
 mod init;
+mod land;
 mod leases;
 mod locks;
 mod logs;

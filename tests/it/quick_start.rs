@@ -75,6 +75,12 @@ fn the_page_about_scheduling_does_what_it_says() {
     replay("docs/scheduling.md", Path::new("/nonexistent"), &path, 4);
 }
 
+#[test]
+fn the_page_about_landing_does_what_it_says() {
+    let path = std::env::var_os("PATH").unwrap();
+    replay("docs/landing.md", Path::new("/nonexistent"), &path, 14);
+}
+
 /// Types a page into one shell and compares what it prints; `least` commands are expected there.
 fn replay(page: &str, cargo_home: &Path, path: &OsStr, least: usize) {
     let sandbox = Sandbox::empty();

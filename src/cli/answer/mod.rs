@@ -2,6 +2,7 @@
 //! answer, so that the schema that `ai schema` prints is that of the very type that is printed.
 
 mod hooks;
+mod land;
 mod lease;
 mod policy;
 mod project;
@@ -10,6 +11,7 @@ mod work;
 mod worktree;
 
 pub(super) use hooks::HookAnswer;
+pub(super) use land::{LandAnswer, LandStatusAnswer, LeftOutTask};
 pub(super) use lease::{
     ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand,
     LockedPath, TaskAnswer, TaskLease,

@@ -5,9 +5,9 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::{exit, token};
 use crate::cli::answer::AcceptAnswer;
-use crate::cli::cmd::backup;
 use crate::cli::cmd::message::MessageArgs;
 use crate::cli::cmd::waiting::{self, Wanted};
+use crate::cli::cmd::{backup, land};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::accept::{self, AcceptOrder};
 use crate::ops::refusal::Refusal;
@@ -22,9 +22,9 @@ const TO_ACCEPT: Wanted = Wanted {
 
 #[derive(Args)]
 pub(in crate::cli) struct AcceptArgs {
-    /// The task; any unique prefix of its id
+    /// The task, or several that land together; any unique prefix of an id
     #[arg(value_name = "TASK")]
-    id: Option<String>,
+    ids: Vec<String>,
     /// Accept it without a passing verdict, for this recorded reason
     #[arg(long = "override", value_name = "REASON", allow_hyphen_values = true)]
     overridden: Option<String>,
@@ -43,7 +43,10 @@ pub(in crate::cli) struct RejectArgs {
 }
 
 pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
-    let id = waiting::task(args.id.as_deref(), &TO_ACCEPT, context)?;
+    if args.ids.len() > 1 {
+        return several(args, context);
+    }
+    let id = waiting::task(args.ids.first().map(String::as_str), &TO_ACCEPT, context)?;
     if args
         .overridden
         .as_ref()
@@ -86,6 +89,16 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
         accepted.task.status_text()
     ));
     Ok(exit::OK)
+}
+
+/// Several land together, as by `ai land`. A word about one work is none about all of them.
+fn several(args: &AcceptArgs, context: &mut Context) -> Outcome {
+    if args.overridden.is_some() || args.message.is_given() {
+        return Err(AppError::usage(
+            "an override and a message are about one task; name one",
+        ));
+    }
+    land::named(&args.ids, context)
 }
 
 pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {

@@ -29,6 +29,11 @@ pub(super) struct MessageArgs {
 }
 
 impl MessageArgs {
+    /// True where one was given, whatever it says.
+    pub(super) fn is_given(&self) -> bool {
+        self.file.is_some() || !self.message.is_empty()
+    }
+
     /// The message; nothing where none was given.
     pub(super) fn text(&self) -> Result<Option<String>, AppError> {
         let text = match &self.file {

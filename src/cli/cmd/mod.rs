@@ -19,6 +19,7 @@ mod guard;
 mod hook;
 mod hooks;
 mod init;
+mod land;
 mod lock;
 mod log;
 mod logs;
@@ -103,6 +104,8 @@ pub(super) enum Command {
     Evidence(evidence::EvidenceCommand),
     /// Take reviewed work into its target branch
     Accept(accept::AcceptArgs),
+    /// Land reviewed work of several tasks at once: combined, checked together, and proven
+    Land(land::LandArgs),
     /// Send reviewed work back with a note
     Reject(accept::RejectArgs),
     /// Take an accept back by a commit that reverts it; the work waits for a review again
@@ -193,6 +196,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),
+        Command::Land(args) => land::run(&args, context),
         Command::Reject(args) => accept::reject(&args, context),
         Command::Undo(args) => undo::run(&args, context),
         Command::Recover(args) => recover::run(&args, context),

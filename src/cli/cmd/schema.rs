@@ -118,6 +118,8 @@ const ALL: &[PublishedSchema] = &[
     printed::<RemovedHooks>("hooks-uninstall", "`ai hooks uninstall`"),
     printed::<import::ImportReport>("import", "`ai import`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
+    printed::<answer::LandAnswer>("land", "`ai land`, and `ai accept` of several tasks"),
+    printed::<answer::LandStatusAnswer>("land-status", "`ai land status` and `ai land --dry-run`"),
     printed::<answer::LeaseAnswer>("lease", "`ai task heartbeat` and `ai task checkpoint`"),
     printed::<answer::LockAnswer>("lock", "`ai lock acquire`"),
     printed::<answer::LockedPath<'_>>("lock-check", "a line of `ai lock check`"),

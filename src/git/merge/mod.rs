@@ -24,7 +24,9 @@ pub use contained::{Containment, containment};
 pub use error::MergeError;
 pub use index_lock::{IndexHolder, Lander, Move, index_holder};
 pub use land::{LandedMerge, land, look_ahead};
-pub use prepare::{ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare};
+pub use prepare::{
+    ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare, prepare_on,
+};
 pub use ref_lock::KilledLanding;
 pub use reverse::{Reversal, UNDO_LOG, reverse};
 

@@ -67,6 +67,16 @@ pub fn prepare(
     proposal: &MergeProposal<'_>,
 ) -> Result<PreparedMerge, MergeError> {
     let old = repo.find_ref(proposal.target)?;
+    prepare_on(repo, shadow, proposal, old)
+}
+
+/// The same on a commit that the branch is to be at by then: `old`, or none where it has none yet.
+pub fn prepare_on(
+    repo: &Repo,
+    shadow: &ShadowRepo,
+    proposal: &MergeProposal<'_>,
+    old: Option<Oid>,
+) -> Result<PreparedMerge, MergeError> {
     let new = match &old {
         Some(old) if repo.is_ancestor(proposal.commit, old)? => {
             return Ok(PreparedMerge::AlreadyMerged);

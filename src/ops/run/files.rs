@@ -239,6 +239,12 @@ impl CheckLogs {
         CheckLogs(world.state().join("done").join(mark).join("checks"))
     }
 
+    /// The logs of a landing; `mark` tells it from the next, `run` a run of its checks.
+    pub(crate) fn of_landing(world: &World, mark: i64, run: usize) -> CheckLogs {
+        let landing = world.state().join("landings").join(mark.to_string());
+        CheckLogs(landing.join(run.to_string()))
+    }
+
     /// The logs of the last `ai check`: it proves nothing for the record, so the next one replaces
     /// them.
     pub(crate) fn of_check(world: &World) -> CheckLogs {
