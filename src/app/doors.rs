@@ -56,6 +56,8 @@ pub struct DaemonOrder<'a> {
     pub when_empty: WhenEmpty,
     /// Told what goes on.
     pub say: &'a dyn Fn(&str),
+    /// Told once that it is at work.
+    pub ready: &'a dyn Fn(),
     /// Told the result for each task as it comes.
     pub each: &'a mut dyn FnMut(&Line),
 }

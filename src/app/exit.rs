@@ -12,6 +12,8 @@ pub const OK: u8 = 0;
 pub const FAILED: u8 = ErrorClass::Failed.code();
 /// The command line makes no sense.
 pub const USAGE: u8 = ErrorClass::Usage.code();
+/// Not there.
+pub const NOT_FOUND: u8 = ErrorClass::NotFound.code();
 /// Taken, locked, or in a state in which this cannot be done.
 pub const CONFLICT: u8 = ErrorClass::Conflict.code();
 /// Policy says no.

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::sync::mpsc::Sender;
 
-use crate::daemon::journal::Journal;
+use crate::daemon::journal::DaemonLog;
 use crate::daemon::wake::{self, Wake};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::run::Run;
@@ -78,7 +78,7 @@ impl Hands {
     pub(super) fn start(
         &mut self,
         start: OwnStart,
-        (args, journal): (&[OsString], &Journal<'_>),
+        (args, journal): (&[OsString], &DaemonLog<'_>),
     ) -> Result<(), OpError> {
         let talk = journal.for_child()?;
         let child = reexec::start_apart(args, talk).doing("start a run")?;

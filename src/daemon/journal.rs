@@ -14,15 +14,15 @@ const MOST: u64 = 4 << 20;
 const KEPT: u32 = 3;
 
 /// The log, as a daemon writes it.
-pub(super) struct Journal<'a> {
+pub(super) struct DaemonLog<'a> {
     path: PathBuf,
     echo: &'a dyn Fn(&str),
 }
 
-impl<'a> Journal<'a> {
+impl<'a> DaemonLog<'a> {
     /// The log at a path; `echo` hears its lines, too.
-    pub(super) fn at(path: PathBuf, echo: &'a dyn Fn(&str)) -> Journal<'a> {
-        Journal { path, echo }
+    pub(super) fn at(path: PathBuf, echo: &'a dyn Fn(&str)) -> DaemonLog<'a> {
+        DaemonLog { path, echo }
     }
 
     /// Writes a line. A log that cannot be written keeps nobody from work.
@@ -61,7 +61,7 @@ mod tests {
     fn a_long_log_is_put_aside_and_only_a_few_are_kept() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("daemon.log");
-        let journal = Journal::at(path.clone(), &|_| ());
+        let journal = DaemonLog::at(path.clone(), &|_| ());
         for n in 0..6 {
             journal.line(&format!("line {n}\nmore"));
             let full = vec![b'x'; usize::try_from(MOST).unwrap()];

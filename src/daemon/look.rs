@@ -6,12 +6,13 @@ use crate::app::workspace::Workspace;
 use crate::base::clock;
 use crate::daemon::serve::{Daemon, DaemonSettings, Recovery};
 use crate::daemon::wake;
-use crate::domain::daemon::{QueueSight, RestMark};
+use crate::domain::daemon::{QueueSight, RestMark, StandingOrder};
 use crate::domain::ids::TaskId;
 use crate::domain::schedule::QueueWait;
 use crate::domain::task::Task;
 use crate::domain::time::WallMs;
 use crate::ops::claim::{self, Which};
+use crate::ops::daemon;
 use crate::ops::error::{Doing as _, OpError};
 use crate::ops::run::batch::{OwnStart, PickManner, Picker};
 use crate::ops::run::choose::Registered;
@@ -45,7 +46,15 @@ impl Daemon<'_> {
         let cx = world.cx(&world.checkout_policy())?;
         claim::record_lapses(store, &cx, &Which::Next)?;
         self.take_stock(world, store)?;
-        if self.stop.is_some() {
+        let order = daemon::order(&self.place)?;
+        if order != self.order_given {
+            let words = order.as_ref().map(StandingOrder::in_words);
+            self.journal.line(
+                &words.unwrap_or_else(|| "the daemon goes on: the order was taken back".to_owned()),
+            );
+            self.order_given = order;
+        }
+        if self.stop.is_some() || self.order_given.is_some() {
             self.queue = QueueSight::Unseen;
             return Ok(());
         }

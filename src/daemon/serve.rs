@@ -12,12 +12,12 @@ use crate::base::text::counted;
 use crate::base::{clock, duration};
 use crate::config::Config;
 use crate::daemon::hands::{Hands, OwnHand};
-use crate::daemon::journal::Journal;
+use crate::daemon::journal::DaemonLog;
 use crate::daemon::look::mark_of;
 use crate::daemon::wake::{self, Told, Wake};
 use crate::domain::daemon::{
-    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, RestNews, Rests, StopOrder,
-    TurnedAway, UnsettledWrite,
+    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, RestNews, Rests, StandingOrder,
+    StopOrder, TurnedAway, UnsettledWrite,
 };
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
@@ -37,7 +37,7 @@ const SAVING: Duration = Duration::from_secs(60);
 /// A daemon at work.
 pub(super) struct Daemon<'a> {
     pub(super) order: DaemonOrder<'a>,
-    pub(super) journal: Journal<'a>,
+    pub(super) journal: DaemonLog<'a>,
     pub(super) hands: Hands,
     pub(super) rests: Rests,
     pub(super) settings: DaemonSettings,
@@ -60,7 +60,9 @@ pub(super) struct Daemon<'a> {
     /// Reason for which it cannot look.
     trouble: Option<String>,
     lines: VecDeque<Line>,
-    place: DaemonPlace,
+    /// The order that stood at the last look.
+    pub(super) order_given: Option<StandingOrder>,
+    pub(super) place: DaemonPlace,
     lock: FileLock,
     store_news: Told,
     settings_news: Told,
@@ -111,7 +113,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
     let signals = news.clone();
     let _signals = Signals::hear(move |signal| drop(signals.send(Wake::Signal(signal))))?;
     let mut daemon = Daemon {
-        journal: Journal::at(place.log(), order.say),
+        journal: DaemonLog::at(place.log(), order.say),
         hands: Hands::new(news.clone()),
         rests: Rests::default(),
         settings,
@@ -121,6 +123,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         queue: QueueSight::Unseen,
         due_ms: None,
         held_back: Vec::new(),
+        order_given: None,
         recovery: None,
         looked_ms: None,
         notice: LookNotice::Nothing,
@@ -131,7 +134,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         trouble: None,
         lines: VecDeque::new(),
         store_news: wake::watch_store(&state, &news),
-        settings_news: wake::watch_settings(&root, &news),
+        settings_news: wake::watch_settings((&root, &place.orders()), &news),
         news,
         order,
         place,
@@ -143,6 +146,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         std::process::id(),
         env!("CARGO_PKG_VERSION")
     ));
+    (daemon.order.ready)();
     daemon.work(&heard)
 }
 

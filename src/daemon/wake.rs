@@ -38,11 +38,13 @@ pub(super) fn watch_store(state: &Path, news: &Sender<Wake>) -> Told {
     watch(DirWatch::over(state), news, || Wake::Written)
 }
 
-/// Tells of changes of the settings and of the agents.
-pub(super) fn watch_settings(root: &Path, news: &Sender<Wake>) -> Told {
+/// Tells of changes of the settings and of the agents, and of what people order.
+pub(super) fn watch_settings((root, orders): (&Path, &Path), news: &Sender<Wake>) -> Told {
     let settings = root.join(".ai");
-    let both = DirWatch::over(&settings).and(&settings.join("agents"));
-    watch(both, news, || Wake::Settings)
+    let all = DirWatch::over(&settings)
+        .and(&settings.join("agents"))
+        .and(orders);
+    watch(all, news, || Wake::Settings)
 }
 
 /// Mark of a source that has told something: until that is taken in it tells nothing more, so that many

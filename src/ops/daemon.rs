@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::file_lock::{self, FileLock};
 use crate::base::fs;
+use crate::domain::daemon::StandingOrder;
 use crate::domain::time::WallMs;
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::refusal::{Refusal, seconds};
@@ -47,6 +48,15 @@ impl DaemonPlace {
         self.dir.join("daemon.log")
     }
 
+    /// The directory of what people have ordered.
+    pub fn orders(&self) -> PathBuf {
+        self.dir.join("orders")
+    }
+
+    fn order_file(&self) -> PathBuf {
+        self.orders().join("standing.json")
+    }
+
     fn card_file(&self) -> PathBuf {
         self.dir.join("daemon.json")
     }
@@ -69,6 +79,7 @@ pub struct DaemonCard {
 /// does.
 pub fn take(place: &DaemonPlace, card: &DaemonCard) -> Result<FileLock, OpError> {
     fs::create_private_dir(place.dir())?;
+    fs::create_private_dir(&place.orders())?;
     let Some(lock) = file_lock::try_lock(&place.lock_file())? else {
         return Err(held(at_work(place)?, card.since_ms));
     };
@@ -93,6 +104,27 @@ pub fn card(place: &DaemonPlace) -> Result<Option<DaemonCard>, OpError> {
     Ok(Some(card.kept(path.display().to_string())?))
 }
 
+/// The order that stands. One that cannot be read is an error, never none: somebody has ordered something.
+pub fn order(place: &DaemonPlace) -> Result<Option<StandingOrder>, OpError> {
+    let path = place.order_file();
+    let Some(text) = fs::read_text_if_there(&path, CARD_CAP)? else {
+        return Ok(None);
+    };
+    let order = serde_json::from_str(&text);
+    Ok(Some(order.kept(path.display().to_string())?))
+}
+
+/// Gives an order, in place of one that stands, or takes it back. A daemon hears of it at once.
+pub fn give_order(place: &DaemonPlace, order: Option<&StandingOrder>) -> Result<(), OpError> {
+    let Some(order) = order else {
+        return Ok(fs::remove_file(&place.order_file())?);
+    };
+    fs::create_private_dir(place.dir())?;
+    fs::create_private_dir(&place.orders())?;
+    let text = serde_json::to_vec(order).kept("the order")?;
+    Ok(fs::write_private(&place.order_file(), &text)?)
+}
+
 /// The refusal of a second daemon.
 fn held(by: Option<DaemonCard>, now_ms: WallMs) -> OpError {
     let who = by.map_or_else(
@@ -108,7 +140,7 @@ fn held(by: Option<DaemonCard>, now_ms: WallMs) -> OpError {
     );
     Refusal::Conflict {
         why: format!("a daemon works this repository already: {who}"),
-        hint: "one is enough, and takes up whatever becomes ready; Ctrl-C or SIGTERM ends it"
+        hint: "one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it"
             .to_owned(),
     }
     .into()
@@ -149,6 +181,26 @@ mod tests {
         assert!(held.stands_at(&place.lock_file()).unwrap());
         drop(held);
         drop(take(&place, &later).unwrap());
+    }
+
+    #[test]
+    fn an_order_stands_until_it_is_taken_back_and_a_broken_one_is_no_free_hand() {
+        use crate::domain::daemon::OrderKind;
+        let temp = tempfile::tempdir().unwrap();
+        let place = DaemonPlace::of(temp.path());
+        assert_eq!(order(&place).unwrap(), None);
+        let pause = StandingOrder {
+            kind: OrderKind::Pause,
+            reason: None,
+            by: "human:ann".into(),
+            at_ms: 1,
+        };
+        give_order(&place, Some(&pause)).unwrap();
+        assert_eq!(order(&place).unwrap(), Some(pause));
+        fs::write_private(&place.order_file(), b"{").unwrap();
+        assert!(order(&place).is_err());
+        give_order(&place, None).unwrap();
+        assert_eq!(order(&place).unwrap(), None);
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::process::signal::send;
 pub enum EndSignal {
     /// `SIGTERM`, which lets it save its work.
     Term,
+    /// `SIGINT`, as by Ctrl-C.
+    Interrupt,
     /// `SIGKILL`.
     Kill,
 }
@@ -26,6 +28,7 @@ pub enum EndSignal {
 pub fn send_end_signal(process: &ProcessIdentity, how: EndSignal) {
     let signal = match how {
         EndSignal::Term => Signal::TERM,
+        EndSignal::Interrupt => Signal::INT,
         EndSignal::Kill => Signal::KILL,
     };
     if let (ProcessLiveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {

@@ -11,6 +11,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::process::guard::program;
 use crate::process::identity::ProcessIdentity;
@@ -46,17 +48,44 @@ pub fn start(args: &[OsString]) -> io::Result<(ChildLeash, ReexecChild)> {
 /// and in a process group of its own, so that a Ctrl-C at the terminal does not mean it. What it says goes into
 /// `talk`: a pipe that nobody empties would hold it up.
 pub fn start_apart(args: &[OsString], talk: File) -> io::Result<ReexecChild> {
+    Ok(ReexecChild(unleashed(args, talk).process_group(0).spawn()?))
+}
+
+/// The same for one that will [`detach`] itself, which the first process of a group cannot.
+pub fn start_to_detach(args: &[OsString], talk: File) -> io::Result<ReexecChild> {
+    Ok(ReexecChild(unleashed(args, talk).spawn()?))
+}
+
+fn unleashed(args: &[OsString], talk: File) -> Command {
     let mut command = Command::new(program());
     command
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(talk)
-        .process_group(0);
-    Ok(ReexecChild(command.spawn()?))
+        .stderr(talk);
+    command
+}
+
+/// Leaves the terminal and the session of whoever started this process, so that it outlives both.
+pub fn detach() -> io::Result<()> {
+    Ok(rustix::process::setsid().map(drop)?)
 }
 
 impl ReexecChild {
+    /// Waits for the first line of its output, and lets it go on. Nothing where it ends without one, or none
+    /// comes within `limit`.
+    pub fn first_line(&mut self, limit: Duration) -> Option<String> {
+        let stdout = self.0.stdout.take()?;
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(stdout).read_line(&mut line);
+            // Nobody waits any more where the time was over.
+            drop(sender.send(read.ok().filter(|n| *n > 0).map(|_| line)));
+        });
+        receiver.recv_timeout(limit).ok().flatten()
+    }
+
     /// The process.
     pub fn process(&self) -> Option<ProcessIdentity> {
         ProcessIdentity::of(i32::try_from(self.0.id()).ok()?)

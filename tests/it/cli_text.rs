@@ -37,6 +37,7 @@ fn help_is_short_and_whole() {
       budget       Show budgets and what is left of them
       route        Say which agent would get a task, and why
       schedule     Say which tasks would start now, why the others wait, and when each would be done
+      daemon       Work the queue unattended
       review       Show a run's verdict, checks, decisions and change
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch

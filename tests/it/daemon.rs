@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::snapshot;
 use crate::support::runs::{Background, GOOD, PATIENCE, open_gate, wait_for};
 use crate::support::scene::{Agent, Scene};
-use crate::support::{Sandbox, mask_also, poll};
+use crate::support::{Sandbox, Transcript, mask_also, poll};
 
 /// Says that it has started, and waits until its gate is opened.
 const GATED: &str = "cat >/dev/null; echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; echo work > work.txt";
@@ -178,7 +178,7 @@ fn one_works_a_repository() {
     ----- stdout -----
     ----- stderr -----
     error: a daemon works this repository already: process [PID], started [TIME] ago by `ai daemon run`
-      next: one is enough, and takes up whatever becomes ready; Ctrl-C or SIGTERM ends it
+      next: one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it
     ");
     daemon.signal("TERM");
     let outcome = daemon.wait();
@@ -373,5 +373,166 @@ fn a_queue_that_stands_still_is_left_alone_and_told() {
     [TASK]  -  not started  queued  One
       nothing is started from the queue: `scheduler.enabled` is false in .ai/config.yaml
     ----- stderr -----
+    ");
+}
+
+/// Ends the daemon of a scene, should the test not come to that.
+struct Ended<'a>(&'a Sandbox);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let _ended = self.0.ai(&["daemon", "stop", "--now"]);
+    }
+}
+
+const NUMBERS: [(&str, &str); 3] = [
+    (r"process \d+", "process [PID]"),
+    (r"for \d+s", "for [TIME]"),
+    (r"started \d+s", "started [TIME]"),
+];
+
+#[test]
+fn it_is_started_held_back_and_stopped_by_commands() {
+    let scene = scene();
+    let _ended = Ended(&scene);
+    let mut told = Transcript::default();
+    told.ai(&scene, &["daemon", "status"]);
+    told.ai(&scene, &["daemon", "stop"]);
+    told.ai(&scene, &["daemon", "start"]);
+    told.ai(&scene, &["daemon", "start"]);
+    told.ai(&scene, &["daemon", "status"]);
+    let first = scene.task("First", &[]);
+    wait_until_status(&scene, &first, "review");
+    told.ai(
+        &scene,
+        &["daemon", "pause", "--reason", "the disk is changed"],
+    );
+    wait_until_logged(&scene, "the daemon is paused");
+    let second = scene.task("Second", &[]);
+    told.ai(&scene, &["daemon", "restart"]);
+    wait_until_logged(&scene, "the daemon works the queue");
+    told.ai(&scene, &["daemon", "status"]);
+    told.ai(&scene, &["status"]);
+    told.ai(&scene, &["schedule"]);
+    assert_eq!(starts(&scene, &second), 0, "{}", log(&scene));
+    told.ai(&scene, &["daemon", "resume"]);
+    wait_until_status(&scene, &second, "review");
+    told.ai(&scene, &["uninstall", "--yes", "--discard"]);
+    told.ai(&scene, &["daemon", "drain", "--reason", "it is Friday"]);
+    told.ai(&scene, &["daemon", "stop"]);
+    told.ai(&scene, &["daemon", "status"]);
+    told.ai(&scene, &["daemon", "resume"]);
+    told.ai(&scene, &["daemon", "resume"]);
+    snapshot!(mask_also(told, &NUMBERS), @"
+    $ ai daemon status
+    stopped  no daemon works this repository
+    [3]
+    $ ai daemon stop
+    ! error: no daemon works this repository
+    !   next: `ai daemon start` begins one
+    [3]
+    $ ai daemon start
+    the daemon is at work (process [PID])
+    $ ai daemon start
+    ! error: the daemon is not at work: a daemon works this repository already: process [PID], started [TIME] ago by `ai daemon start`
+    !   next: one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it
+    [4]
+    $ ai daemon status
+    running  process [PID], for [TIME]
+    $ ai daemon pause --reason 'the disk is changed'
+    the daemon is paused by human:tester: the disk is changed
+    ! what is at work goes on; `ai daemon resume` takes it back
+    $ ai daemon restart
+    the daemon is at work (process [PID])
+    ! the daemon is paused by human:tester: the disk is changed; `ai daemon resume`
+    $ ai daemon status
+    paused  process [PID], for [TIME]
+      the daemon is paused by human:tester: the disk is changed
+      [TASK]  ready  it would start now
+    $ ai status
+    1 queued, 1 review
+    needs you:
+      [TASK]  waits for your review  ai review [TASK]  First
+    ! the daemon is paused by human:tester: the disk is changed; `ai daemon resume` takes it back
+    $ ai schedule
+    [TASK]  now on one  no history  Second
+    ! 1 starts now, 0 wait, 0 at work; 1 run at a time; no range was told yet
+    ! the daemon is paused by human:tester: the disk is changed; `ai daemon resume` takes it back
+    $ ai daemon resume
+    the daemon goes on
+    $ ai uninstall --yes --discard
+    ! error: a daemon works this repository: process [PID]
+    !   next: `ai daemon stop`, then the same command again
+    [4]
+    $ ai daemon drain --reason 'it is Friday'
+    the daemon is draining by human:tester: it is Friday
+    ! what is at work goes on; `ai daemon resume` takes it back
+    $ ai daemon stop
+    the daemon has ended (process [PID])
+    $ ai daemon status
+    stopped  no daemon works this repository
+      the daemon is draining by human:tester: it is Friday
+    [3]
+    $ ai daemon resume
+    no daemon is at work; the next one works the queue
+    $ ai daemon resume
+    nothing holds the daemon back
+    ");
+}
+
+#[test]
+fn the_state_is_one_object_and_a_program_sees_who_works_and_who_waits() {
+    let scene = gated();
+    let _ended = Ended(&scene);
+    let [first, second] = ["First", "Second"].map(|title| gated_task(&scene, title));
+    scene.ai_ok(&["daemon", "start"]);
+    wait_until_started(&scene, &first);
+    let status = scene.ai(&["daemon", "status", "--json"]);
+    let told = status.json();
+    let schema = scene.ai(&["schema", "daemon-status"]).json();
+    crate::schemas::checked(&schema, &told, "daemon-status").unwrap();
+    assert_eq!(
+        (&told["state"], &told["running"][0]["task"]),
+        (&"running".into(), &Value::from(first.as_str())),
+        "{status}"
+    );
+    assert_eq!(told["waiting"][0]["task"], second, "{status}");
+    let pid = told["pid"].as_i64().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let session = stat
+        .rsplit(") ")
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(3)
+        .unwrap()
+        .to_owned();
+    assert_eq!(session, pid.to_string(), "a session of its own");
+
+    let stopped = std::process::Command::new("kill")
+        .args(["-s", "STOP", &pid.to_string()])
+        .status();
+    assert!(stopped.unwrap().success());
+    let outcome = scene.ai(&["daemon", "stop", "--now", "--json"]);
+    assert_eq!(outcome.json()["pid"], pid, "{outcome}");
+    assert_eq!(scene.status(&first), "queued", "{}", log(&scene));
+    scene.is_at_rest(&first);
+}
+
+#[test]
+fn one_that_cannot_start_says_why() {
+    let scene = scene();
+    scene.write(
+        ".ai/config.yaml",
+        "version: 1\nscheduler: {enabled: perhaps}\n",
+    );
+    snapshot!(scene.ai(&["daemon", "start"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: the daemon is not at work: .ai/config.yaml:2:22: `enabled` must be true or false
+        2 | scheduler: {enabled: perhaps}
+          |                      ^
+      next: correct the file, or remove it to work with the defaults
     ");
 }

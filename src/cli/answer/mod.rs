@@ -1,6 +1,7 @@
 //! What commands print with `--json` where it is not an object of the domain itself: one type an
 //! answer, so that the schema that `ai schema` prints is that of the very type that is printed.
 
+mod daemon;
 mod hooks;
 mod land;
 mod lease;
@@ -10,6 +11,9 @@ mod store;
 mod work;
 mod worktree;
 
+pub(super) use daemon::{
+    DaemonAnswer, DaemonLogLine, DaemonOrderAnswer, DaemonRunTold, DaemonTold, DaemonWaiting,
+};
 pub(super) use hooks::HookAnswer;
 pub(super) use land::{LandAnswer, LandStatusAnswer, LeftOutTask};
 pub(super) use lease::{

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::base::text::{counted, flowing, one_line};
+use crate::cli::cmd::daemon::order;
 use crate::cli::context::{Context, Outcome};
 use crate::ops::refusal::seconds;
 use crate::ops::schedule::{PlannedStep, PlannedTask, QueuePlan, plan};
@@ -34,6 +35,7 @@ pub(super) fn run(args: &ScheduleArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     show(&plan, (world.clock)().wall_ms, context);
+    order::tell(context)?;
     Ok(exit::OK)
 }
 

@@ -86,6 +86,16 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::CheckAnswer<'_>>("check", "`ai check`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::ConfigEntry>("config-entry", "a line of `ai config show`"),
+    printed::<answer::DaemonTold>(
+        "daemon",
+        "`ai daemon start`, `ai daemon restart` and `ai daemon stop`",
+    ),
+    printed::<answer::DaemonLogLine<'_>>("daemon-logs", "a line of `ai daemon logs`"),
+    printed::<answer::DaemonOrderAnswer>(
+        "daemon-order",
+        "`ai daemon pause`, `ai daemon drain` and `ai daemon resume`",
+    ),
+    printed::<answer::DaemonAnswer>("daemon-status", "`ai daemon status`"),
     printed::<DecisionRecord>(
         "decision",
         "a line of `ai policy log`, and `ai policy explain`",

@@ -7,6 +7,7 @@ use crate::app::exit;
 use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease, StatusRun};
+use crate::cli::cmd::daemon::order;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
@@ -63,6 +64,7 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     context.ui.line(&tally_text(&picture.tally));
+    order::tell(context)?;
     for leased in &picture.leases {
         context.ui.item(&at_work(leased, &now));
     }

@@ -12,6 +12,7 @@ use crate::cli::answer::UninstallAnswer;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
 use crate::git::{Git, GitError, Repo};
+use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::uninstall::{self, Farewell, Keep, UninstallPlan};
 
 #[derive(Args)]
@@ -52,6 +53,14 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
     }
     // An agent in its worktree has no business here.
     context.workspace.refuse_agents("uninstall")?;
+    if let Some(card) = daemon::at_work(&DaemonPlace::of(&context.workspace.state_dir()?))? {
+        let message = format!(
+            "a daemon works this repository: process {}",
+            card.process.pid
+        );
+        return Err(AppError::new(ErrorClass::Conflict, message)
+            .hint("`ai daemon stop`, then the same command again"));
+    }
     let here = context.workspace.start_dir()?;
     let keep = match (&args.backup_to, args.discard) {
         (Some(dir), _) => Keep::Copy(here.join(dir)),

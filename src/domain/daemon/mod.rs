@@ -6,9 +6,11 @@
 //! by the run itself.
 
 mod rest;
+mod standing;
 mod step;
 
 pub use rest::{RestMark, RestNews, Rests, TurnedAway};
+pub use standing::{DaemonPresence, DaemonState, OrderKind, StandingOrder};
 pub use step::{
     DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, StopOrder, UnsettledWrite,
     WhenEmpty,

@@ -1,8 +1,9 @@
-//! `ai daemon`
+//! `ai daemon run`
 
 use std::ffi::OsString;
+use std::io::Write as _;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use crate::app::doors::DaemonOrder;
 use crate::app::exit;
@@ -12,13 +13,9 @@ use crate::cli::cmd::run;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::daemon::{DaemonEnding, WhenEmpty};
 use crate::domain::ids::TaskId;
+use crate::ops::error::Doing as _;
 use crate::ops::run::batch::{Line, Summary};
-
-#[derive(Subcommand)]
-pub(in crate::cli) enum DaemonCommand {
-    /// Work the queue here, until Ctrl-C or SIGTERM, and report
-    Run(DaemonRunArgs),
-}
+use crate::process::reexec;
 
 #[derive(Args)]
 pub(in crate::cli) struct DaemonRunArgs {
@@ -31,15 +28,23 @@ pub(in crate::cli) struct DaemonRunArgs {
     /// How many runs at a time; else `daemon.parallel`, `scheduler.max_concurrency`, or one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     parallel: Option<u16>,
+    /// In a session of its own, a line on standard output once it is at work: how `ai daemon start` starts it
+    #[arg(long, hide = true)]
+    detached: bool,
 }
 
-pub(super) fn run(command: DaemonCommand, context: &mut Context) -> Outcome {
-    match command {
-        DaemonCommand::Run(args) => work(&args, context),
-    }
+/// The one who hears of what goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DaemonHearer {
+    /// A person at a terminal, or whoever reads like one.
+    Person,
+    /// A program that reads JSON.
+    Program,
+    /// Nobody: what is said stands in the log.
+    Nobody,
 }
 
-fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
+pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     context
         .workspace
         .refuse_agents("work the queue unattended")?;
@@ -50,7 +55,16 @@ fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         .transpose()?;
     let own = run::again(&["run", "--by-daemon", "--json"], context)?;
     let child = |id: &TaskId| [&own[..], &["--".into(), OsString::from(id.as_str())]].concat();
-    let (json, talkative) = (context.ui.json(), context.is_talkative());
+    let mode = if args.detached {
+        reexec::detach().doing("leave the terminal")?;
+        ("ai daemon start", DaemonHearer::Nobody)
+    } else if context.ui.json() {
+        ("ai daemon run", DaemonHearer::Program)
+    } else {
+        ("ai daemon run", DaemonHearer::Person)
+    };
+    let (command, listener) = mode;
+    let talkative = context.is_talkative() && listener != DaemonHearer::Nobody;
     let serve = context.doors.daemon;
     let recover = run::again(&["recover", "--json"], context)?;
     let (directory, named) = (
@@ -59,7 +73,7 @@ fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     );
     let ui = &mut context.ui;
     let mut each = |line: &Line| {
-        if json {
+        if listener == DaemonHearer::Program {
             ui.object(line);
             ui.flush();
         }
@@ -67,7 +81,7 @@ fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     let order = DaemonOrder {
         directory,
         named,
-        command: "ai daemon run",
+        command,
         child: &child,
         recover,
         parallel: args.parallel,
@@ -82,6 +96,12 @@ fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
                 say(text);
             }
         },
+        ready: &|| {
+            if listener == DaemonHearer::Nobody {
+                // Whoever waits for it may have gone.
+                let _untold = std::io::stdout().write_all(b"ready\n");
+            }
+        },
         each: &mut each,
     };
     let report = serve(order)?;
@@ -89,7 +109,7 @@ fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         lines: report.lines,
         interrupted: report.ending == DaemonEnding::Interrupted,
     };
-    if !json {
+    if listener == DaemonHearer::Person {
         run::table(&summary, context);
     }
     Ok(match report.ending {
@@ -103,8 +123,5 @@ fn work(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
 /// Says a line on standard error.
 fn say(text: &str) {
     // Nobody is left to tell when it is closed.
-    let _untold = std::io::Write::write_all(
-        &mut std::io::stderr(),
-        format!("{}\n", multi_line(text)).as_bytes(),
-    );
+    let _untold = writeln!(std::io::stderr(), "{}", multi_line(text));
 }

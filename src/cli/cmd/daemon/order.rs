@@ -1,0 +1,94 @@
+//! `ai daemon pause|resume|drain`: an order that stands until it is taken back, whether a daemon is at work
+//! or not.
+
+use clap::Args;
+
+use crate::app::error::AppError;
+use crate::app::exit;
+use crate::app::workspace::now;
+use crate::base::text::one_line;
+use crate::cli::answer::DaemonOrderAnswer;
+use crate::cli::context::{Context, Outcome};
+use crate::domain::daemon::{OrderKind, StandingOrder};
+use crate::ops::daemon::{self, DaemonPlace};
+use crate::store::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct DaemonPauseArgs {
+    /// Why, for whoever asks
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct DaemonDrainArgs {
+    /// Why, for whoever asks
+    #[arg(long, value_name = "TEXT", required = true)]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct DaemonResumeArgs {}
+
+pub(super) fn pause(args: DaemonPauseArgs, context: &mut Context) -> Outcome {
+    give(OrderKind::Pause, args.reason, context)
+}
+
+pub(super) fn drain(args: DaemonDrainArgs, context: &mut Context) -> Outcome {
+    give(OrderKind::Drain, args.reason, context)
+}
+
+fn give(kind: OrderKind, reason: Option<String>, context: &mut Context) -> Outcome {
+    context.workspace.refuse_agents("hold the daemon back")?;
+    // Where no store is, there is nothing to hold back.
+    context.store(Access::Read)?;
+    let place = DaemonPlace::of(&context.workspace.state_dir()?);
+    let scrub = context.workspace.scrub()?;
+    let order = StandingOrder {
+        kind,
+        reason: reason.map(|text| scrub.redactor().redact_text(&one_line(&text))),
+        by: context.workspace.actor()?.to_string(),
+        at_ms: now().wall_ms,
+    };
+    daemon::give_order(&place, Some(&order))?;
+    if context.ui.json() {
+        context.ui.object(&DaemonOrderAnswer { order: Some(order) });
+        return Ok(exit::OK);
+    }
+    context.ui.line(&one_line(&order.in_words()));
+    context.ui.say(match daemon::at_work(&place)? {
+        Some(_) => "what is at work goes on; `ai daemon resume` takes it back",
+        None => "no daemon is at work; the next one starts nothing until `ai daemon resume`",
+    });
+    Ok(exit::OK)
+}
+
+pub(super) fn resume(_args: &DaemonResumeArgs, context: &mut Context) -> Outcome {
+    context.workspace.refuse_agents("let the daemon go on")?;
+    let place = DaemonPlace::of(&context.workspace.state_dir()?);
+    // One that cannot be read is taken back as well.
+    let stood = daemon::order(&place);
+    daemon::give_order(&place, None)?;
+    if context.ui.json() {
+        context.ui.object(&DaemonOrderAnswer { order: None });
+        return Ok(exit::OK);
+    }
+    context.ui.line(match (stood, daemon::at_work(&place)?) {
+        (Ok(None), _) => "nothing holds the daemon back",
+        (Ok(Some(_)) | Err(_), Some(_)) => "the daemon goes on",
+        (Ok(Some(_)) | Err(_), None) => "no daemon is at work; the next one works the queue",
+    });
+    Ok(exit::OK)
+}
+
+/// Tells of the order that stands, whoever looks at the queue.
+pub(in crate::cli::cmd) fn tell(context: &mut Context) -> Result<(), AppError> {
+    let place = DaemonPlace::of(&context.workspace.state_dir()?);
+    if let Some(order) = daemon::order(&place)? {
+        let words = one_line(&order.in_words());
+        context
+            .ui
+            .say(&format!("{words}; `ai daemon resume` takes it back"));
+    }
+    Ok(())
+}
