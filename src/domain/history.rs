@@ -65,6 +65,19 @@ impl RunUse {
         })
     }
 
+    /// The use of the run as a sum of one.
+    pub fn spent(&self) -> Spent {
+        Spent {
+            runs: 1,
+            attempts: u64::from(self.is_attempt()),
+            ms: self.ms,
+            tokens: self.tokens,
+            cost: self.cost.unwrap_or_default(),
+            unpriced: u64::from(self.cost.is_none()),
+            bounded: u64::from(self.at_least),
+        }
+    }
+
     /// The day on which it ended.
     pub fn day(&self) -> i64 {
         day_of(self.ended_ms)

@@ -65,6 +65,8 @@ pub struct TaskLine<'a> {
 pub struct EventFilter {
     /// Only about this task or lock.
     pub subject: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<&'static str>,
     /// Only after this position.
     pub after: u64,
     /// Only the last so many.

@@ -53,6 +53,7 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
         subject: None,
         after: 0,
         last: args.limit,
+        ..EventFilter::default()
     };
     if let Some(typed) = &args.id {
         filter.subject = Some(if typed.starts_with("l-") {

@@ -114,6 +114,7 @@ pub(crate) fn events_are_numbered_chained_and_filtered<B: Backend>() {
             subject: subject.map(Into::into),
             after,
             last,
+            ..EventFilter::default()
         };
         read(&mut store, |tx| log(tx, &filter))
             .into_iter()
@@ -131,6 +132,14 @@ pub(crate) fn events_are_numbered_chained_and_filtered<B: Backend>() {
     assert_eq!(positions(None, u64::MAX, None), [0u64; 0]);
     assert_eq!(positions(None, 0, Some(u64::MAX)).len(), 5);
     assert_eq!(positions(None, 0, Some(0)), [0u64; 0]);
+    let of_kind = |kind| EventFilter {
+        kind: Some(kind),
+        ..EventFilter::default()
+    };
+    for (kind, found) in [("task.unheld", 5), ("task.held", 0)] {
+        let all = read(&mut store, |tx| log(tx, &of_kind(kind)));
+        assert_eq!(all.len(), found, "{kind}");
+    }
     assert_eq!(
         store
             .write(|tx| tx.record(7, &ann(), &unheld("a")))

@@ -161,10 +161,9 @@ impl Tables for MemoryRows {
     fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
         let state = self.change();
         let kind = state.tables.tasks.get(&run.task).map_or("", |t| &t.kind);
-        // A run that had ended before is among them.
-        let before = state.tables.runs.get(&run.id);
-        if before.is_none_or(|run| RunUse::of(run, kind).is_none())
-            && let Some(used) = RunUse::of(run, kind)
+        // A run counts once, whatever is said of it afterwards.
+        if let Some(used) = RunUse::of(run, kind)
+            && state.uses.iter().all(|known| known.run != run.id)
         {
             state.uses.push(Arc::new(used));
         }
@@ -382,7 +381,7 @@ impl Tx for MemoryRows {
             // The tries of an agent are those that say something about it.
             let spent = Spent {
                 attempts: good + bad,
-                ..spent(used)
+                ..used.spent()
             };
             sum.spent = sum.spent.plus(spent);
         }
@@ -394,7 +393,7 @@ impl Tx for MemoryRows {
         let asked_for = |used: &&Arc<RunUse>| day.is_none_or(|day| day == used.day());
         for used in self.state.uses.iter().filter(asked_for) {
             let sum = sums.entry((used.day(), &used.agent)).or_default();
-            *sum = sum.plus(spent(used));
+            *sum = sum.plus(used.spent());
         }
         let sum = |((day, agent), spent): ((i64, &str), Spent)| DaySum {
             day,
@@ -416,7 +415,7 @@ impl Tx for MemoryRows {
     fn task_spent(&mut self, task: &TaskId) -> Result<Spent, StoreError> {
         let uses = self.state.uses.iter().filter(|used| used.task == *task);
         Ok(uses
-            .map(|used| spent(used))
+            .map(|used| used.spent())
             .fold(Spent::default(), Spent::plus))
     }
 
@@ -473,6 +472,7 @@ impl Tx for MemoryRows {
         let found: Vec<_> = log
             .filter(|record| record.stored.seq > filter.after)
             .filter(|record| filter.subject.is_none() || record.subject == filter.subject)
+            .filter(|record| filter.kind.is_none_or(|kind| record.stored.kind == kind))
             .collect();
         let limit = filter.last.and_then(|n| usize::try_from(n).ok());
         for record in last(found, limit) {
@@ -515,19 +515,6 @@ impl Tx for MemoryRows {
         let meta = &mut self.change().meta;
         meta.insert(key.to_owned(), value.to_owned());
         Ok(())
-    }
-}
-
-/// What a run used, as a sum of one.
-fn spent(used: &RunUse) -> Spent {
-    Spent {
-        runs: 1,
-        attempts: u64::from(used.is_attempt()),
-        ms: used.ms,
-        tokens: used.tokens,
-        cost: used.cost.unwrap_or_default(),
-        unpriced: u64::from(used.cost.is_none()),
-        bounded: u64::from(used.at_least),
     }
 }
 

@@ -387,6 +387,10 @@ fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
         wheres.push_str(" AND subject = ?");
         params.push(Value::Text(subject.clone()));
     }
+    if let Some(kind) = filter.kind {
+        wheres.push_str(" AND kind = ?");
+        params.push(Value::Text(kind.to_owned()));
+    }
     let sql = match filter.last {
         Some(n) => {
             let n = i64::try_from(n).unwrap_or(UNLIMITED);
