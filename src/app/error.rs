@@ -77,6 +77,7 @@ impl AppError {
         };
         AppError {
             message: format!("{error}; {undone}"),
+            hint: Some("name a text file that is there; `-` stands for standard input".to_owned()),
             ..AppError::of(class, error)
         }
     }
@@ -109,7 +110,9 @@ impl AppError {
     /// The answer of the policy by which the command was refused.
     pub fn denied(&self) -> Option<&DecisionRecord> {
         match self.source()?.downcast_ref::<OpError>()?.refusal()? {
-            Refusal::Denied(record) | Refusal::LandingMessage { record, .. } => Some(record),
+            Refusal::Denied(record)
+            | Refusal::LandingMessage { record, .. }
+            | Refusal::Messages { record, .. } => Some(record),
             _ => None,
         }
     }
@@ -293,9 +296,10 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         }
         Refusal::TooEarly { .. } | Refusal::TryLater { .. } => ErrorClass::TryLater,
         Refusal::Interrupted(_) => ErrorClass::Interrupted,
-        Refusal::Denied(_) | Refusal::LandingMessage { .. } | Refusal::SaidNo { .. } => {
-            ErrorClass::Denied
-        }
+        Refusal::Denied(_)
+        | Refusal::LandingMessage { .. }
+        | Refusal::Messages { .. }
+        | Refusal::SaidNo { .. } => ErrorClass::Denied,
         Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => ErrorClass::ApprovalNeeded,
         Refusal::NotProven(_) => ErrorClass::NotProven,
         Refusal::Config(_) | Refusal::Environment(_) => ErrorClass::Failed,

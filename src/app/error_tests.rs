@@ -94,6 +94,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Cycle(_) => "Cycle",
     Refusal::Denied(_) => "Denied",
     Refusal::LandingMessage { .. } => "LandingMessage",
+    Refusal::Messages { .. } => "Messages",
     Refusal::NeedsApproval(_) => "NeedsApproval",
     Refusal::SaidNo { .. } => "SaidNo",
     Refusal::Untrusted(_) => "Untrusted",
@@ -452,6 +453,10 @@ fn every_refusal_has_its_class_and_its_next_command() {
         Refusal::LandingMessage {
             record: record(),
             again: "ai accept t-1 --message TEXT".into(),
+        },
+        Refusal::Messages {
+            record: record(),
+            commits: vec!["1a2b3c4d5e".into(), "2b3c4d5e6f".into()],
         },
         Refusal::NeedsApproval(record()),
         Refusal::SaidNo {

@@ -18,8 +18,8 @@ use crate::connector::clip;
 use crate::connector::dialogue::{AskedCall, GoneFile};
 use crate::connector::json::{field, text_at};
 use crate::connector::tool_input::{
-    DIRECTORY_FIELDS, NamedFiles, PATCH, all_texts, command_in, gone_to, in_field, kind_of_unknown,
-    named_anywhere, named_in,
+    DIRECTORY_FIELDS, MOST_FILES, NamedFiles, PATCH, all_texts, command_in, gone_to, in_field,
+    kind_of_unknown, named_anywhere, named_in,
 };
 use crate::domain::tool_kind::ToolKind;
 
@@ -71,8 +71,6 @@ pub enum BadPayload {
     Elsewhere(String),
 }
 
-/// Most files of one call.
-const MOST_FILES: usize = 256;
 /// Longest command that is looked at; a part of a longer one would say another thing.
 const MOST_COMMAND: usize = 8 << 10;
 /// The place in its input where a tool says what it is about.

@@ -484,6 +484,10 @@ fn a_patch_says_what_becomes_of_each_file() {
         ),
         ("Update File: a|Move to: b|Add File: b", "/a /b: /a gone"),
         (
+            "Update File: a|Move to: c/b|Add File: ./c/d/../b",
+            "/./c/d/../b /a /c/b: /a gone",
+        ),
+        (
             "Update File: a|Move to: b|Delete File: a",
             "/a /b: /a -> /b, /a gone",
         ),
@@ -541,6 +545,22 @@ fn fields_of_tools_that_nobody_knows_name_files_by_what_the_tool_does() {
             json!({"folder": "d", "path": "/e/a"}),
             "/e/a: ",
         ),
+        // However the directory and the name are written.
+        (
+            "write_file",
+            json!({"directory": ".//d", "path": "a"}),
+            "/.//d/a: ",
+        ),
+        (
+            "write_file",
+            json!({"directory": "d", "path": ".//a"}),
+            "/.//a /d/.//a: ",
+        ),
+        (
+            "write_file",
+            json!({"directory": "/e//d", "path": "a"}),
+            "/e//d/a: ",
+        ),
         ("create_directory", json!({"directory": "d"}), ": "),
         (
             "delete_file",
@@ -586,4 +606,30 @@ fn fields_of_tools_that_nobody_knows_name_files_by_what_the_tool_does() {
         let is = leaving(HookCli::Claude, &payload.to_string());
         assert_eq!(is, expected, "{tool} {input}");
     }
+}
+
+/// A call of a few kilobytes can name millions of files, or one file so often that each is compared with each.
+#[test]
+fn a_call_of_too_many_files_is_refused_before_they_are_put_together() {
+    use serde_json::json;
+    let many = |mark: &str| -> Vec<String> { (0..20_000).map(|n| format!("{mark}{n}")).collect() };
+    let refused = "`write_files` names more than 256 files";
+    let table = [
+        json!({"directory": many("d"), "files": many("f")}),
+        json!({"directory": many("d"), "files": "a"}),
+        json!({"directory": ["d", "e"], "files": many("f")}),
+        json!({"all": many("f").iter().map(|name| json!({"directory": "d", "file": name})).collect::<Vec<_>>()}),
+    ];
+    for input in table {
+        let payload = json!({"tool_name": "write_files", "tool_input": input}).to_string();
+        assert_eq!(fault(HookCli::Claude, &payload), refused);
+    }
+    let moves = (0..20_000).map(|n| format!("*** Update File: a{n}\n*** Move to: b{n}\n"));
+    let patch = format!(
+        "*** Begin Patch\n{}*** End Patch",
+        moves.collect::<String>()
+    );
+    let payload = json!({"tool_name": "apply_patch", "tool_input": {"command": patch}}).to_string();
+    let refused = "`apply_patch` names more than 256 files";
+    assert_eq!(fault(HookCli::Codex, &payload), refused);
 }

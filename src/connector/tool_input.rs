@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: the tools of each CLI, which say where they tell it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::{Map, Value};
 
 use crate::connector::dialogue::GoneFile;
@@ -90,6 +92,8 @@ pub(super) const DIRECTORY_FIELDS: [&str; 6] = [
     "directory",
     "dirpath",
 ];
+/// Most files of one call.
+pub(super) const MOST_FILES: usize = 256;
 /// What else stands in such a field is a text and no name.
 const LONGEST_NAME: usize = 4 << 10;
 
@@ -131,13 +135,21 @@ pub(super) fn in_field<'v>(input: &'v Value, fields: &[&str]) -> Option<&'v Valu
 /// known to have to do with files says `to` and `source` of other things as well.
 pub(super) fn named_anywhere(tool: &str, input: &Value, kind: ToolKind) -> NamedFiles {
     let about = AboutFiles::of(tool, kind);
-    let (mut found, mut open) = (Vec::new(), vec![input]);
+    let (mut found, mut seen, mut open) = (Vec::new(), BTreeSet::new(), vec![input]);
     while let Some(value) = open.pop() {
         match value {
             Value::Array(all) => open.extend(all),
             Value::Object(fields) => {
                 open.extend(fields.values());
-                found.extend(in_fields(fields, kind, about));
+                for file in in_fields(fields, kind, about) {
+                    if seen.insert(file.clone()) {
+                        found.push(file);
+                    }
+                }
+                // Each may have two parts; so many are refused.
+                if found.len() > 2 * MOST_FILES {
+                    break;
+                }
             }
             _ => {}
         }
@@ -146,7 +158,7 @@ pub(super) fn named_anywhere(tool: &str, input: &Value, kind: ToolKind) -> Named
 }
 
 /// The part of a file in a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum FilePart {
     /// The one that is worked on.
     Subject,
@@ -232,19 +244,37 @@ fn in_fields(
         }
         _ => {}
     }
+    if folders.is_empty() {
+        return files;
+    }
+    let lying = lying_in(&folders, &files);
     // A name may be meant from the directory that stands beside it; one with directories of its own, from both.
-    let mut lying = Vec::new();
-    for folder in &folders {
-        for (part, name) in &files {
-            lying.push((*part, format!("{}/{name}", folder.trim_end_matches('/'))));
-        }
-    }
-    if !folders.is_empty() {
-        files.retain(|(_, name)| name.contains('/'));
-        lying.retain(|(_, name)| !name.contains("//"));
-    }
+    files.retain(|(_, name)| name.contains('/'));
     files.extend(lying);
     files
+}
+
+/// The names as they are meant from the directories that stand beside them, unless they begin at the root. No more of
+/// them than one call may have: each of many directories could stand before each of many names.
+fn lying_in(folders: &[String], files: &[(FilePart, String)]) -> BTreeSet<(FilePart, String)> {
+    let folders: BTreeSet<&str> = folders
+        .iter()
+        .map(|dir| dir.trim_end_matches('/'))
+        .collect();
+    let files: BTreeSet<&(FilePart, String)> = files
+        .iter()
+        .filter(|(_, name)| !name.starts_with('/'))
+        .collect();
+    let mut lying = BTreeSet::new();
+    for folder in folders {
+        for (part, name) in &files {
+            lying.insert((*part, format!("{folder}/{name}")));
+            if lying.len() > 2 * MOST_FILES {
+                return lying;
+            }
+        }
+    }
+    lying
 }
 
 /// The names of files in a value, a text or a list of texts.
@@ -338,6 +368,27 @@ pub(super) fn all_texts(input: &Value) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The steps of a path, so that two spellings of one place are the same. Links are not followed.
+fn steps(path: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    if path.starts_with('/') {
+        steps.push("/");
+    }
+    for step in path.split('/') {
+        match step {
+            "" | "." => {}
+            ".." if steps
+                .last()
+                .is_some_and(|last| !matches!(*last, ".." | "/")) =>
+            {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    steps
+}
+
 /// The files that a call names, and those of them that are not where they were after it.
 #[derive(Default)]
 pub(super) struct NamedFiles {
@@ -414,9 +465,12 @@ impl NamedFiles {
             }
         }
         // What the same patch touches once more is not the content that has moved there.
+        let mut times: HashMap<Vec<&str>, usize> = HashMap::new();
+        for path in &found.paths {
+            *times.entry(steps(path)).or_default() += 1;
+        }
         for one in &mut found.gone {
-            let times = |to: &String| found.paths.iter().filter(|path| *path == to).count();
-            one.to = one.to.take().filter(|to| times(to) == 1);
+            one.to = one.to.take().filter(|to| times.get(&steps(to)) == Some(&1));
         }
         found
     }

@@ -71,19 +71,25 @@ pub struct Facts {
 /// So many letters of a note are kept.
 const KEPT_NOTE: usize = 2_000;
 
-/// The beginning of a text, for records. It ends between words: half a secret would not be known for one.
+/// So many of them are given up, so that the beginning ends between words.
+const WORD: usize = 200;
+
+/// The beginning of a text, for records, with the number of letters that are left out. Secrets have to be taken out
+/// before: half of one would not be known for one.
 pub fn beginning(text: &str) -> String {
     let Some((end, next)) = text.char_indices().nth(KEPT_NOTE) else {
         return text.to_owned();
     };
     let head = &text[..end];
-    let head = if next.is_whitespace() {
-        head
-    } else {
-        let last = head.rfind(char::is_whitespace);
-        &head[..last.unwrap_or_default()]
+    let last = head.rfind(char::is_whitespace);
+    let word = last.filter(|at| head[*at..].chars().count() <= WORD);
+    let head = match word {
+        Some(at) if !next.is_whitespace() => &head[..at],
+        _ => head,
     };
-    format!("{}…", head.trim_end())
+    let head = head.trim_end();
+    let hidden = text[head.len()..].trim_end().chars().count();
+    format!("{head} […{hidden} more letters]")
 }
 
 /// The change of a reference.
@@ -219,8 +225,17 @@ mod tests {
     fn a_long_text_is_cut_between_words() {
         let short = "é".repeat(KEPT_NOTE);
         assert_eq!(beginning(&short), short);
-        assert_eq!(beginning(&format!("{short} b")), format!("{short}…"));
-        assert_eq!(beginning(&format!("a b {short}")), "a b…");
-        assert_eq!(beginning(&format!("{short}{short}")), "…");
+        let hides = |head: &str, hidden: usize| format!("{head} […{hidden} more letters]");
+        assert_eq!(beginning(&format!("{short} b")), hides(&short, 2));
+        let words = "words ".repeat(400);
+        let all = words.trim_end();
+        assert_eq!(beginning(&words), hides(&all[..1_997], all.len() - 1_997));
+        // A text without blanks, as many languages are written, is shown all the same.
+        assert_eq!(
+            beginning(&format!("{short}{short}")),
+            hides(&short, KEPT_NOTE)
+        );
+        let long = format!("a b {short}");
+        assert_eq!(beginning(&long), hides(&long[..long.len() - 8], 4));
     }
 }

@@ -113,6 +113,11 @@ fn sanitized_body(body: &str) -> String {
 }
 
 /// The text as one line with single spaces; `None` where nothing visible is left.
+/// True for a text in which a person can read something.
+pub fn can_be_read(text: &str) -> bool {
+    one_word_line(text).is_some()
+}
+
 fn one_word_line(text: &str) -> Option<String> {
     let spaced: String = text
         .chars()

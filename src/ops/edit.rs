@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use crate::base::hash;
 use crate::domain::action::Action;
 use crate::domain::event::{Event, TaskEdit};
-use crate::domain::facts;
 use crate::domain::ids::TaskId;
 use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
@@ -150,7 +149,7 @@ pub fn note(tx: &mut dyn Tx, cx: &Cx, typed: &str, text: String) -> Result<Task,
     message.resource.patterns.clear();
     // A yes is to this text, and to nothing else that is said there.
     message.resource.input = Some(hash::sha256_hex(text.as_bytes()));
-    message.facts.note = Some(facts::beginning(&text));
+    message.facts.note = Some(cx.scrub.beginning(&text));
     let lease = tx.lease(&task.id.subject())?;
     let holder = lease.filter(|lease| !lease.holder.same_session(&cx.actor));
     message.resource.recipient = holder.map(|lease| lease.holder.label());

@@ -14,7 +14,9 @@ use crate::domain::eligibility::UnmetDemand;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
-use crate::ops::refusal_words::{HeldPaths, after_held, after_unmet, holds_in_words, passed_over};
+use crate::ops::refusal_words::{
+    HeldPaths, after_held, after_unmet, holds_in_words, messages_of, passed_over,
+};
 pub use crate::ops::thing::Thing;
 use crate::process::sandbox::NoSandbox;
 
@@ -226,6 +228,14 @@ pub enum Refusal {
         /// The command that gives it another.
         again: String,
     },
+    /// Policy says no to messages of commits that are pushed.
+    #[error("policy denies {}: {} (rule `{}`, decision {})", messages_of(commits), record.reason, record.rule, record.id)]
+    Messages {
+        /// The answer.
+        record: Box<DecisionRecord>,
+        /// The commits, by the beginnings of their ids.
+        commits: Vec<String>,
+    },
     /// Policy wants a human's yes.
     #[error("policy wants a person's yes for {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
     NeedsApproval(Box<DecisionRecord>),
@@ -370,6 +380,10 @@ impl Refusal {
             }
             Refusal::Denied(record) => format!(
                 "`ai policy explain {}` shows the rules that matched",
+                record.id
+            ),
+            Refusal::Messages { record, .. } => format!(
+                "`git commit --amend` or `git rebase -i` words them anew; `ai policy explain {}` shows them with the rules that matched",
                 record.id
             ),
             Refusal::LandingMessage { record, again } => format!(

@@ -24,6 +24,15 @@ pub struct HeldPaths {
     pub left_ms: i64,
 }
 
+/// The messages of these commits, of which some are named.
+pub(super) fn messages_of(commits: &[String]) -> String {
+    let what = match commits.len() {
+        1 => "the message of commit",
+        _ => "the messages of commits",
+    };
+    format!("{what} {}", some_of(commits, ", "))
+}
+
 /// The locks, as they follow on what changes the paths.
 pub(super) fn holds_in_words(held: &[HeldPaths]) -> String {
     let hold = |one: &HeldPaths| {

@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
+use crate::domain::facts;
 use crate::domain::repo_path::RepoPath;
 use crate::process::redact::Redactor;
 
@@ -51,6 +52,11 @@ impl Scrub {
         *text = String::from_utf8_lossy(&clean).into_owned();
         self.remember(text);
         true
+    }
+
+    /// The beginning of a text without its secrets, as records have it.
+    pub fn beginning(&self, text: &str) -> String {
+        facts::beginning(&self.redactor().redact_text(text))
     }
 
     /// Returns the redactor, made at the first call.

@@ -27,9 +27,14 @@ impl Request<'_> {
     pub(super) fn each_message(&self) -> Vec<Facts> {
         match &self.facts.messages {
             Some(all) if self.action == Action::CommitMessage && all.len() > 1 => {
+                // Each text once: with all of them beside each, a push of thousands would be millions.
+                let others = Facts {
+                    messages: None,
+                    ..self.facts.clone()
+                };
                 let each = all.iter().map(|text| Facts {
                     messages: Some(vec![text.clone()]),
-                    ..self.facts.clone()
+                    ..others.clone()
                 });
                 each.collect()
             }

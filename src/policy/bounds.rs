@@ -193,20 +193,26 @@ fn a_change(request: &Request<'_>) -> Option<String> {
     }
 }
 
+/// The words for a tool that deletes or moves.
+const TAKEN_AWAY: &str = "it would take a file away";
+
 /// The thing that is asked for beyond a change of files.
 fn beyond_files(request: &Request<'_>) -> Option<String> {
     let resource = request.resource;
     let of_tool = match resource.kind {
         Some(ToolKind::Execute) => Some("it would run a command"),
         Some(ToolKind::Fetch) => Some("it would fetch something from elsewhere"),
-        Some(ToolKind::Delete | ToolKind::Move) => Some("it would take a file away"),
+        Some(ToolKind::Delete | ToolKind::Move) => Some(TAKEN_AWAY),
         _ => None,
     };
     let moves = resource.kind == Some(ToolKind::Move) && request.facts.change_kinds.is_some();
     let plain = match request.action {
         Action::CommandExec => Some("it would run a command"),
         // What moves within the paths of the task is not taken away.
-        Action::ToolCall | Action::Edit if moves => return deleted(request, "it would delete"),
+        Action::ToolCall | Action::Edit if moves => {
+            let gone = deleted(request, "it would delete");
+            return gone.or_else(|| moves_nothing(request).then(|| TAKEN_AWAY.to_owned()));
+        }
         Action::ToolCall | Action::Edit => of_tool,
         Action::RunNetwork => match request.facts.network {
             Some(Network::Off | Network::Listed) => None,
@@ -242,6 +248,13 @@ fn deleted(request: &Request<'_>, verb: &str) -> Option<String> {
         .map(|(path, _)| path.clone())
         .collect();
     (!gone.is_empty()).then(|| format!("{verb} {}", files(&gone)))
+}
+
+/// True for a tool that moves something, of which nobody found what: its fields may be called as nobody knows.
+fn moves_nothing(request: &Request<'_>) -> bool {
+    let kinds = request.facts.change_kinds.as_deref();
+    // Of what a stream tells the end of the run says what became of the files.
+    !request.resource.paths.is_empty() && kinds.is_none_or(|kinds| !kinds.contains('D'))
 }
 
 fn has_moved(from: &RepoPath, facts: &Facts) -> bool {

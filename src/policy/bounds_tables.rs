@@ -140,6 +140,11 @@ rules! {
     a_tool_that_deletes_is_not_safe: tool(Action::Edit, "Delete", ToolKind::Delete).barred_from() => SAFE;
     nor_one_that_moves_nobody_knows_what: tool(Action::Edit, "Move", ToolKind::Move).barred_from() => SAFE;
     one_that_moves_within_the_paths_is: moving(Some(&[])).barred_from() => ANALYSIS;
+    one_of_which_only_the_new_place_is_known_is_not: {
+        let mut asked = change(Action::Edit, &[("new", 'A')]);
+        asked.1.kind = Some(ToolKind::Move);
+        asked.barred_from()
+    } => SAFE;
     beyond_them_it_is_not: [moving(Some(&["old"])).barred_from(), moving(Some(&["new"])).barred_from(), moving(None).barred_from()] => [SAFE, SAFE, SAFE];
     a_command_is_not_safe: tool(Action::ToolCall, "Bash", ToolKind::Execute).barred_from() => SAFE;
     nor_where_it_is_asked_as_one: plain(Action::CommandExec).barred_from() => SAFE;

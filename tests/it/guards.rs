@@ -274,8 +274,8 @@ fn a_message_of_another_shape_is_refused_where_it_is_written() {
     exit: 1
     ----- stdout -----
     ----- stderr -----
-    error: policy denies commit.message: a commit has another message than is asked for: `Past`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
-      next: `ai policy explain [DECISION]` shows the rules that matched
+    error: policy denies the message of commit [SHORT]: a commit has another message than is asked for: `Past`: its subject is not as `^[a-z]+: ` (rule `built-in.commit-message`, decision [DECISION])
+      next: `git commit --amend` or `git rebase -i` words them anew; `ai policy explain [DECISION]` shows them with the rules that matched
     error: failed to push some refs to '[PATH]/other.git'
     ");
 }
@@ -437,6 +437,30 @@ fn a_push_asks_about_all_its_messages_at_once() {
     require_approval: three, two, one
     require_approval: three, two, one
     ");
+}
+
+/// Among many that want a yes, it is told which one is denied: nobody could mend it else.
+#[test]
+fn a_push_says_which_message_is_denied() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  \
+         - id: no-rare\n    on: [commit.message]\n    when: change.subjects.exists(s, s.contains(\"RARE\"))\n    effect: deny\n    reason: no rare\n  \
+         - id: look\n    on: [commit.message]\n    when: change.subjects.exists(s, s.startsWith(\"WIP\"))\n    effect: require_approval\n    reason: look at it\n",
+    );
+    sandbox.commit("a policy");
+    sandbox.ai_ok(&["hooks", "install"]);
+    let server = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", server.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", server.to_str().unwrap()]);
+    for message in ["WIP RARE", "WIP 1", "WIP 2", "fine", "WIP 3"] {
+        sandbox.git(&["commit", "-q", "-n", "--allow-empty", "-m", message]);
+    }
+    snapshot!(sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]));
+    let asked = sandbox.ai_json_lines(&["policy", "log", "--action", "commit.message"]);
+    let asked: Vec<_> = asked.iter().map(|one| &one["facts"]["messages"]).collect();
+    assert_eq!(asked, [&serde_json::json!(["WIP RARE"])]);
 }
 
 #[test]

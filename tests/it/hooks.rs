@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::snapshot;
+use crate::support::scene::{Agent, Scene};
 use crate::support::{Outcome, Sandbox, mask, run};
 
 /// A project whose hook asks `ai`, with two committed files.
@@ -394,6 +395,26 @@ fn that_a_run_is_named_lets_nothing_pass_outside_of_its_worktree() {
     assert_eq!(
         answers(&sandbox, "commit"),
         ["deny built-in.locked-paths"; 2]
+    );
+}
+
+/// A run keeps its last landing alone; those that were taken back before are in the history all the same.
+#[test]
+fn what_was_landed_taken_back_and_landed_again_passed_no_hook_by() {
+    let agent = Agent::new("fake", "cat >/dev/null; echo work > work.txt");
+    let sandbox = Scene::new().check("true").agent(agent).build();
+    let other = sandbox.base().join("other.git");
+    sandbox.git(&["init", "-q", "--bare", other.to_str().unwrap()]);
+    sandbox.git(&["remote", "add", "origin", other.to_str().unwrap()]);
+    sandbox.ai_ok(&["hooks", "install"]);
+    let id = sandbox.reviewed("One");
+    sandbox.ai_ok(&["accept", &id, "-m", "another message"]);
+    sandbox.ai_ok(&["undo", &id]);
+    sandbox.ai_ok(&["accept", &id]);
+    let push = sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]);
+    assert_eq!(
+        push.to_string(),
+        "exit: 0\n----- stdout -----\n----- stderr -----\n"
     );
 }
 

@@ -355,6 +355,11 @@ fn the_hook_of_a_cli_tells_deletions_from_moves() {
             "mcp__fs__delete_file",
             json!({"name": "gone.txt"}),
         ),
+        asks(
+            "claude",
+            "mcp__fs__move_file",
+            json!({"item": "gone.txt", "destination": "new.txt"}),
+        ),
     ];
     snapshot!(said.join("\n"), @"
     apply_patch exit: 2
@@ -376,8 +381,15 @@ fn the_hook_of_a_cli_tells_deletions_from_moves() {
     ----- stderr -----
     error: policy denies edit: it would take a file away, which the mode `safe` bars (rule `built-in.mode-safe`, decision [DECISION])
       next: `ai policy explain [DECISION]` shows the rules that matched
+
+    mcp__fs__move_file exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies edit: it would take a file away, which the mode `safe` bars (rule `built-in.mode-safe`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
     ");
     snapshot!(denied(&sandbox).join("\n"), @"
+    edit built-in.mode-safe
     edit built-in.mode-safe
     edit built-in.mode-safe
     ");

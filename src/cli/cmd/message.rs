@@ -8,6 +8,7 @@ use crate::app::error::AppError;
 use crate::base::{env, fs};
 use crate::cli::cmd::task::source;
 use crate::domain::error_class::ErrorClass;
+use crate::domain::trailer;
 
 /// Longest message that is read.
 const CAP: u64 = 1 << 20;
@@ -47,7 +48,8 @@ impl MessageArgs {
             None if self.message.is_empty() => return Ok(None),
             None => self.message.join("\n\n"),
         };
-        if text.trim().is_empty() {
+        // As it will stand there: what cannot be seen is no subject.
+        if !trailer::can_be_read(&text) {
             return Err(AppError::usage("the message is empty")
                 .hint("say in it what the commit does, or leave the option out"));
         }

@@ -89,6 +89,7 @@ pub(super) fn cases_in(
         code,
         left: code.len().saturating_mul(LOOKS),
         lists: None,
+        elsewhere: BTreeMap::new(),
     };
     let mut found = Vec::new();
     for (case, pattern) in spelling {
@@ -147,6 +148,15 @@ struct TableReader<'a> {
     left: usize,
     /// The brackets of lists by the names that this file gives them to, once somebody asks for one.
     lists: Option<BTreeMap<&'a [u8], usize>>,
+    /// The calls that make rows and the tests that take theirs from them, by the spellings of both.
+    elsewhere: BTreeMap<(&'static str, String), RowsElsewhere>,
+}
+
+/// The rows that calls of a file make, and the places of the tests that take theirs from such.
+#[derive(Debug, Clone, Default)]
+struct RowsElsewhere {
+    rows: Vec<CaseRow>,
+    tests: Vec<usize>,
 }
 
 impl<'a> TableReader<'a> {
@@ -346,20 +356,37 @@ impl<'a> TableReader<'a> {
 
     /// The rows that a file makes by a call, shared among the tests that take theirs from such: each has as many as
     /// the others, or one more, so that none goes unseen.
-    fn rows_elsewhere(&mut self, row: &str, (tests, own): (&Regex, usize)) -> Option<Vec<CaseRow>> {
+    fn rows_elsewhere(
+        &mut self,
+        row: &'static str,
+        (tests, own): (&Regex, usize),
+    ) -> Option<Vec<CaseRow>> {
+        let spelling = (row, tests.as_str().to_owned());
+        if !self.elsewhere.contains_key(&spelling) {
+            let all = self.look_elsewhere(row, tests)?;
+            self.elsewhere.insert(spelling.clone(), all);
+        }
+        let all = self.elsewhere.get(&spelling)?;
+        let number = all.tests.binary_search(&own).ok()?;
+        let own = all.rows.iter().skip(number).step_by(all.tests.len());
+        let own: Vec<CaseRow> = own.copied().collect();
+        (!own.is_empty()).then_some(own)
+    }
+
+    /// Looks through the file once, however many tests take their rows from calls.
+    fn look_elsewhere(&mut self, row: &str, tests: &Regex) -> Option<RowsElsewhere> {
         self.left = self.left.checked_sub(self.code.len())?;
         let calls = Regex::new(row).ok()?;
-        let opens: Vec<usize> = calls
-            .find_iter(self.code)
-            .map(|one| one.end() - 1)
-            .collect();
+        let opens = calls.find_iter(self.code).map(|one| one.end() - 1);
+        let opens: Vec<usize> = opens.collect();
         let mut rows: Vec<CaseRow> = opens.iter().map(|open| self.row_of_call(*open)).collect();
         rows.sort_unstable();
         rows.dedup();
-        let tests: Vec<usize> = tests.find_iter(self.code).map(|one| one.start()).collect();
-        let number = tests.iter().position(|at| *at == own)?;
-        let own: Vec<CaseRow> = rows.into_iter().skip(number).step_by(tests.len()).collect();
-        (!own.is_empty()).then_some(own)
+        let tests = tests.find_iter(self.code).map(|one| one.start());
+        Some(RowsElsewhere {
+            rows,
+            tests: tests.collect(),
+        })
     }
 }
 
@@ -385,11 +412,18 @@ fn is_of_name(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || *byte == b'_'
 }
 
-/// A row of values between commas, however they are set.
+/// A row of values between commas or bars: the blanks around each do not count. What has neither is one value, whose
+/// blanks are its own.
 fn row_of_csv(line: &[u8]) -> CaseRow {
     let mut hash = DefaultHasher::new();
-    let bytes = line.iter().filter(|byte| !byte.is_ascii_whitespace());
-    bytes.for_each(|byte| byte.hash(&mut hash));
+    let is_between = |byte: &u8| matches!(byte, b',' | b'|');
+    if line.iter().any(is_between) {
+        for value in line.split(is_between) {
+            value.trim_ascii().hash(&mut hash);
+        }
+    } else {
+        line.hash(&mut hash);
+    }
     hash.finish()
 }
 

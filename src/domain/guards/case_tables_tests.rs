@@ -44,6 +44,8 @@ rules! {
     go_lists_in_a_row: cases("a_test.go", "func TestA(t *testing.T) {\n\tfor _, tc := range []struct{ in []pt }{\n\t\t{[]pt{{1}, {2}, {3}}},\n\t\t{in: []pt{{1}}},\n\t} {\n\t\tt.Run(tc.name, func(t *testing.T) { t.Fatal(1) })\n\t}\n}\nfunc TestB(t *testing.T) {\n\tm := []testCase{{[]pt{{1}, {2}}}, {nil}}\n}\n") => ["TestA 2", "TestB 2"];
 
     java_sources: cases("ATest.java", "@ParameterizedTest\n@ValueSource(ints = {1, 2, 3})\nvoid a(int n) { assertTrue(n); }\n@ParameterizedTest @CsvSource({\"a, b\", \"c, d\"})\nvoid b(String x) { assertTrue(x); }\n") => ["a 3", "b 2"];
+    java_texts_keep_their_blanks: cases("ATest.java", "@ParameterizedTest\n@ValueSource(strings = {\"\", \" \", \"   \", \"foo bar\", \"foobar\"})\nvoid a(String x) { assertTrue(x); }\n") => ["a 5"];
+    java_values_do_not: cases("ATest.java", "@ParameterizedTest @CsvSource({\"a, b\", \"a,b\", \"a , c\"})\nvoid a(String x) { assertTrue(x); }\n") => ["a 2"];
     java_methods: cases("ATest.java", "@ParameterizedTest\n@MethodSource(\"rows\")\nvoid a(int n) { assertTrue(n); }\nstatic Stream<Arguments> rows() { return Stream.of(arguments(1), Arguments.of(2)); }\n") => ["a 2"];
     java_methods_elsewhere: cases("ATest.java", "@ParameterizedTest\n@MethodSource(\"rows\")\nvoid a(int n) { assertTrue(n); }\n") => ["a ?"];
     kotlin_lists: cases("ATest.kt", "@ParameterizedTest\n@ValueSource(ints = [1, 2])\nfun a(n: Int) { assertTrue(n) }\n") => ["a 2"];
@@ -51,6 +53,18 @@ rules! {
     java_text: cases("ATest.java", "@ParameterizedTest\n@CsvSource(textBlock = \"\"\"\n    a, b\n    # none\n    c, \"d\"\n    \"\"\")\nvoid a(String x) { assertTrue(x); }\n") => ["a 2"];
     java_text_with_a_heading: cases("ATest.java", "@ParameterizedTest\n@CsvSource(useHeadersInDisplayName = true, textBlock = \"\"\"\n    x, y\n    a, b\n    c, d\n    \"\"\")\nvoid a(String x) { assertTrue(x); }\n") => ["a 2"];
     csharp_rows: cases("A.cs", "[Theory]\n[InlineData(1)]\n[InlineData(2)]\npublic void A(int n) { Assert.Equal(1, n); }\n") => ["A 2"];
+}
+
+#[test]
+fn any_number_of_tests_take_their_rows_from_methods() {
+    let test = |n: usize| {
+        format!(
+            "@ParameterizedTest\n@MethodSource(\"rows{n}\")\nvoid a{n:02}(int n) {{ assertTrue(n); }}\nStream<Arguments> rows{n}() {{ return Stream.of(arguments({n}, 1), arguments({n}, 2)); }}\n"
+        )
+    };
+    let file: String = (0..40).map(test).collect();
+    let counted: Vec<String> = (0..40).map(|n| format!("a{n:02} 2")).collect();
+    assert_eq!(cases("ATest.java", &file), counted);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::base::hash;
 use crate::domain::action::Action;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::git::history::CommitLine;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
@@ -17,7 +17,7 @@ use crate::ops::error::OpError;
 use crate::ops::messages;
 use crate::ops::refusal::Refusal;
 use crate::policy::PolicyState;
-use crate::store::{Lasting, Store};
+use crate::store::{Lasting, Store, Tx};
 
 /// Refuses a cleaned message that a commit may not have; nothing where the policy has no word on messages.
 pub fn judge(
@@ -46,10 +46,10 @@ pub(super) fn judge_all(
         return Ok(Vec::new());
     }
     let mut seen = BTreeSet::new();
-    let mut texts: Vec<String> = Vec::new();
-    for (_, text) in messages::of_commits(repo, commits)? {
+    let mut texts: Vec<(Oid, String)> = Vec::new();
+    for (id, text) in messages::of_commits(repo, commits)? {
         if seen.insert(text.clone()) {
-            texts.push(text);
+            texts.push((id, text));
         }
     }
     if texts.is_empty() {
@@ -57,11 +57,19 @@ pub(super) fn judge_all(
     }
     commit(store, cx, |tx, cx| {
         let (mut passed, mut said_yes, mut open) = (Vec::new(), Vec::new(), Vec::new());
-        for text in &texts {
+        let mut denied = Vec::new();
+        for (id, text) in &texts {
             let one = question(std::slice::from_ref(text));
-            if ask::effect(cx, &one).lets_through() {
-                passed.push(text.clone());
-                continue;
+            match ask::effect(cx, &one) {
+                Effect::Allow | Effect::Warn => {
+                    passed.push(text.clone());
+                    continue;
+                }
+                Effect::Deny => {
+                    denied.push((id.clone(), text.clone()));
+                    continue;
+                }
+                Effect::RequireApproval => {}
             }
             match ask::look_ahead(tx, cx, &one) {
                 Ok(()) => said_yes.push(one),
@@ -73,6 +81,10 @@ pub(super) fn judge_all(
                 Err(error) => return Err(error),
             }
         }
+        // Where some are denied, nothing is gained by a yes to the others.
+        if !denied.is_empty() {
+            return refuse(tx, cx, &denied);
+        }
         let open = Some(open).filter(|open| !open.is_empty());
         let passed = Some(passed).filter(|passed| !passed.is_empty());
         let questions = open.iter().map(|texts| question(texts));
@@ -81,6 +93,29 @@ pub(super) fn judge_all(
             .chain(passed.iter().map(|texts| question(texts)))
             .map(|one| ask::require(tx, cx, &one))
             .collect()
+    })
+}
+
+/// Asks about messages that the policy denies, and says whose they are.
+fn refuse(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    denied: &[(Oid, String)],
+) -> Result<Vec<DecisionRecord>, OpError> {
+    let texts: Vec<String> = denied.iter().map(|(_, text)| text.clone()).collect();
+    let asked = ask::require(tx, cx, &question(&texts));
+    asked.map(|record| vec![record]).map_err(|error| {
+        let OpError::Refused(mut refused) = error else {
+            return error;
+        };
+        if let Refusal::Denied(record) = refused.why {
+            let commits = denied.iter().map(|(id, _)| id.short().to_owned());
+            refused.why = Refusal::Messages {
+                record,
+                commits: commits.collect(),
+            };
+        }
+        OpError::Refused(refused)
     })
 }
 

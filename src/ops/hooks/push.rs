@@ -13,6 +13,7 @@ use crate::config::Trees;
 use crate::domain::action::Action;
 use crate::domain::bypass::{Bypass, NAMED};
 use crate::domain::decision::DecisionRecord;
+use crate::domain::event::Event;
 use crate::domain::git_hook::{HookName, PushedRef};
 use crate::domain::guards::GuardFinding;
 use crate::domain::lease::ShownToken;
@@ -33,7 +34,7 @@ use crate::ops::hooks::message;
 use crate::ops::moves::moves;
 use crate::ops::policy_files;
 use crate::policy::{self, PolicyState};
-use crate::store::Store;
+use crate::store::{EventFilter, Flow, Store, Tx};
 
 /// The references of notes.
 const NOTES: &str = "refs/notes/";
@@ -88,6 +89,16 @@ pub fn judge(
     for to in asked.refs {
         sent.push(measure(repo, asked.remote, to, (memory.as_ref(), &runs))?);
     }
+    if sent.iter().any(|one| !one.unasked.is_empty()) {
+        // A run keeps its last landing; the log has those that were taken back before.
+        let landed = store.read(landings)?;
+        for one in &mut sent {
+            one.unasked
+                .retain(|commit| !landed.contains(commit.id.as_str()));
+            one.untold
+                .retain(|commit| !landed.contains(commit.as_str()));
+        }
+    }
     let mut bypasses = Vec::new();
     for one in sent.iter().filter(|one| !one.unasked.is_empty()) {
         if !one.untold.is_empty() {
@@ -100,6 +111,33 @@ pub fn judge(
         answer: answers(store, cx, repo, (&sent, asked)),
         bypasses,
     })
+}
+
+/// The commits that `ai` has made to land work and to take it back, ever.
+fn landings(tx: &mut dyn Tx) -> Result<BTreeSet<String>, OpError> {
+    let mut made = BTreeSet::new();
+    for kind in ["accept.started", "undo.started"] {
+        let filter = EventFilter {
+            kind: Some(kind),
+            ..EventFilter::default()
+        };
+        tx.events(&filter, &mut |stored| {
+            if let Ok(
+                Event::AcceptStarted {
+                    accepting: landing, ..
+                }
+                | Event::UndoStarted {
+                    undoing: landing, ..
+                },
+            ) = serde_json::from_str(&stored.body)
+            {
+                made.insert(landing.commit);
+                made.extend(landing.reworded);
+            }
+            Ok(Flow::More)
+        })?;
+    }
+    Ok(made)
 }
 
 fn passed_by<'a>(sent: &Sent<'_>, commits: impl ExactSizeIterator<Item = &'a Oid>) -> Bypass {
