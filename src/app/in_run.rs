@@ -17,6 +17,7 @@ use crate::base::socket;
 use crate::connector::dialogue::AskedCall;
 use crate::domain::actor::Actor;
 use crate::domain::error_class::ErrorClass;
+use crate::domain::friction::Friction;
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
@@ -82,6 +83,13 @@ pub enum AgentAsk {
         /// The text.
         text: String,
     },
+    /// Tells of what got in the way.
+    Friction {
+        /// The text.
+        text: String,
+        /// The task at which it was met; absent for the run's own.
+        task: Option<String>,
+    },
     /// Says that the work is finished. Proof comes at the end of the run, whatever is said here.
     Submit {
         /// The task.
@@ -133,6 +141,8 @@ pub enum AgentAnswer {
     Locked(Vec<LockTold>),
     /// The note, or the word that the work is finished, stands on the task.
     Noted(NoteTold),
+    /// The friction stands in the log.
+    Friction(Box<Friction>),
     /// The tool may be called.
     MayCall,
 }
@@ -311,7 +321,7 @@ pub fn not_available() -> AppError {
     AppError::new(
         ErrorClass::Denied,
         "inside of a run this command is not available: its agent has `ai task show`, `ai task heartbeat`, `ai task checkpoint` and `ai why` \
-         for its own task, and `ai lock check`",
+         for its own task, `ai lock check` and `ai friction add`",
     )
 }
 

@@ -15,6 +15,7 @@ use crate::domain::budget::RunUsage;
 use crate::domain::bypass::Bypass;
 use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
+use crate::domain::friction::FrictionWord;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
@@ -349,6 +350,12 @@ pub enum Event {
     PolicyOverridden {
         /// The word on it.
         said: Box<OverrideWord>,
+    },
+    /// Somebody said something about what gets in the way here.
+    #[serde(rename = "friction.told")]
+    FrictionTold {
+        /// The word.
+        said: Box<FrictionWord>,
     },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]

@@ -42,6 +42,7 @@ impl Event {
             Event::Answered { .. } => "policy.answered",
             Event::BypassFound { .. } => "bypass.found",
             Event::PolicyOverridden { .. } => "policy.overridden",
+            Event::FrictionTold { .. } => "friction.told",
             Event::Decided { .. } => "policy.decided",
         }
     }

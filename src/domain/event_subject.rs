@@ -42,6 +42,7 @@ impl Event {
             | Event::UndoStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Answered { task, .. } => task.as_ref().map(|task| task.as_str()),
+            Event::FrictionTold { said } => said.task().map(|task| task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }
     }

@@ -102,6 +102,7 @@ pub fn told(event: &Event) -> String {
         ),
         Event::BypassFound { bypass } => bypass.told(),
         Event::PolicyOverridden { said } => said.told(),
+        Event::FrictionTold { said } => said.told(),
         Event::Decided { record } => decided(record),
     }
 }

@@ -161,6 +161,13 @@ fn events() -> Vec<Value> {
     all.push(json!({"kind": "bypass.found", "bypass": {
         "way": "unasked", "hook": "pre-push", "target": "refs/heads/main", "commits": ["c".repeat(40)], "count": 2,
     }}));
+    all.push(
+        json!({"kind": "friction.told", "said": {"word": "met", "friction": {
+            "id": "f-4k2m", "text": "the build is slow", "by": by, "at_ms": 1, "task": "t-1",
+        }}}),
+    );
+    all.push(json!({"kind": "friction.told", "said": {"word": "mended_by", "id": "f-4k2m", "task": "t-1"}}));
+    all.push(json!({"kind": "friction.told", "said": {"word": "dropped", "id": "f-4k2m", "reason": "it is none"}}));
     all.push(json!({"kind": "policy.overridden", "said": {"word": "given", "granted": {
         "id": "o-4k2m", "rule": "ci-needs-a-human", "agent": "bot", "paths": [".github/"], "reason": "the release of today",
         "by": "human:ann", "at_ms": 1, "until_ms": 2,

@@ -61,7 +61,8 @@ pub fn apply<T: Tables + ?Sized>(
         | Event::QueueFull { .. }
         | Event::CheckFlaky { .. }
         | Event::BypassFound { .. }
-        | Event::PolicyOverridden { .. } => Ok(()),
+        | Event::PolicyOverridden { .. }
+        | Event::FrictionTold { .. } => Ok(()),
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {
             change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch))
         }),

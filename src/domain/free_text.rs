@@ -8,6 +8,7 @@
 use crate::domain::bypass::Bypass;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, FollowUp, TaskEdit};
+use crate::domain::friction::FrictionWord;
 use crate::domain::policy_override::OverrideWord;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Accepting;
@@ -67,6 +68,11 @@ impl Event {
                     granted.paths.iter_mut().for_each(visit);
                 }
             }
+            Event::FrictionTold { said } => match &mut **said {
+                FrictionWord::Met { friction } => visit(&mut friction.text),
+                FrictionWord::Dropped { reason, .. } => visit(reason),
+                FrictionWord::MendedBy { .. } => {}
+            },
             Event::Decided { record } => {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);

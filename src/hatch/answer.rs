@@ -26,7 +26,7 @@ use crate::ops::guard::{self, GuardAsked, RefusalRecord};
 use crate::ops::hatch::HatchOrder;
 use crate::ops::refusal::Refusal;
 use crate::ops::whereabouts::SessionPlace;
-use crate::ops::{edit, lease, lock, why};
+use crate::ops::{edit, friction, lease, lock, why};
 use crate::store::{Access, Store, Tx};
 
 /// Writes that one run may ask for. Each grows the log or flushes the disk, and a run that means
@@ -111,6 +111,10 @@ impl Clerk {
             AgentAsk::Note { task, text } => {
                 self.own(&task)?;
                 Ok(AgentAnswer::Noted(self.note(&text)?))
+            }
+            AgentAsk::Friction { text, task } => {
+                task.map_or(Ok(()), |task| self.own(&task))?;
+                self.friction(&text)
             }
             AgentAsk::Submit { task } => {
                 self.own(&task)?;
@@ -201,6 +205,17 @@ impl Clerk {
             notes: task.notes.len(),
             next: None,
         })
+    }
+
+    fn friction(&self, text: &str) -> Result<AgentAnswer, AppError> {
+        self.may_write()?;
+        let (cx, own) = (self.cx(), &self.order.token);
+        let task = self.order.task.as_str();
+        let told = commit(&mut *self.store(Access::Write)?, &cx, |tx, cx| {
+            lease::fenced(tx, cx, own, "tell of a friction")?;
+            friction::add(tx, cx, text, Some(task))
+        })?;
+        Ok(AgentAnswer::Friction(Box::new(told)))
     }
 
     /// Takes down that the agent says it has finished. That proves nothing and ends nothing: what follows is the

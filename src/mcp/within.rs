@@ -55,7 +55,7 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
         AgentAnswer::Lease(told) => json(&told),
         AgentAnswer::Noted(told) => json(&told),
         AgentAnswer::Locked(told) => json(&serde_json::json!({ "locked": told })),
-        AgentAnswer::MayCall => Err(in_run::other_answer()),
+        AgentAnswer::MayCall | AgentAnswer::Friction(_) => Err(in_run::other_answer()),
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Thing {
     Evidence,
     /// An override of a rule, while it is in force.
     Override,
+    /// A friction that nobody dropped.
+    Friction,
     /// A file into which a store was saved.
     Backup,
     /// A branch.
@@ -38,6 +40,7 @@ impl Thing {
             Thing::Decision => "decision",
             Thing::Evidence => "evidence",
             Thing::Override => "override",
+            Thing::Friction => "friction",
             Thing::Backup => "backup",
             Thing::Branch => "branch",
             Thing::Commit => "commit",
@@ -55,6 +58,7 @@ impl Thing {
             Thing::Decision => "`ai policy log` shows the decisions",
             Thing::Evidence => "`ai evidence list TASK` shows what there is",
             Thing::Override => "`ai policy override list` shows those in force",
+            Thing::Friction => "`ai friction list` shows those that are open",
             Thing::Backup => "`ai restore --dry-run` lists the backups",
             Thing::Branch => return None,
             Thing::Commit => "`git log --oneline` shows the newest ones, `git branch` the branches",

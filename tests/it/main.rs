@@ -30,6 +30,7 @@ mod contention;
 mod credentials;
 mod daemon;
 mod demo;
+mod digest;
 mod docs;
 mod doctor;
 mod ecosystems;

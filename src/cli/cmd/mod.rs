@@ -13,8 +13,10 @@ mod cli_setup;
 mod completions;
 mod config;
 mod daemon;
+mod digest;
 mod doctor;
 mod evidence;
+mod friction;
 mod guard;
 mod hook;
 mod hooks;
@@ -97,6 +99,11 @@ pub(super) enum Command {
     /// Work the queue unattended
     #[command(subcommand)]
     Daemon(daemon::DaemonCommand),
+    /// Tell what a stretch of time has brought, what waits for you, and the next step of every open task
+    Digest(digest::DigestArgs),
+    /// Write down what got in the way, and say which task mends it
+    #[command(subcommand)]
+    Friction(friction::FrictionCommand),
     /// Show a run's verdict, checks, decisions and change
     Review(review::ReviewArgs),
     /// List, show, verify and hand out what was recorded about runs
@@ -193,6 +200,8 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Route(command) => route::run(&command, context),
         Command::Schedule(args) => schedule::run(&args, context),
         Command::Daemon(command) => daemon::run(command, context),
+        Command::Digest(args) => digest::run(&args, context),
+        Command::Friction(command) => friction::run(&command, context),
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),
@@ -228,6 +237,7 @@ pub(super) fn ask_the_run(command: Command, socket: &Path, context: &mut Context
     match command {
         Command::Task(command) => task::ask_the_run(&command, socket, context),
         Command::Lock(command) => lock::ask_the_run(&command, socket, context),
+        Command::Friction(command) => friction::ask_the_run(&command, socket, context),
         Command::Why(args) => why::ask_the_run(&args, socket, context),
         Command::Hook(command) => hook::run(&command, Some(socket), context),
         Command::Hooks(command) => hooks::ask_the_run(&command, context),

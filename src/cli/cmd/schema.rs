@@ -17,11 +17,13 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
+use crate::domain::friction::Friction;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::approve::WaitingQuestion;
 use crate::ops::cli_setup::{SetupDone, SetupStanding};
 use crate::ops::create::NewTask;
 use crate::ops::detect::DetectedCli;
+use crate::ops::digest::Digest;
 use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::hooks::{HookPlan, HookStanding, RemovedHooks};
@@ -103,6 +105,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::DecisionExplained<'_>>("decision-rules", "`ai policy explain --rules`"),
     printed::<DepTreeNode>("dep-tree", "a line of `ai task dep tree`"),
     printed::<DetectedCli>("detected", "a line of `ai agent detect`"),
+    printed::<Digest>("digest", "`ai digest`"),
     printed::<Finding>("doctor", "a line of `ai doctor`"),
     printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),
     printed::<EventRecord>("event", "a line of `ai log`"),
@@ -113,6 +116,10 @@ const ALL: &[PublishedSchema] = &[
     printed::<Header>(
         "export",
         "`ai export FILE`; also the first line of an export",
+    ),
+    printed::<Friction>(
+        "friction",
+        "`ai friction add|mend|drop`, and a line of `list`",
     ),
     printed::<SetupDone>(
         "guard",

@@ -140,8 +140,9 @@ impl Ids {
     }
 }
 
+/// The ids of tasks and frictions in a line.
 fn tasks(line: &str) -> Vec<String> {
-    let id = regex::Regex::new(r"\bt-[a-z0-9]{8}\b").unwrap();
+    let id = regex::Regex::new(r"\b[tf]-[a-z0-9]{8}\b").unwrap();
     id.find_iter(line)
         .map(|found| found.as_str().to_owned())
         .collect()
@@ -150,6 +151,7 @@ fn tasks(line: &str) -> Vec<String> {
 /// A line with words for what differs from run to run, and without the width of its columns.
 fn kinds(line: &str) -> String {
     const MORE: &[(&str, &str)] = &[
+        (r"\bf-[a-z0-9]{8}\b", "[FRICTION]"),
         (r"\b[0-9a-f]{7,12}\b", "[SHORT]"),
         (r"\b\d+[smh] left\b", "[LEFT]"),
         (r"^\d+ events\b", "[N] events"),

@@ -58,7 +58,7 @@ fn effect(text: &str) -> Result<Effect, String> {
 }
 
 /// The time that lies so long in the past.
-pub(super) fn since(text: &str) -> Result<WallMs, AppError> {
+pub(in crate::cli) fn since(text: &str) -> Result<WallMs, AppError> {
     let length = duration::parse(text)?;
     let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     Ok(now().wall_ms.saturating_sub(length))

@@ -4,7 +4,7 @@ mod check;
 mod conflicts;
 mod explain;
 mod export;
-mod log;
+pub(in crate::cli) mod log;
 mod look;
 mod overriding;
 mod replay;

@@ -1,0 +1,157 @@
+//! `ai digest`
+
+use clap::Args;
+
+use crate::app::exit;
+use crate::base::text::{counted, flowing, one_line};
+use crate::cli::cmd::friction;
+use crate::cli::cmd::policy::log::since;
+use crate::cli::context::{Context, Outcome};
+use crate::ops::digest::{CameTo, Digest, DigestAgent, DigestTask, NextStep, digest};
+use crate::ops::needs_you;
+use crate::ops::refusal::seconds;
+use crate::store::Access;
+
+/// Number of next steps that a person is shown; `--json` has all.
+const SHOWN: usize = 20;
+
+#[derive(Args)]
+pub(in crate::cli) struct DigestArgs {
+    /// Tell of the last so long, as 8h or 3d
+    #[arg(long, value_name = "DURATION", default_value = "1d")]
+    since: String,
+}
+
+pub(super) fn run(args: &DigestArgs, context: &mut Context) -> Outcome {
+    let since_ms = since(&args.since)?;
+    let world = context.world()?;
+    let store = context.store(Access::Read)?;
+    let digest = digest(&world, store, since_ms)?;
+    if context.ui.json() {
+        context.ui.object(&digest);
+        return Ok(exit::OK);
+    }
+    show(&digest, context);
+    Ok(exit::OK)
+}
+
+fn show(digest: &Digest, context: &mut Context) {
+    let since = context.ui.when(digest.since_ms);
+    context
+        .ui
+        .line(&format!("since {since}: {}", tally(digest)));
+    for came_to in CameTo::ALL {
+        let tasks = digest.tasks.iter().filter(|task| task.came_to == came_to);
+        let rows: Vec<Vec<String>> = tasks.map(row).collect();
+        part(&format!("{}:", came_to.heading()), &rows, context);
+    }
+    let needs: Vec<Vec<String>> = digest.needs_you.iter().map(needs_you::row).collect();
+    part("needs you:", &needs, context);
+    let steps: Vec<Vec<String>> = digest.next.iter().take(SHOWN).map(step).collect();
+    part("next steps:", &steps, context);
+    and_more(digest.next.len(), ("task", "ai schedule"), context);
+    let frictions: Vec<Vec<String>> = digest
+        .frictions
+        .iter()
+        .take(SHOWN)
+        .map(friction::row)
+        .collect();
+    part("frictions:", &frictions, context);
+    and_more(
+        digest.frictions.len(),
+        ("friction", "ai friction list"),
+        context,
+    );
+    let agents: Vec<Vec<String>> = digest.agents.iter().map(agent).collect();
+    part("what the runs took:", &agents, context);
+}
+
+fn part(heading: &str, rows: &[Vec<String>], context: &mut Context) {
+    if !rows.is_empty() {
+        context.ui.line(heading);
+        context.ui.table_below(rows);
+    }
+}
+
+/// Names the command that shows the rest.
+fn and_more(all: usize, (what, command): (&str, &str), context: &mut Context) {
+    let more = all.saturating_sub(SHOWN);
+    if more > 0 {
+        let rest = counted(more, &format!("more {what}"));
+        context.ui.line(&format!("  and {rest}: `{command}`"));
+    }
+}
+
+fn tally(digest: &Digest) -> String {
+    let count = |came_to| {
+        let all = digest.tasks.iter().filter(|task| task.came_to == came_to);
+        all.count()
+    };
+    let told = CameTo::ALL
+        .into_iter()
+        .filter(|came_to| count(*came_to) > 0);
+    let mut parts: Vec<String> = told
+        .map(|came_to| format!("{} {}", count(came_to), came_to.heading()))
+        .collect();
+    if parts.is_empty() {
+        parts.push("nothing came to an end".to_owned());
+    }
+    let needs = digest.needs_you.len();
+    let verb = if needs == 1 { "needs" } else { "need" };
+    format!(
+        "{}; {needs} {verb} you, {} open besides",
+        parts.join(", "),
+        digest.next.len()
+    )
+}
+
+fn row(task: &DigestTask) -> Vec<String> {
+    let landed = match (&task.target, &task.commit) {
+        (Some(target), Some(commit)) => format!(
+            "in {} as {}",
+            target.strip_prefix("refs/heads/").unwrap_or(target),
+            short(commit)
+        ),
+        (None, Some(commit)) => format!("proven at {}", short(commit)),
+        (_, None) => String::new(),
+    };
+    let why = task.why.as_deref().map(flowing);
+    let what = match (landed.is_empty(), why) {
+        (true, why) => why.unwrap_or_default(),
+        (false, None) => landed,
+        (false, Some(why)) => format!("{landed}: {why}"),
+    };
+    let cells = [task.task.as_str(), &task.title, &task.by, &what];
+    cells.iter().map(|cell| one_line(cell)).collect()
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+fn step(next: &NextStep) -> Vec<String> {
+    let command = next.command.as_deref().unwrap_or("-");
+    let cells = [next.task.as_str(), &next.step, command, &next.title];
+    cells.iter().map(|cell| one_line(cell)).collect()
+}
+
+fn agent(used: &DigestAgent) -> Vec<String> {
+    let least = match used.lower_bound_runs {
+        0 => "",
+        _ => "at least ",
+    };
+    let cost = match used.unpriced_runs {
+        0 => format!("{least}${:.2}", used.cost_usd),
+        all if all == used.runs => "price unknown".to_owned(),
+        some => format!("{least}${:.2}, and {some} of unknown price", used.cost_usd),
+    };
+    vec![
+        one_line(&used.agent),
+        counted(used.runs, "run"),
+        format!("{} good", used.good),
+        format!("{} bad", used.bad),
+        seconds(i64::try_from(used.ms).unwrap_or(i64::MAX)),
+        format!("{least}{} tokens", used.tokens),
+        cost,
+    ]
+}
