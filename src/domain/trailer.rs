@@ -65,6 +65,11 @@ fn block(trailers: &Trailers) -> String {
         .collect()
 }
 
+/// True for a text in which a person can read something.
+pub fn can_be_read(text: &str) -> bool {
+    one_word_line(text).is_some()
+}
+
 /// One line of at most [`MAX_SUBJECT`] characters without control, bidi and zero-width characters.
 pub fn sanitized_subject(subject: &str) -> String {
     let line = one_word_line(subject).unwrap_or_else(|| "(no subject)".to_owned());
@@ -113,11 +118,6 @@ fn sanitized_body(body: &str) -> String {
 }
 
 /// The text as one line with single spaces; `None` where nothing visible is left.
-/// True for a text in which a person can read something.
-pub fn can_be_read(text: &str) -> bool {
-    one_word_line(text).is_some()
-}
-
 fn one_word_line(text: &str) -> Option<String> {
     let spaced: String = text
         .chars()

@@ -155,8 +155,9 @@ impl<'a> CalledFiles<'a> {
         PartOfCall {
             kind,
             moves: moves.collect(),
-            // What nobody knows may do anything to the files that it names, and what names none, to any.
-            change_kinds: (kind.changes_files() && !paths.is_empty())
+            // What nobody knows may do anything to the files that it names.
+            change_kinds: kind
+                .changes_files()
                 .then(|| paths.iter().map(letter).collect()),
             paths: paths
                 .into_iter()

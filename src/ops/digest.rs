@@ -1,8 +1,10 @@
 //! `ai digest`: what a stretch of time has brought, what waits for a person, the next step of every other open task, and
 //! what the runs took. Reads the log from its end, the store of now, and what stands beside it; changes nothing.
 //!
-//! Records are found by the time that they bear. Where the clock of the machine was set back meanwhile, some that bear an
-//! earlier time stand behind later ones; they count by their time, as far as they stand after the first one that is found.
+//! A word counts by the time that its record bears, and is the last one by its place in the log: the clock of a machine may be
+//! set back.
+
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +23,7 @@ use crate::ops::friction;
 use crate::ops::needs_you::{self, Need};
 use crate::ops::schedule::{self, PlannedStep, PlannedTask};
 use crate::ops::world::World;
-use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
+use crate::store::{EventFilter, Flow, Store, Tx};
 
 /// The digest of a stretch of time.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,7 +34,7 @@ pub struct Digest {
     pub until_ms: WallMs,
     /// Tasks on which the last word was said in that time, in that order.
     pub tasks: Vec<DigestTask>,
-    /// Things that wait for a person, as in `ai status`.
+    /// Things that wait for a person, as in `ai status`: the first twenty of each kind.
     pub needs_you: Vec<Need>,
     /// Every other open task, with its next step: those first that start next.
     pub next: Vec<NextStep>,
@@ -40,6 +42,8 @@ pub struct Digest {
     pub frictions: Vec<Friction>,
     /// The runs that ended in that time, by agent.
     pub agents: Vec<DigestAgent>,
+    /// Records of that time that this version cannot read: what they say is missing.
+    pub unread_records: u64,
 }
 
 /// A task on which the last word was said.
@@ -154,15 +158,15 @@ pub struct DigestAgent {
 pub fn digest(world: &World, store: &mut dyn Store, since_ms: WallMs) -> Result<Digest, OpError> {
     let cx = world.cx(&world.checkout_policy())?;
     let now_ms = cx.now.wall_ms;
-    let (tasks, agents, frictions, mut needs) = store.read(|tx| -> Result<_, OpError> {
+    let (tasks, agents, frictions, unread, mut needs) = store.read(|tx| -> Result<_, OpError> {
         let past = Past::read(tx, since_ms)?;
-        let tasks = past.told(tx)?;
+        let tasks = past.told(tx, since_ms)?;
         let agents = by_agent(&past.uses).into_iter().map(agent).collect();
         let frictions = friction::open(tx)?;
         let mut needs = needs_you::tasks(tx, now_ms)?;
         needs.extend(needs_you::overridden(tx, Some(&cx.policy), now_ms)?);
         needs.extend(needs_you::bypasses(tx, &world.state())?);
-        Ok((tasks, agents, frictions, needs))
+        Ok((tasks, agents, frictions, past.unread, needs))
     })?;
     needs.extend(needs_you::rescues(&world.location, store)?);
     needs.extend(needs_you::trust(&world.root, &world.location.common_dir)?);
@@ -178,6 +182,7 @@ pub fn digest(world: &World, store: &mut dyn Store, since_ms: WallMs) -> Result<
         needs_you: needs,
         frictions,
         agents,
+        unread_records: unread,
     })
 }
 
@@ -185,28 +190,31 @@ pub fn digest(world: &World, store: &mut dyn Store, since_ms: WallMs) -> Result<
 struct Past {
     fates: Fates,
     uses: Vec<RunUse>,
+    unread: u64,
 }
 
 impl Past {
     fn read(tx: &mut dyn Tx, since_ms: WallMs) -> Result<Past, OpError> {
         let mut fates = Fates::default();
-        let mut ended = Vec::new();
-        let filter = EventFilter {
-            after: last_before(tx, since_ms)?,
-            ..EventFilter::default()
-        };
-        tx.events(&filter, &mut |stored| {
-            if stored.at_ms < since_ms {
+        let mut ended = BTreeSet::new();
+        let (mut has_begun, mut unread) = (false, 0);
+        tx.events(&EventFilter::default(), &mut |stored| {
+            let is_of_it = stored.at_ms >= since_ms;
+            has_begun |= is_of_it;
+            if !has_begun {
                 return Ok(Flow::More);
             }
-            // What this version cannot read is no word that it knows; `ai log` shows it.
             let known = serde_json::from_str::<Event>(&stored.body);
             let actor = serde_json::from_str::<Actor>(&stored.actor);
-            if let (Ok(event), Ok(actor)) = (known, actor) {
-                fates.see(stored.at_ms, &actor, &event);
-                if let Event::RunEnded { run, .. } = event {
-                    ended.push(run);
-                }
+            let (Ok(event), Ok(actor)) = (known, actor) else {
+                unread += 1;
+                return Ok(Flow::More);
+            };
+            fates.see(stored.at_ms, &actor, &event);
+            if let Event::RunEnded { run, .. } = event
+                && is_of_it
+            {
+                ended.insert(run);
             }
             Ok(Flow::More)
         })?;
@@ -216,17 +224,22 @@ impl Past {
             let run = tx.run(&run)?;
             uses.extend(run.and_then(|run| RunUse::of(&run, kind.as_deref().unwrap_or_default())));
         }
-        Ok(Past { fates, uses })
+        Ok(Past {
+            fates,
+            uses,
+            unread,
+        })
     }
 
-    fn told(&self, tx: &mut dyn Tx) -> Result<Vec<DigestTask>, OpError> {
+    fn told(&self, tx: &mut dyn Tx, since_ms: WallMs) -> Result<Vec<DigestTask>, OpError> {
         let mut all = Vec::new();
-        for (id, word) in self.fates.clone().in_order() {
+        let words = self.fates.clone().in_order().into_iter();
+        for (id, word) in words.filter(|(_, word)| word.at_ms >= since_ms) {
             // A store that was put in place of another may not have the task any more.
             if let Some(task) = tx.task(&id)? {
                 let run = match run_of(&word, &task) {
                     Some(run) => tx.run(&run)?,
-                    None => tx.runs(&id)?.pop(),
+                    None => None,
                 };
                 all.push(digest_task(task, word, run.as_ref()));
             }
@@ -278,44 +291,6 @@ fn digest_task(task: Task, word: LastWord, run: Option<&Run>) -> DigestTask {
         Fate::Cancelled(reason) => (CameTo::Cancelled, Some(reason)),
     };
     told
-}
-
-/// The position of the last record before a time; 0 where there is none.
-fn last_before(tx: &mut dyn Tx, since_ms: WallMs) -> Result<u64, StoreError> {
-    let mut newest = None;
-    let last = EventFilter {
-        last: Some(1),
-        ..EventFilter::default()
-    };
-    tx.events(&last, &mut |event| {
-        newest = Some(event.seq);
-        Ok(Flow::More)
-    })?;
-    // Positions have no gaps: half of what is left is looked at each time.
-    let (mut low, mut high) = (0, newest.unwrap_or(0));
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        if is_before(tx, middle, since_ms)? {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    Ok(low)
-}
-
-/// True where the record at this position bears an earlier time.
-fn is_before(tx: &mut dyn Tx, seq: u64, since_ms: WallMs) -> Result<bool, StoreError> {
-    let mut is_before = false;
-    let from = EventFilter {
-        after: seq - 1,
-        ..EventFilter::default()
-    };
-    tx.events(&from, &mut |event| {
-        is_before = event.at_ms < since_ms;
-        Ok(Flow::Stop)
-    })?;
-    Ok(is_before)
 }
 
 fn next_step(task: PlannedTask) -> NextStep {

@@ -9,7 +9,7 @@ use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::friction::{Friction, FrictionWord, Frictions, LONGEST};
 use crate::domain::ids::TaskId;
-use crate::domain::task::TaskState;
+use crate::domain::task::{Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::by_id;
 use crate::ops::cx::{self, Cx};
@@ -32,20 +32,32 @@ pub fn add(tx: &mut dyn Tx, cx: &Cx, text: &str, task: Option<&str>) -> Result<F
             text.len()
         )));
     }
-    let task = task.map(|typed| cx::resolve(tx, typed)).transpose()?;
-    may_say(tx, cx, text)?;
+    let task = match task {
+        Some(typed) => {
+            let id = cx::resolve(tx, typed)?;
+            Some(cx::load(tx, &id)?)
+        }
+        None => None,
+    };
+    may_say(tx, cx, (task.as_ref(), text))?;
     let friction = Friction {
         id: format!("f-{}", id::random_text(8)),
         text: text.to_owned(),
         by: cx.actor.clone(),
         at_ms: cx.now.wall_ms,
-        task,
+        task: task.map(|task| task.id),
         mended_by: None,
     };
-    let id = friction.id.clone();
-    say(tx, cx, FrictionWord::Met { friction })?;
-    // As it was recorded: without the secrets that stood in it.
-    find(tx, &id)
+    let friction = Friction {
+        // As it is recorded: without the secrets that stand in it.
+        text: cx.scrub.redactor().redact_text(&friction.text),
+        ..friction
+    };
+    let said = FrictionWord::Met {
+        friction: friction.clone(),
+    };
+    say(tx, cx, said)?;
+    Ok(friction)
 }
 
 /// Names the task that mends a friction: with that it is closed.
@@ -57,8 +69,12 @@ pub fn mended_by(
     let friction = find(tx, typed)?;
     let task = cx::resolve(tx, task)?;
     let id = friction.id.clone();
+    let mended_by = Some(task.clone());
     say(tx, cx, FrictionWord::MendedBy { id, task })?;
-    find(tx, &friction.id)
+    Ok(Friction {
+        mended_by,
+        ..friction
+    })
 }
 
 /// Closes a friction without a task.
@@ -72,7 +88,11 @@ pub fn drop(tx: &mut dyn Tx, cx: &Cx, (typed, reason): (&str, &str)) -> Result<F
         }
         .into());
     }
-    may_say(tx, cx, reason)?;
+    let task = match &friction.task {
+        Some(task) => tx.task(task)?,
+        None => None,
+    };
+    may_say(tx, cx, (task.as_ref(), reason))?;
     let (id, reason) = (friction.id.clone(), reason.to_owned());
     say(tx, cx, FrictionWord::Dropped { id, reason })?;
     Ok(friction)
@@ -123,8 +143,12 @@ fn find(tx: &mut dyn Tx, typed: &str) -> Result<Friction, OpError> {
     by_id::one_of((Thing::Friction, "f-", typed), known(tx)?, |one| &one.id)
 }
 
-fn may_say(tx: &mut dyn Tx, cx: &Cx, text: &str) -> Result<(), OpError> {
-    let mut message = Question::about(Action::MessageSend);
+fn may_say(tx: &mut dyn Tx, cx: &Cx, (task, text): (Option<&Task>, &str)) -> Result<(), OpError> {
+    let mut message = match task {
+        Some(task) => Question::on_task(Action::MessageSend, task),
+        None => Question::about(Action::MessageSend),
+    };
+    message.resource.patterns.clear();
     message.resource.input = Some(hash::sha256_hex(text.as_bytes()));
     message.facts.note = Some(cx.scrub.beginning(text));
     ask::where_rules_speak(tx, cx, &message)?;

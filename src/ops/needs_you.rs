@@ -25,7 +25,7 @@ use crate::policy::ShownOverride;
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
 /// Most of one kind that are told one by one.
-const SHOWN: usize = 20;
+pub const SHOWN: usize = 20;
 /// Among how many blocked tasks those that wait for a person are looked for.
 const LOOKED_AT: u64 = 500;
 /// The largest list of packed references that is looked into, in bytes.

@@ -253,7 +253,7 @@ fn deleted(request: &Request<'_>, verb: &str) -> Option<String> {
 /// True for a tool that moves something, of which nobody found what: its fields may be called as nobody knows.
 fn moves_nothing(request: &Request<'_>) -> bool {
     let kinds = request.facts.change_kinds.as_deref();
-    // Of what a stream tells the end of the run says what became of the files.
+    // A card of a board is moved as well, and of what names no file the end of the run says what became of them.
     !request.resource.paths.is_empty() && kinds.is_none_or(|kinds| !kinds.contains('D'))
 }
 

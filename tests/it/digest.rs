@@ -79,6 +79,18 @@ fn only_the_time_that_is_asked_for_is_told() {
     assert_eq!(told("7", "1h"), 0);
     assert_eq!(told("7", "3h"), 1);
     snapshot!(scene.ai(&["digest", "--since", "yesterday"]));
+    // The clock is set back between two words: the second one is the last all the same.
+    let done = scene.task("Done and opened again", &[]);
+    scene.ai_ok(&["task", "claim", &done]);
+    scene.ai_ok(&["task", "done", &done, "--override", "seen"]);
+    let mut before = scene.ai_command(&["task", "reopen", &done]);
+    let outcome = run(before.env("AI_TEST_WALL_OFFSET_MS", "-259200000"));
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(told("0", "1h"), 1);
+    // And one from before it is found behind later ones.
+    let late = scene.task("Cancelled with the right clock", &[]);
+    scene.ai_ok(&["task", "cancel", &late, "--reason", "late"]);
+    assert_eq!(told("0", "1h"), 2);
 }
 
 #[test]

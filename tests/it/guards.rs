@@ -446,7 +446,7 @@ fn a_push_says_which_message_is_denied() {
     sandbox.write(
         ".ai/policy.yaml",
         "version: 1\ndefault: allow\nrules:\n  \
-         - id: no-rare\n    on: [commit.message]\n    when: change.subjects.exists(s, s.contains(\"RARE\"))\n    effect: deny\n    reason: no rare\n  \
+         - id: no-rare\n    on: [commit.message]\n    when: change.subjects.exists(s, s.contains(\"RARE\"))\n    effect: deny\n    reason: no rare\n    overridable: true\n  \
          - id: look\n    on: [commit.message]\n    when: change.subjects.exists(s, s.startsWith(\"WIP\"))\n    effect: require_approval\n    reason: look at it\n",
     );
     sandbox.commit("a policy");
@@ -454,13 +454,19 @@ fn a_push_says_which_message_is_denied() {
     let server = sandbox.base().join("other.git");
     sandbox.git(&["init", "-q", "--bare", server.to_str().unwrap()]);
     sandbox.git(&["remote", "add", "origin", server.to_str().unwrap()]);
-    for message in ["WIP RARE", "WIP 1", "WIP 2", "fine", "WIP 3"] {
+    for message in ["WIP RARE", "WIP 1", "WIP RARE", "fine", "WIP 3"] {
         sandbox.git(&["commit", "-q", "-n", "--allow-empty", "-m", message]);
     }
     snapshot!(sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]));
     let asked = sandbox.ai_json_lines(&["policy", "log", "--action", "commit.message"]);
     let asked: Vec<_> = asked.iter().map(|one| &one["facts"]["messages"]).collect();
     assert_eq!(asked, [&serde_json::json!(["WIP RARE"])]);
+    // An override of the one rule says nothing about the other messages.
+    let given = [
+        "policy", "override", "add", "no-rare", "--for", "1h", "--reason", "once",
+    ];
+    sandbox.ai_ok(&given);
+    snapshot!(sandbox.try_git(&sandbox.root(), &["push", "-q", "origin", "main"]));
 }
 
 #[test]

@@ -8,11 +8,11 @@ use crate::cli::cmd::friction;
 use crate::cli::cmd::policy::log::since;
 use crate::cli::context::{Context, Outcome};
 use crate::ops::digest::{CameTo, Digest, DigestAgent, DigestTask, NextStep, digest};
-use crate::ops::needs_you;
+use crate::ops::needs_you::{self, Need};
 use crate::ops::refusal::seconds;
 use crate::store::Access;
 
-/// Number of next steps that a person is shown; `--json` has all.
+/// Number of next steps and frictions that a person is shown; `--json` has all.
 const SHOWN: usize = 20;
 
 #[derive(Args)]
@@ -44,6 +44,12 @@ fn show(digest: &Digest, context: &mut Context) {
         let tasks = digest.tasks.iter().filter(|task| task.came_to == came_to);
         let rows: Vec<Vec<String>> = tasks.map(row).collect();
         part(&format!("{}:", came_to.heading()), &rows, context);
+    }
+    if digest.unread_records > 0 {
+        let records = counted(digest.unread_records, "record");
+        let said =
+            format!("{records} of that time cannot be read by this version, and may say more");
+        context.ui.warn(&said);
     }
     let needs: Vec<Vec<String>> = digest.needs_you.iter().map(needs_you::row).collect();
     part("needs you:", &needs, context);
@@ -98,8 +104,18 @@ fn tally(digest: &Digest) -> String {
     }
     let needs = digest.needs_you.len();
     let verb = if needs == 1 { "needs" } else { "need" };
+    let of_a_kind = |one: &Need| {
+        let same = digest.needs_you.iter().filter(|need| need.kind == one.kind);
+        same.count()
+    };
+    // Of each kind so many are looked up at most.
+    let are_more = digest
+        .needs_you
+        .iter()
+        .any(|need| of_a_kind(need) >= needs_you::SHOWN);
+    let least = if are_more { "at least " } else { "" };
     format!(
-        "{}; {needs} {verb} you, {} open besides",
+        "{}; {least}{needs} {verb} you, {} open besides",
         parts.join(", "),
         digest.next.len()
     )

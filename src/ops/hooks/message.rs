@@ -4,7 +4,7 @@
 //! the policy speaks of messages, and of no merge, whose message Git writes. Many commits are one
 //! question and one record, whose answer is the strictest of those about each message.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use crate::base::hash;
 use crate::domain::action::Action;
@@ -45,11 +45,13 @@ pub(super) fn judge_all(
     if !cx.policy.state().looks_at_messages() {
         return Ok(Vec::new());
     }
-    let mut seen = BTreeSet::new();
-    let mut texts: Vec<(Oid, String)> = Vec::new();
+    let mut at = HashMap::new();
+    let mut texts: Vec<(String, Vec<Oid>)> = Vec::new();
     for (id, text) in messages::of_commits(repo, commits)? {
-        if seen.insert(text.clone()) {
-            texts.push((id, text));
+        let at = *at.entry(text.clone()).or_insert(texts.len());
+        match texts.get_mut(at) {
+            Some((_, commits)) => commits.push(id),
+            None => texts.push((text, vec![id])),
         }
     }
     if texts.is_empty() {
@@ -58,15 +60,20 @@ pub(super) fn judge_all(
     commit(store, cx, |tx, cx| {
         let (mut passed, mut said_yes, mut open) = (Vec::new(), Vec::new(), Vec::new());
         let mut denied = Vec::new();
-        for (id, text) in &texts {
+        for (text, commits) in &texts {
             let one = question(std::slice::from_ref(text));
-            match ask::effect(cx, &one) {
+            if ask::effect(cx, &one).lets_through() {
+                passed.push(text.clone());
+                continue;
+            }
+            // Under the overrides that hold: what they let through is asked by itself, and names them.
+            match ask::answer_here(tx, cx, &one)?.effect {
                 Effect::Allow | Effect::Warn => {
-                    passed.push(text.clone());
+                    said_yes.push(one);
                     continue;
                 }
                 Effect::Deny => {
-                    denied.push((id.clone(), text.clone()));
+                    denied.push((text.clone(), commits.clone()));
                     continue;
                 }
                 Effect::RequireApproval => {}
@@ -83,7 +90,7 @@ pub(super) fn judge_all(
         }
         // Where some are denied, nothing is gained by a yes to the others.
         if !denied.is_empty() {
-            return refuse(tx, cx, &denied);
+            refuse(tx, cx, &denied)?;
         }
         let open = Some(open).filter(|open| !open.is_empty());
         let passed = Some(passed).filter(|passed| !passed.is_empty());
@@ -100,16 +107,17 @@ pub(super) fn judge_all(
 fn refuse(
     tx: &mut dyn Tx,
     cx: &Cx,
-    denied: &[(Oid, String)],
-) -> Result<Vec<DecisionRecord>, OpError> {
-    let texts: Vec<String> = denied.iter().map(|(_, text)| text.clone()).collect();
+    denied: &[(String, Vec<Oid>)],
+) -> Result<DecisionRecord, OpError> {
+    let texts: Vec<String> = denied.iter().map(|(text, _)| text.clone()).collect();
     let asked = ask::require(tx, cx, &question(&texts));
-    asked.map(|record| vec![record]).map_err(|error| {
+    asked.map_err(|error| {
         let OpError::Refused(mut refused) = error else {
             return error;
         };
         if let Refusal::Denied(record) = refused.why {
-            let commits = denied.iter().map(|(id, _)| id.short().to_owned());
+            let commits = denied.iter().flat_map(|(_, commits)| commits);
+            let commits = commits.map(|id| id.short().to_owned());
             refused.why = Refusal::Messages {
                 record,
                 commits: commits.collect(),
