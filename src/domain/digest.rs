@@ -78,6 +78,7 @@ impl Fates {
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
             | Event::QueueFull { .. }
+            | Event::CheckFlaky { .. }
             | Event::TaskImported { .. }
             | Event::TaskCreated { .. }
             | Event::TaskEdited { .. }

@@ -79,6 +79,9 @@ fn the_page_about_scheduling_does_what_it_says() {
 fn the_page_about_landing_does_what_it_says() {
     let path = std::env::var_os("PATH").unwrap();
     replay("docs/landing.md", Path::new("/nonexistent"), &path, 14);
+}
+
+#[test]
 fn the_page_about_digests_does_what_it_says() {
     let path = std::env::var_os("PATH").unwrap();
     replay("docs/digest.md", Path::new("/nonexistent"), &path, 6);
