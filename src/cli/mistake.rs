@@ -59,7 +59,7 @@ const WORDS: [(&[&str], &str); 17] = [
         "`ai task next` shows the next task, `ai run --next` runs it",
     ),
     (
-        &["merge", "land", "apply"],
+        &["merge", "apply"],
         "`ai accept TASK` takes reviewed work into its branch",
     ),
     (

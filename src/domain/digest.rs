@@ -62,7 +62,11 @@ impl Fates {
             Event::TaskCancelled { task, reason } => {
                 (task.clone(), Some(Fate::Cancelled(reason.clone())))
             }
-            Event::TaskHeld { task, hold } => (task.clone(), parked(hold)),
+            Event::TaskHeld { task, hold } => match parked(hold) {
+                Some(fate) => (task.clone(), Some(fate)),
+                // Whatever was said of it before stands.
+                None => return,
+            },
             Event::RunEnded { run, then, .. } => (run.task(), after_run(then)),
             Event::LeaseLapsed { subject, park, .. } => match subject.task() {
                 Some(task) => (task, park.as_ref().and_then(parked)),

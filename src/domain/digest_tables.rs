@@ -95,6 +95,8 @@ rules! {
     a_lapse_alone_is_no_end: fates(vec![lapsed(Value::Null)]) => vec![];
     a_task_that_is_parked_is_given_up:
         fates(vec![on("task.held", json!({"hold": hold("parked")}))]) => one(Fate::GivenUp(of("because")));
+    what_was_sent_back_and_is_on_hold_is_sent_back:
+        fates(vec![rejected(), on("task.held", json!({"hold": hold("hold")}))]) => one(Fate::SentBack(of("not yet")));
     a_hold_is_no_end: fates(vec![on("task.held", json!({"hold": hold("hold")}))]) => vec![];
     a_run_that_waits_for_a_yes_is_no_end:
         fates(vec![ended(json!({"to": "hold", "hold": hold("approval"), "attempt": "counts"}))]) => vec![];

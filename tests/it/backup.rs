@@ -166,6 +166,7 @@ fn a_file_that_is_no_export_changes_nothing() {
     ----- stdout -----
     ----- stderr -----
     error: cannot read [PATH]/repo/absent.jsonl: No such file or directory (os error 2); nothing was imported
+      next: name a text file that is there; `-` stands for standard input
     ");
     assert_eq!(scene.ai_json_lines(&["task", "list"]).len(), 0);
 }

@@ -38,6 +38,8 @@ fn help_is_short_and_whole() {
       route        Say which agent would get a task, and why
       schedule     Say which tasks would start now, why the others wait, and when each would be done
       daemon       Work the queue unattended
+      digest       Tell what a stretch of time has brought, and what comes next
+      friction     Write down what got in the way, and say which task mends it
       review       Show a run's verdict, checks, decisions and change
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch

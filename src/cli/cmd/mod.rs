@@ -99,7 +99,7 @@ pub(super) enum Command {
     /// Work the queue unattended
     #[command(subcommand)]
     Daemon(daemon::DaemonCommand),
-    /// Tell what a stretch of time has brought, what waits for you, and the next step of every open task
+    /// Tell what a stretch of time has brought, and what comes next
     Digest(digest::DigestArgs),
     /// Write down what got in the way, and say which task mends it
     #[command(subcommand)]
