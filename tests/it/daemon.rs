@@ -434,7 +434,7 @@ fn it_is_started_held_back_and_stopped_by_commands() {
     $ ai daemon start
     the daemon is at work (process [PID])
     $ ai daemon start
-    ! error: the daemon is not at work: a daemon works this repository already: process [PID], started [TIME] ago by `ai daemon start`
+    ! error: a daemon works this repository already (process [PID])
     !   next: one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it
     [4]
     $ ai daemon status

@@ -319,7 +319,7 @@ fn what_needs_a_culprit_stays_with_it() {
     sandbox.write("break", "");
     sandbox.commit("break the first");
     snapshot!(sandbox.ai(&["land", &second]));
-    snapshot!(sandbox.ai(&["land", "--all"]));
+    snapshot!(sandbox.ai(&["land", &first, &second, &third]));
     let ids = [first, second, third];
     assert_eq!(statuses(&sandbox, &ids), ["queued", "review", "done"]);
 }
@@ -456,6 +456,9 @@ fn an_accept_completes_what_a_landing_has_moved() {
         sandbox.ai(&["reject", &ids[0], "--note", "no"]).code,
         Some(4)
     );
+    // What is in the target is done, or taken back; nobody can only forget it.
+    let cancelled = sandbox.ai(&["task", "cancel", &ids[0]]);
+    assert_eq!(cancelled.code, Some(4), "{cancelled}");
     ids.iter()
         .for_each(|id| drop(sandbox.ai_ok(&["accept", id])));
     let tree = sandbox.git(&["rev-parse", "main^{tree}"]);
@@ -463,4 +466,28 @@ fn an_accept_completes_what_a_landing_has_moved() {
         assert_eq!(sandbox.show(id)["proof"]["tree"], tree);
     }
     assert_eq!(sandbox.git(&["rev-parse", "main"]), tip);
+}
+
+#[test]
+fn what_was_taken_back_lands_again_only_where_it_is_named() {
+    let sandbox = project("false");
+    let ids: Vec<String> = (1..=2).map(|n| work(&sandbox, n, &[])).collect();
+    sandbox.ai_ok(&["land", "--all"]);
+    sandbox.ai_ok(&["undo", &ids[0]]);
+    snapshot!(sandbox.ai(&["land", "--all"]));
+    assert_eq!(statuses(&sandbox, &ids), ["review", "done"]);
+    sandbox.ai_ok(&["land", &ids[0]]);
+    assert_eq!(statuses(&sandbox, &ids), ["done", "done"]);
+}
+
+/// Nobody can tell whose a failure is that says nothing.
+#[test]
+fn a_base_that_fails_without_a_word_blames_nobody() {
+    let sandbox = project("false");
+    let ids: Vec<String> = (1..=2).map(|n| work(&sandbox, n, &[])).collect();
+    sandbox.write("check.sh", "exit 1\n");
+    sandbox.commit("red");
+    let outcome = sandbox.ai(&["land", "--all"]);
+    assert_eq!(outcome.code, Some(6), "{outcome}");
+    assert_eq!(statuses(&sandbox, &ids), ["review", "review"], "{outcome}");
 }

@@ -106,7 +106,21 @@ pub(super) fn is_new(result: &CheckResult, base: Base<'_>) -> bool {
         return true;
     };
     let same = on_base.iter().find(|one| one.name == result.name);
-    same.is_none_or(|one| failure_of(result, one) != FailureOf::Base)
+    same.is_none_or(|one| {
+        failure_of(result, one) != FailureOf::Base && !fail_silently_alike(result, one)
+    })
+}
+
+/// True for two that failed with the same exit code and said nothing: nobody can tell whose failure it is, and so nobody
+/// is blamed.
+fn fail_silently_alike(one: &CheckResult, other: &CheckResult) -> bool {
+    let said = |result: &CheckResult| {
+        let all = result.failures.iter();
+        all.map(|failure| (failure.name.clone(), failure.message.trim().to_owned()))
+            .collect::<BTreeSet<_>>()
+    };
+    let (mine, others) = (said(one), said(other));
+    mine == others && mine.iter().all(|(_, message)| message.is_empty())
 }
 
 /// The meaning of the results of the required checks beside the base.

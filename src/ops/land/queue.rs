@@ -142,6 +142,15 @@ impl<'a> LandingQueue<'a> {
         store.read(|tx| fit::require_parts(tx, &task, Ended::Proven, ACCEPT))?;
         let needs = store.read(|tx| open_needs(tx, id))?;
         let case = AcceptCase::of(self.world, self.on, (task, run), self.each)?;
+        if self.order.tasks.is_empty() && case.run.taken_back().is_some() {
+            return Err(Refusal::Conflict {
+                why: format!("the work of {id} has landed before, and that was taken back"),
+                hint: format!(
+                    "`ai land {id}` brings it in again, `ai reject {id}` has it done anew"
+                ),
+            }
+            .into());
+        }
         let target = self.target(&case)?;
         refuse_unproven(&case)?;
         case.refuse_moved()?;

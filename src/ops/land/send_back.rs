@@ -107,7 +107,7 @@ impl LandingRun<'_> {
             ),
         };
         Ok(format!(
-            "it does not land on {base}: {}, twice on tree {}, which passes without it; {with}",
+            "it does not land on {base}: {}, twice on tree {} and not in this way without it; {with}",
             failed.join("; "),
             link.tree.short()
         ))

@@ -2,6 +2,7 @@
 //! task done.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::base::text::counted;
@@ -173,22 +174,29 @@ impl LandingRun<'_> {
     /// Every task is done. One that somebody has ended in the moment between stays as it is.
     fn finish(&mut self, store: &mut dyn Store, steps: &[Step<'_, '_>]) -> Result<(), OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
-        commit(store, &cx, |tx, cx| {
-            steps.iter().try_for_each(|step| {
+        let refused = commit(store, &cx, |tx, cx| {
+            let mut refused = BTreeMap::new();
+            for step in steps {
                 let case = &step.one.case;
                 match accept_case::done(tx, cx, (&case.task, &case.run), &step.accepting) {
-                    Err(OpError::Refused(refused)) => {
-                        let task = &case.task.id;
-                        self.world
-                            .say(&format!("warning: {task} has landed: {}", refused.why));
-                        Ok(())
+                    Err(why @ OpError::Refused(_)) => {
+                        refused.insert(step.number, why);
                     }
-                    done => done.map(drop),
+                    done => drop(done?),
                 }
-            })
+            }
+            Ok::<_, OpError>(refused)
         })?;
+        let mut refused = refused;
         for step in steps {
             let case = &step.one.case;
+            if let Some(why) = refused.remove(&step.number) {
+                let task = &case.task.id;
+                self.world
+                    .say(&format!("warning: the work of {task} has landed: {why}"));
+                self.report.left_out.push(step.one.left_out(why));
+                continue;
+            }
             self.report.landed.push(LandedTask {
                 task: case.task.id.clone(),
                 title: case.task.title.clone(),

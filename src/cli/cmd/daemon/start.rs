@@ -87,7 +87,14 @@ fn why_not(place: &DaemonPlace, words_before: u64) -> Result<AppError, AppError>
     let said = String::from_utf8_lossy(new.unwrap_or_default()).into_owned();
     let said = said.trim().trim_start_matches("error: ");
     let class = match daemon::at_work(place)? {
-        Some(_) => ErrorClass::Conflict,
+        // What stands in the log since is that one's.
+        Some(card) => {
+            let pid = card.process.pid;
+            let why = format!("a daemon works this repository already (process {pid})");
+            return Ok(AppError::new(ErrorClass::Conflict, why).hint(
+                "one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it",
+            ));
+        }
         None => ErrorClass::Failed,
     };
     Ok(match said {

@@ -7,10 +7,10 @@ use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::task::Task;
-use crate::ops::cx::{Cx, commit};
-use crate::ops::edit;
+use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::run::recovery::stop;
+use crate::ops::{accepted_run, edit};
 use crate::store::{Access, Tx};
 
 #[derive(Args)]
@@ -88,7 +88,10 @@ pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
 
 pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
+    let place = context.workspace.place()?.clone();
     let store = context.store(Access::Write)?;
+    let id = store.read(|tx| cx::resolve(tx, &args.id))?;
+    accepted_run::refuse_landed(&place, store, &id)?;
     let cancelled = commit(store, &cx, |tx, cx| {
         edit::cancel(tx, cx, &args.id, args.reason.clone())
     })?;
