@@ -33,9 +33,9 @@ pub fn send_end_signal(process: &ProcessIdentity, how: EndSignal) {
     };
     if let (ProcessLiveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {
         send(&stat, signal);
-        if stat.is_stopped() {
-            send(&stat, Signal::CONT);
-        }
+        // One that is just being stopped does not look so yet, and would not hear of the signal; to one that works it
+        // means nothing.
+        send(&stat, Signal::CONT);
     }
 }
 
