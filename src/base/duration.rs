@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::Serializer;
+
 /// A text that is not a duration, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
@@ -98,6 +100,11 @@ pub fn format(duration: Duration) -> String {
         out.push_str("0s");
     }
     out
+}
+
+/// Serialises a duration [as it is written](format); for `serialize_with`.
+pub fn as_text<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format(*value))
 }
 
 /// The number and unit at the start of `rest`, and what follows them.

@@ -79,6 +79,15 @@ pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(n: N, one: &str) -> 
     }
 }
 
+/// A size in bytes as people read it: KiB, MiB, GiB.
+pub fn size(bytes: u64) -> String {
+    match bytes >> 10 {
+        kib @ 0..=1023 => format!("{kib} KiB"),
+        kib if kib < 1 << 20 => format!("{} MiB", kib >> 10),
+        kib => format!("{:.1} GiB", kib as f64 / f64::from(1 << 20)),
+    }
+}
+
 fn plural(one: &str) -> String {
     let consonant_y = one
         .strip_suffix('y')

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::CommandFactory;
 use regex::Regex;
 
+use crate::app::in_run;
+use crate::base::duration;
 use crate::cli::args::Cli;
 use crate::config::Config;
 use crate::connector::launch::MAX_ARGUMENT;
@@ -13,15 +15,18 @@ use crate::domain::aftermath::pause::{LOGIN_PAUSE_MS, MOST_REFUSALS};
 use crate::domain::agent::AgentLimits;
 use crate::domain::agent_event::FailureClass;
 use crate::domain::backoff::PauseCause;
+use crate::domain::friction;
 use crate::domain::stall;
 use crate::git::snapshot::SnapshotLimits;
 use crate::ops::agent_doctor::trial;
 use crate::ops::detect;
+use crate::ops::doctor;
 use crate::ops::run::agent::heartbeat;
 use crate::process::capture::lines;
 use crate::process::supervise::stillness;
 
 const CONCEPTS: &str = include_str!("../../docs/concepts.md");
+const LIMITS: &str = include_str!("../../docs/limits.md");
 const CONNECTORS: &str = include_str!("../../docs/connectors.md");
 const ROUTING: &str = include_str!("../../docs/routing.md");
 const SUPERVISION: &str = include_str!("../../docs/supervision.md");
@@ -82,6 +87,7 @@ fn stated() -> Vec<(&'static str, &'static str, Vec<String>)> {
     }
     let megabytes = |bytes: u64| (bytes >> 20).to_string();
     let kept = default_of(&["worktree", "prune"], "keep");
+    let retention = Config::default().retention;
     let kept = kept.strip_suffix('d').unwrap().to_owned();
     assert_eq!(default_of(&["worktree", "prune"], "idle"), "1d", "a day");
     vec![
@@ -236,6 +242,40 @@ fn stated() -> Vec<(&'static str, &'static str, Vec<String>)> {
             vec![megabytes(SnapshotLimits::OF_A_RUN.file_bytes)],
         ),
         (WORKTREES, "for § days (`--keep`)", vec![kept.clone()]),
+        (LIMITS, "30 days (`--keep`)", Vec::new()),
+        (
+            LIMITS,
+            "§ percent of a limit",
+            vec![doctor::WARNED_FROM.to_string()],
+        ),
+        (
+            LIMITS,
+            "records of the log | §,000,000 |",
+            vec![(doctor::RECORDS / 1_000_000).to_string()],
+        ),
+        (
+            LIMITS,
+            "`retention.size_mb` (§), `retention.runs`, `retention.age` (§)",
+            vec![
+                retention.size_mb.unwrap_or_default().to_string(),
+                duration::format(retention.age),
+            ],
+        ),
+        (
+            LIMITS,
+            "`runs.output_mb` (§)",
+            vec![runs.output_mb.to_string()],
+        ),
+        (
+            LIMITS,
+            "from inside of a run | § KiB |",
+            vec![(in_run::REQUEST_CAP >> 10).to_string()],
+        ),
+        (
+            LIMITS,
+            "text of a friction | §,000 bytes",
+            vec![(friction::LONGEST / 1000).to_string()],
+        ),
         (
             WORKTREES,
             "out of the way of a run § days ago | `.git/ai/pruned/…`, for another § days |",

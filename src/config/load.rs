@@ -9,7 +9,7 @@ use crate::config::model::Config;
 use crate::config::reader::ConfigReader;
 use crate::config::routing_sections::{budgets, router};
 use crate::config::scheduler_section::scheduler;
-use crate::config::sections::{accept, daemon, defaults, locks, runs};
+use crate::config::sections::{accept, daemon, defaults, locks, retention, runs};
 use crate::config::trees::Trees;
 use crate::policy::check_path_pattern;
 use std::path::Path;
@@ -76,6 +76,9 @@ fn read_file(reader: &mut ConfigReader, root: &YamlNode, config: &mut Config) {
     reader.section(&mut fields, "daemon", |section| daemon(section, config));
     reader.section(&mut fields, "budgets", |section| budgets(section, config));
     reader.section(&mut fields, "accept", |section| accept(section, config));
+    reader.section(&mut fields, "retention", |section| {
+        retention(section, config);
+    });
     reader.section(&mut fields, "notify", |section| {
         section.set("desktop", &mut config.notify.desktop, yaml::bool_of);
     });

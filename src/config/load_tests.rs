@@ -28,6 +28,7 @@ budgets: {run: {tokens: 9}, task: {attempts: 3}, agent: {minutes: 60}, day: {mon
 accept: {mode: ff-only, target: dev/next}
 notify: {desktop: true}
 redact: ['tok_[a-z0-9]{20}']
+retention: {age: 5d, runs: 9, size_mb: 7}
 ";
 
 fn problems(text: &str) -> Vec<String> {

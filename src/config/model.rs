@@ -5,6 +5,7 @@ use crate::config::origin::{Origins, ValueOrigin};
 use crate::domain::budget::Amounts;
 use crate::domain::check::CheckParser;
 use crate::domain::egress::NetworkSetting;
+use crate::domain::retention::Retention;
 use crate::domain::routing::Weights;
 use crate::domain::sandbox::{Isolation, SandboxWish};
 use crate::domain::schedule::SchedulerSettings;
@@ -35,6 +36,8 @@ pub struct Config {
     pub budgets: Budgets,
     /// Settings of accepting.
     pub accept: Accept,
+    /// Limits on the output of agents that is kept.
+    pub retention: Retention,
     /// Whom to tell when a run wants a person.
     pub notify: Notify,
     /// Regular expressions for secrets, beside those that `ai` knows.
@@ -62,7 +65,7 @@ pub struct Check {
     /// The [command line](CommandLine), run in the root of the tree.
     pub run: CommandLine,
     /// Time limit; default 10 minutes.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub timeout: Duration,
     /// The parser of its output.
     #[serde(serialize_with = "as_word")]
@@ -80,13 +83,13 @@ pub struct Defaults {
     /// Checks of a task that names none; default all that are declared.
     pub checks: Option<Vec<String>>,
     /// Lease of people and interactive agents; default 30 minutes.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub ttl: Duration,
     /// Lease of a run, renewed by its supervisor; default 60 seconds.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub run_ttl: Duration,
     /// Interval at which a supervisor renews; default 15 seconds, at most a third of `run_ttl`.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub heartbeat: Duration,
     /// Attempts before a task counts as failed; default 3.
     pub max_attempts: u32,
@@ -140,7 +143,7 @@ pub struct DaemonConfig {
     /// Runs at a time; default `scheduler.max_concurrency`, or one.
     pub parallel: Option<u32>,
     /// Time for which runs may go on once it is stopped; default 5 minutes.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub stop_within: Duration,
 }
 
@@ -158,7 +161,7 @@ pub struct Runs {
     /// Most output that is kept of one stream, in MiB; default 64.
     pub output_mb: u32,
     /// Between asking a process to end and ending it; default 10 seconds.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "duration::as_text")]
     pub grace: Duration,
     /// Environment variables that an agent gets beside the usual ones.
     pub env_pass: Vec<String>,
@@ -357,10 +360,6 @@ impl Config {
     pub fn code_digest(&self) -> Option<String> {
         self.code().map(|code| hash::sha256_hex(code.as_bytes()))
     }
-}
-
-fn as_text<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&duration::format(*value))
 }
 
 fn as_word<S: Serializer>(value: &CheckParser, serializer: S) -> Result<S::Ok, S::Error> {

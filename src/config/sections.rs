@@ -70,6 +70,17 @@ pub(super) fn daemon(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     section.set("stop_within", &mut slot.stop_within, yaml::duration_of);
 }
 
+/// Reads the section `retention`.
+pub(super) fn retention(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
+    let slot = &mut config.retention;
+    section.set("age", &mut slot.age, yaml::duration_of);
+    for (key, limit) in [("runs", &mut slot.runs), ("size_mb", &mut slot.size_mb)] {
+        section.set(key, limit, |node, what, problems| {
+            yaml::count_of(node, what, 0, problems).map(Some)
+        });
+    }
+}
+
 /// Reads the section `runs`.
 pub(super) fn runs(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     let slot = &mut config.runs;

@@ -211,6 +211,12 @@ accept:
   mode: merge       # merge, ff-only, or branch to leave the branch for a pull request
 #  target: main     # else the branch that the work started from
 
+# What `ai gc` leaves of the output of agents whose tasks have ended; proofs, changes and the log stay for ever.
+retention:
+  age: 90d          # output may go when its run ended so long ago
+  size_mb: 4096     # most MiB of output, the newest first
+#  runs: 1000       # most runs that keep their output
+
 notify:
   desktop: false
 
@@ -251,7 +257,8 @@ mod tests {
                 "scheduler.rate_limit",
                 "scheduler.breaker",
                 "daemon.parallel",
-                "accept.target"
+                "accept.target",
+                "retention.runs"
             ]
         );
         config.origins.clear();

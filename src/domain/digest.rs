@@ -103,6 +103,7 @@ impl Fates {
             | Event::BypassFound { .. }
             | Event::PolicyOverridden { .. }
             | Event::FrictionTold { .. }
+            | Event::OutputPruned { .. }
             | Event::Decided { .. } => return,
         };
         match fate {

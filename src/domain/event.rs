@@ -16,7 +16,7 @@ use crate::domain::bypass::Bypass;
 use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
 use crate::domain::friction::FrictionWord;
-use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::ids::{EvidenceId, RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
 use crate::domain::policy_override::OverrideWord;
@@ -356,6 +356,16 @@ pub enum Event {
     FrictionTold {
         /// The word.
         said: Box<FrictionWord>,
+    },
+    /// The output of an agent was given up to make room; what proves the work stays.
+    #[serde(rename = "output.pruned")]
+    OutputPruned {
+        /// The run.
+        run: RunId,
+        /// The pieces of evidence whose files went.
+        pieces: Vec<EvidenceId>,
+        /// The size on the disk, in bytes.
+        bytes: u64,
     },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]

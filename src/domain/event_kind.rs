@@ -43,6 +43,7 @@ impl Event {
             Event::BypassFound { .. } => "bypass.found",
             Event::PolicyOverridden { .. } => "policy.overridden",
             Event::FrictionTold { .. } => "friction.told",
+            Event::OutputPruned { .. } => "output.pruned",
             Event::Decided { .. } => "policy.decided",
         }
     }

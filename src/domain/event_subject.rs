@@ -39,6 +39,7 @@ impl Event {
             | Event::RunUsed { run, .. }
             | Event::RunEnded { run, .. }
             | Event::AcceptStarted { run, .. }
+            | Event::OutputPruned { run, .. }
             | Event::UndoStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Answered { task, .. } => task.as_ref().map(|task| task.as_str()),

@@ -5,7 +5,7 @@
 //! fields and brackets. What people and agents wrote is taken as it is: whoever shows the sentence
 //! makes it one safe line.
 
-use crate::base::text::counted;
+use crate::base::text::{counted, size};
 use crate::domain::approval::Says;
 use crate::domain::check::CheckResult;
 use crate::domain::decision::{DecisionRecord, Effect};
@@ -103,6 +103,11 @@ pub fn told(event: &Event) -> String {
         Event::BypassFound { bypass } => bypass.told(),
         Event::PolicyOverridden { said } => said.told(),
         Event::FrictionTold { said } => said.told(),
+        Event::OutputPruned { run, pieces, bytes } => format!(
+            "gave up the output of run {run}: {} of {}",
+            counted(pieces.len(), "file"),
+            size(*bytes)
+        ),
         Event::Decided { record } => decided(record),
     }
 }

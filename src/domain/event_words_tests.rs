@@ -166,6 +166,7 @@ fn events() -> Vec<Value> {
             "id": "f-4k2m", "text": "the build is slow", "by": by, "at_ms": 1, "task": "t-1",
         }}}),
     );
+    all.push(json!({"kind": "output.pruned", "run": "t-1.2", "pieces": ["e-1", "e-2"], "bytes": 5 << 20}));
     all.push(json!({"kind": "friction.told", "said": {"word": "mended_by", "id": "f-4k2m", "task": "t-1"}}));
     all.push(json!({"kind": "friction.told", "said": {"word": "dropped", "id": "f-4k2m", "reason": "it is none"}}));
     all.push(json!({"kind": "policy.overridden", "said": {"word": "given", "granted": {

@@ -62,6 +62,7 @@ pub fn apply<T: Tables + ?Sized>(
         | Event::CheckFlaky { .. }
         | Event::BypassFound { .. }
         | Event::PolicyOverridden { .. }
+        | Event::OutputPruned { .. }
         | Event::FrictionTold { .. } => Ok(()),
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {
             change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch))

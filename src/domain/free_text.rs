@@ -86,6 +86,7 @@ impl Event {
             | Event::StoreRestored { .. }
             | Event::QueueFull { .. }
             | Event::CheckFlaky { .. }
+            | Event::OutputPruned { .. }
             | Event::DepAdded { .. }
             | Event::DepRemoved { .. }
             | Event::TaskUnheld { .. }

@@ -56,6 +56,7 @@ pub mod repo_path;
 pub mod rescued;
 pub mod restoring;
 pub mod resume;
+pub mod retention;
 pub mod routing;
 pub mod run;
 pub mod sandbox;

@@ -101,8 +101,11 @@ impl<'a> AcceptCase<'a> {
     /// The evidence must be what was recorded: whoever reads it later must see what was accepted.
     /// An override is told.
     pub(super) fn refuse_tampered(&self, store: &mut dyn Store) -> Result<(), OpError> {
-        let pieces = store.read(|tx| tx.evidence(Some(&self.task.id), Some(&self.run.id)))?;
-        let broken = evidence::broken(&self.world.state(), &pieces);
+        let state = self.world.state();
+        let broken = store.read(|tx| {
+            let pieces = tx.evidence(Some(&self.task.id), Some(&self.run.id))?;
+            evidence::broken(tx, &state, &pieces)
+        })?;
         if broken.is_empty() {
             return Ok(());
         }

@@ -8,9 +8,11 @@ use crate::base::fs::{self, PlainDigest};
 use crate::base::text;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::time::WallMs;
 use crate::ops::by_id;
 use crate::ops::cx;
 use crate::ops::error::OpError;
+use crate::ops::gc;
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::testimony::{Contradiction, Testimony, evidence_row};
 use crate::store::{StoreError, Tx};
@@ -28,6 +30,11 @@ pub enum EvidenceState {
     Changed {
         /// The digest now.
         sha256: String,
+    },
+    /// The file was given up by `ai gc` to make room, after its task had ended; the digest stays on record.
+    Pruned {
+        /// Time, in milliseconds since 1970.
+        at_ms: WallMs,
     },
     /// Something else stands in the place of the file: a link, a directory, a pipe.
     Replaced {
@@ -47,11 +54,17 @@ pub enum EvidenceState {
 }
 
 impl EvidenceState {
+    /// True where the file is what was recorded, or was given up as the log says.
+    pub fn is_sound(&self) -> bool {
+        matches!(self, EvidenceState::Intact | EvidenceState::Pruned { .. })
+    }
+
     /// The word for it, as it follows on "is".
     pub fn in_words(&self) -> &'static str {
         match self {
             EvidenceState::Intact => "intact",
             EvidenceState::Missing => "missing",
+            EvidenceState::Pruned { .. } => "pruned",
             EvidenceState::Changed { .. } => "changed",
             EvidenceState::Replaced { .. } => "replaced",
             EvidenceState::Misstated { .. } => "misstated",
@@ -106,6 +119,21 @@ pub fn verify(state: &Path, piece: &Evidence) -> EvidenceState {
     }
 }
 
+/// Compares a piece with its file, and where that is gone, with what the log says of it.
+pub fn state_of(
+    tx: &mut dyn Tx,
+    state: &Path,
+    piece: &Evidence,
+) -> Result<EvidenceState, StoreError> {
+    let found = verify(state, piece);
+    if found != EvidenceState::Missing {
+        return Ok(found);
+    }
+    let known = gc::given_up(tx, &piece.task)?;
+    let at_ms = known.get(&piece.id).copied();
+    Ok(at_ms.map_or(found, |at_ms| EvidenceState::Pruned { at_ms }))
+}
+
 /// All evidence that log or store know of a task, or of one run where a run is named: each piece as
 /// the log has it, with its state.
 pub struct Examination {
@@ -138,7 +166,7 @@ pub fn examine(tx: &mut dyn Tx, state: &Path, typed: &str) -> Result<Examination
             Some(at) => EvidenceState::Misstated {
                 why: contradicted.remove(at).what,
             },
-            None => verify(state, &piece),
+            None => state_of(tx, state, &piece)?,
         };
         examined.push((piece, found));
     }
@@ -150,25 +178,29 @@ pub fn examine(tx: &mut dyn Tx, state: &Path, typed: &str) -> Result<Examination
 }
 
 /// The pieces that are not what was recorded, each with what became of it; empty where all is well.
-pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
-    let told = pieces.iter().filter_map(|piece| {
-        let state = verify(state, piece);
-        if state == EvidenceState::Intact {
-            return None;
+pub fn broken(
+    tx: &mut dyn Tx,
+    state: &Path,
+    pieces: &[Evidence],
+) -> Result<Vec<String>, StoreError> {
+    let mut told = Vec::new();
+    for piece in pieces {
+        let found = state_of(tx, state, piece)?;
+        if !found.is_sound() {
+            let (kind, name) = (piece.kind.name(), text::one_line(&piece.name));
+            told.push(format!("{kind} {name} ({})", found.in_words()));
         }
-        let state = state.in_words();
-        Some(format!(
-            "{} {} ({state})",
-            piece.kind.name(),
-            text::one_line(&piece.name)
-        ))
-    });
-    told.collect()
+    }
+    Ok(told)
 }
 
 /// Copies the evidence, with a manifest, into a new directory that the user named. Nothing that
-/// stands there is replaced.
-pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<PathBuf>, OpError> {
+/// stands there is replaced. The manifest names what was given up, too.
+pub fn export(
+    state: &Path,
+    pieces: &[(Evidence, EvidenceState)],
+    target: &Path,
+) -> Result<Vec<PathBuf>, OpError> {
     if std::fs::symlink_metadata(target).is_ok() {
         return Err(Refusal::Conflict {
             why: format!("{} exists already", target.display()),
@@ -177,8 +209,8 @@ pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<Pa
         .into());
     }
     let mut written = Vec::new();
-    for piece in pieces {
-        if verify(state, piece) != EvidenceState::Intact {
+    for (piece, found) in pieces {
+        if !found.is_sound() {
             let text = format!(
                 "{} ({}) is not what was recorded; `ai evidence verify` says what is wrong",
                 piece.id, piece.file
@@ -186,13 +218,15 @@ pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<Pa
             return Err(Refusal::NotProven(text).into());
         }
     }
-    for piece in pieces {
+    let there = |(_, found): &&(Evidence, EvidenceState)| *found == EvidenceState::Intact;
+    for (piece, _) in pieces.iter().filter(there) {
         let to = target.join(&piece.file);
         fs::copy_if_absent(&state.join(&piece.file), &to).map_err(StoreError::from)?;
         written.push(to);
     }
     let manifest = target.join("manifest.json");
-    let text = serde_json::to_string_pretty(pieces).unwrap_or_default();
+    let rows: Vec<&Evidence> = pieces.iter().map(|(piece, _)| piece).collect();
+    let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
     fs::write_atomic(&manifest, text.as_bytes()).map_err(StoreError::from)?;
     written.push(manifest);
     Ok(written)

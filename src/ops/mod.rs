@@ -39,6 +39,7 @@ mod fit;
 pub mod fitness;
 pub mod friction;
 pub mod gates;
+pub mod gc;
 pub mod guard;
 pub mod hatch;
 pub mod health;

@@ -51,7 +51,8 @@ impl QueueRoom {
     }
 }
 
-fn waiting(tx: &mut dyn Tx) -> Result<u64, StoreError> {
+/// Counts the tasks that wait for their turn.
+pub(super) fn waiting(tx: &mut dyn Tx) -> Result<u64, StoreError> {
     let counts = tx.tally()?.into_iter();
     let waiting = counts.filter(|(state, _)| WAITING.contains(&state.as_str()));
     Ok(waiting.map(|(_, count)| count).sum())

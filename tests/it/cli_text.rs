@@ -52,6 +52,7 @@ fn help_is_short_and_whole() {
       guard        Have the CLI of an agent ask `ai` before it calls a tool
       hooks        Ask `ai` before Git commits and pushes
       worktree     List worktrees, go to one, save what stands there, give room back
+      gc           Give room back: old output of agents, idle worktrees, merged branches and rescues
       why          Say what holds a task now, and what to do about it
       status       Show what is going on: tasks by state, who works, what waits for you
       log          Show the log of events, or verify its chain
@@ -677,6 +678,9 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     budgets.repository = {}  (default)
     accept.mode = "merge"  (default)
     accept.target = null  (default)
+    retention.age = "90d"  (default)
+    retention.runs = null  (default)
+    retention.size_mb = 4096  (default)
     notify.desktop = false  (default)
     redact = []  (default)
     ----- stderr -----

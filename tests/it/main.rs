@@ -37,6 +37,7 @@ mod ecosystems;
 mod egress;
 mod eligible;
 mod exit_codes;
+mod gc;
 mod guard;
 mod guard_install;
 mod guards;

@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::fs::read_capped;
+use crate::base::shown_time::time;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
 use crate::domain::error_class::ErrorClass;
+use crate::ops::error::OpError;
 use crate::ops::evidence::{self, EvidenceState};
 use crate::ops::testimony;
 use crate::store::Access;
@@ -107,8 +109,11 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
 fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
     let state = context.workspace.state_dir()?;
     let store = context.store(Access::Read)?;
-    let piece = store.read(|tx| evidence::find(tx, &args.id))?;
-    let found = evidence::verify(&state, &piece);
+    let (piece, found) = store.read(|tx| {
+        let piece = evidence::find(tx, &args.id)?;
+        let found = evidence::state_of(tx, &state, &piece)?;
+        Ok::<_, OpError>((piece, found))
+    })?;
     if context.ui.json() {
         context.ui.object(&EvidenceAnswer {
             evidence: &piece,
@@ -123,6 +128,11 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
         one_line(&piece.name),
         piece.sha256
     ));
+    if let EvidenceState::Pruned { at_ms } = found {
+        let text = format!("`ai gc` gave up {} at {}", piece.file, time(at_ms));
+        let hint = "`ai log` names the run; for a while it lies in `.ai/state/pruned`";
+        return Err(AppError::new(ErrorClass::NotFound, text).hint(hint));
+    }
     if found != EvidenceState::Intact {
         let text = format!(
             "the file {} is not what was recorded: it is {}",
@@ -146,7 +156,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     let (task, pieces) = (&examined.task, &examined.pieces);
     let mut wrong = 0;
     for (piece, found) in pieces {
-        wrong += usize::from(*found != EvidenceState::Intact);
+        wrong += usize::from(!found.is_sound());
         if context.ui.json() {
             context.ui.object(&EvidenceChecked {
                 id: &piece.id,
@@ -157,6 +167,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
             let word = match found {
                 EvidenceState::Intact => "intact".to_owned(),
                 EvidenceState::Missing => "MISSING".to_owned(),
+                EvidenceState::Pruned { at_ms } => format!("pruned at {}", time(*at_ms)),
                 EvidenceState::Changed { sha256 } => format!("CHANGED (now {})", &sha256[..12]),
                 EvidenceState::Replaced { by } => format!("REPLACED by {by}"),
                 EvidenceState::Misstated { why } => format!("MISSTATED: {}", one_line(why)),
@@ -188,7 +199,17 @@ fn export(args: &EvidenceExportArgs, context: &mut Context) -> Outcome {
     let state = context.workspace.state_dir()?;
     let target = context.workspace.start_dir()?.join(&args.to);
     let store = context.store(Access::Read)?;
-    let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
+    let pieces = store.read(|tx| {
+        let (_, pieces) = evidence::list(tx, &args.id)?;
+        let with_state = |piece| {
+            let found = evidence::state_of(tx, &state, &piece)?;
+            Ok::<_, OpError>((piece, found))
+        };
+        pieces
+            .into_iter()
+            .map(with_state)
+            .collect::<Result<Vec<_>, OpError>>()
+    })?;
     let written = evidence::export(&state, &pieces, &target)?;
     if context.ui.json() {
         context.ui.object(&EvidenceExported {

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::app::workspace::now;
+use crate::base::shown_time::time;
 use crate::base::text::one_line;
 use crate::cli::answer::SaidLine;
 use crate::cli::cmd::waiting::{self, Wanted};
@@ -15,6 +16,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::domain::ids::RunId;
 use crate::domain::run::RunStep;
 use crate::ops::agent_log::{self, AgentLog, Progress, Said};
+use crate::ops::gc;
 use crate::store::Access;
 
 const TO_READ: Wanted = Wanted {
@@ -77,7 +79,17 @@ pub(super) fn run(args: &LogsArgs, context: &mut Context) -> Outcome {
         seen = Seen::Something;
         show(&run.id, &said, context);
     }
-    context.ui.say(&end(&run.id, &progress, seen));
+    let pruned = store.read(|tx| gc::given_up(tx, &run.task))?;
+    let gone = store.read(|tx| tx.evidence(Some(&run.task), Some(&run.id)))?;
+    let gone = gone.iter().find_map(|piece| pruned.get(&piece.id));
+    match (seen, gone) {
+        (Seen::Nothing, Some(at_ms)) => context.ui.say(&format!(
+            "run {}: `ai gc` gave up its output at {}; `ai review` shows the rest",
+            run.id,
+            time(*at_ms)
+        )),
+        _ => context.ui.say(&end(&run.id, &progress, seen)),
+    }
     Ok(exit::OK)
 }
 

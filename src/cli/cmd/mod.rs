@@ -17,6 +17,7 @@ mod digest;
 mod doctor;
 mod evidence;
 mod friction;
+mod gc;
 mod guard;
 mod hook;
 mod hooks;
@@ -132,6 +133,8 @@ pub(super) enum Command {
     /// List worktrees, go to one, save what stands there, give room back
     #[command(subcommand)]
     Worktree(worktree::WorktreeCommand),
+    /// Give room back: old output of agents, idle worktrees, merged branches and rescues
+    Gc(gc::GcArgs),
     /// Say what holds a task now, and what to do about it
     Why(why::WhyArgs),
     /// Show what is going on: tasks by state, who works, what waits for you
@@ -213,6 +216,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Guard(command) => guard::run(&command, context),
         Command::Hooks(command) => hooks::run(&command, context),
         Command::Worktree(command) => worktree::run(&command, context),
+        Command::Gc(args) => gc::run(&args, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),

@@ -180,7 +180,10 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::WorktreeAdopted<'_>>("worktree-adopt", "`ai worktree adopt`"),
     printed::<answer::WorktreeLook<'_>>("worktree-adopt-dry-run", "`ai worktree adopt --dry-run`"),
     printed::<answer::WorktreeOpened<'_>>("worktree-open", "`ai worktree open`"),
-    printed::<Item>("worktree-prune", "a line of `ai worktree prune`"),
+    printed::<Item>(
+        "worktree-prune",
+        "a line of `ai worktree prune`, and of `ai gc`",
+    ),
     printed::<Saved>("worktree-rescue", "`ai worktree rescue`"),
 ];
 

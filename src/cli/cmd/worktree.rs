@@ -9,7 +9,7 @@ use crate::app::exit;
 use crate::app::lease_time::lease_ms;
 use crate::base::duration;
 use crate::base::shown_time::time;
-use crate::base::text::{counted, multi_line, one_line, path_bytes};
+use crate::base::text::{counted, multi_line, one_line, path_bytes, size};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::{Cell, Listing};
@@ -409,7 +409,7 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
     }
 }
 
-fn milliseconds(text: &str) -> Result<i64, AppError> {
+pub(super) fn milliseconds(text: &str) -> Result<i64, AppError> {
     let parsed = duration::parse(text)?;
     Ok(i64::try_from(parsed.as_millis()).unwrap_or(i64::MAX))
 }
@@ -430,7 +430,7 @@ fn show(items: &[Item], verb: &str, context: &mut Context) {
     }
 }
 
-fn item_row(item: &Item, verb: &str) -> String {
+pub(super) fn item_row(item: &Item, verb: &str) -> String {
     let verb = if item.removes { verb } else { "keeps" };
     let bytes = item
         .bytes
@@ -444,14 +444,6 @@ fn item_row(item: &Item, verb: &str) -> String {
         one_line(&item.name),
         one_line(&item.why.to_string())
     )
-}
-
-fn size(bytes: u64) -> String {
-    match bytes >> 10 {
-        kib @ 0..=1023 => format!("{kib} KiB"),
-        kib if kib < 1 << 20 => format!("{} MiB", kib >> 10),
-        kib => format!("{:.1} GiB", kib as f64 / f64::from(1 << 20)),
-    }
 }
 
 fn shown(path: &Path) -> String {

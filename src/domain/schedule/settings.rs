@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::base::duration;
 use crate::domain::backoff::RetryPlan;
@@ -20,10 +20,10 @@ pub struct SchedulerSettings {
     /// Most tasks that wait, queued or blocked; default without limit.
     pub max_queue_size: Option<u32>,
     /// The wait that is worth one level of priority; default a day.
-    #[serde(serialize_with = "as_duration")]
+    #[serde(serialize_with = "duration::as_text")]
     pub ageing: Duration,
     /// The wait after which the paths of a task are kept for it; default an hour.
-    #[serde(serialize_with = "as_duration")]
+    #[serde(serialize_with = "duration::as_text")]
     pub keep_paths: Duration,
     /// Kinds of work, by type or label, the first ones first.
     pub order: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Breaker {
     /// Failures in a row after which it rests, at least 1.
     pub failures: u32,
     /// The rest before one run tries whether it works again.
-    #[serde(serialize_with = "as_duration")]
+    #[serde(serialize_with = "duration::as_text")]
     pub rest: Duration,
 }
 
@@ -98,10 +98,6 @@ impl SchedulerSettings {
         let usual = self.max_concurrency.map_or(1, |_| most);
         asked.map_or(usual, usize::from).min(most)
     }
-}
-
-fn as_duration<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&duration::format(*value))
 }
 
 /// Whole milliseconds, as times are counted.

@@ -1,7 +1,7 @@
 //! The examination as a whole.
 
 use crate::ops::doctor::{
-    Finding, Level, Patient, locks, machine, project, repository, store, work,
+    Finding, Level, Patient, limits, locks, machine, project, repository, store, work,
 };
 
 /// The result of an examination.
@@ -32,6 +32,7 @@ pub fn examine(patient: &Patient<'_>) -> Examination {
     project::look(patient, &mut findings);
     if let Some(mut opened) = opened {
         work::look(patient, &mut opened, &mut findings);
+        limits::look(patient, &mut opened, &mut findings);
     }
     findings.extend(locks::look(patient));
     if let Some(repo) = &repo {

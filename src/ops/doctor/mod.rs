@@ -6,6 +6,7 @@
 
 mod examine;
 mod finding;
+mod limits;
 mod locks;
 mod machine;
 mod patient;
@@ -16,4 +17,6 @@ mod work;
 
 pub use examine::{Examination, examine};
 pub use finding::{Finding, Level};
+#[cfg(test)]
+pub use limits::{RECORDS, WARNED_FROM};
 pub use patient::{Depth, Patient};

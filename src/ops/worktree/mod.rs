@@ -12,7 +12,7 @@ mod hand_in;
 mod list;
 mod prune;
 mod prune_reason;
-mod pruned;
+pub(in crate::ops) mod pruned;
 mod rescue;
 
 pub use crate::domain::pruning::Ages;
@@ -21,5 +21,6 @@ pub use adoption::{Adoption, key as adopted_key, of_epoch};
 pub use find::{FoundWorktree, find};
 pub use hand_in::hand_in;
 pub use list::{ListedWorktree, list};
-pub use prune::{Item, carry_out, plan};
+pub use prune::{Item, Kind, PrunePlan, carry_out, plan};
+pub use prune_reason::PruneReason;
 pub use rescue::{Saved, rescue};

@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::onlooker::Onlooker;
+use crate::base::text::shell_words;
 use crate::base::{file_lock, fs};
 use crate::domain::action::Action;
-use crate::domain::ids::TaskId;
+use crate::domain::ids::{RunId, TaskId};
 use crate::domain::pruning::{self, Ages, Fate, IdleWorktree};
 use crate::domain::run::Run;
 use crate::git::merge::{Containment, containment};
@@ -22,6 +23,7 @@ use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place;
+use crate::ops::run::files::RUNS;
 use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
 use crate::ops::worktree::list::{self, ListedWorktree, Use};
@@ -44,6 +46,8 @@ pub enum Kind {
     Kept,
     /// A thing that an earlier pruning took away.
     Pruned,
+    /// The output of the agent of a run.
+    Output,
 }
 
 impl Kind {
@@ -55,6 +59,7 @@ impl Kind {
             Kind::Rescue => "rescue",
             Kind::Kept => "kept",
             Kind::Pruned => "pruned",
+            Kind::Output => "output",
         }
     }
 }
@@ -77,6 +82,27 @@ pub struct Item {
     /// The object at which a reference stood when it was looked at.
     #[serde(skip)]
     oid: Option<Oid>,
+}
+
+impl Item {
+    /// The output of the agent of a run, and what becomes of it.
+    pub(in crate::ops) fn of_output(
+        run: &RunId,
+        fate: Fate,
+        bytes: u64,
+        back: Option<String>,
+    ) -> Item {
+        let Settled { removes, why } = fate.into();
+        Item {
+            kind: Kind::Output,
+            name: format!("{RUNS}/{run}"),
+            removes,
+            why,
+            bytes: Some(bytes),
+            back,
+            oid: None,
+        }
+    }
 }
 
 /// Everything that was looked at.
@@ -319,7 +345,8 @@ impl PruneScene<'_> {
         let since = fs::modified_ms(path).unwrap_or(self.now_ms);
         let Settled { removes, why } = pruning::of_kept(since, &self.ages, self.now_ms).into();
         let to = pruned::kept_dir(self.world, path, self.now_ms);
-        let back = removes.then(|| format!("mv {} {}", to.display(), path.display()));
+        let back = removes
+            .then(|| shell_words(["mv".into(), to.to_string_lossy(), path.to_string_lossy()]));
         let name = self.world.below_state(path);
         Item {
             kind: Kind::Kept,
@@ -412,7 +439,8 @@ fn remove(
             )?)
         }
         (Kind::Pruned, None) => Ok(fs::remove_dir_all(&path)?),
-        (Kind::Branch | Kind::Rescue, None) => Ok(()),
+        // Output goes by `ai gc`, which puts it on record.
+        (Kind::Branch | Kind::Rescue, None) | (Kind::Output, _) => Ok(()),
     }
 }
 

@@ -11,9 +11,12 @@ use crate::ops::world::World;
 /// Prefix of the references that keep what was pruned.
 pub(super) const REFS: &str = "refs/ai/pruned/";
 
+/// Below the state directory: what is kept of pruned directories.
+pub(in crate::ops) const DIR: &str = "pruned";
+
 /// The directory in which pruned directories are kept.
 pub(super) fn dir(world: &World) -> PathBuf {
-    world.state().join("pruned")
+    world.state().join(DIR)
 }
 
 /// The name under which `reference` is kept.
