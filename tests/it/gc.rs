@@ -96,7 +96,9 @@ fn what_went_comes_back_by_the_command_that_was_named() {
     let (scene, done, _) = two_tasks();
     let before = logs(&scene, &done);
     let items = later(&scene, &["gc", "--yes", "--json"]).json_lines();
-    let output = items.iter().find(|item| item["kind"] == "output");
+    let output = items
+        .iter()
+        .find(|item| item["kind"] == "output" && item["removes"] == true);
     let back = output.unwrap()["back"].as_str().unwrap().to_owned();
     assert_eq!(logs(&scene, &done), Vec::<String>::new());
     let mut shell = scene.command("sh");
