@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
 use crate::base::text::shell_words;
+use crate::base::{file_lock, fs};
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
@@ -149,7 +149,14 @@ fn lies_in_its_run(piece: &Evidence) -> bool {
 
 /// Carries the plan out and says what became of each thing. One that cannot go stays, with the reason, and keeps no
 /// other from going.
-pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: GcPlan) -> Vec<Item> {
+pub fn carry_out(
+    world: &World,
+    repo: &Repo,
+    store: &mut dyn Store,
+    plan: GcPlan,
+) -> Result<Vec<Item>, OpError> {
+    // Of two at once the second looks at what the first has left.
+    let _held = file_lock::lock(&world.state().join("gc.lock"))?;
     let GcPlan {
         mut outputs,
         pruning,
@@ -163,7 +170,7 @@ pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: GcPlan
     }
     let mut all: Vec<Item> = outputs.into_iter().map(|(_, item)| item).collect();
     all.extend(worktree::carry_out(world, repo, store, pruning));
-    all
+    Ok(all)
 }
 
 /// Moves the output of a run to where it is kept for a while. The log knows of it first: a file that is gone without a
@@ -180,12 +187,13 @@ fn give_up(world: &World, store: &mut dyn Store, run: &RunId, now_ms: i64) -> Re
         }
         let pieces = tx.evidence(Some(&run.task()), Some(run))?;
         let there: Vec<(Evidence, u64)> = there(pieces, &state).collect();
-        let bytes = there.iter().map(|(_, bytes)| bytes).sum();
-        let pieces: Vec<EvidenceId> = there.iter().map(|(piece, _)| piece.id.clone()).collect();
-        if !pieces.is_empty() {
-            let run = run.clone();
-            cx.record(tx, &Event::OutputPruned { run, pieces, bytes })?;
+        if there.is_empty() {
+            let why = "it is not there any more".to_owned();
+            return Err(Refusal::Environment(why).into());
         }
+        let (run, bytes) = (run.clone(), there.iter().map(|(_, bytes)| bytes).sum());
+        let pieces: Vec<EvidenceId> = there.iter().map(|(piece, _)| piece.id.clone()).collect();
+        cx.record(tx, &Event::OutputPruned { run, pieces, bytes })?;
         Ok(there)
     })?;
     let to = kept_at(&state, run, now_ms);

@@ -1,5 +1,7 @@
 //! `ai gc`: old output of agents goes and can be had back, what proves work stays, and what is not over is not touched.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::snapshot;
@@ -155,4 +157,29 @@ fn output_near_its_limit_is_told_by_doctor() {
         .filter(|finding| finding["check"] == "limits");
     let next: Vec<&str> = told.map(|one| one["next"].as_str().unwrap()).collect();
     assert_eq!(next, ["ai gc --dry-run"]);
+}
+
+#[test]
+fn of_two_at_once_only_one_takes_it() {
+    let (scene, done, _) = two_tasks();
+    let start = || {
+        let mut command = scene.ai_command(&["gc", "--yes", "--json"]);
+        let command = command.env("AI_TEST_WALL_OFFSET_MS", DAYS_100);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let both = [start(), start()].map(|child| child.wait_with_output().unwrap());
+    let taken: usize = both
+        .iter()
+        .map(|output| {
+            let lines = String::from_utf8_lossy(&output.stdout);
+            let items = lines
+                .lines()
+                .map(|line| serde_json::from_str::<Value>(line).unwrap());
+            items
+                .filter(|item| item["kind"] == "output" && item["removes"] == true)
+                .count()
+        })
+        .sum();
+    let kept = std::fs::read_dir(scene.root().join(".git/ai/pruned")).unwrap();
+    assert_eq!((taken, kept.count(), logs(&scene, &done).len()), (1, 1, 0));
 }

@@ -61,7 +61,7 @@ pub(super) fn run(args: &GcArgs, context: &mut Context) -> Outcome {
     let plan = gc::plan(&world, &repo, store, (&limits, &ages))?;
     let removals = plan.removals();
     if args.yes {
-        let done = gc::carry_out(&world, &repo, store, plan);
+        let done = gc::carry_out(&world, &repo, store, plan)?;
         let gone = done.iter().filter(|item| item.removes).count();
         show(done.iter(), "removed", context);
         return Ok(if gone < removals {
