@@ -68,6 +68,8 @@ pub struct DaemonReport {
     pub lines: Vec<Line>,
     /// The ending.
     pub ending: DaemonEnding,
+    /// Reason for which nothing may be started, where it ended by that.
+    pub barred: Option<AppError>,
 }
 
 /// Works the queue of a repository until it is to end.

@@ -73,6 +73,10 @@ impl Workspace {
 
     /// The directory in which the search for a repository begins.
     pub fn start_dir(&self) -> Result<PathBuf, AppError> {
+        if let Some(dir) = self.directory.as_ref().filter(|dir| dir.is_absolute()) {
+            // The current directory may be gone by now.
+            return existing(dir.clone());
+        }
         let here = env::current_dir().map_err(|e| {
             AppError::new(
                 ErrorClass::Failed,
@@ -80,12 +84,7 @@ impl Workspace {
             )
         })?;
         match &self.directory {
-            Some(dir) if !here.join(dir).is_dir() => {
-                let message = format!("there is no directory {}", here.join(dir).display());
-                Err(AppError::new(ErrorClass::NotFound, message)
-                    .hint("give an existing one with -C"))
-            }
-            Some(dir) => Ok(here.join(dir)),
+            Some(dir) => existing(here.join(dir)),
             None => Ok(here),
         }
     }
@@ -309,6 +308,15 @@ impl Workspace {
             .get_or_init(|| by_git.unwrap_or(by_login))
             .clone())
     }
+}
+
+/// The directory, where it is one.
+fn existing(dir: PathBuf) -> Result<PathBuf, AppError> {
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    let message = format!("there is no directory {}", dir.display());
+    Err(AppError::new(ErrorClass::NotFound, message).hint("give an existing one with -C"))
 }
 
 /// The person as the machine knows them; `human:user` where it does not.

@@ -163,6 +163,11 @@ pub fn current_dir() -> std::io::Result<PathBuf> {
     std::env::current_dir()
 }
 
+/// The directory of this machine for what lasts no longer than a command.
+pub fn temp_dir() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// The path of this very binary, beside which tests find the others.
 #[cfg(test)]
 pub fn current_exe() -> std::io::Result<PathBuf> {

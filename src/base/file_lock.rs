@@ -12,6 +12,8 @@ use crate::base::holders::{self, Holder};
 
 /// Between two tries.
 const STEP: Duration = Duration::from_millis(10);
+/// Tries of a lock that is to be had at once or not at all.
+const MOMENTS: u32 = 20;
 /// Between two looks at who holds it.
 const LOOK_MS: i64 = 500;
 /// The time for which a holder must have been seen stopped: a debugger stops a process for moments.
@@ -62,6 +64,31 @@ pub fn try_lock(path: &Path) -> Result<Option<FileLock>, FsError> {
     match file.try_lock() {
         Ok(()) => Ok(Some(FileLock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(failed(path, source)),
+    }
+}
+
+/// The same, but that a holder who lets go of it within a moment is waited for: whoever asks whether it is held
+/// ([`is_held`]) holds it for as long as that takes.
+pub fn try_lock_for_a_moment(path: &Path) -> Result<Option<FileLock>, FsError> {
+    for _ in 0..MOMENTS {
+        if let Some(lock) = try_lock(path)? {
+            return Ok(Some(lock));
+        }
+        clock::pause(STEP);
+    }
+    try_lock(path)
+}
+
+/// Tells whether any process holds the lock of a file, without making one and without a right to write it.
+pub fn is_held(path: &Path) -> Result<bool, FsError> {
+    let file = match OpenOptions::new().read(true).open(path) {
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file.map_err(|source| failed(path, source))?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(source)) => Err(failed(path, source)),
     }
 }
@@ -170,6 +197,19 @@ mod tests {
                 assert_eq!(found.map(|holder| holder.pid), *expected, "at {now_ms}");
             }
         }
+    }
+
+    #[test]
+    fn whether_it_is_held_is_asked_without_holding_or_making_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        assert!(!is_held(&path).unwrap());
+        assert!(!path.exists());
+        let held = try_lock_for_a_moment(&path).unwrap().unwrap();
+        assert!(is_held(&path).unwrap());
+        assert!(try_lock_for_a_moment(&path).unwrap().is_none());
+        drop(held);
+        assert!(!is_held(&path).unwrap());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod path;
 pub(crate) mod rules;
 pub mod seed;
 pub mod shown_time;
+#[cfg(test)]
+pub(crate) mod simulated;
 pub mod socket;
 pub mod suggest;
 pub mod text;

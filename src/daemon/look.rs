@@ -7,6 +7,7 @@ use crate::base::clock;
 use crate::daemon::serve::{Daemon, DaemonSettings, Recovery};
 use crate::daemon::wake;
 use crate::domain::daemon::{QueueSight, RestMark, StandingOrder};
+use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::domain::schedule::QueueWait;
 use crate::domain::task::Task;
@@ -54,8 +55,14 @@ impl Daemon<'_> {
             );
             self.order_given = order;
         }
-        if self.stop.is_some() || self.order_given.is_some() {
+        if self.stop.is_some() {
             self.queue = QueueSight::Unseen;
+            return Ok(());
+        }
+        if let Some(order) = &self.order_given {
+            self.queue = QueueSight::Barred;
+            let error = AppError::new(ErrorClass::Conflict, order.in_words());
+            self.barred = Some(error.hint("`ai daemon resume` takes it back"));
             return Ok(());
         }
         let registered = Registered::read(world)?;

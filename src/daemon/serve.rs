@@ -9,7 +9,7 @@ use crate::app::error::AppError;
 use crate::app::workspace::{Workspace, now};
 use crate::base::file_lock::FileLock;
 use crate::base::text::counted;
-use crate::base::{clock, duration};
+use crate::base::{clock, duration, fs};
 use crate::config::Config;
 use crate::daemon::hands::{Hands, OwnHand};
 use crate::daemon::journal::DaemonLog;
@@ -24,6 +24,7 @@ use crate::domain::ids::TaskId;
 use crate::ops::daemon::{self, DaemonCard, DaemonPlace};
 use crate::ops::run::batch::{ChildEnd, Line};
 use crate::ops::signals::{HeardSignal, Signals};
+use crate::ops::trust;
 use crate::process::identity::ProcessIdentity;
 use crate::process::reexec::ReexecEnd;
 use crate::store::{Access, Store};
@@ -59,6 +60,8 @@ pub(super) struct Daemon<'a> {
     ends_ms: Option<i64>,
     /// Reason for which it cannot look.
     trouble: Option<String>,
+    /// The error that this was, where it takes a person.
+    pub(super) barred: Option<AppError>,
     lines: VecDeque<Line>,
     /// The order that stood at the last look.
     pub(super) order_given: Option<StandingOrder>,
@@ -103,6 +106,10 @@ pub(super) enum Recovery {
 
 /// Works the queue until it is to end.
 pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
+    if let Some(trust) = trust::dir() {
+        // So that its watch has something to watch; where it cannot be made, the next look finds it.
+        let _unmade = fs::create_own_dir(&trust);
+    }
     let workspace = Workspace::new(order.directory.clone(), order.named.clone());
     let (state, root) = (workspace.state_dir()?, workspace.root()?.to_owned());
     let store = workspace.open_store(Access::Write)?;
@@ -132,6 +139,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
             .ends_after
             .map(|after| clock::boot_ms() + millis(after)),
         trouble: None,
+        barred: None,
         lines: VecDeque::new(),
         store_news: wake::watch_store(&state, &news),
         settings_news: wake::watch_settings((&root, &place.orders()), &news),
@@ -204,7 +212,7 @@ impl Daemon<'_> {
     }
 
     /// Looks. What is in the way of that is told once and tried again; it ends the daemon only where the
-    /// repository is not its own any more.
+    /// repository is not its own any more, or the directory is gone in which it was started.
     fn look_or_tell(&mut self) -> Result<(), AppError> {
         self.notice = LookNotice::Nothing;
         self.due_ms = None;
@@ -224,12 +232,33 @@ impl Daemon<'_> {
             return Err(AppError::new(ErrorClass::StoreUnusable, text)
                 .hint("the runs go on by themselves; `ai doctor` says what became of the store"));
         }
-        let trouble = self.look().err().map(|error| match &error.hint {
+        if let Some(dir) = self.order.directory.as_ref().filter(|dir| !dir.is_dir()) {
+            let text = format!("{}, where this daemon was started, is gone", dir.display());
+            let runs = self.runs_are();
+            self.journal.line(&format!(
+                "the daemon ends: {text}; {runs} left to themselves"
+            ));
+            return Err(AppError::new(ErrorClass::NotFound, text)
+                .hint("its runs go on by themselves; `ai daemon start` in another worktree"));
+        }
+        let failed = self.look().err();
+        let trouble = failed.as_ref().map(|error| match &error.hint {
             Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         });
-        if trouble.is_some() {
-            self.queue = QueueSight::Unseen;
+        if let Some(error) = failed {
+            // What is only busy comes right by itself; all else takes a person.
+            let is_busy = error.class == ErrorClass::TryLater;
+            self.queue = if is_busy {
+                QueueSight::Unseen
+            } else {
+                QueueSight::Barred
+            };
+            self.barred = Some(error);
+        }
+        if self.trouble != trouble {
+            // Where it cannot be kept, the log has it, or nobody could.
+            let _unkept = daemon::tell_trouble(&self.place, trouble.as_deref());
         }
         match (&self.trouble, &trouble) {
             (before, Some(text)) if before.as_ref() != Some(text) => {
@@ -393,7 +422,7 @@ impl Daemon<'_> {
         self.journal.line(&format!(
             "{}  {}  {}  {}",
             line.run.as_deref().unwrap_or(line.task.as_str()),
-            line.outcome.as_deref().unwrap_or("not started"),
+            line.outcome_word(),
             line.status,
             line.summary
         ));
@@ -421,9 +450,15 @@ impl Daemon<'_> {
         };
         self.journal
             .line(&format!("the daemon ends: {}{left}", ending.as_str()));
+        // A word of trouble is about a daemon that is there.
+        let _left = daemon::tell_trouble(&self.place, None);
         DaemonReport {
             lines: std::mem::take(&mut self.lines).into(),
             ending,
+            barred: self
+                .barred
+                .take()
+                .filter(|_| ending == DaemonEnding::Barred),
         }
     }
 }

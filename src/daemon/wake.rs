@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::base::fs::DirWatch;
 use crate::domain::ids::TaskId;
 use crate::ops::signals::HeardSignal;
+use crate::ops::trust;
 use crate::process::end_process::wait_for_end;
 use crate::process::identity::{ProcessIdentity, ProcessLiveness};
 use crate::process::reexec::{ReexecChild, ReexecEnd};
@@ -38,12 +39,16 @@ pub(super) fn watch_store(state: &Path, news: &Sender<Wake>) -> Told {
     watch(DirWatch::over(state), news, || Wake::Written)
 }
 
-/// Tells of changes of the settings and of the agents, and of what people order.
+/// Tells of changes of the settings and of the agents, of what people order, and of what they trust.
 pub(super) fn watch_settings((root, orders): (&Path, &Path), news: &Sender<Wake>) -> Told {
     let settings = root.join(".ai");
-    let all = DirWatch::over(&settings)
+    let mut all = DirWatch::over(&settings)
         .and(&settings.join("agents"))
+        .and(&settings.join("connectors"))
         .and(orders);
+    if let Some(trust) = trust::dir() {
+        all = all.and(&trust);
+    }
     watch(all, news, || Wake::Settings)
 }
 

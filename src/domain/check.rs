@@ -4,7 +4,7 @@
 //! then the machine or the check itself is to blame and nothing is known about the work; or it did
 //! not run.
 
-use crate::base::text;
+use crate::base::{hash, text};
 use crate::domain::agent::Name;
 use crate::domain::process_end::ProcessEnd;
 use serde::{Deserialize, Serialize};
@@ -169,6 +169,14 @@ impl CheckSpec {
             env_pass: Vec::new(),
             required,
         }
+    }
+}
+
+impl CheckSpec {
+    /// A digest of what is run and how its output is read: an answer belongs to a tree and to this.
+    pub fn definition(&self) -> String {
+        let what = serde_json::json!([self.command, self.parser, self.env_pass]);
+        hash::sha256_hex(what.to_string().as_bytes())
     }
 }
 

@@ -26,6 +26,7 @@ pub mod person;
 pub mod preflight;
 pub mod quarantine;
 pub mod repo;
+pub mod scratch;
 pub mod shadow;
 pub mod sharing;
 pub mod snapshot;

@@ -20,7 +20,7 @@ use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
 use crate::ops::fitness::AgentRoster;
 use crate::ops::ready::ReadyAsked;
-use crate::ops::{backup, edit, lease, lock, why, why_agent};
+use crate::ops::{backup, edit, land, lease, lock, why, why_agent};
 use crate::store::{Access, Flow, Store, StoreError};
 
 /// Tasks that are listed where nobody says how many.
@@ -152,9 +152,10 @@ fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
     let mut store = workspace.open_store(Access::Read)?;
     let (task, mut gates) = store.read(|tx| why::why(tx, &cx, config, task))?;
     // Agents are files: where they cannot be looked at, what holds the task is told all the same.
-    let agents = workspace
-        .world(Box::new(|_| ()))
-        .and_then(|world| Ok(why_agent::add(&world, &mut *store, &task, &mut gates)?));
+    let agents = workspace.world(Box::new(|_| ())).and_then(|world| {
+        land::add_gate(&world, &mut *store, &task, &mut gates)?;
+        Ok(why_agent::add(&world, &mut *store, &task, &mut gates)?)
+    });
     let unseen = agents.err().map(|error| error.to_string());
     Ok(json!({
         "task": task.id, "status": task.state.name(), "gates": to_json(&gates)?, "agents_unseen": unseen,

@@ -26,10 +26,11 @@ use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::Refusal;
 use crate::ops::reviewed_work::ReviewedWork;
 use crate::ops::run::checks::place::Judged;
+use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin;
 use crate::ops::world::World;
-use crate::ops::{failpoint, fit, judgement, landing, testimony, trust, unsigned};
+use crate::ops::{failpoint, fit, judged_checks, judgement, landing, testimony, trust, unsigned};
 use crate::store::Store;
 
 /// Work that was accepted.
@@ -106,7 +107,7 @@ impl AcceptCase<'_> {
         if let Some(message) = message {
             message.ask_early(&cx, store)?;
         }
-        let evidence = self.prove(&landing, &tree, &commit_id)?;
+        let evidence = self.prove(store, &landing, (&tree, &commit_id))?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let accepting = Accepting {
             overridden: self.order.overridden.map(|reason| Override {
@@ -155,9 +156,21 @@ impl AcceptCase<'_> {
         Ok(accepted(task, &self.run, &accepting, updated))
     }
 
+    /// True where the required checks are still those that its run has passed.
+    fn still_counts(&self, store: &mut dyn Store) -> Result<bool, OpError> {
+        let mut plans = CheckPlan::of(&self.task, &self.world.config)?;
+        plans.retain(|plan| plan.spec.required);
+        Ok(judged_checks::stored(store, &self.run, plans)?.is_some())
+    }
+
     /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made
     /// now.
-    fn prove(&self, landing: &Landing, tree: &Oid, commit: &Oid) -> Result<Vec<Evidence>, OpError> {
+    fn prove(
+        &self,
+        store: &mut dyn Store,
+        landing: &Landing,
+        (tree, commit): (&Oid, &Oid),
+    ) -> Result<Vec<Evidence>, OpError> {
         if self.order.overridden.is_some() {
             return Ok(Vec::new());
         }
@@ -168,7 +181,10 @@ impl AcceptCase<'_> {
         };
         let world = self.world;
         let told = match proof_needed(self.run.end.as_ref().map(|end| &end.cell), lands) {
-            ProofNeeded::Nothing => return Ok(Vec::new()),
+            ProofNeeded::Nothing if self.still_counts(store)? => return Ok(Vec::new()),
+            ProofNeeded::Nothing => {
+                "the checks are not any more those that have passed on this work; running them"
+            }
             ProofNeeded::Impossible => {
                 let why = format!("run {} did not come to its end", self.run.id);
                 return Err(Refusal::NotProven(why).into());

@@ -200,14 +200,7 @@ impl<'a> AcceptCase<'a> {
         warnings.extend(ask::where_rules_speak(tx, cx, &judged)?);
         let question = self.question(&task, &accepting.target, work);
         warnings.extend(reviewed_work::ask_besides(tx, cx, &of_work, question)?);
-        for piece in evidence {
-            cx.record(
-                tx,
-                &Event::EvidenceRecorded {
-                    evidence: Box::new(piece.clone()),
-                },
-            )?;
-        }
+        cx.record_evidence(tx, evidence)?;
         cx.record(
             tx,
             &Event::AcceptStarted {

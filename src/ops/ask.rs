@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 
 use crate::base::id;
 use crate::domain::action::Action;
-use crate::domain::approval::ApprovalStanding;
+use crate::domain::approval::{ApprovalStanding, needs_of};
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
 use crate::domain::facts::Facts;
+use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::{LockRequest, Task};
 use crate::domain::time::WallMs;
@@ -210,7 +211,33 @@ pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), O
     }
 }
 
+/// The newest record by which the same question waits for people already: nobody is asked twice.
+pub(super) fn asked_already(
+    tx: &mut dyn Tx,
+    now_ms: WallMs,
+    record: &DecisionRecord,
+) -> Result<Option<DecisionRecord>, OpError> {
+    let Some(task) = record.resource.task.clone().map(TaskId) else {
+        return Ok(None);
+    };
+    let asks = record.effect == Effect::RequireApproval
+        && matches!(standing(tx, record, now_ms)?, ApprovalStanding::Waits(_));
+    if !asks {
+        return Ok(None);
+    }
+    let is_same = |old: &DecisionRecord| {
+        record.asks_again(old)
+            && (&old.rule, &old.reason) == (&record.rule, &record.reason)
+            && needs_of(old) == needs_of(record)
+    };
+    let same = tx.asks(Some(&task), None)?.into_iter().filter(is_same);
+    Ok(same.max_by_key(|old| old.at_ms))
+}
+
 fn refusal(tx: &mut dyn Tx, cx: &Cx, record: Box<DecisionRecord>) -> Result<OpError, OpError> {
+    if let Some(open) = asked_already(tx, cx.now.wall_ms, &record)? {
+        return Ok(Refusal::NeedsApproval(Box::new(open)).into());
+    }
     let why = refused(tx, cx.now.wall_ms, record.clone())?;
     Ok(OpError::recorded(why, vec![Event::Decided { record }]))
 }

@@ -10,6 +10,7 @@ use crate::base::text;
 use crate::config::{Config, LockCase};
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
+use crate::domain::evidence::Evidence;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::HarmlessSet;
 use crate::domain::path_pattern::{CaseMode, PathPattern};
@@ -204,6 +205,14 @@ impl Cx {
             clean.as_ref().unwrap_or(event),
         )?;
         Ok(())
+    }
+
+    /// Appends an event for each piece of evidence.
+    pub fn record_evidence(&self, tx: &mut dyn Tx, evidence: &[Evidence]) -> Result<(), OpError> {
+        evidence.iter().try_for_each(|piece| {
+            let evidence = Box::new(piece.clone());
+            self.record(tx, &Event::EvidenceRecorded { evidence })
+        })
     }
 }
 

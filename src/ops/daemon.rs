@@ -1,15 +1,15 @@
 //! The daemon of a repository, as everybody can see it: where its files stand, and who it is.
 //!
 //! One daemon works one repository. What says so is a lock of the operating system on a file, which ends with
-//! the process that holds it, however that ends; beside it lies a card that names the process. A card of a
-//! process that is gone is nothing.
+//! the process that holds it, however that ends, and nothing else; the card beside it only tells of the process, and
+//! a word of trouble why it starts nothing.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::file_lock::{self, FileLock};
-use crate::base::fs;
+use crate::base::{fs, holders};
 use crate::domain::daemon::StandingOrder;
 use crate::domain::time::WallMs;
 use crate::ops::error::{Kept as _, OpError};
@@ -60,6 +60,10 @@ impl DaemonPlace {
     fn card_file(&self) -> PathBuf {
         self.dir.join("daemon.json")
     }
+
+    fn trouble_file(&self) -> PathBuf {
+        self.dir.join("trouble")
+    }
 }
 
 /// The card of a daemon.
@@ -80,28 +84,75 @@ pub struct DaemonCard {
 pub fn take(place: &DaemonPlace, card: &DaemonCard) -> Result<FileLock, OpError> {
     fs::create_private_dir(place.dir())?;
     fs::create_private_dir(&place.orders())?;
-    let Some(lock) = file_lock::try_lock(&place.lock_file())? else {
+    let Some(lock) = file_lock::try_lock_for_a_moment(&place.lock_file())? else {
         return Err(held(at_work(place)?, card.since_ms));
     };
+    tell_trouble(place, None)?;
     let text = serde_json::to_vec(card).kept("the card of the daemon")?;
     fs::write_private(&place.card_file(), &text)?;
     Ok(lock)
 }
 
-/// The daemon that is at work, as far as its card tells.
-pub fn at_work(place: &DaemonPlace) -> Result<Option<DaemonCard>, OpError> {
-    let card = card(place)?;
-    Ok(card.filter(|card| card.process.liveness() != ProcessLiveness::Dead))
+/// A daemon at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonAtWork {
+    /// The process; none where this user cannot see it.
+    pub process: Option<ProcessIdentity>,
+    /// Its card; none while it begins, or where it cannot be read.
+    pub card: Option<DaemonCard>,
+}
+
+impl DaemonAtWork {
+    /// Names the process.
+    pub fn named(&self) -> String {
+        match &self.process {
+            Some(process) => format!("process {}", process.pid),
+            None => "a process that cannot be seen from here".to_owned(),
+        }
+    }
+}
+
+/// The daemon that is at work: the lock says whether there is one.
+pub fn at_work(place: &DaemonPlace) -> Result<Option<DaemonAtWork>, OpError> {
+    let lock = place.lock_file();
+    if !file_lock::is_held(&lock)? {
+        return Ok(None);
+    }
+    let is_alive = |card: &DaemonCard| card.process.liveness() != ProcessLiveness::Dead;
+    let card = card(place).ok().flatten().filter(is_alive);
+    let process = match &card {
+        Some(card) => Some(card.process.clone()),
+        None => {
+            let holders = holders::flocked_by(&lock);
+            let pid = holders.first().and_then(|it| i32::try_from(it.pid).ok());
+            pid.and_then(ProcessIdentity::of)
+        }
+    };
+    Ok(Some(DaemonAtWork { process, card }))
 }
 
 /// The card of the last daemon, at work or gone.
-pub fn card(place: &DaemonPlace) -> Result<Option<DaemonCard>, OpError> {
+fn card(place: &DaemonPlace) -> Result<Option<DaemonCard>, OpError> {
     let path = place.card_file();
     let Some(text) = fs::read_text_if_there(&path, CARD_CAP)? else {
         return Ok(None);
     };
     let card = serde_json::from_str(&text);
     Ok(Some(card.kept(path.display().to_string())?))
+}
+
+/// Keeps a word of what is in the daemon's way for whoever asks, or takes it back.
+pub fn tell_trouble(place: &DaemonPlace, trouble: Option<&str>) -> Result<(), OpError> {
+    match trouble {
+        Some(text) => fs::write_private(&place.trouble_file(), text.as_bytes())?,
+        None => fs::remove_file(&place.trouble_file())?,
+    }
+    Ok(())
+}
+
+/// What is in the way of the daemon that is at work, in its own words.
+pub fn trouble(place: &DaemonPlace) -> Result<Option<String>, OpError> {
+    Ok(fs::read_text_if_there(&place.trouble_file(), CARD_CAP)?)
 }
 
 /// The order that stands. One that cannot be read is an error, never none: somebody has ordered something.
@@ -126,18 +177,19 @@ pub fn give_order(place: &DaemonPlace, order: Option<&StandingOrder>) -> Result<
 }
 
 /// The refusal of a second daemon.
-fn held(by: Option<DaemonCard>, now_ms: WallMs) -> OpError {
-    let who = by.map_or_else(
-        || "it is starting or ending at this moment".to_owned(),
-        |card| {
-            format!(
-                "process {}, started {} ago by `{}`",
-                card.process.pid,
+fn held(by: Option<DaemonAtWork>, now_ms: WallMs) -> OpError {
+    let who = match by {
+        None => "it is starting or ending at this moment".to_owned(),
+        Some(daemon) => match &daemon.card {
+            None => daemon.named(),
+            Some(card) => format!(
+                "{}, started {} ago by `{}`",
+                daemon.named(),
                 seconds(now_ms - card.since_ms),
                 card.command
-            )
+            ),
         },
-    );
+    };
     Refusal::Conflict {
         why: format!("a daemon works this repository already: {who}"),
         hint: "one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it"
@@ -166,7 +218,11 @@ mod tests {
         assert_eq!(at_work(&place).unwrap(), None);
         let me = card_of(ProcessIdentity::current().unwrap());
         let held = take(&place, &me).unwrap();
-        assert_eq!(at_work(&place).unwrap(), Some(me.clone()));
+        let told = DaemonAtWork {
+            process: Some(me.process.clone()),
+            card: Some(me.clone()),
+        };
+        assert_eq!(at_work(&place).unwrap(), Some(told));
         let later = DaemonCard {
             since_ms: 61_000,
             ..me.clone()
@@ -204,16 +260,38 @@ mod tests {
     }
 
     #[test]
-    fn the_card_of_a_process_that_is_gone_is_nothing() {
+    fn the_lock_says_whether_one_is_at_work_and_the_card_only_tells_of_it() {
         let temp = tempfile::tempdir().unwrap();
         let place = DaemonPlace::of(temp.path());
-        let me = ProcessIdentity::current().unwrap();
+        let me = card_of(ProcessIdentity::current().unwrap());
+        let write = |card: &[u8]| fs::write_private(&place.card_file(), card).unwrap();
+        let held = take(&place, &me).unwrap();
+        // Neither a card that cannot be read nor that of another process makes it go away.
         let gone = card_of(ProcessIdentity {
-            start_ticks: me.start_ticks + 1,
-            ..me
+            start_ticks: me.process.start_ticks + 1,
+            ..me.process.clone()
         });
-        drop(take(&place, &gone).unwrap());
+        for card in [&b"{"[..], &serde_json::to_vec(&gone).unwrap()] {
+            write(card);
+            let told = at_work(&place).unwrap().unwrap();
+            assert_eq!(told.card, None);
+        }
+        // And none is at work by the card of a process that lives.
+        drop(held);
+        write(&serde_json::to_vec(&me).unwrap());
         assert_eq!(at_work(&place).unwrap(), None);
-        assert_eq!(card(&place).unwrap(), Some(gone));
+    }
+
+    #[test]
+    fn a_word_of_trouble_stands_until_it_is_taken_back_or_the_next_one_begins() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = DaemonPlace::of(temp.path());
+        let me = card_of(ProcessIdentity::current().unwrap());
+        drop(take(&place, &me).unwrap());
+        assert_eq!(trouble(&place).unwrap(), None);
+        tell_trouble(&place, Some("no trust")).unwrap();
+        assert_eq!(trouble(&place).unwrap(), Some("no trust".to_owned()));
+        drop(take(&place, &me).unwrap());
+        assert_eq!(trouble(&place).unwrap(), None);
     }
 }

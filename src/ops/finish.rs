@@ -116,14 +116,7 @@ pub fn done(
             None => Question::on_task(action, &task),
         };
         warnings.extend(ask::or_refuse(tx, cx, question)?);
-        for piece in evidence {
-            cx.record(
-                tx,
-                &Event::EvidenceRecorded {
-                    evidence: Box::new(piece.clone()),
-                },
-            )?;
-        }
+        cx.record_evidence(tx, evidence)?;
         cx.record(
             tx,
             &Event::TaskDone {

@@ -9,8 +9,9 @@
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::base::clock;
@@ -37,7 +38,7 @@ const TRIES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(20);
 /// The file below the state directory that is locked over a landing.
-const LOCK: &str = "accept.lock";
+pub(crate) const LOCK: &str = "accept.lock";
 /// More than the name of a reference.
 const WORD: u64 = 4096;
 /// The copy of a checkout's index below the state directory, while an accept looks ahead.
@@ -239,6 +240,22 @@ pub(crate) fn look_ahead(
     Ok(merge::look_ahead(repo, shadow, &pools, plan, &index))
 }
 
+/// The same for somebody who only looks: nothing is written but the copy of an index at `index`.
+pub(crate) fn look_from_outside(
+    world: &World,
+    (repo, shadow): (&Repo, &ShadowRepo),
+    plan: &MergePlan,
+    index: &Path,
+) -> Result<Result<(), MergeError>, OpError> {
+    let _alone = match OpenOptions::new().read(true).open(world.state().join(LOCK)) {
+        // Nobody has ever landed anything.
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        file => Some(locked(file.doing("open the lock of accepts")?)?),
+    };
+    let pools = world.places.pools();
+    Ok(merge::look_ahead(repo, shadow, &pools, plan, index))
+}
+
 /// True where the process that a lock names has certainly ended.
 pub(crate) fn has_ended(name: &str) -> bool {
     serde_json::from_str::<ProcessRef>(name)
@@ -287,7 +304,10 @@ pub(crate) fn alone(world: &World) -> Result<LandingLock, OpError> {
         .read(true)
         .write(true)
         .open(path);
-    let file = file.doing("open the lock of accepts")?;
+    locked(file.doing("open the lock of accepts")?)
+}
+
+fn locked(file: File) -> Result<LandingLock, OpError> {
     let until = Instant::now() + PATIENCE;
     loop {
         match file.try_lock() {

@@ -49,6 +49,7 @@ pub mod hooks;
 pub mod hosts;
 pub mod import;
 pub mod init;
+mod judged_checks;
 mod judgement;
 pub mod land;
 pub(crate) mod landing;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::base::{clock, file_lock, hash};
 use crate::domain::check::CheckStatus;
-use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::task::{Proof, Task};
 use crate::domain::verdict::Verification;
@@ -22,7 +22,7 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
 use crate::ops::run::files::CheckLogs;
-use crate::ops::run::step::evidence::{Filed, file_evidence};
+use crate::ops::run::step::evidence::{Filed, file_check};
 use crate::ops::signals::Signals;
 use crate::ops::trust;
 use crate::ops::world::World;
@@ -109,16 +109,8 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<ProofFin
     };
     let mut evidence = Vec::new();
     for check in &checked {
-        let summary = serde_json::to_value(&check.result).unwrap_or_default();
-        let name = check.spec.name.as_str();
-        evidence.push(file_evidence(
-            world,
-            &filed,
-            EvidenceKind::Check,
-            name,
-            &check.log,
-            summary,
-        )?);
+        let answer = (&check.spec, &check.result);
+        evidence.push(file_check(world, &filed, answer, &check.log)?);
     }
     let said = checked
         .iter()

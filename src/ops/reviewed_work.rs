@@ -18,6 +18,7 @@ use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::findings::LookAt;
 use crate::ops::messages::{self, WorkTip};
+use crate::ops::refusal::Refusal;
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict;
 use crate::ops::scrub::redact_record;
@@ -88,6 +89,9 @@ impl ReviewedWork {
             || store.read(|tx| ask::approved(tx, cx.now.wall_ms, &record))?
         {
             return Ok(());
+        }
+        if let Some(open) = store.read(|tx| ask::asked_already(tx, cx.now.wall_ms, &record))? {
+            return Err(Refusal::NeedsApproval(Box::new(open)).into());
         }
         let record = Box::new(record);
         let events = vec![Event::Decided {

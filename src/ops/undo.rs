@@ -415,14 +415,7 @@ impl<'a> Case<'a> {
         evidence: &[Evidence],
         undoing: &Accepting,
     ) -> Result<(), OpError> {
-        for piece in evidence {
-            cx.record(
-                tx,
-                &Event::EvidenceRecorded {
-                    evidence: Box::new(piece.clone()),
-                },
-            )?;
-        }
+        cx.record_evidence(tx, evidence)?;
         cx.record(
             tx,
             &Event::UndoStarted {

@@ -10,34 +10,34 @@ use crate::support::{Sandbox, Transcript, mask_also, poll};
 /// Says that it has started, and waits until its gate is opened.
 const GATED: &str = "cat >/dev/null; echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; echo work > work.txt";
 
-fn scene() -> Sandbox {
+pub(crate) fn scene() -> Sandbox {
     Scene::new().agent(Agent::new("one", GOOD)).build()
 }
 
-fn gated() -> Sandbox {
+pub(crate) fn gated() -> Sandbox {
     Scene::new().agent(Agent::new("one", GATED)).build()
 }
 
 /// A task whose agent will wait for its gate.
-fn gated_task(sandbox: &Sandbox, title: &str) -> String {
+pub(crate) fn gated_task(sandbox: &Sandbox, title: &str) -> String {
     let id = sandbox.task(title, &[]);
     sandbox.pipe(&format!("gate-{id}"));
     id
 }
 
-fn wait_until_started(sandbox: &Sandbox, id: &str) {
+pub(crate) fn wait_until_started(sandbox: &Sandbox, id: &str) {
     wait_for(&sandbox.base().join(format!("started-{id}")));
 }
 
 /// The log of the daemon.
-fn log(sandbox: &Sandbox) -> String {
+pub(crate) fn log(sandbox: &Sandbox) -> String {
     let path = sandbox.root().join(".git/ai/daemon/daemon.log");
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
 /// Waits until this stands in the log of the daemon.
 #[track_caller]
-fn wait_until_logged(sandbox: &Sandbox, text: &str) {
+pub(crate) fn wait_until_logged(sandbox: &Sandbox, text: &str) {
     poll::until(&format!("`{text}` is in the log"), PATIENCE, || {
         log(sandbox).lines().any(|line| {
             line.split_once(' ')
@@ -47,14 +47,14 @@ fn wait_until_logged(sandbox: &Sandbox, text: &str) {
 }
 
 #[track_caller]
-fn wait_until_status(sandbox: &Sandbox, id: &str, status: &str) {
+pub(crate) fn wait_until_status(sandbox: &Sandbox, id: &str, status: &str) {
     poll::until(&format!("{id} is {status}"), PATIENCE, || {
         sandbox.status(id) == status
     });
 }
 
 /// A daemon in the foreground that has looked at the queue.
-fn daemon(sandbox: &Sandbox, args: &[&str]) -> Background {
+pub(crate) fn daemon(sandbox: &Sandbox, args: &[&str]) -> Background {
     let before = log(sandbox).matches("works the queue").count();
     let command = sandbox.start(&[&["daemon", "run"], args].concat());
     poll::until("the daemon is at work", PATIENCE, || {
@@ -64,7 +64,7 @@ fn daemon(sandbox: &Sandbox, args: &[&str]) -> Background {
 }
 
 /// The number of starts of a task, by the log of the daemon.
-fn starts(sandbox: &Sandbox, id: &str) -> usize {
+pub(crate) fn starts(sandbox: &Sandbox, id: &str) -> usize {
     log(sandbox).matches(&format!("{id} starts")).count()
 }
 
@@ -219,6 +219,7 @@ fn a_stop_lets_runs_end_and_a_second_one_asks_them_to() {
     let outcome = daemon.wait();
     assert_eq!(outcome.code, Some(0), "the first word counts: {outcome}");
     assert_eq!(scene.status(&second), "queued", "given back: {outcome}");
+    wait_until_logged(&scene, &format!("{second}.1  stopped  queued"));
     scene.is_at_rest(&second);
 }
 
@@ -377,7 +378,7 @@ fn a_queue_that_stands_still_is_left_alone_and_told() {
 }
 
 /// Ends the daemon of a scene, should the test not come to that.
-struct Ended<'a>(&'a Sandbox);
+pub(crate) struct Ended<'a>(pub(crate) &'a Sandbox);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
@@ -385,7 +386,7 @@ impl Drop for Ended<'_> {
     }
 }
 
-const NUMBERS: [(&str, &str); 3] = [
+pub(crate) const NUMBERS: [(&str, &str); 3] = [
     (r"process \d+", "process [PID]"),
     (r"for \d+s", "for [TIME]"),
     (r"started \d+s", "started [TIME]"),
@@ -448,7 +449,7 @@ fn it_is_started_held_back_and_stopped_by_commands() {
     $ ai daemon status
     paused  process [PID], for [TIME]
       the daemon is paused by human:tester: the disk is changed
-      [TASK]  ready  it would start now
+      [TASK]  paused  the daemon is paused by human:tester: the disk is changed
     $ ai status
     1 queued, 1 review
     needs you:

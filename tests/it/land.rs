@@ -8,7 +8,8 @@ use crate::support::runs::{CONFIG, GOOD};
 use crate::support::scene::{Agent, Scene};
 use crate::support::{Outcome, Sandbox, Transcript};
 
-const CONFIG_LAND: &str = "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sh check.sh}}\n";
+pub(crate) const CONFIG_LAND: &str =
+    "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sh check.sh}}\n";
 
 /// The check writes down on which works it ran. It has hooks for a flake and for somebody who commits
 /// meanwhile, and fails where `BAD` says so.
@@ -19,11 +20,11 @@ BAD
 ";
 
 /// A project whose check fails where this shell command succeeds.
-fn project(bad: &str) -> Sandbox {
+pub(crate) fn project(bad: &str) -> Sandbox {
     project_with(Scene::new(), bad)
 }
 
-fn project_with(scene: Scene, bad: &str) -> Sandbox {
+pub(crate) fn project_with(scene: Scene, bad: &str) -> Sandbox {
     let bad = format!("if {bad}; then echo 'they do not get on'; exit 1; fi");
     scene
         .config(CONFIG_LAND)
@@ -33,7 +34,7 @@ fn project_with(scene: Scene, bad: &str) -> Sandbox {
 }
 
 /// A task in review whose work is `w01.txt` for 1.
-fn work(sandbox: &Sandbox, number: usize, more: &[&str]) -> String {
+pub(crate) fn work(sandbox: &Sandbox, number: usize, more: &[&str]) -> String {
     let script = format!("cat >/dev/null; echo {number} > w{number:02}.txt");
     sandbox.set_script("fake", &script);
     let id = sandbox.task(&format!("Work {number}"), more);
@@ -42,12 +43,12 @@ fn work(sandbox: &Sandbox, number: usize, more: &[&str]) -> String {
     id
 }
 
-fn home(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
+pub(crate) fn home(sandbox: &Sandbox, name: &str) -> std::path::PathBuf {
     sandbox.base().join("home").join(name)
 }
 
 /// The works on which the check ran, a line each; forgotten afterwards.
-fn ran(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn ran(sandbox: &Sandbox) -> Vec<String> {
     let path = home(sandbox, "ran");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let _gone = std::fs::remove_file(path);
@@ -59,7 +60,7 @@ fn tasks(list: &Value) -> Vec<&str> {
     tasks.map(|one| one["task"].as_str().unwrap()).collect()
 }
 
-fn statuses(sandbox: &Sandbox, ids: &[String]) -> Vec<String> {
+pub(crate) fn statuses(sandbox: &Sandbox, ids: &[String]) -> Vec<String> {
     ids.iter().map(|id| sandbox.status(id)).collect()
 }
 

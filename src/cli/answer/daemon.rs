@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::daemon::{DaemonState, StandingOrder};
+use crate::domain::daemon::{DaemonState, StandingOrder, StartBar};
 use crate::domain::ids::{RunId, TaskId};
-use crate::ops::daemon::DaemonCard;
+use crate::ops::daemon::DaemonAtWork;
 use crate::ops::schedule::PlannedTask;
 
 /// The answer to `ai daemon status`.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct DaemonAnswer {
-    /// The process; null where no daemon works the repository.
+    /// The process; null where no daemon works the repository, or it cannot be seen from here.
     pub(in crate::cli) pid: Option<i32>,
     /// The state.
     pub(in crate::cli) state: DaemonState,
@@ -27,28 +27,29 @@ pub(in crate::cli) struct DaemonAnswer {
     pub(in crate::cli) running: Vec<DaemonRunTold>,
     /// Tasks that are not, with the reason of each.
     pub(in crate::cli) waiting: Vec<DaemonWaiting>,
-    /// Reason for which nothing can be started at all.
+    /// Reason for which nothing can be started until somebody mends it, in the daemon's own words where one is at work.
     pub(in crate::cli) trouble: Option<String>,
 }
 
 /// The answer to `ai daemon start`, `restart` and `stop`: the daemon that is at work, or has ended.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct DaemonTold {
-    /// The process.
-    pub(in crate::cli) pid: i32,
-    /// The time of its start, in milliseconds since 1970.
-    pub(in crate::cli) since_ms: i64,
-    /// The version of `ai`.
-    pub(in crate::cli) version: String,
+    /// The process; null where it cannot be seen from here.
+    pub(in crate::cli) pid: Option<i32>,
+    /// The time of its start, in milliseconds since 1970; null where it has not told.
+    pub(in crate::cli) since_ms: Option<i64>,
+    /// The version of `ai`; likewise.
+    pub(in crate::cli) version: Option<String>,
 }
 
 impl DaemonTold {
-    /// Tells of a daemon by its card.
-    pub(in crate::cli) fn of(card: DaemonCard) -> DaemonTold {
+    /// Tells of a daemon.
+    pub(in crate::cli) fn of(daemon: DaemonAtWork) -> DaemonTold {
+        let card = daemon.card.as_ref();
         DaemonTold {
-            pid: card.process.pid,
-            since_ms: card.since_ms,
-            version: card.version,
+            pid: daemon.process.as_ref().map(|process| process.pid),
+            since_ms: card.map(|card| card.since_ms),
+            version: card.map(|card| card.version.clone()),
         }
     }
 }
@@ -89,20 +90,22 @@ pub(in crate::cli) struct DaemonWaiting {
     pub(in crate::cli) task: TaskId,
     /// The title.
     pub(in crate::cli) title: String,
-    /// The first gate that holds it, in the words of `ai why`; `ready` for one that would start now.
+    /// The first gate that holds it, in the words of `ai why`; `ready` for one that starts now; where nothing holds it but
+    /// what holds all of them, `paused`, `draining`, `trouble` or `stopped`.
     pub(in crate::cli) gate: String,
     /// The reason.
     pub(in crate::cli) why: String,
 }
 
 impl DaemonWaiting {
-    /// Tells of a task that is not at work.
-    pub(in crate::cli) fn of(task: PlannedTask) -> DaemonWaiting {
+    /// Tells of a task that is not at work, and of what keeps the daemon from starting any.
+    pub(in crate::cli) fn of(task: PlannedTask, bar: Option<&StartBar>) -> DaemonWaiting {
         let first = task.gates.into_iter().next();
-        let (gate, why) = first.map_or_else(
-            || ("ready".to_owned(), "it would start now".to_owned()),
-            |gate| (gate.gate.into_owned(), gate.text),
-        );
+        let (gate, why) = match (first, bar) {
+            (Some(gate), _) => (gate.gate.into_owned(), gate.text),
+            (None, Some(bar)) => (bar.word.to_owned(), bar.why.clone()),
+            (None, None) => ("ready".to_owned(), "it starts now".to_owned()),
+        };
         DaemonWaiting {
             task: task.task,
             title: task.title,

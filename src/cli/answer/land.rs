@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::domain::ids::TaskId;
 use crate::ops::land::{
-    FlakyTold, LandPlan, LandReport, LandedTask, LandingAtWork, PlannedLanding, SentBackTask,
-    StayingWork,
+    CutOffLanding, FlakyTold, LandPlan, LandReport, LandedTask, LandingAtWork, PlannedLanding,
+    SentBackTask, StayingWork,
 };
 use crate::ops::refusal::Refusal;
 
@@ -31,6 +31,8 @@ pub(in crate::cli) struct LandAnswer {
 pub(in crate::cli) struct LandStatusAnswer {
     /// The landing that is at work, or was cut off; null where there is none.
     at_work: Option<LandingAtWork>,
+    /// Works that are in their branch already, by a landing that was cut off; the next one completes them.
+    cut_off: Vec<CutOffLanding>,
     /// What would be combined and checked, in its order.
     would_land: Vec<PlannedLanding>,
     /// Tasks that would stay in review.
@@ -110,6 +112,7 @@ impl LandStatusAnswer {
     pub(in crate::cli) fn of(plan: LandPlan, left_out: Vec<LeftOutTask>) -> LandStatusAnswer {
         LandStatusAnswer {
             at_work: plan.at_work,
+            cut_off: plan.cut_off,
             would_land: plan.would_land,
             left_out,
         }

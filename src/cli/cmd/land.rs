@@ -194,6 +194,14 @@ fn show_plan(plan: &LandPlan, left: &[LeftOutTask], context: &mut Context) {
     if let Some(at_work) = &plan.at_work {
         context.ui.line(&at_work_line(at_work));
     }
+    for one in &plan.cut_off {
+        let short = one.commit.get(..12).unwrap_or(&one.commit);
+        context.ui.item(&one_line(&format!(
+            "{}  cut off: in {} already by {short}, and not done yet: {}",
+            one.task, one.target, one.title
+        )));
+        context.ui.line(&format!("  next: `ai land {}`", one.task));
+    }
     let mut batch = 0;
     for one in &plan.would_land {
         if one.batch != batch {
@@ -203,10 +211,10 @@ fn show_plan(plan: &LandPlan, left: &[LeftOutTask], context: &mut Context) {
                 one.target,
                 one.checks.join(", ")
             );
-            context.ui.line(&one_line(&heading));
+            context.ui.item(&one_line(&heading));
         }
         let line = format!("  {}  {}", one.task, one.title);
-        context.ui.line(&one_line(&line));
+        context.ui.item(&one_line(&line));
     }
     show_left(left, context);
     context.ui.say(&format!(
@@ -220,7 +228,9 @@ fn at_work_line(at_work: &LandingAtWork) -> String {
     let tasks = counted(at_work.tasks.len() as u64, "task");
     let (by, step) = (&at_work.by, one_line(&at_work.step));
     if at_work.is_cut_off {
-        format!("a landing of {tasks} by {by} was cut off at: {step}; the next one completes it")
+        format!(
+            "a landing of {tasks} by {by} was cut off at: {step}; `ai land --all` completes it and goes on"
+        )
     } else {
         format!("a landing of {tasks} by {by} is at work: {step}")
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -13,7 +14,6 @@ use crate::cli::cmd::backup;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::config::Notify;
-use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::domain::sandbox::SandboxWish;
 use crate::domain::verdict::{self, Lifecycle};
@@ -166,8 +166,17 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppErr
 
 /// The arguments of another `ai` that begin with `words`, with the same directory, name and talk.
 pub(super) fn again(words: &[&str], context: &Context) -> Result<Vec<OsString>, AppError> {
+    again_at(words, context.workspace.start_dir()?, context)
+}
+
+/// The same in another directory.
+pub(super) fn again_at(
+    words: &[&str],
+    dir: PathBuf,
+    context: &Context,
+) -> Result<Vec<OsString>, AppError> {
     let mut all: Vec<OsString> = words.iter().map(OsString::from).collect();
-    all.extend(["-C".into(), context.workspace.start_dir()?.into_os_string()]);
+    all.extend(["-C".into(), dir.into_os_string()]);
     let named = context.workspace.named().into_iter();
     all.extend(named.flat_map(|name| ["--as".into(), name.into()]));
     all.extend((!context.is_talkative()).then(|| "--quiet".into()));
@@ -233,12 +242,7 @@ fn row(line: &batch::Line) -> Vec<String> {
         (Some(agent), None) => agent.clone(),
         (None, _) => "-".to_owned(),
     };
-    let outcome = match (&line.outcome, &line.run) {
-        (Some(outcome), _) => outcome,
-        (None, None) => "not started",
-        (None, Some(_)) if line.code == ErrorClass::Interrupted.code() => "stopped",
-        (None, Some(_)) => "cut off",
-    };
+    let outcome = line.outcome_word();
     let run = line.run.as_deref().unwrap_or(line.task.as_str());
     [run, agent.as_str(), outcome, &line.status, &line.title]
         .iter()

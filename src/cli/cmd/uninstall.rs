@@ -53,11 +53,8 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
     }
     // An agent in its worktree has no business here.
     context.workspace.refuse_agents("uninstall")?;
-    if let Some(card) = daemon::at_work(&DaemonPlace::of(&context.workspace.state_dir()?))? {
-        let message = format!(
-            "a daemon works this repository: process {}",
-            card.process.pid
-        );
+    if let Some(daemon) = daemon::at_work(&DaemonPlace::of(&context.workspace.state_dir()?))? {
+        let message = format!("a daemon works this repository: {}", daemon.named());
         return Err(AppError::new(ErrorClass::Conflict, message)
             .hint("`ai daemon stop`, then the same command again"));
     }

@@ -12,7 +12,7 @@ use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::task::Task;
 use crate::ops::gates::Gate;
-use crate::ops::{why, why_agent};
+use crate::ops::{land, why, why_agent};
 use crate::store::Access;
 
 const TO_EXPLAIN: Wanted = Wanted {
@@ -33,6 +33,14 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let config = context.workspace.config()?.clone();
     let store = context.store(Access::Read)?;
     let (task, mut gates) = store.read(|tx| why::why(tx, &cx, &config, id))?;
+    let asked = context
+        .world()
+        .and_then(|world| Ok(land::add_gate(&world, store, &task, &mut gates)?));
+    if let Err(error) = asked {
+        context
+            .ui
+            .warn(&format!("its landing could not be looked at: {error}"));
+    }
     // Agents are files: where they cannot be looked at, what holds the task is told all the same.
     let asked = context
         .world()

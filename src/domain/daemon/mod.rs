@@ -10,7 +10,7 @@ mod standing;
 mod step;
 
 pub use rest::{RestMark, RestNews, Rests, TurnedAway};
-pub use standing::{DaemonPresence, DaemonState, OrderKind, StandingOrder};
+pub use standing::{DaemonPresence, DaemonState, OrderKind, StandingOrder, StartBar};
 pub use step::{
     DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, StopOrder, UnsettledWrite,
     WhenEmpty,

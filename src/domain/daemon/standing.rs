@@ -74,13 +74,50 @@ impl DaemonState {
     }
 }
 
+/// What keeps a daemon from starting any task at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartBar {
+    /// A stable word.
+    pub word: &'static str,
+    /// The sentence.
+    pub why: String,
+}
+
+impl StartBar {
+    /// Finds it by the order that stands, by what is in a daemon's way, and by whether there is one: what a person can
+    /// take back first.
+    pub fn of(
+        presence: DaemonPresence,
+        order: Option<&StandingOrder>,
+        trouble: Option<&str>,
+    ) -> Option<StartBar> {
+        let bar = |word, why| Some(StartBar { word, why });
+        match (order, trouble, presence) {
+            (Some(order), _, _) => bar(order.kind.as_str(), order.in_words()),
+            (None, Some(trouble), _) => bar("trouble", trouble.to_owned()),
+            (None, None, DaemonPresence::Gone) => bar(
+                "stopped",
+                "nothing else holds it, but no daemon is at work".to_owned(),
+            ),
+            (None, None, DaemonPresence::There) => None,
+        }
+    }
+}
+
+impl OrderKind {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OrderKind::Pause => "paused",
+            OrderKind::Drain => "draining",
+        }
+    }
+}
+
 impl StandingOrder {
     /// The order in a sentence.
     pub fn in_words(&self) -> String {
-        let what = match self.kind {
-            OrderKind::Pause => "paused",
-            OrderKind::Drain => "draining",
-        };
+        let what = self.kind.as_str();
         let why = self.reason.as_ref().map(|why| format!(": {why}"));
         format!(
             "the daemon is {what} by {}{}",
@@ -105,6 +142,28 @@ mod tests {
             (There, Some(OrderKind::Drain), "draining"),
         ] {
             assert_eq!(DaemonState::of(presence, order).as_str(), state);
+        }
+    }
+
+    #[test]
+    fn what_bars_every_start_is_what_a_person_can_take_back_first() {
+        use DaemonPresence::{Gone, There};
+        let order = StandingOrder {
+            kind: OrderKind::Drain,
+            reason: None,
+            by: "human:ann".into(),
+            at_ms: 0,
+        };
+        for (presence, order, trouble, word) in [
+            (There, Some(&order), Some("no trust"), Some("draining")),
+            (Gone, Some(&order), None, Some("draining")),
+            (There, None, Some("no trust"), Some("trouble")),
+            (Gone, None, Some("no trust"), Some("trouble")),
+            (Gone, None, None, Some("stopped")),
+            (There, None, None, None),
+        ] {
+            let bar = StartBar::of(presence, order, trouble);
+            assert_eq!(bar.map(|bar| bar.word), word);
         }
     }
 

@@ -94,8 +94,10 @@ pub enum WhenEmpty {
 /// Result of a look at the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueSight {
-    /// Nothing: it could not look, or was told not to start anything.
+    /// Nothing: it could not look, or is about to end.
     Unseen,
+    /// Nothing may be started until a person helps: an order stands, trust or a right configuration is missing.
+    Barred,
     /// Tasks that will start by themselves when their time comes, or a run ends.
     Waits,
     /// Nothing that starts without somebody's help.
@@ -124,6 +126,8 @@ pub enum DaemonEnding {
     TimeOver,
     /// Nothing is left to start.
     QueueEmpty,
+    /// Nothing may be started until a person helps.
+    Barred,
 }
 
 impl DaemonEnding {
@@ -134,6 +138,7 @@ impl DaemonEnding {
             DaemonEnding::Interrupted => "it was interrupted",
             DaemonEnding::TimeOver => "its time is over",
             DaemonEnding::QueueEmpty => "nothing is left to start",
+            DaemonEnding::Barred => "nothing may be started until somebody helps",
         }
     }
 }
@@ -175,9 +180,12 @@ impl DaemonMoment {
         if look_ms <= self.now_ms {
             return DaemonStep::Look;
         }
-        let is_done = self.queue == QueueSight::Empty && self.at_work == 0;
-        if is_done && self.stop.is_none() && self.when_empty == WhenEmpty::End {
-            return DaemonStep::End(DaemonEnding::QueueEmpty);
+        if self.at_work == 0 && self.stop.is_none() && self.when_empty == WhenEmpty::End {
+            match self.queue {
+                QueueSight::Empty => return DaemonStep::End(DaemonEnding::QueueEmpty),
+                QueueSight::Barred => return DaemonStep::End(DaemonEnding::Barred),
+                QueueSight::Unseen | QueueSight::Waits => {}
+            }
         }
         let end_ms = match &self.stop {
             Some(stop) => Some(stop.by_ms),
@@ -410,7 +418,7 @@ mod tests {
 
     #[test]
     fn it_ends_by_its_time_or_by_an_empty_queue_where_it_was_told_to() {
-        use QueueSight::{Empty, Unseen, Waits};
+        use QueueSight::{Barred, Empty, Unseen, Waits};
         for (when_empty, queue, at_work, ends_ms, step) in [
             (WhenEmpty::Stay, Empty, 0, None, wait(29_000)),
             (
@@ -423,6 +431,15 @@ mod tests {
             (WhenEmpty::End, Empty, 1, None, wait(29_000)),
             (WhenEmpty::End, Waits, 0, None, wait(29_000)),
             (WhenEmpty::End, Unseen, 0, None, wait(29_000)),
+            (
+                WhenEmpty::End,
+                Barred,
+                0,
+                None,
+                DaemonStep::End(DaemonEnding::Barred),
+            ),
+            (WhenEmpty::End, Barred, 1, None, wait(29_000)),
+            (WhenEmpty::Stay, Barred, 0, None, wait(29_000)),
             (WhenEmpty::Stay, Waits, 1, Some(NOW + 5), wait(5)),
             (WhenEmpty::Stay, Waits, 0, Some(NOW), DaemonStep::TimeIsOver),
         ] {

@@ -248,17 +248,5 @@ fn run(seed: u64) {
 
 #[test]
 fn every_landing_keeps_the_promises() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().unwrap())
-    };
-    let seeds = match number("AI_SCHEDULE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("AI_SCHEDULES").unwrap_or(SCHEDULES),
-    };
-    for seed in seeds {
-        let told = std::panic::catch_unwind(|| run(seed));
-        assert!(told.is_ok(), "AI_SCHEDULE_SEED={seed} shows it again");
-    }
+    crate::base::simulated::each(SCHEDULES, run);
 }

@@ -1,7 +1,5 @@
 //! Days of a repository in a virtual clock: tasks come, run, fail and come back; after every tick the
-//! promises are looked at. The schedule follows from a seed, which a failure names.
-//!
-//! `AI_SCHEDULES=10000` asks for so many schedules, `AI_SCHEDULE_SEED=7` for one of them.
+//! promises are looked at. The schedule follows from a number (`base/simulated.rs`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -253,19 +251,7 @@ fn run(seed: u64) {
 
 #[test]
 fn every_schedule_keeps_the_promises() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().unwrap())
-    };
-    let seeds = match number("AI_SCHEDULE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("AI_SCHEDULES").unwrap_or(SCHEDULES),
-    };
-    for seed in seeds {
-        let told = std::panic::catch_unwind(|| run(seed));
-        assert!(told.is_ok(), "AI_SCHEDULE_SEED={seed} shows it again");
-    }
+    crate::base::simulated::each(SCHEDULES, run);
 }
 
 /// A task that wants everything gets it although small ones keep coming, one of which is always at

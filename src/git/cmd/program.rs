@@ -75,6 +75,20 @@ impl Git {
         }))
     }
 
+    /// The same Git, whose commands write new objects to a directory.
+    #[must_use]
+    pub(in crate::git) fn writing_objects_to(&self, dir: &Path) -> Self {
+        let GitProgram { program, env, .. } = &*self.0;
+        let mut env = env.clone();
+        env.push(("GIT_OBJECT_DIRECTORY".into(), dir.as_os_str().to_owned()));
+        Self(Arc::new(GitProgram {
+            program: program.clone(),
+            env,
+            memory: None,
+            version: self.0.version.clone(),
+        }))
+    }
+
     /// The directory in which is kept what it says; none where nothing is.
     pub(super) fn memory(&self) -> Option<&Path> {
         self.0.memory.as_deref()

@@ -1,7 +1,7 @@
 //! The repository as its callers see it: each question goes to the back end that serves it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::domain::repo_path::RepoPath;
 use crate::git::cmd::Git;
@@ -19,6 +19,8 @@ pub struct Repo {
     pub(super) format: RepoFormat,
     /// The Git that serves where the library does not.
     pub(super) git: Git,
+    /// The directory of its objects.
+    pub(super) objects: PathBuf,
     /// The back end that serves it.
     pub(super) backend: RepoBackend,
 }
@@ -47,6 +49,7 @@ impl Repo {
             }
         };
         Ok(Self {
+            objects: location.common_dir.join("objects"),
             location: location.clone(),
             format,
             git,
@@ -59,11 +62,35 @@ impl Repo {
     pub fn open_spawned(location: &RepoLocation, git: Git) -> Result<Self, GitError> {
         let format = RepoFormat::read(&location.common_dir)?;
         Ok(Self {
+            objects: location.common_dir.join("objects"),
             location: location.clone(),
             format,
             git,
             backend: RepoBackend::Spawned,
         })
+    }
+
+    /// Opens the repository for somebody who only looks: its objects are read, and new ones go to `objects`, whose
+    /// alternate its own are.
+    pub(in crate::git) fn open_writing_to(
+        location: &RepoLocation,
+        git: &Git,
+        objects: &Path,
+    ) -> Result<Self, GitError> {
+        let format = RepoFormat::read(&location.common_dir)?;
+        Ok(Self {
+            location: location.clone(),
+            format,
+            git: git.writing_objects_to(objects),
+            objects: objects.to_owned(),
+            // The library writes beside the objects that it reads.
+            backend: RepoBackend::Spawned,
+        })
+    }
+
+    /// The directory to which new objects go, and in which all are found.
+    pub(in crate::git) fn objects_dir(&self) -> &Path {
+        &self.objects
     }
 
     /// Returns the repository's directories.

@@ -91,7 +91,7 @@ impl ShadowRepo {
     fn at(repo: &Repo, dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
-            objects_dir: repo.common_dir().join("objects"),
+            objects_dir: repo.objects_dir().to_owned(),
             git: repo.git().clone(),
             format: repo.format().objects,
             partial: repo.format().partial,

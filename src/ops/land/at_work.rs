@@ -1,22 +1,22 @@
 //! One landing at a time in a repository, and what it does at this moment, for whoever asks.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::file_lock::{self, FileLock};
 use crate::base::fs;
 use crate::domain::actor::Actor;
 use crate::domain::ids::TaskId;
 use crate::domain::run::ProcessRef;
 use crate::domain::time::WallMs;
-use crate::ops::error::{Doing as _, OpError};
+use crate::ops::error::OpError;
+use crate::ops::landing;
 use crate::ops::refusal::Refusal;
-use crate::ops::run::recovery::liveness::{liveness, this_process};
+use crate::ops::run::recovery::liveness::this_process;
 use crate::ops::world::World;
-use crate::process::identity::ProcessLiveness;
 
 /// Locked as long as a landing is at work.
 const LOCK: &str = "land.lock";
@@ -47,23 +47,16 @@ pub struct LandingAtWork {
 pub(super) struct AtWork<'a> {
     world: &'a World,
     word: RefCell<LandingAtWork>,
-    _alone: File,
+    _alone: FileLock,
 }
 
 impl<'a> AtWork<'a> {
     /// Begins; refused while another landing is at work.
     pub(super) fn begin(world: &'a World) -> Result<AtWork<'a>, OpError> {
-        let mut options = OpenOptions::new();
-        let options = options.create(true).truncate(false).write(true);
-        let file = options.open(world.state().join(LOCK));
-        let file = file.doing("open the lock of landings")?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(source)) => {
-                return Err(source).doing("take the lock of landings");
-            }
-            Err(TryLockError::WouldBlock) => return Err(busy(world)),
-        }
+        let lock = file_lock::try_lock_for_a_moment(&world.state().join(LOCK))?;
+        let Some(alone) = lock else {
+            return Err(busy(world)?);
+        };
         Ok(AtWork {
             world,
             word: RefCell::new(LandingAtWork {
@@ -74,7 +67,7 @@ impl<'a> AtWork<'a> {
                 step: "looks at what waits".to_owned(),
                 is_cut_off: false,
             }),
-            _alone: file,
+            _alone: alone,
         })
     }
 
@@ -94,7 +87,7 @@ impl<'a> AtWork<'a> {
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        // A word that stays is told from one that counts by its process.
+        // A word that stays is told from one that counts by the lock.
         let _removed = fs::remove_file(&word_of(self.world));
     }
 }
@@ -103,22 +96,29 @@ fn word_of(world: &World) -> PathBuf {
     world.state().join(WORD)
 }
 
-/// The word of the landing that is at work, or was cut off.
-pub(super) fn found(state: &Path) -> Option<LandingAtWork> {
-    let bytes = fs::read_capped(&state.join(WORD), CAP).ok()?;
-    let word: LandingAtWork = serde_json::from_slice(&bytes).ok()?;
-    let is_cut_off = liveness(&word.process) == ProcessLiveness::Dead;
-    Some(LandingAtWork { is_cut_off, ..word })
+/// True while a landing is at work, or an accept or an undo is in the moment of its own.
+pub(super) fn is_any(state: &Path) -> Result<bool, OpError> {
+    Ok(file_lock::is_held(&state.join(LOCK))? || file_lock::is_held(&state.join(landing::LOCK))?)
 }
 
-fn busy(world: &World) -> OpError {
-    let who = match found(&world.state()) {
+/// The word of the landing that is at work, or was cut off: the lock says which.
+pub(super) fn found(state: &Path) -> Result<Option<LandingAtWork>, OpError> {
+    let is_cut_off = !file_lock::is_held(&state.join(LOCK))?;
+    let Ok(bytes) = fs::read_capped(&state.join(WORD), CAP) else {
+        return Ok(None);
+    };
+    let word = serde_json::from_slice(&bytes).ok();
+    Ok(word.map(|word| LandingAtWork { is_cut_off, ..word }))
+}
+
+fn busy(world: &World) -> Result<OpError, OpError> {
+    let who = match found(&world.state())? {
         Some(word) => format!("`ai land` of {} is at work: {}", word.by, word.step),
         None => "another `ai land` is at work".to_owned(),
     };
-    Refusal::TryLater {
+    Ok(Refusal::TryLater {
         why: format!("{who}; one landing at a time"),
         hint: "`ai land status` shows what it does".into(),
     }
-    .into()
+    .into())
 }

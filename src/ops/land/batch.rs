@@ -2,23 +2,21 @@
 
 use crate::base::text::counted;
 use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
-use crate::domain::check::{CheckResult, CheckStatus};
+use crate::domain::check::CheckStatus;
 use crate::domain::event::Event;
-use crate::domain::evidence::EvidenceKind;
 use crate::domain::ids::TaskId;
 use crate::domain::landing::{
     CheckPurpose, Combination, CombinationAnswer, LandingAttempt, LandingStep, WorkFate,
 };
-use crate::git::merge::MergePlan;
 use crate::ops::cx::commit;
-use crate::ops::error::{Kept as _, OpError};
+use crate::ops::error::OpError;
+use crate::ops::judged_checks::{self, JudgedCheck};
 use crate::ops::land::chain::Chain;
 use crate::ops::land::check::{TreeAsked, TreeCheck, required};
 use crate::ops::land::landing_run::LandingRun;
 use crate::ops::land::queue::{self, QueuedWork};
 use crate::ops::land::report::FlakyTold;
 use crate::ops::land::swap::Swapped;
-use crate::ops::landing;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::origin;
@@ -70,18 +68,9 @@ impl<'a> LandingRun<'a> {
         number: usize,
         why: OpError,
     ) -> Result<(), OpError> {
-        if number >= works.len() {
-            return Err(OpError::internal("a work that is not in its batch"));
-        }
-        let gone = works.remove(number);
-        self.say_left(&gone, &why)?;
-        self.report.left_out.push(gone.left_out(why));
-        let needs = |one: &QueuedWork<'_>| one.needs.contains(gone.task());
-        while let Some(number) = works.iter().position(needs) {
-            let other = works.remove(number);
-            let why = queue::needs(&gone.case.task);
-            self.say_left(&other, &why)?;
-            self.report.left_out.push(other.left_out(why));
+        for (work, why) in queue::leave(works, number, why)? {
+            self.say_left(&work, &why)?;
+            self.report.left_out.push(work.left_out(why));
         }
         Ok(())
     }
@@ -110,7 +99,7 @@ impl<'a> LandingRun<'a> {
             .first()
             .map_or(String::new(), |one| one.target.clone());
         let mut chain = Chain::begin(self.on, &target)?;
-        if let Some((number, why)) = self.unfit(store, works, &mut chain)? {
+        if let Some((number, why)) = self.last_look().unfit(store, works, &mut chain)? {
             return Ok(Attempted::Without(number, why));
         }
         self.at_work
@@ -152,82 +141,6 @@ impl<'a> LandingRun<'a> {
                 }
             }
         }
-    }
-
-    /// Looks, before minutes of checks are spent, for a work whose message the policy does not let
-    /// through, or for which something stands in the way where the branch is checked out.
-    fn unfit(
-        &mut self,
-        store: &mut dyn Store,
-        works: &[QueuedWork<'_>],
-        chain: &mut Chain,
-    ) -> Result<Option<(usize, OpError)>, OpError> {
-        let fitting = chain.fitting(works)?;
-        let cx = self.world.cx(&self.world.checkout_policy())?;
-        let mut numbers = Vec::new();
-        for number in &fitting {
-            numbers.push(*number);
-            let Ok(link) = chain.of(works, &numbers)? else {
-                continue;
-            };
-            let message = link.landing.as_ref().and_then(|landing| landing.message());
-            if let Some(message) = message {
-                match message.ask_early(&cx, store) {
-                    Err(why @ OpError::Refused(_)) => return Ok(Some((*number, why))),
-                    asked => asked?,
-                }
-            }
-        }
-        if self.obstacle(works, chain, &fitting)?.is_none() {
-            return Ok(None);
-        }
-        // The first with which it stands in the way; the others may land all the same.
-        for end in 1..=fitting.len() {
-            let (numbers, _) = fitting.split_at(end);
-            if let Some(why) = self.obstacle(works, chain, numbers)?
-                && let Some(last) = numbers.last()
-            {
-                return Ok(Some((*last, why)));
-            }
-        }
-        Ok(None)
-    }
-
-    fn obstacle(
-        &self,
-        works: &[QueuedWork<'_>],
-        chain: &mut Chain,
-        numbers: &[usize],
-    ) -> Result<Option<OpError>, OpError> {
-        let Some(last) = numbers.last().and_then(|last| works.get(*last)) else {
-            return Ok(None);
-        };
-        let Some(plan) = self.plan(works, chain, numbers)? else {
-            return Ok(None);
-        };
-        let found = landing::look_ahead(self.world, self.on, &plan)?;
-        Ok(found.err().map(|error| last.case.not_landed(error)))
-    }
-
-    /// The move of the branch to a combination; nothing where it is there already.
-    pub(super) fn plan(
-        &self,
-        works: &[QueuedWork<'_>],
-        chain: &mut Chain,
-        numbers: &[usize],
-    ) -> Result<Option<MergePlan>, OpError> {
-        let (Some(first), Ok(link)) = (works.first(), chain.of(works, numbers)?) else {
-            return Ok(None);
-        };
-        let Some(new) = link.commit.clone() else {
-            return Ok(None);
-        };
-        Ok(Some(MergePlan {
-            target: first.target.clone(),
-            old: chain.tip().cloned(),
-            new,
-            tree: link.tree.clone(),
-        }))
     }
 
     fn answer(
@@ -277,27 +190,14 @@ impl<'a> LandingRun<'a> {
         {
             return Ok(None);
         }
-        let tree = case.tree.to_string();
-        let pieces = store.read(|tx| tx.evidence(Some(&case.task.id), Some(&case.run.id)))?;
-        let mut judged = Vec::new();
-        for plan in CheckPlan::named(asked.checks, &self.world.config, case.task.id.as_str())? {
-            let of_check = pieces.iter().find(|piece| {
-                piece.kind == EvidenceKind::Check
-                    && piece.name == plan.spec.name.as_str()
-                    && piece.tree.as_deref() == Some(tree.as_str())
-            });
-            let Some(piece) = of_check else {
-                return Ok(None);
-            };
-            let result: CheckResult =
-                serde_json::from_value(piece.summary.clone()).kept("the result of a check")?;
-            judged.push(TreeCheck {
-                spec: plan.spec,
-                result,
-                log: None,
-            });
-        }
-        Ok(Some(judged))
+        let plans = CheckPlan::named(asked.checks, &self.world.config, case.task.id.as_str())?;
+        let judged = judged_checks::stored(store, &case.run, plans)?;
+        let as_known = |one: JudgedCheck| TreeCheck {
+            spec: one.spec,
+            result: one.result,
+            log: None,
+        };
+        Ok(judged.map(|all| all.into_iter().map(as_known).collect()))
     }
 
     /// Tells and records which checks gave both answers.

@@ -1,10 +1,11 @@
-//! Checks of combined trees. An answer counts for the tree that gave it, and for no other.
+//! Checks of combined trees. An answer counts for the tree that gave it, and for no other; the definitions of the
+//! checks stand still while a landing lasts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::domain::check::{CheckResult, CheckSpec};
-use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::git::{Oid, Repo};
 use crate::ops::error::OpError;
@@ -13,7 +14,7 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks};
 use crate::ops::run::files::CheckLogs;
-use crate::ops::run::step::evidence::{Filed, file_evidence};
+use crate::ops::run::step::evidence::{Filed, file_check};
 use crate::ops::signals::Signals;
 use crate::ops::trust;
 use crate::ops::world::World;
@@ -141,15 +142,11 @@ impl<'a> TreeChecks<'a> {
         // Of a tree with both answers, the failure stands beside the pass.
         for one in self.of(asked).iter().flatten() {
             let Some(log) = &one.log else { continue };
-            let summary = serde_json::to_value(&one.result).unwrap_or_default();
-            let name = one.spec.name.as_str();
-            all.push(file_evidence(
+            all.push(file_check(
                 self.world,
                 &filed,
-                EvidenceKind::Check,
-                name,
+                (&one.spec, &one.result),
                 log,
-                summary,
             )?);
         }
         Ok(all)

@@ -8,6 +8,8 @@ use crate::git::shadow::ShadowRepo;
 use crate::ops::error::OpError;
 use crate::ops::land::at_work::AtWork;
 use crate::ops::land::check::TreeChecks;
+use crate::ops::land::last_look::LastLook;
+use crate::ops::land::old_logs;
 use crate::ops::land::order::LandOrder;
 use crate::ops::land::queue::{self, Asking, LandingQueue};
 use crate::ops::land::report::LandReport;
@@ -27,14 +29,27 @@ pub(super) struct LandingRun<'a> {
     pub(super) report: LandReport,
 }
 
+impl<'a> LandingRun<'a> {
+    /// The last look at what is to land.
+    pub(super) fn last_look(&self) -> LastLook<'a> {
+        LastLook {
+            world: self.world,
+            on: self.on,
+            scratch: None,
+        }
+    }
+}
+
 /// Lands what may land. Whatever stays behind is in the report with its reason.
 pub fn land(
     world: &World,
     store: &mut dyn Store,
     order: &LandOrder<'_>,
 ) -> Result<LandReport, OpError> {
+    queue::require_checkout(world)?;
     let at_work = AtWork::begin(world)?;
     landing::refuse_in_use(store)?;
+    old_logs::prune(world, store)?;
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("land"))?;
     let each = order.accept();

@@ -11,7 +11,10 @@ mod at_work;
 mod batch;
 mod chain;
 mod check;
+mod cut_off;
 mod landing_run;
+mod last_look;
+mod old_logs;
 mod order;
 mod queue;
 mod reconcile;
@@ -21,6 +24,7 @@ mod status;
 mod swap;
 
 pub use at_work::LandingAtWork;
+pub use cut_off::{CutOffLanding, add_gate};
 pub use landing_run::land;
 pub use order::{LandOrder, USUAL_BATCH};
 pub use report::{FlakyTold, LandReport, LandedTask, SentBackTask, StayingWork};

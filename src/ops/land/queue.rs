@@ -219,6 +219,22 @@ impl<'a> LandingQueue<'a> {
     }
 }
 
+/// Refuses in a bare repository itself, where no configuration stands that would say what is checked.
+pub(super) fn require_checkout(world: &World) -> Result<(), OpError> {
+    let place = &world.location;
+    if place.top.is_some() || place.main_root.is_some() {
+        return Ok(());
+    }
+    Err(Refusal::Missing {
+        why: format!(
+            "{} is a bare repository, which has no .ai/ that says what is checked",
+            place.common_dir.display()
+        ),
+        hint: "do it in one of its worktrees".into(),
+    }
+    .into())
+}
+
 /// Work whose own checks have not passed is no work to combine others with.
 fn refuse_unproven(case: &AcceptCase<'_>) -> Result<(), OpError> {
     let end = case.run.end.as_ref();
@@ -281,6 +297,33 @@ pub(super) fn needs(on: &Task) -> OpError {
         hint: format!("`ai why {}` says what that one waits for", on.id),
     }
     .into()
+}
+
+/// Takes a work out of a batch, with those that need it.
+pub(super) fn leave<'a>(
+    works: &mut Vec<QueuedWork<'a>>,
+    number: usize,
+    why: OpError,
+) -> Result<Vec<(QueuedWork<'a>, OpError)>, OpError> {
+    if number >= works.len() {
+        return Err(OpError::internal("a work that is not in its batch"));
+    }
+    let mut left = vec![(works.remove(number), why)];
+    loop {
+        let lost = |one: &QueuedWork<'_>| {
+            let on = left.iter().map(|(gone, _)| &gone.case.task);
+            let mut needed = on.filter(|gone| one.needs.contains(&gone.id));
+            needed.next().map(needs)
+        };
+        let next = works
+            .iter()
+            .enumerate()
+            .find_map(|(at, one)| Some((at, lost(one)?)));
+        let Some((at, why)) = next else {
+            return Ok(left);
+        };
+        left.push((works.remove(at), why));
+    }
 }
 
 /// The next works that go into the same branch by the same checks.

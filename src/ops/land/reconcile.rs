@@ -63,7 +63,7 @@ impl LandingRun<'_> {
 }
 
 /// The landings that were begun of tasks that still wait.
-fn begun(store: &mut dyn Store) -> Result<Vec<(Task, Run, Accepting)>, OpError> {
+pub(super) fn begun(store: &mut dyn Store) -> Result<Vec<(Task, Run, Accepting)>, OpError> {
     let filter = TaskFilter {
         statuses: vec!["review".to_owned()],
         ..TaskFilter::default()

@@ -1,19 +1,22 @@
 //! What would land, in which order, what stays behind and why; and what a landing does that is at
 //! work. Changes nothing.
 
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::ids::{RunId, TaskId};
+use crate::git::scratch::Scratch;
 use crate::git::shadow::ShadowRepo;
+use crate::git::{Git, Repo, preflight};
 use crate::ops::error::OpError;
 use crate::ops::land::at_work::{self, LandingAtWork};
 use crate::ops::land::chain::Chain;
+use crate::ops::land::cut_off::{self, CutOffLanding};
+use crate::ops::land::last_look::LastLook;
 use crate::ops::land::order::LandOrder;
-use crate::ops::land::queue::{self, Asking, LandingQueue, QueuedWork};
+use crate::ops::land::queue::{self, Asking, LandingQueue, QueuedWork, require_checkout};
 use crate::ops::land::report::StayingWork;
+use crate::ops::landing;
 use crate::ops::run::origin;
 use crate::ops::world::World;
 use crate::store::Store;
@@ -31,6 +34,8 @@ pub enum LandingLook {
 pub struct LandPlan {
     /// The landing that is at work, or was cut off.
     pub at_work: Option<LandingAtWork>,
+    /// Works that are in their branch already, by a landing that was cut off.
+    pub cut_off: Vec<CutOffLanding>,
     /// The works that would be combined, in their order.
     pub would_land: Vec<PlannedLanding>,
     /// The works that stay in review.
@@ -54,15 +59,25 @@ pub struct PlannedLanding {
     pub checks: Vec<String>,
 }
 
-/// Looks what a landing would do.
+/// Looks what a landing would do. Nothing is written in the repository or in its state.
 pub fn plan(
     world: &World,
     store: &mut dyn Store,
     order: &LandOrder<'_>,
     look: LandingLook,
 ) -> Result<LandPlan, OpError> {
-    let repo = world.repo()?;
-    let shadow = ShadowRepo::open(&repo, &world.shadow_dir("land"))?;
+    if look == LandingLook::Combined {
+        landing::refuse_in_use(store)?;
+    }
+    require_checkout(world)?;
+    let scratch = Scratch::make()?;
+    let git = Git::system()?;
+    preflight::check_supported(&world.location, &git)?;
+    let repo = match look {
+        LandingLook::Apart => Repo::open(&world.location, git)?,
+        LandingLook::Combined => scratch.repository(&world.location, &git)?,
+    };
+    let shadow = ShadowRepo::create(&repo, &scratch.shadow_dir())?;
     let each = order.accept();
     let queue = LandingQueue {
         world,
@@ -71,21 +86,28 @@ pub fn plan(
         each: &each,
         asking: Asking::Silently,
     };
-    let (waiting, left_out) = queue.read(store, &BTreeSet::new())?;
+    let cut_off = cut_off::all(world, store, &repo)?;
+    let moved = cut_off.iter().map(|one| one.task.clone()).collect();
+    let (waiting, left_out) = queue.read(store, &moved)?;
     let mut plan = LandPlan {
-        at_work: at_work::found(&world.state()),
+        at_work: at_work::found(&world.state())?,
+        cut_off,
         would_land: Vec::new(),
         left_out,
     };
+    let last = LastLook {
+        world,
+        on: queue.on,
+        scratch: Some(&scratch),
+    };
     let mut waiting = waiting.into_iter().peekable();
     let mut number = 0;
-    while let Some(works) = queue::next_batch(&mut waiting, order.batch) {
+    while let Some(mut works) = queue::next_batch(&mut waiting, order.batch) {
         number += 1;
-        let fitting = match look {
-            LandingLook::Apart => (0..works.len()).collect(),
-            LandingLook::Combined => fitting(&queue, &works, &mut plan.left_out)?,
-        };
-        for work in fitting.into_iter().filter_map(|at: usize| works.get(at)) {
+        if look == LandingLook::Combined {
+            plan.left_out.extend(leave_unfit(store, &last, &mut works)?);
+        }
+        for work in &works {
             plan.would_land.push(PlannedLanding {
                 task: work.case.task.id.clone(),
                 title: work.case.task.title.clone(),
@@ -99,18 +121,24 @@ pub fn plan(
     Ok(plan)
 }
 
-fn fitting(
-    queue: &LandingQueue<'_>,
-    works: &[QueuedWork<'_>],
-    left_out: &mut Vec<StayingWork>,
-) -> Result<Vec<usize>, OpError> {
-    let target = works.first().map_or("", |one| one.target.as_str());
-    let mut chain = Chain::begin(queue.on, target)?;
-    let fitting = chain.fitting(works)?;
-    for (number, work) in works.iter().enumerate() {
-        if let Some(why) = chain.conflict(number) {
-            left_out.push(work.left_out(why));
-        }
+/// Takes out of a batch what a landing would leave out before it checks anything.
+fn leave_unfit<'a>(
+    store: &mut dyn Store,
+    last: &LastLook<'_>,
+    works: &mut Vec<QueuedWork<'a>>,
+) -> Result<Vec<StayingWork>, OpError> {
+    let mut left = Vec::new();
+    while let Some(first) = works.first() {
+        let mut chain = Chain::begin(last.on, &first.target)?;
+        let unfit = match last.unfit(store, works, &mut chain)? {
+            Some(unfit) => Some(unfit),
+            None => (0..works.len()).find_map(|at| Some((at, chain.conflict(at)?))),
+        };
+        let Some((number, why)) = unfit else {
+            break;
+        };
+        let gone = queue::leave(works, number, why)?;
+        left.extend(gone.into_iter().map(|(work, why)| work.left_out(why)));
     }
-    Ok(fitting)
+    Ok(left)
 }

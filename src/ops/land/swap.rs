@@ -16,6 +16,7 @@ use crate::ops::error::OpError;
 use crate::ops::land::chain::{Chain, Link};
 use crate::ops::land::check::TreeAsked;
 use crate::ops::land::landing_run::LandingRun;
+use crate::ops::land::last_look::move_to;
 use crate::ops::land::queue::QueuedWork;
 use crate::ops::land::report::LandedTask;
 use crate::ops::landing::{self, PreparedLanding};
@@ -52,7 +53,7 @@ impl LandingRun<'_> {
         chain: &mut Chain,
         numbers: &[usize],
     ) -> Result<Swapped, OpError> {
-        let Some(plan) = self.plan(works, chain, numbers)? else {
+        let Some(plan) = move_to(works, chain, numbers)? else {
             return Err(OpError::internal("what would land is nothing"));
         };
         let steps = self.steps(works, chain, (numbers, &plan))?;
@@ -91,6 +92,11 @@ impl LandingRun<'_> {
             Err(error) => return refused(at.get(), error),
             Ok(Err(MergeError::Ref(RefError::Conflict { .. }))) => return Ok(Swapped::Overtaken),
             Ok(Err(error)) => {
+                // Somebody has begun to work in the checkout meanwhile: that concerns what touches it.
+                let look = self.last_look();
+                if let Some((number, why)) = look.first_obstacle(works, chain, numbers)? {
+                    return Ok(Swapped::Refused(number, why));
+                }
                 let first = steps.first();
                 let first = first.ok_or_else(|| OpError::internal("nothing was to land"))?;
                 return Err(first.one.case.not_landed(error));

@@ -241,8 +241,13 @@ impl CheckLogs {
 
     /// The logs of a landing; `mark` tells it from the next, `run` a run of its checks.
     pub(crate) fn of_landing(world: &World, mark: i64, run: usize) -> CheckLogs {
-        let landing = world.state().join("landings").join(mark.to_string());
+        let landing = CheckLogs::landings(world).join(mark.to_string());
         CheckLogs(landing.join(run.to_string()))
+    }
+
+    /// The directory of the logs of all landings, each below its mark.
+    pub(crate) fn landings(world: &World) -> PathBuf {
+        world.state().join("landings")
     }
 
     /// The logs of the last `ai check`: it proves nothing for the record, so the next one replaces

@@ -5,7 +5,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::text::one_line;
-use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
 use crate::domain::lease::TokenReach;
 use crate::git::repo;
@@ -280,12 +279,7 @@ pub fn adopt(
             &file,
             summary,
         )?;
-        cx.record(
-            tx,
-            &Event::EvidenceRecorded {
-                evidence: Box::new(piece),
-            },
-        )?;
+        cx.record_evidence(tx, &[piece])?;
         Ok(Adopted { claimed, adoption })
     })?;
     let Claimed { lease, token, .. } = &adopted.claimed;

@@ -11,7 +11,7 @@ use crate::base::{duration, text};
 use crate::cli::answer::{DaemonLogLine, DaemonTold};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
-use crate::ops::daemon::{self, DaemonCard, DaemonPlace};
+use crate::ops::daemon::{self, DaemonAtWork, DaemonPlace};
 use crate::process::end_process::{EndSignal, send_end_signal, wait_for_end};
 use crate::process::identity::ProcessLiveness;
 
@@ -44,14 +44,12 @@ pub(super) fn stop(args: &DaemonStopArgs, context: &mut Context) -> Outcome {
     let within = args.within.as_deref().map(duration::parse).transpose()?;
     let within = within.or(args.now.then_some(Duration::ZERO));
     context.workspace.refuse_agents("stop the daemon")?;
-    let card = end(within, context)?.ok_or_else(nobody)?;
+    let daemon = end(within, context)?.ok_or_else(nobody)?;
     if context.ui.json() {
-        context.ui.object(&DaemonTold::of(card));
+        context.ui.object(&DaemonTold::of(daemon));
     } else {
-        context.ui.line(&format!(
-            "the daemon has ended (process {})",
-            card.process.pid
-        ));
+        let line = format!("the daemon has ended ({})", daemon.named());
+        context.ui.line(&line);
     }
     Ok(exit::OK)
 }
@@ -66,28 +64,33 @@ fn nobody() -> AppError {
 pub(super) fn end(
     within: Option<Duration>,
     context: &mut Context,
-) -> Result<Option<DaemonCard>, AppError> {
+) -> Result<Option<DaemonAtWork>, AppError> {
     let place = DaemonPlace::of(&context.workspace.state_dir()?);
-    let Some(card) = daemon::at_work(&place)? else {
+    let Some(daemon) = daemon::at_work(&place)? else {
         return Ok(None);
     };
-    send_end_signal(&card.process, EndSignal::Term);
+    let Some(process) = &daemon.process else {
+        let message = format!("the daemon cannot be ended: it is {}", daemon.named());
+        return Err(AppError::new(ErrorClass::Conflict, message)
+            .hint("do it as the user and in the container in which it was started"));
+    };
+    send_end_signal(process, EndSignal::Term);
     // Where the configuration cannot be read, the daemon waits by the one that it has read before.
     let usual = context.workspace.config().map_or(ENDING, |config| {
         config.daemon.stop_within + config.runs.grace
     });
-    let mut state = wait_for_end(&card.process, within.unwrap_or(usual));
+    let mut state = wait_for_end(process, within.unwrap_or(usual));
     if state == ProcessLiveness::Alive {
         // A second word means at once; another signal than the first, since two of a kind may become one.
-        send_end_signal(&card.process, EndSignal::Interrupt);
-        state = wait_for_end(&card.process, ENDING);
+        send_end_signal(process, EndSignal::Interrupt);
+        state = wait_for_end(process, ENDING);
     }
     if state != ProcessLiveness::Dead {
-        let message = format!("the daemon (process {}) does not end", card.process.pid);
+        let message = format!("the daemon ({}) does not end", daemon.named());
         return Err(AppError::new(ErrorClass::TryLater, message)
             .hint("`ai daemon logs` says what it waits for; its runs would outlive a kill"));
     }
-    Ok(Some(card))
+    Ok(Some(daemon))
 }
 
 pub(super) fn logs(args: &DaemonLogsArgs, context: &mut Context) -> Outcome {

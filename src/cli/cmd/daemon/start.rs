@@ -61,17 +61,15 @@ pub(super) fn start(args: &DaemonStartArgs, context: &mut Context) -> Outcome {
     if child.first_line(STARTING).is_none() {
         return Err(why_not(&place, words_before)?);
     }
-    let Some(card) = daemon::at_work(&place)? else {
+    let Some(daemon) = daemon::at_work(&place)? else {
         return Err(why_not(&place, words_before)?);
     };
     if context.ui.json() {
-        context.ui.object(&DaemonTold::of(card));
+        context.ui.object(&DaemonTold::of(daemon));
         return Ok(exit::OK);
     }
-    context.ui.line(&format!(
-        "the daemon is at work (process {})",
-        card.process.pid
-    ));
+    let line = format!("the daemon is at work ({})", daemon.named());
+    context.ui.line(&line);
     if let Some(order) = daemon::order(&place)? {
         context
             .ui
@@ -88,9 +86,9 @@ fn why_not(place: &DaemonPlace, words_before: u64) -> Result<AppError, AppError>
     let said = said.trim().trim_start_matches("error: ");
     let class = match daemon::at_work(place)? {
         // What stands in the log since is that one's.
-        Some(card) => {
-            let pid = card.process.pid;
-            let why = format!("a daemon works this repository already (process {pid})");
+        Some(daemon) => {
+            let who = daemon.named();
+            let why = format!("a daemon works this repository already ({who})");
             return Ok(AppError::new(ErrorClass::Conflict, why).hint(
                 "one is enough, and takes up whatever becomes ready; `ai daemon status` tells of it, `ai daemon stop` ends it",
             ));

@@ -2,17 +2,18 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::workspace::now;
 use crate::base::text::{counted, flowing, one_line};
 use crate::cli::answer::{DaemonAnswer, DaemonRunTold, DaemonWaiting};
 use crate::cli::context::{Context, Outcome};
-use crate::domain::daemon::{DaemonPresence, DaemonState};
-use crate::ops::cx;
+use crate::domain::daemon::{DaemonPresence, DaemonState, StartBar};
 use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::error::OpError;
 use crate::ops::refusal::seconds;
 use crate::ops::schedule::{PlannedStep, plan};
+use crate::ops::{cx, trust};
 use crate::store::Access;
 
 /// Most tasks that are shown as waiting; `--json` has all.
@@ -23,7 +24,7 @@ pub(in crate::cli) struct DaemonStatusArgs {}
 
 pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
     let place = DaemonPlace::of(&context.workspace.state_dir()?);
-    let (card, order) = (daemon::at_work(&place)?, daemon::order(&place)?);
+    let (at_work, order) = (daemon::at_work(&place)?, daemon::order(&place)?);
     let store = context.store(Access::Read)?;
     let running = store.read(|tx| -> Result<_, OpError> {
         let mut all = Vec::new();
@@ -38,25 +39,40 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         }
         Ok(all)
     })?;
+    let presence = match at_work {
+        Some(_) => DaemonPresence::There,
+        None => DaemonPresence::Gone,
+    };
     // What keeps a daemon from looking keeps this from looking, too, and is told.
-    let planned = context
-        .world()
-        .and_then(|world| Ok(plan(&world, store, world.config.scheduler.hands(None))?));
-    let (waiting, trouble) = match planned {
-        Ok(plan) => {
-            let waits = plan.tasks.into_iter();
-            let waits = waits.filter(|task| task.plan != PlannedStep::AtWork);
-            (waits.map(DaemonWaiting::of).collect(), None)
-        }
-        Err(error) => (Vec::new(), Some(error.to_string())),
+    let world = context.world();
+    let planned = world.and_then(|world| {
+        let plan = plan(&world, store, world.config.scheduler.hands(None))?;
+        // Whose trust counts is who started the daemon: one that is at work has told what it misses.
+        let (root, common) = (&world.root, &world.location.common_dir);
+        let trusted = match presence {
+            DaemonPresence::There => Ok(()),
+            DaemonPresence::Gone => trust::require(root, common, "a daemon"),
+        };
+        Ok((plan, trusted.err().map(told)))
+    });
+    let (tasks, in_the_way) = match planned {
+        Ok((plan, in_the_way)) => (plan.tasks, in_the_way),
+        Err(error) => (Vec::new(), Some(told(error))),
     };
-    let presence = if card.is_some() {
-        DaemonPresence::There
-    } else {
-        DaemonPresence::Gone
+    let trouble = match presence {
+        DaemonPresence::There => daemon::trouble(&place)?.or(in_the_way),
+        DaemonPresence::Gone => in_the_way,
     };
+    let bar = StartBar::of(presence, order.as_ref(), trouble.as_deref());
+    let waits = tasks.into_iter();
+    let waits = waits.filter(|task| task.plan != PlannedStep::AtWork);
+    let waiting = waits.map(|task| DaemonWaiting::of(task, bar.as_ref()));
+    let waiting = waiting.collect();
+    let process = at_work.as_ref().and_then(|daemon| daemon.process.as_ref());
+    let pid = process.map(|process| process.pid);
+    let card = at_work.and_then(|daemon| daemon.card);
     let answer = DaemonAnswer {
-        pid: card.as_ref().map(|card| card.process.pid),
+        pid,
         state: DaemonState::of(presence, order.as_ref().map(|order| order.kind)),
         since_ms: card.as_ref().map(|card| card.since_ms),
         version: card.as_ref().map(|card| card.version.clone()),
@@ -77,16 +93,30 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
     })
 }
 
+fn told(error: impl Into<AppError>) -> String {
+    let error = error.into();
+    match &error.hint {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
 fn show(answer: &DaemonAnswer, context: &mut Context) {
     let now_ms = now().wall_ms;
-    match (answer.pid, answer.since_ms) {
-        (Some(pid), Some(since)) => context.ui.line(&format!(
+    let line = match (answer.state, answer.pid, answer.since_ms) {
+        (DaemonState::Stopped, _, _) => "stopped  no daemon works this repository".to_owned(),
+        (state, Some(pid), Some(since)) => format!(
             "{}  process {pid}, for {}",
-            answer.state.as_str(),
+            state.as_str(),
             seconds(now_ms - since)
-        )),
-        _ => context.ui.line("stopped  no daemon works this repository"),
+        ),
+        (state, Some(pid), None) => format!("{}  process {pid}", state.as_str()),
+        (state, None, _) => format!(
+            "{}  by a process that cannot be seen from here",
+            state.as_str()
+        ),
     };
+    context.ui.line(&line);
     if let Some(version) = answer
         .version
         .as_ref()

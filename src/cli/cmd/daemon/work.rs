@@ -53,7 +53,9 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         .as_deref()
         .map(duration::parse)
         .transpose()?;
-    let own = run::again(&["run", "--by-daemon", "--json"], context)?;
+    // Not a directory within it, which the next checkout may not have.
+    let top = context.workspace.tree_here()?.to_owned();
+    let own = run::again_at(&["run", "--by-daemon", "--json"], top.clone(), context)?;
     let child = |id: &TaskId| [&own[..], &["--".into(), OsString::from(id.as_str())]].concat();
     let mode = if args.detached {
         reexec::detach().doing("leave the terminal")?;
@@ -66,11 +68,8 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     let (command, listener) = mode;
     let talkative = context.is_talkative() && listener != DaemonHearer::Nobody;
     let serve = context.doors.daemon;
-    let recover = run::again(&["recover", "--json"], context)?;
-    let (directory, named) = (
-        context.workspace.directory().map(Into::into),
-        context.workspace.named().map(Into::into),
-    );
+    let recover = run::again_at(&["recover", "--json"], top.clone(), context)?;
+    let named = context.workspace.named().map(Into::into);
     let ui = &mut context.ui;
     let mut each = |line: &Line| {
         if listener == DaemonHearer::Program {
@@ -79,7 +78,7 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         }
     };
     let order = DaemonOrder {
-        directory,
+        directory: Some(top),
         named,
         command,
         child: &child,
@@ -112,11 +111,15 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     if listener == DaemonHearer::Person {
         run::table(&summary, context);
     }
+    if let Some(barred) = report.barred {
+        return Err(barred);
+    }
     Ok(match report.ending {
         DaemonEnding::Stopped => exit::OK,
-        DaemonEnding::Interrupted | DaemonEnding::TimeOver | DaemonEnding::QueueEmpty => {
-            summary.code()
-        }
+        DaemonEnding::Interrupted
+        | DaemonEnding::TimeOver
+        | DaemonEnding::QueueEmpty
+        | DaemonEnding::Barred => summary.code(),
     })
 }
 

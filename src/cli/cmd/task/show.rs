@@ -16,7 +16,7 @@ use crate::domain::task::Task;
 use crate::ops::error::OpError;
 use crate::ops::gates::Gate;
 use crate::ops::patterns::mode_word;
-use crate::ops::{cx, why};
+use crate::ops::{cx, land, why};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -39,11 +39,13 @@ pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
     }
     let cx = context.workspace.cx_for_reading()?;
     let config = context.workspace.config()?.clone();
-    let (task, gates, deps) = store.read(|tx| -> Result<_, OpError> {
+    let (task, mut gates, deps) = store.read(|tx| -> Result<_, OpError> {
         let (task, gates) = why::why(tx, &cx, &config, &args.id)?;
         let deps = tx.deps(&task.id)?;
         Ok((task, gates, deps))
     })?;
+    let world = context.world()?;
+    land::add_gate(&world, store, &task, &mut gates)?;
     context.ui.print(&text(&task, &gates, &deps));
     Ok(exit::OK)
 }

@@ -75,6 +75,18 @@ impl Line {
     }
 }
 
+impl Line {
+    /// The outcome in a word, also where the run has none.
+    pub fn outcome_word(&self) -> &str {
+        match (&self.outcome, &self.run) {
+            (Some(outcome), _) => outcome,
+            (None, None) => "not started",
+            (None, Some(_)) if self.code == ErrorClass::Interrupted.code() => "stopped",
+            (None, Some(_)) => "cut off",
+        }
+    }
+}
+
 /// All lines, and whether a person stopped it.
 pub struct Summary {
     /// One a task, in the order in which they ended.

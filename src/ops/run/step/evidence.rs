@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::base::{fs, id};
 use crate::domain::aftermath::AttemptEnd;
 use crate::domain::agent_event::AgentResult;
+use crate::domain::check::{CheckResult, CheckSpec};
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::ops::error::OpError;
@@ -13,6 +14,9 @@ use crate::ops::run::agent::ports;
 use crate::ops::run::model::{AgentEnd, Findings, RunCx, RunVerdict};
 use crate::ops::run::step::statement;
 use crate::ops::world::World;
+
+/// The field of a check's summary that holds the digest of its definition; absent in pieces of before.
+pub(crate) const DEFINITION: &str = "definition";
 
 /// The subject of a piece of evidence.
 pub struct Filed<'a> {
@@ -49,6 +53,21 @@ pub fn file_evidence(
     })
 }
 
+/// Files the log of a check, with its result and the digest of its definition.
+pub fn file_check(
+    world: &World,
+    filed: &Filed<'_>,
+    (spec, result): (&CheckSpec, &CheckResult),
+    log: &Path,
+) -> Result<Evidence, OpError> {
+    let mut summary = serde_json::to_value(result).unwrap_or_default();
+    if let Some(summary) = summary.as_object_mut() {
+        summary.insert(DEFINITION.to_owned(), spec.definition().into());
+    }
+    let name = spec.name.as_str();
+    file_evidence(world, filed, EvidenceKind::Check, name, log, summary)
+}
+
 /// Files everything that was measured of a run, the statement over it last.
 pub(crate) fn file_all(
     live: &RunCx<'_>,
@@ -74,15 +93,8 @@ pub(crate) fn file_all(
         diff,
     )?);
     for check in &found.checked {
-        let result = serde_json::to_value(&check.result).unwrap_or_default();
-        all.push(file_evidence(
-            world,
-            &filed,
-            EvidenceKind::Check,
-            check.spec.name.as_str(),
-            &check.log,
-            result,
-        )?);
+        let answer = (&check.spec, &check.result);
+        all.push(file_check(world, &filed, answer, &check.log)?);
     }
     let files = &live.files;
     let [refused_stdout, refused_stderr] = files.refused_logs();

@@ -19,7 +19,6 @@ use crate::base::fs;
 use crate::base::seed::{CopyMethod, SeedReport, may_be_made, seed};
 use crate::base::text::path_bytes;
 use crate::config::CacheMode;
-use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
 use crate::git::worktree::{Slot, WorktreePool};
 use crate::ops::cx::commit;
@@ -281,11 +280,6 @@ fn file(
     let cx = live.cx()?;
     commit(store, &cx, |tx, cx| {
         lease::fenced(tx, cx, &live.started.token, "setup")?;
-        cx.record(
-            tx,
-            &Event::EvidenceRecorded {
-                evidence: Box::new(piece.clone()),
-            },
-        )
+        cx.record_evidence(tx, std::slice::from_ref(&piece))
     })
 }

@@ -112,14 +112,7 @@ pub(crate) fn finish(
     };
     let (run, task) = commit(store, &cx, |tx, cx| {
         lease::fenced(tx, cx, &live.started.token, "finish")?;
-        for piece in &evidence {
-            cx.record(
-                tx,
-                &Event::EvidenceRecorded {
-                    evidence: Box::new(piece.clone()),
-                },
-            )?;
-        }
+        cx.record_evidence(tx, &evidence)?;
         for record in &verdict.tools {
             cx.record(
                 tx,
