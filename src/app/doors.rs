@@ -48,6 +48,8 @@ pub struct DaemonOrder<'a> {
     pub child: &'a dyn Fn(&TaskId) -> Vec<OsString>,
     /// The arguments with which this program recovers what was cut off.
     pub recover: Vec<OsString>,
+    /// The arguments with which this program lands what nobody would be asked about, and prints JSON.
+    pub land: Vec<OsString>,
     /// Runs at a time; as the configuration says where absent.
     pub parallel: Option<u16>,
     /// The time after which it starts nothing more; it stays where absent.

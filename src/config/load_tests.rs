@@ -23,7 +23,7 @@ locks: {shared: [Cargo.lock], case: folding}
 runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3, caches: [target, web/node_modules], check_keep: [target], cache_mode: copy, ports: {PORT: 2}, port_base: 30000, disk_floor_mb: 100}
 router: {prefer: [codex], capabilities: {bug: [rust]}, fallback: {codex: [claude]}, weights: {cost: 2}}
 scheduler: {enabled: false, max_concurrency: 4, queue_policy: fifo, max_queue_size: 9, ageing: 2h, keep_paths: 5m, order: [bug], fairness: [web], rate_limit: {requests_per_minute: 6, burst: 2}, retry: {default: {strategy: fixed, pause: 1m}}, breaker: {failures: 3, rest: 10m}, maintenance: [{from: '22:00', to: '06:00'}]}
-daemon: {parallel: 3, stop_within: 30s}
+daemon: {parallel: 3, stop_within: 30s, land: true}
 budgets: {run: {tokens: 9}, task: {attempts: 3}, agent: {minutes: 60}, day: {money: 1.5}, repository: {attempts: 99}}
 accept: {mode: ff-only, target: dev/next}
 notify: {desktop: true}
@@ -82,8 +82,8 @@ fn everything_can_be_said() {
     );
     let daemon = &config.daemon;
     assert_eq!(
-        (daemon.parallel, daemon.stop_within.as_secs()),
-        (Some(3), 30)
+        (daemon.parallel, daemon.stop_within.as_secs(), daemon.land),
+        (Some(3), 30, true)
     );
     let runs = &config.runs;
     assert_eq!(

@@ -68,6 +68,7 @@ pub(super) fn daemon(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
         yaml::count_of(node, what, 1, problems).map(Some)
     });
     section.set("stop_within", &mut slot.stop_within, yaml::duration_of);
+    section.set("land", &mut slot.land, yaml::bool_of);
 }
 
 /// Reads the section `retention`.

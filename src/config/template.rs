@@ -197,6 +197,7 @@ scheduler:
 daemon:
 #  parallel: 4      # runs at a time, else `scheduler.max_concurrency`, or one
   stop_within: 5m   # how long runs may go on once it is stopped, before they are asked to end
+  land: false       # true: it lands reviewed work by itself, as far as the policy lets it without asking anybody
 
 # Ceilings, in `tokens`, `money` (US dollars), `minutes` and `attempts` (runs); `ai budget` shows what is left.
 budgets:

@@ -6,7 +6,7 @@ use crate::app::workspace::Workspace;
 use crate::base::clock;
 use crate::daemon::serve::{Daemon, DaemonSettings, Recovery};
 use crate::daemon::wake;
-use crate::domain::daemon::{QueueSight, RestMark, StandingOrder};
+use crate::domain::daemon::{LandStep, QueueSight, RestMark, StandingOrder};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::domain::schedule::QueueWait;
@@ -15,6 +15,7 @@ use crate::domain::time::WallMs;
 use crate::ops::claim::{self, Which};
 use crate::ops::daemon;
 use crate::ops::error::{Doing as _, OpError};
+use crate::ops::land;
 use crate::ops::run::batch::{OwnStart, PickManner, Picker};
 use crate::ops::run::choose::Registered;
 use crate::ops::run::recovery::liveness;
@@ -65,6 +66,7 @@ impl Daemon<'_> {
             self.barred = Some(error.hint("`ai daemon resume` takes it back"));
             return Ok(());
         }
+        let landing = self.land(world, store)?;
         let registered = Registered::read(world)?;
         let picker = Picker {
             world,
@@ -90,9 +92,10 @@ impl Daemon<'_> {
             let Some(start) = picked.start else {
                 let due_ms = picked.due_ms.map(|due| by_boot(due, cx.now.wall_ms));
                 if due_ms.is_none() {
-                    self.queue = QueueSight::Empty;
+                    self.queue = landing;
                 }
-                self.due_ms = due_ms.into_iter().chain(self.rests.next_ms(now_ms)).min();
+                let due = [self.due_ms, due_ms, self.rests.next_ms(now_ms)];
+                self.due_ms = due.into_iter().flatten().min();
                 let told = picked.waiting.iter();
                 let told = told.filter(|(_, wait)| *wait != QueueWait::Held);
                 self.held_back = told.map(|one| picker.not_started(one)).collect();
@@ -101,6 +104,32 @@ impl Daemon<'_> {
             self.start(start)?;
         }
         Ok(())
+    }
+
+    /// Begins a landing where there is something to land that was not tried yet. Returns what is left of the queue where
+    /// nothing starts by itself: somebody else's landing may bring more.
+    fn land(&mut self, world: &World, store: &mut dyn Store) -> Result<QueueSight, OpError> {
+        if !world.config.daemon.land || self.landing.count() > 0 {
+            return Ok(QueueSight::Empty);
+        }
+        if land::is_at_work(&world.state())? {
+            return Ok(QueueSight::Waits);
+        }
+        let sight = land::sight(world, store)?;
+        match self.landing.step(&sight, clock::boot_ms()) {
+            LandStep::Nothing => {}
+            LandStep::Rest { until_ms } => {
+                self.due_ms = self.due_ms.into_iter().chain([until_ms]).min();
+            }
+            LandStep::Begin => {
+                let talk = self.journal.for_child()?;
+                let child = reexec::start_apart(&self.order.land, talk).doing("start a landing")?;
+                let process = child.process();
+                wake::watch_landing(child, &self.news);
+                self.journal.line(&self.landing.begins(sight, process));
+            }
+        }
+        Ok(QueueSight::Empty)
     }
 
     fn start(&mut self, start: OwnStart) -> Result<(), OpError> {

@@ -13,6 +13,7 @@ use crate::base::{clock, duration, fs};
 use crate::config::Config;
 use crate::daemon::hands::{Hands, OwnHand};
 use crate::daemon::journal::DaemonLog;
+use crate::daemon::landing::LandingHand;
 use crate::daemon::look::mark_of;
 use crate::daemon::wake::{self, Told, Wake};
 use crate::domain::daemon::{
@@ -25,6 +26,7 @@ use crate::ops::daemon::{self, DaemonCard, DaemonPlace};
 use crate::ops::run::batch::{ChildEnd, Line};
 use crate::ops::signals::{HeardSignal, Signals};
 use crate::ops::trust;
+use crate::process::end_process::{EndSignal, send_end_signal};
 use crate::process::identity::ProcessIdentity;
 use crate::process::reexec::ReexecEnd;
 use crate::store::{Access, Store};
@@ -40,6 +42,7 @@ pub(super) struct Daemon<'a> {
     pub(super) order: DaemonOrder<'a>,
     pub(super) journal: DaemonLog<'a>,
     pub(super) hands: Hands,
+    pub(super) landing: LandingHand,
     pub(super) rests: Rests,
     pub(super) settings: DaemonSettings,
     /// Open from one look to the next, so that looking changes no file; opened again after an error.
@@ -123,6 +126,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         journal: DaemonLog::at(place.log(), order.say),
         hands: Hands::new(news.clone()),
         rests: Rests::default(),
+        landing: LandingHand::default(),
         settings,
         store: Some(store),
         last_event: 0,
@@ -188,6 +192,9 @@ impl Daemon<'_> {
                     self.journal
                         .line(&format!("{} asked to end", self.runs_are()));
                     self.hands.ask_to_end();
+                    if let Some(process) = self.landing.process() {
+                        send_end_signal(process, EndSignal::Term);
+                    }
                     let patience = millis(self.settings.grace + SAVING);
                     let now_ms = clock::boot_ms();
                     self.stop = self.stop.map(|stop| stop.asked(now_ms, patience));
@@ -200,7 +207,7 @@ impl Daemon<'_> {
     fn moment(&self) -> DaemonMoment {
         DaemonMoment {
             now_ms: clock::boot_ms(),
-            at_work: self.hands.count(),
+            at_work: self.hands.count() + self.landing.count(),
             stop: self.stop,
             ends_ms: self.ends_ms,
             when_empty: self.order.when_empty,
@@ -302,10 +309,17 @@ impl Daemon<'_> {
             }
             Wake::Settings => {
                 self.settings_news.taken();
+                self.landing.forget();
                 LookNotice::AtOnce
             }
             Wake::Ended(task, ended) => {
                 self.child_ended(&task, ended.as_ref());
+                LookNotice::AtOnce
+            }
+            Wake::Landed(ended) => {
+                for line in self.landing.ended(ended.as_ref(), clock::boot_ms()) {
+                    self.journal.line(&line);
+                }
                 LookNotice::AtOnce
             }
             Wake::AdoptedEnded => LookNotice::AtOnce,
@@ -359,11 +373,12 @@ impl Daemon<'_> {
 
     fn runs_are(&self) -> String {
         let runs = self.hands.count();
-        format!(
-            "{} {}",
-            counted(runs, "run"),
-            if runs == 1 { "is" } else { "are" }
-        )
+        match (runs, self.landing.count()) {
+            (0, 1..) => "a landing is".to_owned(),
+            (_, 1..) => format!("{} and a landing are", counted(runs, "run")),
+            (1, 0) => "1 run is".to_owned(),
+            (_, 0) => format!("{} are", counted(runs, "run")),
+        }
     }
 
     /// Takes the end of a child in.
@@ -444,7 +459,7 @@ impl Daemon<'_> {
                 self.tell(line);
             }
         }
-        let left = match self.hands.count() {
+        let left = match self.hands.count() + self.landing.count() {
             0 => String::new(),
             _ => format!("; {} left to themselves", self.runs_are()),
         };

@@ -26,6 +26,8 @@ pub(super) enum Wake {
     Settings,
     /// A run of this daemon has ended.
     Ended(TaskId, Option<ReexecEnd>),
+    /// A landing of this daemon has ended.
+    Landed(Option<ReexecEnd>),
     /// A run of an earlier daemon has ended.
     AdoptedEnded,
     /// A recovery has ended.
@@ -85,6 +87,15 @@ pub(super) fn watch_child(task: TaskId, child: ReexecChild, news: &Sender<Wake>)
         let ended = child.wait(|_| ());
         // Nobody listens any more where the daemon has ended.
         drop(news.send(Wake::Ended(task, ended.ok())));
+    });
+}
+
+/// Tells of the end of a landing.
+pub(super) fn watch_landing(child: ReexecChild, news: &Sender<Wake>) {
+    let news = news.clone();
+    std::thread::spawn(move || {
+        let ended = child.wait(|_| ());
+        drop(news.send(Wake::Landed(ended.ok())));
     });
 }
 

@@ -228,6 +228,18 @@ impl<'a> AcceptCase<'a> {
         reviewed_work::look_besides(tx, cx, &of_work, &question)
     }
 
+    /// Refuses what people are asked about before this actor takes the work over, also where they have said yes.
+    pub(super) fn unasked(
+        &self,
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        target: &str,
+        work: &ReviewedWork,
+    ) -> Result<(), OpError> {
+        let task = self.in_review(tx)?;
+        ask::unasked(tx, cx, &self.question(&task, target, work))
+    }
+
     /// The task, whose review is that of this run.
     fn in_review(&self, tx: &mut dyn Tx) -> Result<Task, OpError> {
         Ok(fit::in_review(tx, self.run.id.as_str())?.0)

@@ -197,6 +197,16 @@ pub(super) fn by_rules(record: DecisionRecord) -> DecisionRecord {
     }
 }
 
+/// Refuses whatever the policy does not let through by itself, and leaves no record: a yes that people have given does not
+/// count, since somebody who asks so is to do nothing that people are asked about.
+pub fn unasked(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), OpError> {
+    let record = answer_here(tx, cx, question)?;
+    if record.effect.lets_through() {
+        return Ok(());
+    }
+    Err(refused(tx, cx.now.wall_ms, Box::new(record))?.into())
+}
+
 /// Refuses where [`or_refuse`] would, and leaves no record where it would not: for a choice among
 /// several, of which one is asked about.
 pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), OpError> {

@@ -671,6 +671,7 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     scheduler.maintenance = []  (default)
     daemon.parallel = null  (default)
     daemon.stop_within = "5m"  (default)
+    daemon.land = false  (default)
     budgets.run = {}  (default)
     budgets.task = {}  (default)
     budgets.agent = {}  (default)

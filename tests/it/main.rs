@@ -29,6 +29,7 @@ mod connector_manifest;
 mod contention;
 mod credentials;
 mod daemon;
+mod daemon_lands;
 mod daemon_trouble;
 mod demo;
 mod digest;

@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::answer::LeftOutTask;
 use crate::domain::daemon::{DaemonState, StandingOrder, StartBar};
 use crate::domain::ids::{RunId, TaskId};
 use crate::ops::daemon::DaemonAtWork;
+use crate::ops::land::{LandingAtWork, PlannedLanding};
 use crate::ops::schedule::PlannedTask;
 
 /// The answer to `ai daemon status`.
@@ -27,7 +29,24 @@ pub(in crate::cli) struct DaemonAnswer {
     pub(in crate::cli) running: Vec<DaemonRunTold>,
     /// Tasks that are not, with the reason of each.
     pub(in crate::cli) waiting: Vec<DaemonWaiting>,
+    /// Landing by its own hand.
+    pub(in crate::cli) landing: DaemonLanding,
     /// Reason for which nothing can be started until somebody mends it, in the daemon's own words where one is at work.
+    pub(in crate::cli) trouble: Option<String>,
+}
+
+/// Landing by the daemon's own hand.
+#[derive(Default, Serialize, JsonSchema)]
+pub(in crate::cli) struct DaemonLanding {
+    /// True where `daemon.land` is; else the rest is empty.
+    pub(in crate::cli) enabled: bool,
+    /// The landing that is at work, or was cut off, whoever has begun it.
+    pub(in crate::cli) at_work: Option<LandingAtWork>,
+    /// Works that it lands next, if the checks pass.
+    pub(in crate::cli) would_land: Vec<PlannedLanding>,
+    /// Works that it leaves to people, or to a later time, with the reason.
+    pub(in crate::cli) left_out: Vec<LeftOutTask>,
+    /// Reason for which nothing can be told of what it lands.
     pub(in crate::cli) trouble: Option<String>,
 }
 

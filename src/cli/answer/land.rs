@@ -79,11 +79,18 @@ impl LeftOutTask {
             Some(Refusal::Denied(record)) => Some((record, "denies")),
             _ => None,
         };
-        let told = told.map(|(record, verb)| {
+        let mut told = told.map(|(record, verb)| {
             let (action, reason) = (&record.action, &record.reason);
             format!("policy {verb} {action}: {reason} (rule `{}`)", record.rule)
         });
-        let next = format!("`ai land {}` asks, on record", left.task);
+        let mut next = format!("`ai land {}` asks, on record", left.task);
+        if let Some(Refusal::LandingMessage { record, again }) = left.why.refusal() {
+            let (reason, rule) = (&record.reason, &record.rule);
+            told = Some(format!(
+                "policy denies the message of the commit that would land: {reason} (rule `{rule}`)"
+            ));
+            next = format!("`{again}` gives it another");
+        }
         let shown = LeftOutTask::of(left);
         match told {
             Some(message) => LeftOutTask {

@@ -12,7 +12,8 @@ mod work;
 mod worktree;
 
 pub(super) use daemon::{
-    DaemonAnswer, DaemonLogLine, DaemonOrderAnswer, DaemonRunTold, DaemonTold, DaemonWaiting,
+    DaemonAnswer, DaemonLanding, DaemonLogLine, DaemonOrderAnswer, DaemonRunTold, DaemonTold,
+    DaemonWaiting,
 };
 pub(super) use hooks::HookAnswer;
 pub(super) use land::{LandAnswer, LandStatusAnswer, LeftOutTask};

@@ -2,16 +2,19 @@
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
 use crate::app::{exit, token};
 use crate::base::text::{counted, flowing, one_line};
 use crate::cli::answer::{LandAnswer, LandStatusAnswer, LeftOutTask};
 use crate::cli::cmd::backup;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::error_class::ErrorClass;
 use crate::domain::landing::PartnerSearch;
 use crate::ops::land::{
-    self, LandOrder, LandPlan, LandReport, LandingAtWork, LandingLook, USUAL_BATCH,
+    self, LandOrder, LandPlan, LandReport, LandingAtWork, LandingBy, LandingLook, USUAL_BATCH,
 };
+use crate::ops::trust;
 use crate::store::Access;
 
 const TO_LAND: Wanted = Wanted {
@@ -39,6 +42,18 @@ pub(in crate::cli) struct LandArgs {
     /// Say what would be combined, and land nothing
     #[arg(long)]
     dry_run: bool,
+    /// By the daemon's own hand: only what nobody would be asked about
+    #[arg(long, hide = true, requires = "all", conflicts_with = "dry_run")]
+    by_daemon: bool,
+}
+
+/// Whose hand lands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// Of whoever gave the command.
+    Own,
+    /// Of the daemon that has started this process.
+    Daemon,
 }
 
 #[derive(Args)]
@@ -71,28 +86,58 @@ pub(super) fn run(args: &LandArgs, context: &mut Context) -> Outcome {
         let order = (args.ids.as_slice(), &args.batch, partner);
         return look(order, LandingLook::Combined, context);
     }
-    land(&args.ids, usize::from(args.batch.batch), partner, context)
+    let hand = if args.by_daemon {
+        Hand::Daemon
+    } else {
+        Hand::Own
+    };
+    let batch = usize::from(args.batch.batch);
+    land(&args.ids, (batch, partner, hand), context)
 }
 
 /// Lands several tasks that were named.
 pub(super) fn named(ids: &[String], context: &mut Context) -> Outcome {
-    land(ids, USUAL_BATCH, PartnerSearch::WithinBound, context)
+    let usual = (USUAL_BATCH, PartnerSearch::WithinBound, Hand::Own);
+    land(ids, usual, context)
 }
 
-fn land(ids: &[String], batch: usize, partner: PartnerSearch, context: &mut Context) -> Outcome {
+fn land(
+    ids: &[String],
+    (batch, partner, hand): (usize, PartnerSearch, Hand),
+    context: &mut Context,
+) -> Outcome {
     let kept = token::at_hand(&context.workspace)?;
-    let world = context.world()?;
+    let mut world = context.world()?;
+    let person = match hand {
+        Hand::Own => None,
+        Hand::Daemon => {
+            context.workspace.refuse_agents("have the daemon land")?;
+            if !world.config.daemon.land {
+                let why = "the daemon does not land: `daemon.land` is not true in .ai/config.yaml";
+                return Err(AppError::new(ErrorClass::Conflict, why).hint("`ai land --all`"));
+            }
+            trust::require(&world.root, &world.location.common_dir, "the daemon")?;
+            Some(land::act_as_daemon(&mut world)?)
+        }
+    };
     let order = LandOrder {
         tasks: ids,
         batch,
         partner,
         kept: &kept,
+        by: person
+            .as_ref()
+            .map_or(LandingBy::Command, LandingBy::Daemon),
     };
     let store = context.store(Access::Write)?;
     let mut report = land::land(&world, store, &order)?;
     backup::roll_if_due(context);
     let left = std::mem::take(&mut report.left_out);
-    let left: Vec<LeftOutTask> = left.into_iter().map(LeftOutTask::of).collect();
+    let told = match hand {
+        Hand::Own => LeftOutTask::of,
+        Hand::Daemon => LeftOutTask::looked_at,
+    };
+    let left: Vec<LeftOutTask> = left.into_iter().map(told).collect();
     let code = code(&report, &left, ids);
     if context.ui.json() {
         context.ui.object(&LandAnswer::of(report, left));
@@ -177,6 +222,7 @@ fn look(
         batch: usize::from(batch.batch),
         partner,
         kept: &kept,
+        by: LandingBy::Command,
     };
     let store = context.store(Access::Read)?;
     let mut plan = land::plan(&world, store, &order, look)?;
@@ -224,7 +270,7 @@ fn show_plan(plan: &LandPlan, left: &[LeftOutTask], context: &mut Context) {
     ));
 }
 
-fn at_work_line(at_work: &LandingAtWork) -> String {
+pub(super) fn at_work_line(at_work: &LandingAtWork) -> String {
     let tasks = counted(at_work.tasks.len() as u64, "task");
     let (by, step) = (&at_work.by, one_line(&at_work.step));
     if at_work.is_cut_off {

@@ -5,10 +5,12 @@
 //! not decided here but by the scheduler ([`schedule`](crate::domain::schedule)), and what becomes of a run
 //! by the run itself.
 
+mod land;
 mod rest;
 mod standing;
 mod step;
 
+pub use land::{LandEnd, LandRest, LandSight, LandStep};
 pub use rest::{RestMark, RestNews, Rests, TurnedAway};
 pub use standing::{DaemonPresence, DaemonState, OrderKind, StandingOrder, StartBar};
 pub use step::{

@@ -11,7 +11,7 @@ use crate::ops::land::check::TreeChecks;
 use crate::ops::land::last_look::LastLook;
 use crate::ops::land::old_logs;
 use crate::ops::land::order::LandOrder;
-use crate::ops::land::queue::{self, Asking, LandingQueue};
+use crate::ops::land::queue::{self, LandingQueue};
 use crate::ops::land::report::LandReport;
 use crate::ops::landing;
 use crate::ops::world::World;
@@ -35,6 +35,7 @@ impl<'a> LandingRun<'a> {
         LastLook {
             world: self.world,
             on: self.on,
+            asking: self.order.asking(),
             scratch: None,
         }
     }
@@ -68,7 +69,7 @@ pub fn land(
         on: landing.on,
         order,
         each: &each,
-        asking: Asking::OnRecord,
+        asking: order.asking(),
     };
     let completed = landing.report.landed.iter().map(|one| one.task.clone());
     let (waiting, left_out) = queue.read(store, &completed.collect())?;

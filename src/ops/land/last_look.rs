@@ -9,6 +9,7 @@ use crate::git::shadow::ShadowRepo;
 use crate::ops::accept_landing::Landing;
 use crate::ops::error::OpError;
 use crate::ops::land::chain::Chain;
+use crate::ops::land::order::Asking;
 use crate::ops::land::queue::QueuedWork;
 use crate::ops::landing;
 use crate::ops::world::World;
@@ -18,6 +19,8 @@ use crate::store::Store;
 pub(super) struct LastLook<'a> {
     pub(super) world: &'a World,
     pub(super) on: (&'a Repo, &'a ShadowRepo),
+    /// The way in which it asks.
+    pub(super) asking: Asking,
     /// The place of somebody who only looks; none for who lands.
     pub(super) scratch: Option<&'a Scratch>,
 }
@@ -60,9 +63,9 @@ impl LastLook<'_> {
     ) -> Result<(), OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         if let Some(message) = landing.message() {
-            match self.scratch {
-                None => message.ask_early(&cx, store)?,
-                Some(_) => {
+            match self.asking {
+                Asking::OnRecord => message.ask_early(&cx, store)?,
+                Asking::Silently => {
                     let asked = store.read(|tx| message.look_ahead(tx, &cx));
                     asked.map_err(OpError::unrecorded)?;
                 }

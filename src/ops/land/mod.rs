@@ -20,12 +20,14 @@ mod queue;
 mod reconcile;
 mod report;
 mod send_back;
+mod sight;
 mod status;
 mod swap;
 
 pub use at_work::LandingAtWork;
 pub use cut_off::{CutOffLanding, add_gate};
 pub use landing_run::land;
-pub use order::{LandOrder, USUAL_BATCH};
+pub use order::{LandOrder, LandingBy, USUAL_BATCH, act_as_daemon};
 pub use report::{FlakyTold, LandReport, LandedTask, SentBackTask, StayingWork};
+pub use sight::{is_at_work, sight};
 pub use status::{LandPlan, LandingLook, PlannedLanding, plan};

@@ -15,7 +15,7 @@ use crate::ops::accept_case::{ACCEPT, AcceptCase};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::paths_of;
-use crate::ops::land::order::LandOrder;
+use crate::ops::land::order::{Asking, LandOrder, LandingBy};
 use crate::ops::land::report::StayingWork;
 use crate::ops::refusal::Refusal;
 use crate::ops::reviewed_work::ReviewedWork;
@@ -24,15 +24,6 @@ use crate::ops::run::origin::{self, Destination};
 use crate::ops::world::World;
 use crate::ops::{fit, testimony};
 use crate::store::{Flow, Store, TaskFilter, Tx};
-
-/// The way of asking: a no of the policy is recorded, with what it asks people for, or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asking {
-    /// Recorded.
-    OnRecord,
-    /// Somebody only looks.
-    Silently,
-}
 
 /// A work that may land.
 pub(super) struct QueuedWork<'a> {
@@ -208,15 +199,35 @@ impl<'a> LandingQueue<'a> {
     ) -> Result<(), OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let paths = paths_of(&work.changed);
+        let by = self.order.by;
         let ask = |tx: &mut dyn Tx, cx: &Cx| {
             case.touching(&paths).or_refuse(tx, cx)?;
-            case.still_wanted(tx, cx, target, work)
+            case.still_wanted(tx, cx, target, work)?;
+            unasked(by, tx, cx, (case, target, work))
         };
         match self.asking {
             Asking::OnRecord => commit(store, &cx, ask),
             Asking::Silently => store.read(|tx| ask(tx, &cx)).map_err(OpError::unrecorded),
         }
     }
+}
+
+/// Refuses the daemon's own hand what people are asked about, whether it acts or who has started it.
+pub(super) fn unasked(
+    by: LandingBy<'_>,
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    (case, target, work): (&AcceptCase<'_>, &str, &ReviewedWork),
+) -> Result<(), OpError> {
+    let LandingBy::Daemon(person) = by else {
+        return Ok(());
+    };
+    let as_person = Cx {
+        actor: person.clone(),
+        ..cx.clone()
+    };
+    case.unasked(tx, cx, target, work)?;
+    case.unasked(tx, &as_person, target, work)
 }
 
 /// Refuses in a bare repository itself, where no configuration stands that would say what is checked.

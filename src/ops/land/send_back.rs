@@ -9,6 +9,7 @@ use crate::ops::error::OpError;
 use crate::ops::land::chain::Chain;
 use crate::ops::land::check::TreeAsked;
 use crate::ops::land::landing_run::LandingRun;
+use crate::ops::land::order::Asking;
 use crate::ops::land::queue::QueuedWork;
 use crate::ops::land::report::SentBackTask;
 use crate::ops::run::origin;
@@ -33,7 +34,13 @@ impl LandingRun<'_> {
         let case = &work.case;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let done = accepted_run::refuse_landed(&self.world.location, store, &case.task.id)
-            .and_then(|()| reject::reject(store, &cx, case.run.id.as_str(), &note));
+            .and_then(|()| {
+                let run = case.run.id.as_str();
+                match self.order.asking() {
+                    Asking::OnRecord => reject::reject(store, &cx, run, &note),
+                    Asking::Silently => reject::reject_silently(store, &cx, run, &note),
+                }
+            });
         match done {
             Ok(task) => {
                 self.at_work

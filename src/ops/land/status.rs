@@ -13,8 +13,8 @@ use crate::ops::land::at_work::{self, LandingAtWork};
 use crate::ops::land::chain::Chain;
 use crate::ops::land::cut_off::{self, CutOffLanding};
 use crate::ops::land::last_look::LastLook;
-use crate::ops::land::order::LandOrder;
-use crate::ops::land::queue::{self, Asking, LandingQueue, QueuedWork, require_checkout};
+use crate::ops::land::order::{Asking, LandOrder};
+use crate::ops::land::queue::{self, LandingQueue, QueuedWork, require_checkout};
 use crate::ops::land::report::StayingWork;
 use crate::ops::landing;
 use crate::ops::run::origin;
@@ -98,6 +98,7 @@ pub fn plan(
     let last = LastLook {
         world,
         on: queue.on,
+        asking: queue.asking,
         scratch: Some(&scratch),
     };
     let mut waiting = waiting.into_iter().peekable();

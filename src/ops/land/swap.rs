@@ -17,7 +17,8 @@ use crate::ops::land::chain::{Chain, Link};
 use crate::ops::land::check::TreeAsked;
 use crate::ops::land::landing_run::LandingRun;
 use crate::ops::land::last_look::move_to;
-use crate::ops::land::queue::QueuedWork;
+use crate::ops::land::order::{Asking, LandingBy};
+use crate::ops::land::queue::{self, QueuedWork};
 use crate::ops::land::report::LandedTask;
 use crate::ops::landing::{self, PreparedLanding};
 use crate::ops::run::origin;
@@ -82,7 +83,7 @@ impl LandingRun<'_> {
                 let cx = cx.at(tx.now()?);
                 for step in &steps {
                     at.set(Some(step.number));
-                    step.may_land(tx, &cx)?;
+                    step.may_land(self.order.by, tx, &cx)?;
                 }
                 at.set(None);
                 Ok(())
@@ -158,10 +159,12 @@ impl LandingRun<'_> {
         at: &Cell<Option<usize>>,
     ) -> Result<(), OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
-        let warnings = commit(store, &cx, |tx, cx| {
+        let intend = |tx: &mut dyn Tx, cx: &Cx| {
             let mut warnings = Vec::new();
             for step in steps {
                 at.set(Some(step.number));
+                let QueuedWork { case, work, .. } = step.one;
+                queue::unasked(self.order.by, tx, cx, (case, &step.accepting.target, work))?;
                 step.one.case.touching(&step.paths).or_refuse(tx, cx)?;
                 if let Some(message) = step.link.landing.as_ref().and_then(|it| it.message()) {
                     warnings.extend(message.ask(tx, cx)?);
@@ -170,6 +173,13 @@ impl LandingRun<'_> {
                 warnings.extend(step.one.case.intend(tx, cx, &step.accepting, proven)?);
             }
             Ok(warnings)
+        };
+        let warnings = commit(store, &cx, |tx, cx| {
+            let intended: Result<_, OpError> = intend(tx, cx);
+            intended.map_err(|error| match self.order.asking() {
+                Asking::OnRecord => error,
+                Asking::Silently => error.unrecorded(),
+            })
         })?;
         for warning in warnings {
             self.world.say(&format!("warning: {warning}"));
@@ -217,13 +227,15 @@ impl LandingRun<'_> {
 }
 
 impl Step<'_, '_> {
-    fn may_land(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
+    fn may_land(&self, by: LandingBy<'_>, tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
         self.one.case.touching(&self.paths).or_refuse(tx, cx)?;
         if let Some(message) = self.link.landing.as_ref().and_then(|it| it.message()) {
             message.look_ahead(tx, cx)?;
         }
         let target = &self.accepting.target;
-        self.one.case.still_wanted(tx, cx, target, &self.one.work)
+        let QueuedWork { case, work, .. } = self.one;
+        case.still_wanted(tx, cx, target, work)?;
+        queue::unasked(by, tx, cx, (case, target, work))
     }
 }
 

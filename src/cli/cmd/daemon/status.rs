@@ -4,13 +4,17 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::token;
 use crate::app::workspace::now;
 use crate::base::text::{counted, flowing, one_line};
-use crate::cli::answer::{DaemonAnswer, DaemonRunTold, DaemonWaiting};
+use crate::cli::answer::{DaemonAnswer, DaemonLanding, DaemonRunTold, DaemonWaiting, LeftOutTask};
+use crate::cli::cmd::land as land_cmd;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::daemon::{DaemonPresence, DaemonState, StartBar};
+use crate::domain::landing::PartnerSearch;
 use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::error::OpError;
+use crate::ops::land::{self, LandOrder, LandingBy, LandingLook, USUAL_BATCH};
 use crate::ops::refusal::seconds;
 use crate::ops::schedule::{PlannedStep, plan};
 use crate::ops::{cx, trust};
@@ -63,6 +67,10 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         DaemonPresence::There => daemon::trouble(&place)?.or(in_the_way),
         DaemonPresence::Gone => in_the_way,
     };
+    let landing = landing(context).unwrap_or_else(|error| DaemonLanding {
+        trouble: Some(told(error)),
+        ..DaemonLanding::default()
+    });
     let bar = StartBar::of(presence, order.as_ref(), trouble.as_deref());
     let waits = tasks.into_iter();
     let waits = waits.filter(|task| task.plan != PlannedStep::AtWork);
@@ -80,17 +88,79 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         order,
         running,
         waiting,
+        landing,
         trouble,
     };
     if context.ui.json() {
         context.ui.object(&answer);
     } else {
         show(&answer, context);
+        show_landing(&answer, bar.as_ref(), context);
     }
     Ok(match presence {
         DaemonPresence::There => exit::OK,
         DaemonPresence::Gone => exit::NOT_FOUND,
     })
+}
+
+/// What the daemon lands, or would, by its own hand.
+fn landing(context: &mut Context) -> Result<DaemonLanding, AppError> {
+    let kept = token::at_hand(&context.workspace)?;
+    let mut world = context.world()?;
+    if !world.config.daemon.land {
+        return Ok(DaemonLanding::default());
+    }
+    let person = land::act_as_daemon(&mut world)?;
+    let order = LandOrder {
+        tasks: &[],
+        batch: USUAL_BATCH,
+        partner: PartnerSearch::WithinBound,
+        kept: &kept,
+        by: LandingBy::Daemon(&person),
+    };
+    let store = context.store(Access::Read)?;
+    let plan = land::plan(&world, store, &order, LandingLook::Apart)?;
+    let left = plan.left_out.into_iter();
+    Ok(DaemonLanding {
+        enabled: true,
+        at_work: plan.at_work,
+        would_land: plan.would_land,
+        left_out: left.map(LeftOutTask::looked_at).collect(),
+        trouble: None,
+    })
+}
+
+fn show_landing(answer: &DaemonAnswer, bar: Option<&StartBar>, context: &mut Context) {
+    let landing = &answer.landing;
+    if let Some(trouble) = landing
+        .trouble
+        .as_ref()
+        .filter(|_| answer.trouble.is_none())
+    {
+        let line = format!("nothing can be told of landings: {}", flowing(trouble));
+        context.ui.line(&line);
+    }
+    if let Some(at_work) = &landing.at_work {
+        let line = format!("  {}", land_cmd::at_work_line(at_work));
+        context.ui.item(&line);
+    }
+    for one in landing.would_land.iter().take(SHOWN) {
+        let why = bar.map_or("it lands next", |bar| bar.why.as_str());
+        let line = format!("  {}  review  {}", one.task, flowing(why));
+        context.ui.item(&line);
+    }
+    for one in landing.left_out.iter().take(SHOWN) {
+        let line = format!("  {}  review  {}", one.task, flowing(&one.message));
+        context.ui.item(&line);
+    }
+    let shown = landing.would_land.len().min(SHOWN) + landing.left_out.len().min(SHOWN);
+    let all = landing.would_land.len() + landing.left_out.len();
+    if let Some(more @ 1..) = all.checked_sub(shown) {
+        let tasks = counted(more, "task");
+        context
+            .ui
+            .line(&format!("  and {tasks} more in review; `ai land status`"));
+    }
 }
 
 fn told(error: impl Into<AppError>) -> String {

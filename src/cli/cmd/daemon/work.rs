@@ -69,6 +69,8 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     let talkative = context.is_talkative() && listener != DaemonHearer::Nobody;
     let serve = context.doors.daemon;
     let recover = run::again_at(&["recover", "--json"], top.clone(), context)?;
+    let land = ["land", "--all", "--by-daemon", "--json"];
+    let land = run::again_at(&land, top.clone(), context)?;
     let named = context.workspace.named().map(Into::into);
     let ui = &mut context.ui;
     let mut each = |line: &Line| {
@@ -83,6 +85,7 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         command,
         child: &child,
         recover,
+        land,
         parallel: args.parallel,
         ends_after,
         when_empty: if args.until_empty {

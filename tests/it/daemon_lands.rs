@@ -1,0 +1,243 @@
+//! The daemon's own hand at landing: only where it is switched on, only what nobody would be asked about, beside the starts,
+//! and completed by whoever comes after a `kill -9`.
+
+use serde_json::Value;
+
+use crate::daemon::{daemon, log, wait_until_logged, wait_until_status};
+use crate::snapshot;
+use crate::support::runs::{Background, PATIENCE};
+use crate::support::scene::{Agent, Scene};
+use crate::support::{Sandbox, Transcript, mask_also, poll};
+
+/// Each task has a file of its own.
+const WORK: &str = "cat >/dev/null; echo work > \"$AI_TASK.txt\"";
+fn config(check: &str) -> String {
+    format!(
+        "version: 1\nruns: {{grace: 1s}}\ndefaults: {{max_attempts: 1}}\ndaemon: {{land: true}}\nchecks: {{unit: {{run: '{check}'}}}}\n"
+    )
+}
+
+fn scene(agent: &str, check: &str, policy: &str) -> Sandbox {
+    let scene = Scene::new().config(&config(check));
+    let scene = if policy.is_empty() {
+        scene
+    } else {
+        scene.policy(policy)
+    };
+    scene.agent(Agent::new("one", agent)).build()
+}
+
+/// Runs a daemon until nothing is left to do.
+#[track_caller]
+fn evening(sandbox: &Sandbox) {
+    let outcome = sandbox.ai(&["daemon", "run", "--until-empty", "--quiet"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}\n{}", log(sandbox));
+}
+
+/// The process of the landing at work.
+fn landing(sandbox: &Sandbox) -> i32 {
+    let path = sandbox.root().join(".git/ai/land.json");
+    let word: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    i32::try_from(word["process"]["pid"].as_i64().unwrap()).unwrap()
+}
+
+fn signal(pid: i32, name: &str) {
+    let sent = std::process::Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// Waits until a process has stopped itself.
+#[track_caller]
+fn until_stopped(pid: i32) {
+    poll::until("it is stopped", PATIENCE, || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('T'))
+    });
+}
+
+/// A daemon whose landings stop at a step, once it has come there.
+fn stopped_at(sandbox: &Sandbox, step: &str) -> (Background, i32) {
+    let planted = format!("{step}:stop");
+    let planted = [("AI_TEST_FAILPOINT", planted.as_str())];
+    let daemon = sandbox.start_with(&["daemon", "run"], &planted);
+    let path = sandbox.root().join(".git/ai/land.json");
+    poll::until("a landing is at work", PATIENCE, || path.exists());
+    let pid = landing(sandbox);
+    until_stopped(pid);
+    (daemon, pid)
+}
+
+#[test]
+fn what_it_has_worked_it_lands_in_its_own_name() {
+    let sandbox = scene(WORK, "true", "");
+    let ids = ["First", "Second"].map(|title| sandbox.task(title, &[]));
+    evening(&sandbox);
+    for id in &ids {
+        assert_eq!(sandbox.status(id), "done", "{}", log(&sandbox));
+        sandbox.is_at_rest(id);
+    }
+    let done = sandbox.ai_json_lines(&["log"]);
+    let by: Vec<&str> = done
+        .iter()
+        .filter(|one| one["event"]["kind"] == "task.done")
+        .map(|one| one["actor"].as_str().unwrap())
+        .collect();
+    assert_eq!(by, ["daemon:tester"; 2]);
+    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
+    sandbox.ai_ok(&["log", "verify"]);
+}
+
+#[test]
+fn without_the_switch_or_trust_in_it_everything_waits_for_a_person() {
+    let sandbox = Scene::new()
+        .config("version: 1\nchecks: {unit: {run: 'true'}}\n")
+        .agent(Agent::new("one", WORK))
+        .build();
+    let id = sandbox.task("First", &[]);
+    evening(&sandbox);
+    assert_eq!(sandbox.status(&id), "review");
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["land", "--all", "--by-daemon"]);
+    let before = sandbox.read(".ai/config.yaml");
+    sandbox.write(
+        ".ai/config.yaml",
+        format!("{before}daemon: {{land: true}}\n"),
+    );
+    told.ai(&sandbox, &["daemon", "run", "--until-empty", "--quiet"]);
+    assert_eq!(sandbox.status(&id), "review");
+    snapshot!(told);
+}
+
+#[test]
+fn what_people_would_be_asked_about_stays_and_nobody_is_asked() {
+    let policy = "version: 1
+default: allow
+rules:
+  - {id: look, on: [task.accept], labels: [careful], effect: require_approval, reason: somebody looks}
+  - {id: people-look, on: [task.accept], labels: [shown], actors: ['human:*'], effect: require_approval, reason: people are asked}
+  - {id: by-people, on: [task.accept], labels: [ours], actors: ['daemon:*'], effect: deny, reason: people land this}
+";
+    let sandbox = scene(WORK, "true", policy);
+    let free = sandbox.task("Free", &[]);
+    let kept = ["careful", "shown", "ours"].map(|label| sandbox.task(label, &["--label", label]));
+    evening(&sandbox);
+    assert_eq!(sandbox.status(&free), "done", "{}", log(&sandbox));
+    for id in &kept {
+        assert_eq!(sandbox.status(id), "review", "{}", log(&sandbox));
+    }
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["approvals"]);
+    told.ai(&sandbox, &["daemon", "status"]);
+    let status = sandbox.ai(&["daemon", "status", "--json"]).json();
+    let schema = sandbox.ai(&["schema", "daemon-status"]).json();
+    crate::schemas::checked(&schema, &status, "daemon-status").unwrap();
+    assert_eq!(status["landing"]["enabled"], true);
+    assert_eq!(status["landing"]["left_out"].as_array().unwrap().len(), 3);
+    // A person's yes is a person's landing.
+    told.ai(&sandbox, &["land", &kept[0]]);
+    sandbox.ai_ok(&["approve", &kept[0], "--as", "human:ann"]);
+    evening(&sandbox);
+    assert_eq!(sandbox.status(&kept[0]), "review", "{}", log(&sandbox));
+    told.ai(&sandbox, &["land", &kept[0]]);
+    snapshot!(mask_also(told, &crate::daemon::NUMBERS));
+}
+
+#[test]
+fn a_batch_that_fails_is_sent_back_as_by_a_person() {
+    let check = "test $(ls t-*.txt 2>/dev/null | wc -l) -lt 2";
+    let sandbox = scene(WORK, check, "");
+    let ids = ["First", "Second"].map(|title| sandbox.task(title, &[]));
+    for id in &ids {
+        sandbox.run(id);
+        assert_eq!(sandbox.status(id), "review");
+    }
+    let daemon = daemon(&sandbox, &[]);
+    poll::until("one went back", PATIENCE, || {
+        log(&sandbox).split(" went back: it does not land").count() == 2
+    });
+    daemon.signal("TERM");
+    daemon.wait();
+    let done = ids.iter().filter(|id| sandbox.status(id) == "done");
+    assert_eq!(done.count(), 1, "{}", log(&sandbox));
+    sandbox.ai_ok(&["log", "verify"]);
+}
+
+#[test]
+fn starts_go_on_while_it_lands_and_a_person_lands_after_it() {
+    let sandbox = scene(WORK, "true", "");
+    let first = sandbox.task("First", &[]);
+    let (daemon, pid) = stopped_at(&sandbox, "land-intent");
+    let second = sandbox.task("Second", &[]);
+    wait_until_status(&sandbox, &second, "review");
+    assert_eq!(sandbox.status(&first), "review");
+    assert_eq!(sandbox.ai(&["land", "--all"]).code, Some(75));
+    signal(pid, "CONT");
+    wait_until_status(&sandbox, &first, "done");
+    // The next landing stops again, at the same place.
+    let path = sandbox.root().join(".git/ai/land.json");
+    poll::until("the next landing is at work", PATIENCE, || {
+        path.exists() && landing(&sandbox) != pid
+    });
+    let next = landing(&sandbox);
+    until_stopped(next);
+    signal(next, "CONT");
+    wait_until_status(&sandbox, &second, "done");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code, Some(0));
+}
+
+#[test]
+fn a_landing_outlives_a_daemon_that_is_killed_and_the_next_one_waits_for_it() {
+    let sandbox = scene(WORK, "true", "");
+    let id = sandbox.task("First", &[]);
+    let (killed, pid) = stopped_at(&sandbox, "land-intent");
+    killed.signal("KILL");
+    killed.wait();
+    let next = daemon(&sandbox, &["--until-empty"]);
+    let mut held = sandbox.ai(&["daemon", "status"]);
+    held.stdout.truncate(7);
+    assert_eq!(held.stdout, "running", "it waits: {held}");
+    signal(pid, "CONT");
+    let outcome = next.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(sandbox.status(&id), "done", "{}", log(&sandbox));
+    sandbox.ai_ok(&["log", "verify"]);
+}
+
+#[test]
+fn a_landing_that_is_killed_with_its_daemon_is_completed_by_the_next() {
+    for step in ["land-intent", "land-merged", "land-done"] {
+        let sandbox = scene(WORK, "true", "");
+        let ids = ["First", "Second"].map(|title| sandbox.task(title, &[]));
+        let (killed, pid) = stopped_at(&sandbox, step);
+        killed.signal("KILL");
+        killed.wait();
+        signal(pid, "KILL");
+        evening(&sandbox);
+        for id in &ids {
+            assert_eq!(sandbox.status(id), "done", "{step}\n{}", log(&sandbox));
+            sandbox.is_at_rest(id);
+        }
+        assert_eq!(sandbox.git(&["status", "--porcelain"]), "", "{step}");
+        sandbox.ai_ok(&["log", "verify"]);
+    }
+}
+
+#[test]
+fn while_it_is_paused_nothing_lands() {
+    let sandbox = scene(WORK, "true", "");
+    let id = sandbox.task("First", &[]);
+    sandbox.run(&id);
+    sandbox.ai_ok(&["daemon", "pause", "--reason", "we look first"]);
+    let daemon = daemon(&sandbox, &[]);
+    wait_until_logged(&sandbox, "the daemon is paused");
+    assert_eq!(sandbox.status(&id), "review", "{}", log(&sandbox));
+    sandbox.ai_ok(&["daemon", "resume"]);
+    wait_until_status(&sandbox, &id, "done");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code, Some(0));
+}
