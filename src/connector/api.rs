@@ -42,6 +42,9 @@ pub trait StreamParser: Send {
         AgentEvent::PermissionDenied(denial)
     }
 
+    /// The agent was given another prompt, the answer to which decides from here on.
+    fn prompted_again(&mut self) {}
+
     /// The conclusion, once both streams have ended.
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult;
 }

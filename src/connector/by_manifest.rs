@@ -73,7 +73,7 @@ impl Connector for ManifestConnector {
         // At the end: one CLI resumes by a subcommand, which takes no other flags.
         argv.extend(expand_all(self.session_args(request.session)?, request)?);
         let stdin = match self.manifest.prompt {
-            PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => {
+            PromptMode::Stdin if self.manifest.converses() => {
                 StdinSource::Talk(request.pipe.to_owned())
             }
             PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),
@@ -93,8 +93,9 @@ impl Connector for ManifestConnector {
     fn dialogue(&self, request: &LaunchRequest<'_>) -> Option<Box<dyn Dialogue>> {
         // A model that the command line has named need not be chosen again.
         let model = chosen_model(request).filter(|_| self.manifest.model_args.is_empty());
-        let talks = self.manifest.output == OutputFormat::Acp;
-        talks.then(|| Box::new(AcpSession::new(request.worktree, request.prompt, model)) as _)
+        self.manifest
+            .converses()
+            .then(|| Box::new(AcpSession::new(request.worktree, request.prompt, model)) as _)
     }
 }
 

@@ -39,14 +39,25 @@ pub enum AfterTurn {
     /// The dialogue goes on.
     #[default]
     Listen,
+    /// The dialogue goes on with another prompt: what the agent has said of its end so far is not its last word.
+    Anew,
     /// Everything is said; standard input is closed behind the last line.
     Close,
 }
 
-/// Says whether a tool call may be made.
+/// The one whom an agent at work has to do with: says whether a tool call may be made, and what else there is for it.
 pub trait ToolGate {
     /// Answers at once: nobody is there to be asked.
     fn may(&mut self, call: &AskedCall) -> ToolRuling;
+
+    /// Returns what has come for the agent since it was given its prompt, as another one; nothing where it may end. Asked at the
+    /// end of each turn.
+    fn next_prompt(&mut self) -> Option<String> {
+        None
+    }
+
+    /// The agent's model works with what it was given last.
+    fn prompt_is_taken(&mut self) {}
 }
 
 /// A tool call for which the agent asks leave.

@@ -401,6 +401,11 @@ impl Manifest {
         })?;
         Ok(manifest)
     }
+
+    /// True where the CLI is talked to, and so takes another prompt when it has answered one.
+    pub fn converses(&self) -> bool {
+        self.output == OutputFormat::Acp
+    }
 }
 
 impl FailurePatterns {

@@ -33,6 +33,9 @@ pub(super) trait Dialect: Send {
     /// The conclusion.
     fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome;
 
+    /// Another prompt was given, the answer to which decides from here on.
+    fn prompted_again(&mut self) {}
+
     /// True for a line that only repeats what other lines tell. It is not even parsed: one CLI
     /// repeats its whole message with every word of it.
     fn repeats(&self, _line: &[u8]) -> bool {
@@ -192,6 +195,17 @@ impl StreamState {
         AgentEvent::Usage(usage)
     }
 
+    /// Takes in the use that a CLI tells at the end of a turn: of the session so far or, where it is less than what was told
+    /// before, of that turn.
+    pub(super) fn used_by_now(&mut self, usage: Usage) -> AgentEvent {
+        let tokens = |usage: Usage| usage.input_tokens.saturating_add(usage.output_tokens);
+        if tokens(usage) < tokens(self.usage.unwrap_or_default()) {
+            self.used(usage)
+        } else {
+            self.used_in_all(usage)
+        }
+    }
+
     /// The CLI tells that it has come to an end.
     pub(super) fn ended(
         &self,
@@ -272,6 +286,10 @@ impl<D: Dialect> StreamParser for JsonParser<D> {
 
     fn denied(&mut self, denial: Denial) -> AgentEvent {
         self.seen.denied(denial)
+    }
+
+    fn prompted_again(&mut self) {
+        self.dialect.prompted_again();
     }
 
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult {

@@ -43,6 +43,10 @@ pub(in crate::connector) struct Acp {
     /// The model has said something since its last tool answered. A turn that ends without was left
     /// by the service in the middle.
     has_answered: bool,
+    /// Prompts that were given besides the first.
+    more_prompts: u64,
+    /// Id of the last prompt that was answered. An answer and the prompt after it are told of in either order.
+    answered: u64,
 }
 
 impl Acp {
@@ -162,14 +166,17 @@ impl Acp {
                     self.version.take(),
                 ));
             }
-            PROMPT => events.extend(self.stopped(result, seen)),
+            PROMPT.. => {
+                self.answered = self.answered.max(id);
+                events.extend(self.stopped(result, seen));
+            }
             _ => {}
         }
         events
     }
 
     fn stopped(&mut self, result: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
-        let used = usage_of(result).map(|usage| seen.used_in_all(usage));
+        let used = usage_of(result).map(|usage| seen.used_by_now(usage));
         let reason = owned_at(result, "stopReason").unwrap_or_default();
         let bad = |class, words: &str| LastEvent::Bad(ReportedFailure::other(class, words));
         self.last = match reason.as_str() {
@@ -214,9 +221,18 @@ impl Dialect for Acp {
         }
     }
 
+    fn prompted_again(&mut self) {
+        self.more_prompts += 1;
+    }
+
     fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
-        let found = judge(&self.last, view);
-        match (&self.last, found) {
+        // One that was given another prompt and has not answered it is not at its end.
+        let last = match &self.last {
+            LastEvent::Good if self.answered < PROMPT + self.more_prompts => &LastEvent::Open,
+            last => last,
+        };
+        let found = judge(last, view);
+        match (last, found) {
             (LastEvent::Open, StreamOutcome::Truncated | StreamOutcome::NoResult) => {
                 StreamOutcome::Failed {
                     class: FailureClass::Exit,

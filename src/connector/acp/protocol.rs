@@ -10,7 +10,7 @@ pub(super) const INITIALIZE: u64 = 1;
 pub(super) const NEW_SESSION: u64 = 2;
 /// Id of the request `session/set_config_option`.
 pub(super) const SET_MODEL: u64 = 3;
-/// Id of the request `session/prompt`.
+/// Id of the first request `session/prompt`; those after it have the ids after it.
 pub(super) const PROMPT: u64 = 4;
 
 /// The id of our request that a message answers.

@@ -38,6 +38,10 @@ pub(in crate::connector) struct AcpSession {
     id: Value,
     calls: AcpCalls,
     asked: u32,
+    /// Id of the last request `session/prompt`.
+    prompted: u64,
+    /// The agent has not shown yet that it works with the last prompt, which is not the first.
+    is_untaken: bool,
 }
 
 impl AcpSession {
@@ -54,16 +58,18 @@ impl AcpSession {
             id: Value::Null,
             calls: AcpCalls::default(),
             asked: 0,
+            prompted: PROMPT,
+            is_untaken: false,
         }
     }
 
     /// An answer to one of our requests.
-    fn go_on(&mut self, id: u64, message: &Value) -> DialogueTurn {
+    fn go_on(&mut self, id: u64, message: &Value, gate: &mut dyn ToolGate) -> DialogueTurn {
         let awaited = match self.state {
             AcpState::Greeting => INITIALIZE,
             AcpState::Opening => NEW_SESSION,
             AcpState::Choosing => SET_MODEL,
-            AcpState::Working => PROMPT,
+            AcpState::Working => self.prompted,
             AcpState::Over => return DialogueTurn::default(),
         };
         if id != awaited {
@@ -87,6 +93,10 @@ impl AcpSession {
                 self.choose_model(result)
             }
             AcpState::Choosing => self.give_prompt(),
+            AcpState::Working if text_at(result, "stopReason") == Some("end_turn") => {
+                self.taken(gate);
+                self.end_or_go_on(gate)
+            }
             _ => self.close(),
         }
     }
@@ -108,10 +118,31 @@ impl AcpSession {
         self.state = AcpState::Working;
         let prompt = json!([{"type": "text", "text": std::mem::take(&mut self.prompt)}]);
         request(
-            PROMPT,
+            self.prompted,
             "session/prompt",
             &json!({"sessionId": self.id, "prompt": prompt}),
         )
+    }
+
+    /// Gives what has come for the agent meanwhile; without any, everything is said.
+    fn end_or_go_on(&mut self, gate: &mut dyn ToolGate) -> DialogueTurn {
+        let Some(prompt) = gate.next_prompt() else {
+            return self.close();
+        };
+        self.prompted = self.prompted.saturating_add(1);
+        self.is_untaken = true;
+        self.prompt = prompt;
+        DialogueTurn {
+            then: AfterTurn::Anew,
+            ..self.give_prompt()
+        }
+    }
+
+    /// The agent answers to the last prompt, and so has it.
+    fn taken(&mut self, gate: &mut dyn ToolGate) {
+        if std::mem::take(&mut self.is_untaken) {
+            gate.prompt_is_taken();
+        }
     }
 
     fn close(&mut self) -> DialogueTurn {
@@ -126,6 +157,9 @@ impl AcpSession {
     fn serve(&mut self, method: &str, message: &Value, gate: &mut dyn ToolGate) -> DialogueTurn {
         let params = field(message, "params");
         let id = message.get("id").filter(|id| !id.is_null());
+        if is_of_a_turn(method, params) {
+            self.taken(gate);
+        }
         match (method, id) {
             ("session/update", None) => {
                 let update = field(params, "update");
@@ -220,7 +254,7 @@ impl Dialogue for AcpSession {
         };
         match (text_at(&message, "method"), answered(&message)) {
             (Some(method), _) => self.serve(method, &message, gate),
-            (None, Some(id)) => self.go_on(id, &message),
+            (None, Some(id)) => self.go_on(id, &message, gate),
             (None, None) => DialogueTurn::default(),
         }
     }
@@ -234,6 +268,21 @@ impl Dialogue for AcpSession {
             }
             _ => DialogueTurn::default(),
         }
+    }
+}
+
+/// True for a message by which an agent shows that its model works.
+fn is_of_a_turn(method: &str, params: &Value) -> bool {
+    let update = || text_at(field(params, "update"), "sessionUpdate").unwrap_or_default();
+    match method {
+        "session/request_permission" => true,
+        "session/update" => {
+            let update = update();
+            ["agent_", "tool_call", "plan"]
+                .iter()
+                .any(|start| update.starts_with(start))
+        }
+        _ => false,
     }
 }
 

@@ -665,3 +665,144 @@ proptest! {
         parser.finish(&EXIT_0);
     }
 }
+
+/// Has these prompts for the agent, and counts how often one was taken.
+struct Post(Vec<&'static str>, u32);
+
+impl ToolGate for Post {
+    fn may(&mut self, _call: &AskedCall) -> ToolRuling {
+        ToolRuling::Allow
+    }
+
+    fn next_prompt(&mut self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.remove(0).to_owned())
+    }
+
+    fn prompt_is_taken(&mut self) {
+        self.1 += 1;
+    }
+}
+
+fn end(id: u64) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "result": {"stopReason": "end_turn"}}).to_string()
+}
+
+fn update(update: &Value) -> String {
+    json!({"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "s", "update": update}})
+        .to_string()
+}
+
+fn chunk() -> String {
+    update(
+        &json!({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "done"}}),
+    )
+}
+
+const GREETINGS: [&str; 2] = [
+    r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}"#,
+    r#"{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}"#,
+];
+
+#[test]
+fn what_has_come_meanwhile_is_another_prompt_at_the_end_of_a_turn() {
+    let (mut session, mut post) = (
+        session(),
+        Post(vec!["look at the parser", "and the lexer"], 0),
+    );
+    session.open();
+    for line in GREETINGS {
+        session.hear(line.as_bytes(), &mut post);
+    }
+    // A line, what follows, the text of the prompt that is given, and how often one was taken by then.
+    let table = [
+        (chunk(), AfterTurn::Listen, None, 0),
+        (end(4), AfterTurn::Anew, Some((5, "look at the parser")), 0),
+        (end(4), AfterTurn::Listen, None, 0),
+        (
+            update(&json!({"sessionUpdate": "usage_update"})),
+            AfterTurn::Listen,
+            None,
+            0,
+        ),
+        (chunk(), AfterTurn::Listen, None, 1),
+        (chunk(), AfterTurn::Listen, None, 1),
+        // An answer alone says as much.
+        (end(5), AfterTurn::Anew, Some((6, "and the lexer")), 1),
+        (end(6), AfterTurn::Close, None, 2),
+        (end(6), AfterTurn::Listen, None, 2),
+    ];
+    for (line, then, given, taken) in table {
+        let turn = session.hear(line.as_bytes(), &mut post);
+        let said = said(&turn);
+        let prompt = said.first().map(|one| {
+            let text = one["params"]["prompt"][0]["text"].as_str();
+            (one["id"].as_u64().unwrap(), text.unwrap().to_owned())
+        });
+        let given = given.map(|(id, text)| (id, text.to_owned()));
+        assert_eq!((turn.then, prompt, post.1), (then, given, taken), "{line}");
+    }
+}
+
+#[test]
+fn a_turn_that_ends_badly_is_the_last() {
+    for answer in [
+        json!({"jsonrpc": "2.0", "id": 4, "result": {"stopReason": "refusal"}}),
+        json!({"jsonrpc": "2.0", "id": 4, "error": {"code": 429, "message": "too many"}}),
+    ] {
+        let (mut session, mut post) = (session(), Post(vec!["more"], 0));
+        session.open();
+        for line in GREETINGS {
+            session.hear(line.as_bytes(), &mut post);
+        }
+        let turn = session.hear(answer.to_string().as_bytes(), &mut post);
+        assert_eq!(
+            (turn.then, post.0.len(), post.1),
+            (AfterTurn::Close, 1, 0),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn the_answer_to_the_last_prompt_decides_and_the_use_is_of_the_session() {
+    let ended = |id: u64, tokens: u64| {
+        let result =
+            json!({"stopReason": "end_turn", "usage": {"inputTokens": tokens, "outputTokens": 1}});
+        json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()
+    };
+    // `>` is where another prompt was given, which is told before the answer to the one before it or after.
+    let open = failed(
+        FailureClass::Exit,
+        "the agent ended before it had answered the prompt",
+    );
+    let table: [(&[&str], StreamOutcome, u64); 5] = [
+        (&["4:7"], StreamOutcome::Completed, 8),
+        (&["4:7", ">"], open.clone(), 8),
+        (&[">", "4:7"], open, 8),
+        // As of the session so far.
+        (&["4:7", ">", "5:9"], StreamOutcome::Completed, 10),
+        // As of the turn.
+        (&[">", "4:7", "5:2"], StreamOutcome::Completed, 11),
+    ];
+    for (steps, outcome, tokens) in table {
+        let mut parser = parser("gemini-acp");
+        for line in GREETINGS.iter().copied().chain([chunk().as_str()]) {
+            parser.line(line.as_bytes());
+        }
+        for step in steps {
+            match step.split_once(':') {
+                Some((id, tokens)) => {
+                    parser.line(ended(id.parse().unwrap(), tokens.parse().unwrap()).as_bytes());
+                }
+                None => parser.prompted_again(),
+            }
+        }
+        let result = parser.finish(&EXIT_0);
+        let used = result.usage.unwrap();
+        assert_eq!(
+            (result.outcome, used.input_tokens + used.output_tokens),
+            (outcome, tokens),
+            "{steps:?}"
+        );
+    }
+}

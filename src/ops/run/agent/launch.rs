@@ -9,7 +9,7 @@ use crate::base::env::{AI_SOCKET, AI_SOCKET_KEY};
 use crate::base::text::listed;
 use crate::base::{env, fs, id};
 use crate::connector::api::Connector;
-use crate::connector::dialogue::ToolGate;
+use crate::connector::dialogue::{Dialogue, ToolGate};
 use crate::connector::guides::ProjectGuides;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, SessionChoice};
 use crate::connector::manifest::Manifest;
@@ -22,7 +22,7 @@ use crate::domain::sandbox::{Isolation, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
-use crate::ops::run::agent::listener::{Listener, Meter, Talk};
+use crate::ops::run::agent::listener::{Listener, Meter};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
 use crate::ops::run::agent::{cgroup, guard, own_home, ports, session, tool_flags};
 use crate::ops::run::files::{AGENT_LOGS, RunDir};
@@ -124,9 +124,7 @@ pub(crate) fn launch<'w>(
     };
     let connector = launch.crew.connector;
     let plan = connector.command(&request)?;
-    let talk = connector
-        .dialogue(&request)
-        .map(|dialogue| Talk { dialogue, gate });
+    let talk = (connector.dialogue(&request), gate);
     launch.perform(world, plan, id, talk, cancel)
 }
 
@@ -152,7 +150,7 @@ impl<'a> AgentLaunch<'a> {
         world: &'w World,
         mut plan: LaunchPlan,
         session: Option<String>,
-        talk: Option<Talk<'w>>,
+        talk: (Option<Box<dyn Dialogue>>, &'w mut dyn ToolGate),
         cancel: &CancelToken,
     ) -> Result<AgentEnd, OpError> {
         tool_flags::hand_on(&mut plan, self.manifest(), self.crew.agent);

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::base::fs;
 use crate::base::text::one_line;
 use crate::connector::api::StreamParser;
-use crate::connector::dialogue::{AfterTurn, Dialogue, ToolGate};
+use crate::connector::dialogue::{AfterTurn, AskedCall, Dialogue, ToolGate, ToolRuling};
 use crate::domain::agent_event::{AgentEvent, Denial};
 use crate::domain::budget::{self, BudgetLevel, RunUsage};
 use crate::domain::stall::StallState;
@@ -60,6 +60,35 @@ impl Meter {
         }
         self.ledger.report(used);
     }
+
+    /// True where it has used what was left of a budget.
+    fn is_used_up(&self) -> bool {
+        let used = self.ledger.used();
+        used.is_some_and(|used| budget::reached(&self.levels, &used).is_some())
+    }
+}
+
+/// The one whom the agent has to do with, for as long as there is a budget: without one it is given nothing more.
+struct BudgetedGate<'a> {
+    gate: &'a mut dyn ToolGate,
+    meter: &'a Meter,
+}
+
+impl ToolGate for BudgetedGate<'_> {
+    fn may(&mut self, call: &AskedCall) -> ToolRuling {
+        self.gate.may(call)
+    }
+
+    fn next_prompt(&mut self) -> Option<String> {
+        if self.meter.is_used_up() {
+            return None;
+        }
+        self.gate.next_prompt()
+    }
+
+    fn prompt_is_taken(&mut self) {
+        self.gate.prompt_is_taken();
+    }
 }
 
 /// The most lines about settings that are kept, and the most letters of one.
@@ -72,7 +101,9 @@ pub(crate) struct Listener<'a> {
     pub(crate) parser: RefCell<Box<dyn StreamParser>>,
     pub(crate) events: fs::Appender,
     pub(crate) meter: Meter,
-    pub(crate) talk: Option<Talk<'a>>,
+    /// The conversation, where the CLI is talked to.
+    pub(crate) dialogue: Option<Box<dyn Dialogue>>,
+    pub(crate) gate: &'a mut dyn ToolGate,
     pub(crate) world: &'a World,
     pub(crate) run: String,
     pub(crate) at_work: bool,
@@ -87,16 +118,10 @@ pub(crate) struct Listener<'a> {
     pub(crate) unheeded: BTreeSet<String>,
 }
 
-/// A conversation, and who decides in it.
-pub(crate) struct Talk<'a> {
-    pub(crate) dialogue: Box<dyn Dialogue>,
-    pub(crate) gate: &'a mut dyn ToolGate,
-}
-
 impl<'a> Listener<'a> {
     pub(crate) fn new(
         launch: &AgentLaunch<'_>,
-        talk: Option<Talk<'a>>,
+        (dialogue, gate): (Option<Box<dyn Dialogue>>, &'a mut dyn ToolGate),
         meter: Meter,
         world: &'a World,
     ) -> Result<Listener<'a>, OpError> {
@@ -105,7 +130,8 @@ impl<'a> Listener<'a> {
             parser: RefCell::new(launch.crew.connector.parser()),
             events,
             meter,
-            talk,
+            dialogue,
+            gate,
             world,
             run: launch.label.to_owned(),
             at_work: false,
@@ -124,7 +150,7 @@ impl<'a> Listener<'a> {
 
     fn write(&mut self, event: &AgentEvent) {
         if let AgentEvent::ToolCall { name, .. } = event
-            && self.talk.is_none()
+            && self.dialogue.is_none()
             && self.tools.len() < tools::MOST
         {
             self.tools.insert(name.clone());
@@ -212,7 +238,9 @@ impl CommandObserver for Listener<'_> {
             OutputStream::Stdout => {
                 let events = self.parser.get_mut().line(line.bytes);
                 for event in &events {
-                    self.at_work |= event.is_of_the_model();
+                    if event.is_of_the_model() && !std::mem::replace(&mut self.at_work, true) {
+                        self.gate.prompt_is_taken();
+                    }
                     self.tell(event);
                     self.show(event);
                     self.write(event);
@@ -248,12 +276,18 @@ impl CommandObserver for Listener<'_> {
     }
 
     fn talk(&mut self, heard: CommandHeard<'_>) -> CommandReply {
-        let Some(Talk { dialogue, gate }) = &mut self.talk else {
+        let Some(dialogue) = &mut self.dialogue else {
             return CommandReply::default();
         };
         let turn = match heard {
             CommandHeard::Start => dialogue.open(),
-            CommandHeard::Line(line) => dialogue.hear(line.bytes, *gate),
+            CommandHeard::Line(line) => {
+                let mut gate = BudgetedGate {
+                    gate: &mut *self.gate,
+                    meter: &self.meter,
+                };
+                dialogue.hear(line.bytes, &mut gate)
+            }
             CommandHeard::Stopping => dialogue.stop(),
         };
         turn.denials
@@ -261,6 +295,11 @@ impl CommandObserver for Listener<'_> {
             .for_each(|denial| self.deny(denial));
         let after = match turn.then {
             AfterTurn::Listen => AfterReply::Listen,
+            AfterTurn::Anew => {
+                self.parser.get_mut().prompted_again();
+                self.meter.ledger.set_stage(AgentStage::AtWork);
+                AfterReply::Listen
+            }
             AfterTurn::Close => AfterReply::Close,
         };
         CommandReply {
