@@ -20,11 +20,13 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::friction::Friction;
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::Lease;
+use crate::domain::message::Message;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::Task;
 use crate::domain::time::Now;
 use crate::ops::gates::Gate;
 use crate::ops::lock::Blocked;
+use crate::ops::send::MessageSent;
 
 /// The version of the protocol. A request of another one is refused in words that say which.
 pub const VERSION: u32 = 1;
@@ -90,6 +92,18 @@ pub enum AgentAsk {
         /// The task at which it was met; absent for the run's own.
         task: Option<String>,
     },
+    /// Writes to a task, an agent or people.
+    Send {
+        /// The addressee, as at the terminal.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// Reads the messages to the agent and to its task.
+    Inbox {
+        /// The ids of those that are marked as seen, all that wait where there are none; absent where they are only looked at.
+        ack: Option<Vec<String>>,
+    },
     /// Says that the work is finished. Proof comes at the end of the run, whatever is said here.
     Submit {
         /// The task.
@@ -143,6 +157,10 @@ pub enum AgentAnswer {
     Noted(NoteTold),
     /// The friction stands in the log.
     Friction(Box<Friction>),
+    /// The message stands in the log.
+    Sent(Box<MessageSent>),
+    /// The messages, or those that were marked.
+    Messages(Vec<Message>),
     /// The tool may be called.
     MayCall,
 }
@@ -170,6 +188,8 @@ pub struct TaskTold {
     pub gates: Vec<Gate>,
     /// The tasks that it needs.
     pub deps: Vec<TaskId>,
+    /// The messages to it that nobody has seen.
+    pub messages: Vec<Message>,
 }
 
 /// A task and what holds it.
@@ -179,6 +199,8 @@ pub struct GatesTold {
     pub task: Task,
     /// The gates that hold it.
     pub gates: Vec<Gate>,
+    /// The messages to it that nobody has seen.
+    pub messages: Vec<Message>,
 }
 
 /// A lease without anything by which it could be proven.
@@ -321,7 +343,7 @@ pub fn not_available() -> AppError {
     AppError::new(
         ErrorClass::Denied,
         "inside of a run this command is not available: its agent has `ai task show`, `ai task heartbeat`, `ai task checkpoint` and `ai why` \
-         for its own task, `ai lock check` and `ai friction add`",
+         for its own task, `ai lock check`, `ai friction add`, `ai send` and `ai inbox`",
     )
 }
 

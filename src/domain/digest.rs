@@ -104,6 +104,9 @@ impl Fates {
             | Event::PolicyOverridden { .. }
             | Event::FrictionTold { .. }
             | Event::OutputPruned { .. }
+            | Event::MessageSent { .. }
+            | Event::MessageGiven { .. }
+            | Event::MessageSeen { .. }
             | Event::Decided { .. } => return,
         };
         match fate {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::actor::Actor;
 use crate::domain::agent::Name;
 use crate::domain::approval::Reply;
+pub use crate::domain::attempt_count::AttemptCount;
 use crate::domain::budget::RunUsage;
 use crate::domain::bypass::Bypass;
 use crate::domain::decision::{DecisionRecord, Override};
@@ -18,6 +19,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::friction::FrictionWord;
 use crate::domain::ids::{EvidenceId, RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
+use crate::domain::message::{Message, Sighting};
 use crate::domain::path_lock::LockMode;
 use crate::domain::policy_override::OverrideWord;
 use crate::domain::run::{Accepting, Run, RunEnd, RunStep};
@@ -367,6 +369,31 @@ pub enum Event {
         /// The size on the disk, in bytes.
         bytes: u64,
     },
+    /// Somebody wrote to a task, an agent or people.
+    #[serde(rename = "message.sent")]
+    MessageSent {
+        /// The message.
+        message: Box<Message>,
+    },
+    /// A message was put into a prompt of a run. It waits again, should the run end without a word of its agent.
+    #[serde(rename = "message.given")]
+    MessageGiven {
+        /// The id of the message.
+        message: String,
+        /// The run.
+        run: RunId,
+    },
+    /// A message was seen.
+    #[serde(rename = "message.seen")]
+    MessageSeen {
+        /// The id of the message.
+        message: String,
+        /// The task to which it went, or that of the run which saw it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// Who saw it, and where.
+        sighting: Box<Sighting>,
+    },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]
     Decided {
@@ -409,29 +436,6 @@ pub enum FollowUp {
         /// The reason.
         reason: String,
     },
-}
-
-/// The count of an attempt against the limit.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Attempt")]
-pub enum AttemptCount {
-    /// The attempt counts.
-    #[default]
-    Counts,
-    /// The attempt does not count: quota, or a machine that failed.
-    Free,
-    /// The attempt was cut off; it counts as a lapse.
-    Lapse,
-}
-
-impl AttemptCount {
-    /// True where it counts, as it does where nothing is said.
-    pub fn does_count(&self) -> bool {
-        *self == Self::Counts
-    }
 }
 
 /// A path lock as it is held.

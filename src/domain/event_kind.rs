@@ -44,6 +44,9 @@ impl Event {
             Event::PolicyOverridden { .. } => "policy.overridden",
             Event::FrictionTold { .. } => "friction.told",
             Event::OutputPruned { .. } => "output.pruned",
+            Event::MessageSent { .. } => "message.sent",
+            Event::MessageGiven { .. } => "message.given",
+            Event::MessageSeen { .. } => "message.seen",
             Event::Decided { .. } => "policy.decided",
         }
     }

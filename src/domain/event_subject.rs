@@ -1,6 +1,7 @@
 //! What an event is about. Every event must say it here; the match is without a wildcard.
 
 use crate::domain::event::Event;
+use crate::domain::message::Addressee;
 
 impl Event {
     /// The task or lock that the event is about, for `ai log TASK`.
@@ -38,12 +39,18 @@ impl Event {
             Event::RunStep { run, .. }
             | Event::RunUsed { run, .. }
             | Event::RunEnded { run, .. }
+            | Event::MessageGiven { run, .. }
             | Event::AcceptStarted { run, .. }
             | Event::OutputPruned { run, .. }
             | Event::UndoStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Answered { task, .. } => task.as_ref().map(|task| task.as_str()),
             Event::FrictionTold { said } => said.task().map(|task| task.as_str()),
+            Event::MessageSent { message } => match &message.to {
+                Addressee::Task(task) => Some(task.as_str()),
+                Addressee::Agent(_) | Addressee::Person(_) | Addressee::People => None,
+            },
+            Event::MessageSeen { task, .. } => task.as_ref().map(|task| task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }
     }

@@ -108,6 +108,13 @@ pub fn told(event: &Event) -> String {
             counted(pieces.len(), "file"),
             size(*bytes)
         ),
+        Event::MessageSent { message } => {
+            format!("message {} to {}: {}", message.id, message.to, message.text)
+        }
+        Event::MessageGiven { message, run } => format!("message {message} was given to run {run}"),
+        Event::MessageSeen {
+            message, sighting, ..
+        } => format!("message {message} was seen {}", sighting.way.told()),
         Event::Decided { record } => decided(record),
     }
 }

@@ -167,6 +167,21 @@ fn events() -> Vec<Value> {
         }}}),
     );
     all.push(json!({"kind": "output.pruned", "run": "t-1.2", "pieces": ["e-1", "e-2"], "bytes": 5 << 20}));
+    for to in ["task:t-1", "agent:codex", "people"] {
+        all.push(json!({"kind": "message.sent", "message": {
+            "id": "m-4k2m", "from": by, "to": to, "text": "mind the gap", "at_ms": 1,
+        }}));
+    }
+    all.push(json!({"kind": "message.given", "message": "m-4k2m", "run": "t-1.2"}));
+    for way in [
+        json!({"by": by, "at_ms": 1, "way": "prompt", "run": "t-1.2"}),
+        json!({"by": by, "at_ms": 1, "way": "turn", "run": "t-1.2", "turn": 1}),
+        json!({"by": by, "at_ms": 1, "way": "inbox"}),
+    ] {
+        all.push(
+            json!({"kind": "message.seen", "message": "m-4k2m", "task": "t-1", "sighting": way}),
+        );
+    }
     all.push(json!({"kind": "friction.told", "said": {"word": "mended_by", "id": "f-4k2m", "task": "t-1"}}));
     all.push(json!({"kind": "friction.told", "said": {"word": "dropped", "id": "f-4k2m", "reason": "it is none"}}));
     all.push(json!({"kind": "policy.overridden", "said": {"word": "given", "granted": {

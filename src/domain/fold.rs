@@ -63,7 +63,10 @@ pub fn apply<T: Tables + ?Sized>(
         | Event::BypassFound { .. }
         | Event::PolicyOverridden { .. }
         | Event::OutputPruned { .. }
-        | Event::FrictionTold { .. } => Ok(()),
+        | Event::FrictionTold { .. }
+        | Event::MessageSent { .. }
+        | Event::MessageGiven { .. }
+        | Event::MessageSeen { .. } => Ok(()),
         Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {
             change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch))
         }),

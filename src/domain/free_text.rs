@@ -73,6 +73,7 @@ impl Event {
                 FrictionWord::Dropped { reason, .. } => visit(reason),
                 FrictionWord::MendedBy { .. } => {}
             },
+            Event::MessageSent { message } => visit(&mut message.text),
             Event::Decided { record } => {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);
@@ -95,7 +96,9 @@ impl Event {
             | Event::RunStarted { .. }
             | Event::RunStep { .. }
             | Event::RunUsed { .. }
-            | Event::EvidenceRecorded { .. } => {}
+            | Event::EvidenceRecorded { .. }
+            | Event::MessageGiven { .. }
+            | Event::MessageSeen { .. } => {}
         }
     }
 }

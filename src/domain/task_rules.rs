@@ -30,6 +30,8 @@ pub enum TaskAct {
     Reopen,
     /// Take its accept back.
     Undo,
+    /// Write to whoever works on it.
+    Address,
 }
 
 /// The reason why a task does not allow an act.
@@ -43,7 +45,7 @@ pub struct Misfit {
 
 impl TaskAct {
     #[cfg(test)]
-    const ALL: [TaskAct; 12] = [
+    const ALL: [TaskAct; 13] = [
         TaskAct::Claim,
         TaskAct::Finish,
         TaskAct::Judge,
@@ -56,6 +58,7 @@ impl TaskAct {
         TaskAct::Retry,
         TaskAct::Reopen,
         TaskAct::Undo,
+        TaskAct::Address,
     ];
 
     /// The reason why `task` does not allow the act; absent where it does.
@@ -72,7 +75,7 @@ impl TaskAct {
             }
             TaskAct::Hold => !state.is_final() && !state.is_leased(),
             TaskAct::Unhold => task.hold.is_some(),
-            TaskAct::Cancel => !state.is_final(),
+            TaskAct::Cancel | TaskAct::Address => !state.is_final(),
             TaskAct::Retry => matches!(
                 state,
                 TaskState::Failed { .. }
@@ -106,6 +109,10 @@ impl TaskAct {
             TaskAct::Unhold => ("it is not on hold", format!("`ai why {id}`")),
             TaskAct::Cancel => (
                 "it has ended already",
+                format!("`ai task reopen {id}` opens it again"),
+            ),
+            TaskAct::Address => (
+                "it has ended, and nobody works on it who could read a message",
                 format!("`ai task reopen {id}` opens it again"),
             ),
             TaskAct::Retry => (

@@ -69,16 +69,16 @@ fn cancelled() -> TaskState {
 
 /// Acts across, states down: `+` is allowed.
 const TABLE: &str = "
-            claim finish judge give paths dep hold unhold cancel retry reopen undo
-queued      +     +      -     +    +     +   +    -      +      +     -      -
-claimed     -     +      -     +    -     -   -    -      +      -     -      -
-running     -     -      -     -    -     -   -    -      +      -     -      -
-waiting     -     +      -     +    +     +   +    -      +      +     -      -
-held        -     +      -     +    +     +   +    +      +      +     -      -
-review      -     -      +     +    +     -   +    -      +      -     -      -
-done        -     -      -     +    +     -   -    -      -      -     +      +
-failed      -     +      -     +    +     -   +    -      +      +     -      -
-cancelled   -     -      -     +    +     -   -    -      -      +     +      -
+            claim finish judge give paths dep hold unhold cancel retry reopen undo address
+queued      +     +      -     +    +     +   +    -      +      +     -      -    +
+claimed     -     +      -     +    -     -   -    -      +      -     -      -    +
+running     -     -      -     -    -     -   -    -      +      -     -      -    +
+waiting     -     +      -     +    +     +   +    -      +      +     -      -    +
+held        -     +      -     +    +     +   +    +      +      +     -      -    +
+review      -     -      +     +    +     -   +    -      +      -     -      -    +
+done        -     -      -     +    +     -   -    -      -      -     +      +    -
+failed      -     +      -     +    +     -   +    -      +      +     -      -    +
+cancelled   -     -      -     +    +     -   -    -      -      +     +      -    -
 ";
 
 #[test]

@@ -20,11 +20,14 @@ use crate::connector::dialogue::AskedCall;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::RunId;
 use crate::domain::lease::Lease;
+use crate::domain::message::{MessageReader, MessageWay};
 use crate::ops::cx::{Cx, commit, typed_prefix};
 use crate::ops::error::OpError;
 use crate::ops::guard::{self, GuardAsked, RefusalRecord};
 use crate::ops::hatch::HatchOrder;
+use crate::ops::mail::{self, MessagesMeant};
 use crate::ops::refusal::Refusal;
+use crate::ops::send::{self, AddressBook};
 use crate::ops::whereabouts::SessionPlace;
 use crate::ops::{edit, friction, lease, lock, why};
 use crate::store::{Access, Store, Tx};
@@ -116,6 +119,8 @@ impl Clerk {
                 task.map_or(Ok(()), |task| self.own(&task))?;
                 self.friction(&text)
             }
+            AgentAsk::Send { to, text } => self.send(&to, &text),
+            AgentAsk::Inbox { ack } => self.inbox(ack.as_deref()),
             AgentAsk::Submit { task } => {
                 self.own(&task)?;
                 self.submit()
@@ -160,6 +165,7 @@ impl Clerk {
                 lease: lease.map(|lease| LeaseTold::of(&lease, &cx.now)),
                 gates,
                 deps,
+                messages: mail::of_task(tx, id)?,
             })
         })?;
         Ok(AgentAnswer::Task(Box::new(told)))
@@ -167,10 +173,16 @@ impl Clerk {
 
     fn why(&self) -> Result<AgentAnswer, AppError> {
         let (cx, id) = (self.cx(), &self.order.task);
-        let (task, gates) = self
-            .store(Access::Read)?
-            .read(|tx| why::why(tx, &cx, &self.order.config, id.as_str()))?;
-        Ok(AgentAnswer::Gates(Box::new(GatesTold { task, gates })))
+        let told = self.store(Access::Read)?.read(|tx| -> Result<_, OpError> {
+            let (task, gates) = why::why(tx, &cx, &self.order.config, id.as_str())?;
+            let messages = mail::of_task(tx, id)?;
+            Ok(GatesTold {
+                task,
+                gates,
+                messages,
+            })
+        })?;
+        Ok(AgentAnswer::Gates(Box::new(told)))
     }
 
     fn renew(
@@ -216,6 +228,42 @@ impl Clerk {
             friction::add(tx, cx, text, Some(task))
         })?;
         Ok(AgentAnswer::Friction(Box::new(told)))
+    }
+
+    fn send(&self, to: &str, text: &str) -> Result<AgentAnswer, AppError> {
+        self.may_write()?;
+        let (cx, own) = (self.cx(), &self.order.token);
+        let book = AddressBook::of(&self.order.root)?;
+        let sent = commit(&mut *self.store(Access::Write)?, &cx, |tx, cx| {
+            lease::fenced(tx, cx, own, "send a message")?;
+            send::send(tx, cx, &book, (to, text))
+        })?;
+        Ok(AgentAnswer::Sent(Box::new(sent)))
+    }
+
+    /// The messages to the agent and to its task; with ids, or an empty list for all, they are marked as seen.
+    fn inbox(&self, ack: Option<&[String]>) -> Result<AgentAnswer, AppError> {
+        let (cx, own) = (self.cx(), &self.order.token);
+        let held = [self.order.task.clone()];
+        let Some(ids) = ack else {
+            let reader = MessageReader {
+                actor: &cx.actor,
+                held: &held,
+            };
+            let mut store = self.store(Access::Read)?;
+            let messages = store.read(|tx| mail::inbox(tx, Some(&reader)))?;
+            return Ok(AgentAnswer::Messages(messages));
+        };
+        self.may_write()?;
+        let meant = match ids {
+            [] => MessagesMeant::Waiting,
+            ids => MessagesMeant::Named(ids),
+        };
+        let marked = commit(&mut *self.store(Access::Write)?, &cx, |tx, cx| {
+            lease::fenced(tx, cx, own, "read messages")?;
+            mail::mark(tx, cx, (&held, meant), &MessageWay::Inbox)
+        })?;
+        Ok(AgentAnswer::Messages(marked))
     }
 
     /// Takes down that the agent says it has finished. That proves nothing and ends nothing: what follows is the

@@ -68,6 +68,7 @@ impl Project {
             asked: std::sync::Arc::default(),
             worktree: self.repo.root.canonicalize().unwrap(),
             config: workspace.config().unwrap().clone(),
+            root: self.repo.root.canonicalize().unwrap(),
         })
     }
 

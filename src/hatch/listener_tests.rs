@@ -27,6 +27,7 @@ fn order(repo: &TestRepo, socket: &Path) -> HatchOrder {
         asked: Arc::default(),
         worktree: repo.root.clone(),
         config: workspace.config().unwrap().clone(),
+        root: repo.root.clone(),
     }
 }
 

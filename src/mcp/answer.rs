@@ -9,6 +9,7 @@ use crate::app::error::AppError;
 use crate::app::in_run::LeaseTold;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
+use crate::domain::message::Message;
 use crate::domain::task::Task;
 use crate::ops::gates::Gate;
 
@@ -31,6 +32,8 @@ pub(super) struct ShownTask {
     pub(super) lease: Option<LeaseTold>,
     pub(super) needs: Vec<TaskId>,
     pub(super) gates: Vec<Gate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) messages: Vec<Message>,
 }
 
 /// A lease that was granted: its handle is shown this once.

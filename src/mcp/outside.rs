@@ -11,16 +11,19 @@ use crate::app::workspace::{Workspace, now};
 use crate::base::env;
 use crate::domain::ids::Subject;
 use crate::domain::lease::Token;
+use crate::domain::message::{MessageReader, MessageWay};
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::Task;
 use crate::mcp::answer::{GrantedTask, ReadyTask, ShownTask, json as to_json};
-use crate::mcp::tools::{ClaimArgs, LockArgs, ToolCall};
+use crate::mcp::tools::{ClaimArgs, LockArgs, SendArgs, ToolCall};
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, commit};
 use crate::ops::error::OpError;
 use crate::ops::fitness::AgentRoster;
+use crate::ops::mail::MessagesMeant;
 use crate::ops::ready::ReadyAsked;
-use crate::ops::{backup, edit, land, lease, lock, why, why_agent};
+use crate::ops::send::{self, AddressBook};
+use crate::ops::{backup, edit, land, lease, lock, mail, why, why_agent};
 use crate::store::{Access, Flow, Store, StoreError};
 
 /// Tasks that are listed where nobody says how many.
@@ -57,6 +60,8 @@ pub(super) fn answer(workspace: &Workspace, call: ToolCall) -> Result<Value, App
             unlock(workspace, &args.lease)
         }
         ToolCall::Note(args) => note(workspace, &named(args.task)?, &args.text),
+        ToolCall::Send(args) => send_message(workspace, &args),
+        ToolCall::Inbox(args) => inbox(workspace, args.ack.as_deref()),
         ToolCall::CheckPath(args) => check_path(workspace, &args.paths),
     }
 }
@@ -140,6 +145,7 @@ fn show(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
             Ok(ShownTask {
                 needs: tx.deps(&task.id)?,
                 lease: lease.map(|lease| LeaseTold::of(&lease, &cx.now)),
+                messages: mail::of_task(tx, &task.id)?,
                 task,
                 gates,
             })
@@ -150,7 +156,11 @@ fn show(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
 fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
     let (cx, config) = (workspace.cx_for_reading()?, workspace.config()?);
     let mut store = workspace.open_store(Access::Read)?;
-    let (task, mut gates) = store.read(|tx| why::why(tx, &cx, config, task))?;
+    let (task, mut gates, messages) = store.read(|tx| -> Result<_, OpError> {
+        let (task, gates) = why::why(tx, &cx, config, task)?;
+        let messages = mail::of_task(tx, &task.id)?;
+        Ok((task, gates, messages))
+    })?;
     // Agents are files: where they cannot be looked at, what holds the task is told all the same.
     let agents = workspace.world(Box::new(|_| ())).and_then(|world| {
         land::add_gate(&world, &mut *store, &task, &mut gates)?;
@@ -159,6 +169,7 @@ fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
     let unseen = agents.err().map(|error| error.to_string());
     Ok(json!({
         "task": task.id, "status": task.state.name(), "gates": to_json(&gates)?, "agents_unseen": unseen,
+        "messages": to_json(&messages)?,
     }))
 }
 
@@ -288,6 +299,43 @@ fn note(workspace: &Workspace, task: &str, text: &str) -> Result<Value, AppError
         edit::note(tx, cx, task, text.to_owned())
     })?;
     Ok(json!({ "task": task.id, "notes": task.notes.len() }))
+}
+
+fn send_message(workspace: &Workspace, args: &SendArgs) -> Result<Value, AppError> {
+    let book = AddressBook::of(workspace.root()?)?;
+    let cx = workspace.cx()?;
+    let mut store = workspace.open_store(Access::Write)?;
+    let sent = commit(&mut *store, &cx, |tx, cx| {
+        send::send(tx, cx, &book, (&args.to, &args.text))
+    })?;
+    to_json(&sent)
+}
+
+fn inbox(workspace: &Workspace, ack: Option<&[String]>) -> Result<Value, AppError> {
+    let messages = match ack {
+        Some(ids) => {
+            let cx = workspace.cx()?;
+            let mut store = workspace.open_store(Access::Write)?;
+            commit(&mut *store, &cx, |tx, cx| {
+                let held = mail::held_by(tx, cx)?;
+                let meant = (&held[..], MessagesMeant::Named(ids));
+                mail::mark(tx, cx, meant, &MessageWay::Inbox)
+            })?
+        }
+        None => {
+            let cx = workspace.cx_for_reading()?;
+            let mut store = workspace.open_store(Access::Read)?;
+            store.read(|tx| -> Result<_, OpError> {
+                let held = mail::held_by(tx, &cx)?;
+                let reader = MessageReader {
+                    actor: &cx.actor,
+                    held: &held,
+                };
+                mail::inbox(tx, Some(&reader))
+            })?
+        }
+    };
+    Ok(json!({ "messages": to_json(&messages)? }))
 }
 
 fn check_path(workspace: &Workspace, paths: &[String]) -> Result<Value, AppError> {

@@ -29,7 +29,7 @@ use crate::mcp::{answer, outside, within};
 /// What a client may show its model beside the tools.
 const OUTSIDE: &str = "Coordinates agents on this Git repository. Claim a task before you edit, keep its lease alive by heartbeat, \
      ask check_path before you edit other paths, and submit when the work is done.";
-const WITHIN: &str = "You work on one task of a run. show tells it, check_path whether others hold a path; leave word by checkpoint and note, and say by submit that you have finished: the checks run when you end.";
+const WITHIN: &str = "You work on one task of a run. show tells it, check_path whether others hold a path; leave word by checkpoint and note, read inbox, and say by submit that you have finished: the checks run when you end.";
 
 /// Serves until the client hangs up, or a signal asks for the end.
 pub fn serve(order: McpOrder) -> Result<(), AppError> {

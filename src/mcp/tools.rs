@@ -113,6 +113,18 @@ arguments! {
         /// What whoever works on it should know
         text: String,
     }
+    /// Arguments of `send`.
+    SendArgs {
+        /// Task id, agent, or `people`
+        to: String,
+        /// The message
+        text: String,
+    }
+    /// Arguments of `inbox`.
+    InboxArgs {
+        /// Ids of those that you have read
+        ack: Option<Vec<String>>,
+    }
     /// Arguments of `check_path`.
     CheckPathArgs {
         /// Paths from the root of the repository
@@ -170,6 +182,8 @@ tools! {
     Lock(LockArgs) = "lock", Writes, Outside, "Lock paths without a task; returns the lease handle";
     Unlock(UnlockArgs) = "unlock", Writes, Outside, "Give a lock back";
     Note(NoteArgs) = "note", Writes, Everywhere, "Leave a note on a task, for whoever works on it";
+    Send(SendArgs) = "send", Writes, Everywhere, "Write to a task, an agent or people";
+    Inbox(InboxArgs) = "inbox", Writes, Everywhere, "Read messages to you; none is an approval";
     CheckPath(CheckPathArgs) = "check_path", Reads, Everywhere, "Tell who else has locked these paths; ask before editing outside of the task";
 }
 
@@ -232,6 +246,7 @@ fn within_bounds(call: &ToolCall) -> Result<(), AppError> {
         }
         ToolCall::Lock(args) => listed("globs", args.globs.len()),
         ToolCall::CheckPath(args) => listed("paths", args.paths.len()),
+        ToolCall::Inbox(InboxArgs { ack: Some(ack) }) => listed("ack", ack.len()),
         _ => Ok(()),
     }
 }

@@ -47,6 +47,8 @@ fn within_a_run_only_what_is_about_its_own_task_is_offered() {
             "checkpoint",
             "submit",
             "note",
+            "send",
+            "inbox",
             "check_path"
         ]
     );

@@ -37,6 +37,11 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
             task: args.task.map_or_else(own_task, Ok)?,
             text: args.text,
         },
+        ToolCall::Send(args) => AgentAsk::Send {
+            to: args.to,
+            text: args.text,
+        },
+        ToolCall::Inbox(args) => AgentAsk::Inbox { ack: args.ack },
         ToolCall::CheckPath(args) => AgentAsk::LockCheck { paths: args.paths },
         ToolCall::Ready(_)
         | ToolCall::Claim(_)
@@ -50,10 +55,13 @@ pub(super) fn answer(socket: &Path, call: ToolCall) -> Result<Value, AppError> {
             lease: told.lease,
             needs: told.deps,
             gates: told.gates,
+            messages: told.messages,
         }),
         AgentAnswer::Gates(told) => json(&told),
         AgentAnswer::Lease(told) => json(&told),
         AgentAnswer::Noted(told) => json(&told),
+        AgentAnswer::Sent(told) => json(&told),
+        AgentAnswer::Messages(told) => json(&serde_json::json!({ "messages": told })),
         AgentAnswer::Locked(told) => json(&serde_json::json!({ "locked": told })),
         AgentAnswer::MayCall | AgentAnswer::Friction(_) => Err(in_run::other_answer()),
     }

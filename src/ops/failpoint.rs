@@ -7,11 +7,12 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 #[cfg(feature = "test-fakes")]
-pub const STEPS: [&str; 32] = [
+pub const STEPS: [&str; 33] = [
     "claimed",
     "worktree",
     "prompt",
     "agent",
+    "message",
     "snapshot",
     "sealed",
     "checks",

@@ -39,6 +39,8 @@ pub struct HatchOrder {
     pub worktree: PathBuf,
     /// The project's configuration.
     pub config: Config,
+    /// The checkout whose agents can be written to.
+    pub root: PathBuf,
 }
 
 /// Opens a hatch. It answers until the value that is returned is dropped, which removes the socket.

@@ -9,9 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::base::fs;
-use crate::base::text::{counted, one_line};
+use crate::base::text::{counted, flowing, one_line};
 use crate::domain::bypass::Bypass;
 use crate::domain::ids::TaskId;
+use crate::domain::message::{Addressee, Message};
 use crate::domain::policy_override::PolicyOverride;
 use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
@@ -20,10 +21,12 @@ use crate::git::{Git, Repo, RepoLocation};
 use crate::ops::cx::PolicyAtHand;
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
-use crate::ops::{approve, gates, overridden, trust};
+use crate::ops::{approve, gates, mail, overridden, trust};
 use crate::policy::ShownOverride;
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
+/// So many letters of a message are told.
+const BEGINNING: usize = 80;
 /// Most of one kind that are told one by one.
 pub const SHOWN: usize = 20;
 /// Among how many blocked tasks those that wait for a person are looked for.
@@ -53,6 +56,8 @@ pub enum NeedKind {
     Bypass,
     /// A look at a rule of the policy that does not hold for a while.
     Override,
+    /// A look at a message to people that nobody has seen.
+    Message,
 }
 
 /// Something that waits for a person.
@@ -108,7 +113,27 @@ pub fn tasks(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<Need>, OpError> {
         ));
     })?;
     needs.sort_by_key(|need| need.kind as u8);
+    let messages = mail::for_people(tx)?.into_iter().take(SHOWN);
+    needs.extend(messages.map(need_of_message));
     Ok(needs)
+}
+
+/// A message that waits. Its text stands where others have their title.
+fn need_of_message(message: Message) -> Need {
+    let (from, is_for_all) = (message.from.label(), message.to == Addressee::People);
+    let (what, next) = if is_for_all {
+        (format!("{from} writes"), "ai inbox")
+    } else {
+        (format!("{from} writes to {}", message.to), "ai inbox --all")
+    };
+    let text: String = flowing(&message.text).chars().take(BEGINNING).collect();
+    Need {
+        kind: NeedKind::Message,
+        id: message.id,
+        what: one_line(&what),
+        next: next.to_owned(),
+        title: Some(text),
+    }
 }
 
 /// Questions that wait for a yes and hold no task by themselves: the start of a run, an accept, or a

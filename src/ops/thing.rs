@@ -19,6 +19,8 @@ pub enum Thing {
     Override,
     /// A friction that nobody dropped.
     Friction,
+    /// A message that is the asker's to read.
+    Message,
     /// A file into which a store was saved.
     Backup,
     /// A branch.
@@ -41,6 +43,7 @@ impl Thing {
             Thing::Evidence => "evidence",
             Thing::Override => "override",
             Thing::Friction => "friction",
+            Thing::Message => "message",
             Thing::Backup => "backup",
             Thing::Branch => "branch",
             Thing::Commit => "commit",
@@ -59,6 +62,7 @@ impl Thing {
             Thing::Evidence => "`ai evidence list TASK` shows what there is",
             Thing::Override => "`ai policy override list` shows those in force",
             Thing::Friction => "`ai friction list` shows those that are open",
+            Thing::Message => "`ai inbox` shows your messages",
             Thing::Backup => "`ai restore --dry-run` lists the backups",
             Thing::Branch => return None,
             Thing::Commit => "`git log --oneline` shows the newest ones, `git branch` the branches",

@@ -40,6 +40,8 @@ fn help_is_short_and_whole() {
       daemon       Work the queue unattended
       digest       Tell what a stretch of time has brought, and what comes next
       friction     Write down what got in the way, and say which task mends it
+      send         Write to a task, an agent or people; a message approves nothing
+      inbox        Read your messages, and say which you have seen
       review       Show a run's verdict, checks, decisions and change
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch

@@ -58,6 +58,7 @@ mod locks;
 mod logs;
 mod mcp;
 mod mcp_install;
+mod messages;
 mod modes;
 mod needs_you;
 mod nobody;

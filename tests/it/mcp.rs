@@ -303,7 +303,7 @@ fn every_revision_that_clients_ask_for_is_spoken() {
         assert_eq!(answer["serverInfo"]["name"], "ai", "{answer}");
         client.tell(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         let tools = client.ask("tools/list", &json!({}));
-        assert_eq!(tools["tools"].as_array().unwrap().len(), 12, "{tools}");
+        assert_eq!(tools["tools"].as_array().unwrap().len(), 14, "{tools}");
     }
     // The newest begins without a session.
     let meta = json!({"_meta": {
@@ -315,7 +315,7 @@ fn every_revision_that_clients_ask_for_is_spoken() {
     let found = client.ask("server/discover", &meta);
     assert!(found["supportedVersions"][0].is_string(), "{found}");
     let tools = client.ask("tools/list", &meta);
-    assert_eq!(tools["tools"].as_array().unwrap().len(), 12, "{tools}");
+    assert_eq!(tools["tools"].as_array().unwrap().len(), 14, "{tools}");
     let mut call = meta;
     call["name"] = "ready".into();
     call["arguments"] = json!({});
@@ -359,7 +359,7 @@ fn what_cannot_be_done_is_a_result_with_the_next_step() {
     next: look at the tool's schema, and call it again
     dance {}
     usage: there is no tool `dance`
-    next: there are ready, show, why, claim, heartbeat, checkpoint, release, submit, lock, unlock, note, check_path
+    next: there are ready, show, why, claim, heartbeat, checkpoint, release, submit, lock, unlock, note, send, inbox, check_path
     "#);
     assert_eq!(client.hang_up(), 0);
 }
@@ -382,6 +382,7 @@ fn within_a_run_the_supervisor_answers_for_its_own_task() {
     for layer in crate::sandbox::modes() {
         let (sandbox, id) = scene();
         let ai = sandbox.ai_in_sight();
+        let letter = sandbox.ai_json(&["send", &id, "mind the gap"])["id"].take();
         let ask = |n: u32, method: &str, params: Value| {
             json!({"jsonrpc": "2.0", "id": n, "method": method, "params": params}).to_string()
         };
@@ -407,6 +408,8 @@ fn within_a_run_the_supervisor_answers_for_its_own_task() {
             call(6, "claim", json!({})),
             call(7, "note", json!({"text": "the tests need a look"})),
             call(8, "submit", json!({})),
+            call(9, "send", json!({"to": "people", "text": "which port?"})),
+            call(10, "inbox", json!({"ack": [letter]})),
         ];
         sandbox.set_script(
             "fake",
@@ -424,14 +427,20 @@ fn within_a_run_the_supervisor_answers_for_its_own_task() {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         answers.sort_by_key(|answer| answer["id"].as_u64());
-        assert_eq!(answers.len(), 9, "{layer}: {said}");
+        assert_eq!(answers.len(), 11, "{layer}: {said}");
         let result = |n: usize| &answers[n]["result"];
-        assert_eq!(result(1)["tools"].as_array().unwrap().len(), 7);
+        assert_eq!(result(1)["tools"].as_array().unwrap().len(), 9);
         assert_eq!(result(2)["structuredContent"]["task"]["id"], id.as_str());
         assert_eq!(result(3)["structuredContent"]["live"], true);
         let locked = &result(5)["structuredContent"]["locked"];
         assert_eq!(locked[0]["holder"], "human:ann", "{locked}");
         assert_eq!(result(6)["isError"], true);
+        assert_eq!(result(9)["structuredContent"]["to"], "people");
+        let read = &result(10)["structuredContent"]["messages"][0];
+        assert_eq!(
+            (&read["id"], &read["seen"]["way"]),
+            (&letter, &json!("inbox"))
+        );
         let task = sandbox.show(&id);
         assert_eq!(task["next_step"], "go on");
         let mut notes: Vec<&str> = task["notes"]
@@ -449,6 +458,47 @@ fn within_a_run_the_supervisor_answers_for_its_own_task() {
             ]
         );
     }
+}
+
+#[test]
+fn messages_are_sent_read_and_marked_by_tools() {
+    let (sandbox, id) = scene();
+    let mut client = Client::start(&sandbox, &["--as", "agent:codex"]);
+    let sent = client.call("send", &json!({"to": "people", "text": "which port?"}));
+    assert_eq!(
+        (&sent["from"].as_str().unwrap()[..11], &sent["goes"]["of"]),
+        ("agent:codex", &json!("people"))
+    );
+    sandbox.ai_ok(&["send", "agent:codex", "the upper one", "--as", "human:ann"]);
+    let waiting = client.call("inbox", &json!({}))["messages"].take();
+    let letter = &waiting[0];
+    assert_eq!(
+        (waiting.as_array().unwrap().len(), &letter["text"]),
+        (1, &json!("the upper one"))
+    );
+    assert_eq!(letter["seen"], Value::Null, "a look marks nothing");
+    let read = client.call("inbox", &json!({"ack": [letter["id"]]}))["messages"].take();
+    assert_eq!(read[0]["seen"]["way"], "inbox", "{read}");
+    // What is not its own is not there, and a message to a task stands beside it.
+    let refused = client.call("inbox", &json!({"ack": [sent["id"]]}));
+    assert_eq!(
+        refused
+            .as_str()
+            .unwrap()
+            .matches("not_found: there is no message")
+            .count(),
+        1,
+        "{refused}"
+    );
+    sandbox.ai_ok(&["send", &id, "begin with the parser"]);
+    for tool in ["show", "why"] {
+        let told = client.call(tool, &json!({"task": id}));
+        assert_eq!(
+            told["messages"][0]["text"], "begin with the parser",
+            "{tool}"
+        );
+    }
+    assert_eq!(client.hang_up(), 0);
 }
 
 #[test]

@@ -87,6 +87,12 @@ fn the_page_about_digests_does_what_it_says() {
     replay("docs/digest.md", Path::new("/nonexistent"), &path, 6);
 }
 
+#[test]
+fn the_page_about_messages_does_what_it_says() {
+    let path = std::env::var_os("PATH").unwrap();
+    replay("docs/messages.md", Path::new("/nonexistent"), &path, 6);
+}
+
 /// Types a page into one shell and compares what it prints; `least` commands are expected there.
 fn replay(page: &str, cargo_home: &Path, path: &OsStr, least: usize) {
     let sandbox = Sandbox::empty();

@@ -8,6 +8,7 @@ use crate::base::shown_time::time;
 use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Token};
+use crate::domain::message::Message;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::Task;
 use crate::domain::time::Now;
@@ -32,6 +33,9 @@ pub(in crate::cli) struct TaskAnswer<'a> {
     /// The lease on it; absent where nobody holds one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) lease: Option<TaskLease<'a>>,
+    /// Messages to it that nobody has seen, in the answer to `ai task show`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(in crate::cli) messages: &'a [Message],
 }
 
 /// A lease on a task, as everybody may see it.

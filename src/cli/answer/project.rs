@@ -10,6 +10,7 @@ use crate::base::yaml::YamlProblem;
 use crate::cli::answer::work::AgentStatus;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::message::Message;
 use crate::domain::run::RunStep;
 use crate::ops::gates::Gate;
 use crate::ops::needs_you::Need;
@@ -85,6 +86,9 @@ pub(in crate::cli) struct WhyAnswer<'a> {
     pub(in crate::cli) status: &'a str,
     /// Gates that hold the task, the decisive one first.
     pub(in crate::cli) gates: &'a [Gate],
+    /// Messages to the task that nobody has seen.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(in crate::cli) messages: &'a [Message],
 }
 
 /// The answer to `ai init`.

@@ -21,6 +21,7 @@ mod gc;
 mod guard;
 mod hook;
 mod hooks;
+mod inbox;
 mod init;
 mod land;
 mod lock;
@@ -38,6 +39,7 @@ mod route;
 mod run;
 mod schedule;
 mod schema;
+mod send;
 mod status;
 mod task;
 mod transfer;
@@ -105,6 +107,10 @@ pub(super) enum Command {
     /// Write down what got in the way, and say which task mends it
     #[command(subcommand)]
     Friction(friction::FrictionCommand),
+    /// Write to a task, an agent or people; a message approves nothing
+    Send(send::SendArgs),
+    /// Read your messages, and say which you have seen
+    Inbox(inbox::InboxArgs),
     /// Show a run's verdict, checks, decisions and change
     Review(review::ReviewArgs),
     /// List, show, verify and hand out what was recorded about runs
@@ -205,6 +211,8 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Daemon(command) => daemon::run(command, context),
         Command::Digest(args) => digest::run(&args, context),
         Command::Friction(command) => friction::run(&command, context),
+        Command::Send(args) => send::run(&args, context),
+        Command::Inbox(args) => inbox::run(&args, context),
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),
@@ -242,6 +250,8 @@ pub(super) fn ask_the_run(command: Command, socket: &Path, context: &mut Context
         Command::Task(command) => task::ask_the_run(&command, socket, context),
         Command::Lock(command) => lock::ask_the_run(&command, socket, context),
         Command::Friction(command) => friction::ask_the_run(&command, socket, context),
+        Command::Send(args) => send::ask_the_run(&args, socket, context),
+        Command::Inbox(args) => inbox::ask_the_run(&args, socket, context),
         Command::Why(args) => why::ask_the_run(&args, socket, context),
         Command::Hook(command) => hook::run(&command, Some(socket), context),
         Command::Hooks(command) => hooks::ask_the_run(&command, context),

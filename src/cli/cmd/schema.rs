@@ -18,6 +18,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::friction::Friction;
+use crate::domain::message::Message;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::approve::WaitingQuestion;
 use crate::ops::cli_setup::{SetupDone, SetupStanding};
@@ -31,6 +32,7 @@ use crate::ops::import;
 use crate::ops::policy_export::AuditLine;
 use crate::ops::run::batch;
 use crate::ops::schedule::QueuePlan;
+use crate::ops::send::MessageSent;
 use crate::ops::trust::Change;
 use crate::ops::worktree::{Item, ListedWorktree, Saved};
 use crate::policy;
@@ -121,6 +123,8 @@ const ALL: &[PublishedSchema] = &[
         "friction",
         "`ai friction add|mend|drop`, and a line of `list`",
     ),
+    printed::<Message>("inbox", "a line of `ai inbox`"),
+    printed::<MessageSent>("send", "`ai send`"),
     printed::<SetupDone>(
         "guard",
         "`ai guard install` and `ai guard uninstall`, `ai mcp install` and `ai mcp uninstall`",

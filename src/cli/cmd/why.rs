@@ -8,11 +8,14 @@ use crate::app::exit;
 use crate::app::in_run::{self, AgentAnswer, AgentAsk};
 use crate::base::text::{flowing, one_line};
 use crate::cli::answer::WhyAnswer;
+use crate::cli::cmd::inbox;
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::message::Message;
 use crate::domain::task::Task;
+use crate::ops::error::OpError;
 use crate::ops::gates::Gate;
-use crate::ops::{land, why, why_agent};
+use crate::ops::{land, mail, why, why_agent};
 use crate::store::Access;
 
 const TO_EXPLAIN: Wanted = Wanted {
@@ -32,7 +35,11 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx_for_reading()?;
     let config = context.workspace.config()?.clone();
     let store = context.store(Access::Read)?;
-    let (task, mut gates) = store.read(|tx| why::why(tx, &cx, &config, id))?;
+    let (task, mut gates, messages) = store.read(|tx| -> Result<_, OpError> {
+        let (task, gates) = why::why(tx, &cx, &config, id)?;
+        let messages = mail::of_task(tx, &task.id)?;
+        Ok((task, gates, messages))
+    })?;
     let asked = context
         .world()
         .and_then(|world| Ok(land::add_gate(&world, store, &task, &mut gates)?));
@@ -50,7 +57,7 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
             .ui
             .warn(&format!("the agents could not be looked at: {error}"));
     }
-    show(&task, &gates, context);
+    show(&task, (&gates, &messages), context);
     Ok(exit::OK)
 }
 
@@ -60,16 +67,17 @@ pub(super) fn ask_the_run(args: &WhyArgs, socket: &Path, context: &mut Context) 
     let AgentAnswer::Gates(told) = in_run::ask(socket, AgentAsk::Why { task })? else {
         return Err(in_run::other_answer());
     };
-    show(&told.task, &told.gates, context);
+    show(&told.task, (&told.gates, &told.messages), context);
     Ok(exit::OK)
 }
 
-fn show(task: &Task, gates: &[Gate], context: &mut Context) {
+fn show(task: &Task, (gates, messages): (&[Gate], &[Message]), context: &mut Context) {
     if context.ui.json() {
         context.ui.object(&WhyAnswer {
             task: &task.id,
             status: task.state.name(),
             gates,
+            messages,
         });
         return;
     }
@@ -86,5 +94,9 @@ fn show(task: &Task, gates: &[Gate], context: &mut Context) {
         if let Some(next) = &gate.next {
             context.ui.line(&format!("  {:<10} {next}", "next"));
         }
+    }
+    for message in messages {
+        let line = inbox::waiting_line(message);
+        context.ui.line(&format!("  {:<10} {line}", "message"));
     }
 }

@@ -26,6 +26,7 @@ use crate::ops::refusal::Refusal;
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
 use crate::ops::run::agent::launch::AssignedAgent;
+use crate::ops::run::agent::mail::RunMail;
 use crate::ops::run::agent::session;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
@@ -397,7 +398,8 @@ fn findings(
     failpoint::hit("worktree")?;
     worktree::bring_work(live.repo, &live.started.run, slot, shadow)?;
     let session = session::session(&live.started.run);
-    prompt::write(live, slot, session, &crew.guides)?;
+    let mail = RunMail::for_prompt(live, store)?;
+    prompt::write(live, slot, session, &crew.guides, mail.last())?;
     let taken_up = take_up::take_up(live, store, shadow)?;
     // A checkout in which a person works is provisioned.
     if taken_up.is_none() && !in_place {
@@ -406,7 +408,7 @@ fn findings(
     failpoint::hit("prompt")?;
     let worked = match taken_up {
         Some(worked) => worked,
-        None => agent::work(live, crew, store, slot, shadow)?,
+        None => agent::work(live, crew, store, (slot, shadow), mail)?,
     };
     take_up::leave(live, &worked)?;
     let (patch, stats) = snapshot::record_sealed(live, store, shadow, &worked.sealed)?;

@@ -140,9 +140,9 @@ impl Ids {
     }
 }
 
-/// The ids of tasks and frictions in a line.
+/// The ids of tasks, frictions and messages in a line.
 fn tasks(line: &str) -> Vec<String> {
-    let id = regex::Regex::new(r"\b[tf]-[a-z0-9]{8}\b").unwrap();
+    let id = regex::Regex::new(r"\b[tfm]-[a-z0-9]{8}\b").unwrap();
     id.find_iter(line)
         .map(|found| found.as_str().to_owned())
         .collect()
@@ -152,6 +152,7 @@ fn tasks(line: &str) -> Vec<String> {
 fn kinds(line: &str) -> String {
     const MORE: &[(&str, &str)] = &[
         (r"\bf-[a-z0-9]{8}\b", "[FRICTION]"),
+        (r"\bm-[a-z0-9]{8}\b", "[MESSAGE]"),
         (r"\b[0-9a-f]{7,12}\b", "[SHORT]"),
         (r"\b\d+[smh] left\b", "[LEFT]"),
         (r"^\d+ events\b", "[N] events"),

@@ -10,13 +10,15 @@ use crate::app::workspace::now;
 use crate::base::shown_time::time;
 use crate::base::text::{flowing, multi_line, one_line};
 use crate::cli::answer::{TaskAnswer, TaskLease};
+use crate::cli::cmd::inbox;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::ids::TaskId;
+use crate::domain::message::Message;
 use crate::domain::task::Task;
 use crate::ops::error::OpError;
 use crate::ops::gates::Gate;
 use crate::ops::patterns::mode_word;
-use crate::ops::{cx, land, why};
+use crate::ops::{cx, land, mail, why};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -28,25 +30,31 @@ pub(in crate::cli) struct TaskShowArgs {
 pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
     if context.ui.json() {
-        let (task, lease) = store.read(|tx| -> Result<_, OpError> {
+        let (task, lease, messages) = store.read(|tx| -> Result<_, OpError> {
             let id = cx::resolve(tx, &args.id)?;
-            Ok((cx::load(tx, &id)?, tx.lease(&id.subject())?))
+            let messages = mail::of_task(tx, &id)?;
+            Ok((cx::load(tx, &id)?, tx.lease(&id.subject())?, messages))
         })?;
         let now = now();
         let lease = lease.as_ref().map(|lease| TaskLease::of(lease, &now));
-        context.ui.object(&TaskAnswer { task: &task, lease });
+        context.ui.object(&TaskAnswer {
+            task: &task,
+            lease,
+            messages: &messages,
+        });
         return Ok(exit::OK);
     }
     let cx = context.workspace.cx_for_reading()?;
     let config = context.workspace.config()?.clone();
-    let (task, mut gates, deps) = store.read(|tx| -> Result<_, OpError> {
+    let (task, mut gates, deps, messages) = store.read(|tx| -> Result<_, OpError> {
         let (task, gates) = why::why(tx, &cx, &config, &args.id)?;
         let deps = tx.deps(&task.id)?;
-        Ok((task, gates, deps))
+        let messages = mail::of_task(tx, &task.id)?;
+        Ok((task, gates, deps, messages))
     })?;
     let world = context.world()?;
     land::add_gate(&world, store, &task, &mut gates)?;
-    context.ui.print(&text(&task, &gates, &deps));
+    context.ui.print(&text(&task, &gates, &deps, &messages));
     Ok(exit::OK)
 }
 
@@ -63,15 +71,19 @@ pub(super) fn ask_the_run(args: &TaskShowArgs, socket: &Path, context: &mut Cont
             expires_ms: lease.expires_ms,
             live: lease.live,
         });
-        let task = &told.task;
-        context.ui.object(&TaskAnswer { task, lease });
+        context.ui.object(&TaskAnswer {
+            task: &told.task,
+            lease,
+            messages: &told.messages,
+        });
     } else {
-        context.ui.print(&text(&told.task, &told.gates, &told.deps));
+        let told = text(&told.task, &told.gates, &told.deps, &told.messages);
+        context.ui.print(&told);
     }
     Ok(exit::OK)
 }
 
-fn text(task: &Task, gates: &[Gate], deps: &[TaskId]) -> String {
+fn text(task: &Task, gates: &[Gate], deps: &[TaskId], messages: &[Message]) -> String {
     let mut out = format!("{}  {}\n", task.id, one_line(&task.title));
     let mut row = |name: &str, value: String| {
         if !value.is_empty() {
@@ -128,6 +140,9 @@ fn text(task: &Task, gates: &[Gate], deps: &[TaskId]) -> String {
                 time(note.at_ms)
             ),
         );
+    }
+    for message in messages {
+        row("message", inbox::waiting_line(message));
     }
     if !task.body.is_empty() {
         out.push('\n');

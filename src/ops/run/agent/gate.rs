@@ -3,7 +3,7 @@
 //!
 //! Nobody is there to be asked further: what needs an approval that was not given ends the run, and
 //! the task waits for that approval. Every path outside of the run's worktree is denied, whatever
-//! the policy says.
+//! the policy says. What has come for the agent meanwhile is handed on from here, too.
 
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use crate::domain::action::Action;
 use crate::domain::aftermath::Parked;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
+use crate::domain::message::as_prompt;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use crate::ops::ask::{self, Question};
@@ -20,6 +21,7 @@ use crate::ops::error::OpError;
 use crate::ops::lease;
 use crate::ops::overridden;
 use crate::ops::patterns;
+use crate::ops::run::agent::mail::RunMail;
 use crate::ops::run::model::RunCx;
 use crate::ops::scrub::redact_record;
 use crate::ops::whereabouts::{SessionPlace, Whereabouts};
@@ -39,6 +41,8 @@ pub(crate) struct PolicyGate<'a, 'l> {
     pub(crate) worktree: PathBuf,
     /// The question that only a person can answer, once there was one.
     pub(crate) parked: Option<Parked>,
+    /// The messages of the run.
+    pub(crate) mail: RunMail,
 }
 
 impl ToolGate for PolicyGate<'_, '_> {
@@ -47,6 +51,18 @@ impl ToolGate for PolicyGate<'_, '_> {
             Ok(ruling) => ruling,
             Err(error) => ToolRuling::Deny(format!("it could not be decided: {error}")),
         }
+    }
+
+    fn next_prompt(&mut self) -> Option<String> {
+        if self.parked.is_some() {
+            return None;
+        }
+        let text = as_prompt(self.mail.at_turn(self.live, self.store));
+        (!text.is_empty()).then(|| self.live.world.redactor().redact_text(&text))
+    }
+
+    fn prompt_is_taken(&mut self) {
+        self.mail.taken(self.live, self.store);
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod guard;
 pub mod heartbeat;
 pub mod launch;
 pub mod listener;
+pub(crate) mod mail;
 pub(crate) mod own_home;
 pub mod ports;
 pub mod session;

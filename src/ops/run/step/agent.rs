@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::base::{fs, id};
+use crate::connector::dialogue::ToolGate as _;
 use crate::connector::launch::SessionChoice;
+use crate::domain::agent_event::StreamOutcome;
 use crate::domain::egress::NetworkSetting;
 use crate::domain::event::Event;
 use crate::domain::run::RunStep;
@@ -20,6 +22,7 @@ use crate::ops::failpoint;
 use crate::ops::hatch::HatchOrder;
 use crate::ops::run::agent::gate::PolicyGate;
 use crate::ops::run::agent::launch::{AgentLaunch, AgentPlace, AssignedAgent, launch};
+use crate::ops::run::agent::mail::RunMail;
 use crate::ops::run::agent::session;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{AgentEnd, RunCx, Worked};
@@ -35,8 +38,8 @@ pub(crate) fn work(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
-    slot: &Slot,
-    shadow: &ShadowRepo,
+    (slot, shadow): (&Slot, &ShadowRepo),
+    mail: RunMail,
 ) -> Result<Worked, OpError> {
     live.step(store, RunStep::Agent)?;
     let in_place = live
@@ -57,7 +60,7 @@ pub(crate) fn work(
         own: own.as_ref(),
         isolation: live.started.run.isolation(),
     };
-    let (end, unasked) = ask(live, crew, store, place, network)?;
+    let (end, unasked) = ask(live, crew, store, (place, network), mail)?;
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, RunStep::Snapshot)?;
     let taken_in = match &own {
@@ -158,8 +161,8 @@ fn ask(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
-    place: AgentPlace<'_>,
-    network: NetworkLeave,
+    (place, network): (AgentPlace<'_>, NetworkLeave),
+    mail: RunMail,
 ) -> Result<(AgentEnd, Option<String>), OpError> {
     let (world, run) = (live.world, &live.started.run);
     let worktree = place
@@ -174,6 +177,7 @@ fn ask(
         store,
         worktree,
         parked: None,
+        mail,
     };
     let mut order = AgentLaunch {
         crew,
@@ -201,13 +205,18 @@ fn ask(
             run.id, resumed.session
         ));
         live.files.set_logs_aside()?;
-        prompt::write(live, place.slot, SessionChoice::New, &crew.guides)?;
+        gate.mail = RunMail::for_prompt(live, &mut *gate.store)?;
+        let messages = gate.mail.last();
+        prompt::write(live, place.slot, SessionChoice::New, &crew.guides, messages)?;
         order.resumed = None;
         let (planted, hosts) = (end.reach.planted, end.reach.hosts);
         end = launch(world, &order, &mut gate, &live.cancel)?;
         end.reach.hosts = [hosts, end.reach.hosts].concat();
         end.stream.resume_refused = Some(why);
         end.reach.planted = [planted, end.reach.planted].concat();
+    }
+    if has_taken_its_prompt(&end) {
+        gate.prompt_is_taken();
     }
     end.stream.parked = gate.parked;
     let asked = hatch.map(|hatch| hatch.asked.load(Ordering::SeqCst));
@@ -219,6 +228,16 @@ fn ask(
             .to_owned()
     });
     Ok((end, unasked))
+}
+
+/// True where the agent has read its prompt, as far as its end tells: a program that works without a word is known by that alone.
+fn has_taken_its_prompt(end: &AgentEnd) -> bool {
+    let outcome = &end.stream.result.outcome;
+    let by_its_end = matches!(
+        outcome,
+        StreamOutcome::Completed | StreamOutcome::Refused { .. }
+    );
+    end.stream.at_work || by_its_end
 }
 
 /// A hatch that is open.
@@ -255,6 +274,7 @@ fn open_hatch(live: &RunCx<'_>, worktree: &Path) -> Result<Option<AgentHatch>, O
         asked: Arc::clone(&asked),
         worktree: worktree.to_owned(),
         config: world.config.clone(),
+        root: world.root.clone(),
     });
     match opened {
         Ok(closes) => Ok(Some(AgentHatch {

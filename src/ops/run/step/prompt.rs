@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::base::fs;
 use crate::connector::guides::ProjectGuides;
 use crate::connector::launch::SessionChoice;
+use crate::domain::message::{self, Message};
 use crate::domain::path_lock::LockMode;
 use crate::domain::run::Resumed;
 use crate::domain::task::Task;
@@ -21,6 +22,8 @@ pub struct Around<'a> {
     pub pointers: &'a [String],
     /// The part of an interrupted attempt that the agent finds.
     pub found: Found,
+    /// The messages that wait for the agent or for whoever works on the task.
+    pub messages: &'a [Message],
 }
 
 /// The part of an interrupted attempt that an agent finds.
@@ -55,6 +58,7 @@ pub(crate) fn write(
     slot: &Slot,
     session: SessionChoice<'_>,
     guides: &ProjectGuides,
+    messages: &[Message],
 ) -> Result<(), OpError> {
     let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
     let checks: Vec<(String, String)> = plans
@@ -70,6 +74,7 @@ pub(crate) fn write(
         checks: &checks,
         pointers: &pointers(guides, &slot.path),
         found,
+        messages,
     };
     let text = live
         .world
@@ -88,6 +93,7 @@ pub fn assemble(task: &Task, around: &Around<'_>) -> String {
     section(&mut out, "What you may change", &paths(task));
     section(&mut out, "How the result is judged", &judged(around.checks));
     section(&mut out, "Earlier attempts", &earlier(task));
+    section(&mut out, "Messages", &message::as_prompt(around.messages));
     let pointers: Vec<String> = around
         .pointers
         .iter()
@@ -193,6 +199,7 @@ mod tests {
             checks: &[],
             pointers: &pointers(&codex, dir.path()),
             found: Found::Nothing,
+            messages: &[],
         };
         let text = assemble(&task("a"), &around);
         let (_, read_first) = text.split_once("## Read first\n\n").unwrap();

@@ -1,0 +1,199 @@
+//! Messages: those of a reader, and the records that they were given and seen.
+//!
+//! They are read from the log each time, by the index over kinds of events. Deliberately absent: any act that reads a message as
+//! a yes.
+
+use std::collections::BTreeMap;
+
+use crate::base::text::listed;
+use crate::domain::event::Event;
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::message::{Addressee, Message, MessageReader, MessageWay, Messages, Sighting};
+use crate::ops::by_id;
+use crate::ops::cx::Cx;
+use crate::ops::error::OpError;
+use crate::ops::refusal::Thing;
+use crate::store::{EventFilter, Flow, StoreError, Tx};
+
+/// The kinds of the events, as the log has them.
+const SENT: &str = "message.sent";
+const GIVEN: &str = "message.given";
+const SEEN: &str = "message.seen";
+/// So many messages that were seen are shown besides those that wait.
+const SEEN_SHOWN: usize = 10;
+
+/// The messages that are to be marked as seen.
+#[derive(Clone, Copy, Debug)]
+pub enum MessagesMeant<'a> {
+    /// Every one that waits for the reader.
+    Waiting,
+    /// The messages with these ids, or beginnings of ids.
+    Named(&'a [String]),
+}
+
+/// Every message, in the order in which they were sent.
+pub fn all(tx: &mut dyn Tx) -> Result<Vec<Message>, OpError> {
+    let mut messages = Messages::default();
+    for kind in [SENT, GIVEN, SEEN] {
+        let filter = EventFilter {
+            kind: Some(kind),
+            ..EventFilter::default()
+        };
+        tx.events(&filter, &mut |stored| {
+            let event: Event =
+                serde_json::from_str(&stored.body).map_err(|source| StoreError::Row {
+                    row: format!("event {}", stored.seq),
+                    source: source.into(),
+                })?;
+            match event {
+                Event::MessageSent { message } => messages.sent(*message),
+                Event::MessageGiven { message, run } => messages.given(&message, run),
+                Event::MessageSeen {
+                    message, sighting, ..
+                } => messages.seen(&message, *sighting),
+                _ => {}
+            }
+            Ok(Flow::More)
+        })?;
+    }
+    Ok(messages.in_order())
+}
+
+/// The messages that nobody has seen, oldest first.
+fn unread(tx: &mut dyn Tx) -> Result<Vec<Message>, OpError> {
+    let mut unread = all(tx)?;
+    unread.retain(|message| message.seen.is_none());
+    Ok(unread)
+}
+
+/// The unread messages that reach a reader.
+pub fn waiting_for(tx: &mut dyn Tx, reader: &MessageReader<'_>) -> Result<Vec<Message>, OpError> {
+    let mut unread = unread(tx)?;
+    unread.retain(|message| message.reaches(reader));
+    Ok(unread)
+}
+
+/// The messages that a run may be given: none that another run has which is at work.
+pub fn for_run(
+    tx: &mut dyn Tx,
+    reader: &MessageReader<'_>,
+    own: &RunId,
+) -> Result<Vec<Message>, OpError> {
+    let mut free = Vec::new();
+    for message in waiting_for(tx, reader)? {
+        let other = message.given.as_ref().filter(|run| *run != own);
+        let is_free = match other {
+            Some(run) => tx.run(run)?.is_none_or(|run| run.end.is_some()),
+            None => true,
+        };
+        if is_free {
+            free.push(message);
+        }
+    }
+    Ok(free)
+}
+
+/// Records that a run is given these messages.
+pub fn give(tx: &mut dyn Tx, cx: &Cx, messages: &[Message], run: &RunId) -> Result<(), OpError> {
+    for message in messages {
+        let event = Event::MessageGiven {
+            message: message.id.clone(),
+            run: run.clone(),
+        };
+        cx.record(tx, &event)?;
+    }
+    Ok(())
+}
+
+/// The unread messages to a task.
+pub fn of_task(tx: &mut dyn Tx, task: &TaskId) -> Result<Vec<Message>, OpError> {
+    let mut unread = unread(tx)?;
+    unread.retain(|message| message.to == Addressee::Task(task.clone()));
+    Ok(unread)
+}
+
+/// The unread messages to people.
+pub fn for_people(tx: &mut dyn Tx) -> Result<Vec<Message>, OpError> {
+    let mut unread = unread(tx)?;
+    unread.retain(Message::is_for_people);
+    Ok(unread)
+}
+
+/// The tasks that an actor holds now.
+pub fn held_by(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<TaskId>, OpError> {
+    let leases = tx.leases()?.into_iter();
+    let own = leases.filter(|lease| lease.binds(&cx.now) && cx.actor.goes_on_for(&lease.holder));
+    Ok(own.filter_map(|lease| lease.subject.task()).collect())
+}
+
+/// The messages of a reader, or of everybody where none is named: those that wait, oldest first, then a few that were seen, newest first.
+pub fn inbox(tx: &mut dyn Tx, reader: Option<&MessageReader<'_>>) -> Result<Vec<Message>, OpError> {
+    let mut messages = all(tx)?;
+    messages.retain(|message| reader.is_none_or(|reader| message.reaches(reader)));
+    let (mut waiting, others): (Vec<Message>, Vec<Message>) = messages
+        .into_iter()
+        .partition(|message| message.seen.is_none());
+    waiting.extend(others.into_iter().rev().take(SEEN_SHOWN));
+    Ok(waiting)
+}
+
+/// Records that messages were seen, and returns those that were meant. One that was seen before stays as it is.
+pub fn mark(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    (held, meant): (&[TaskId], MessagesMeant<'_>),
+    way: &MessageWay,
+) -> Result<Vec<Message>, OpError> {
+    let reader = MessageReader {
+        actor: &cx.actor,
+        held,
+    };
+    let mut meant = match meant {
+        MessagesMeant::Waiting => waiting_for(tx, &reader)?,
+        MessagesMeant::Named(ids) => these(all(tx)?, &reader, ids)?,
+    };
+    for message in &mut meant {
+        if message.seen.is_some() {
+            continue;
+        }
+        let sighting = Sighting {
+            by: cx.actor.clone(),
+            at_ms: cx.now.wall_ms,
+            way: way.clone(),
+        };
+        let task = match (&message.to, way) {
+            (Addressee::Task(task), _) => Some(task.clone()),
+            (_, MessageWay::Prompt { run } | MessageWay::Turn { run, .. }) => Some(run.task()),
+            (_, MessageWay::Inbox) => None,
+        };
+        let event = Event::MessageSeen {
+            message: message.id.clone(),
+            task,
+            sighting: Box::new(sighting.clone()),
+        };
+        cx.record(tx, &event)?;
+        message.seen = Some(sighting);
+    }
+    Ok(meant)
+}
+
+/// The messages with these ids, each once. What is not the reader's is as if it were not there.
+fn these(
+    mut all: Vec<Message>,
+    reader: &MessageReader<'_>,
+    ids: &[String],
+) -> Result<Vec<Message>, OpError> {
+    all.retain(|message| message.may_be_marked_by(reader));
+    let mut found = BTreeMap::new();
+    for typed in ids {
+        let candidates: Vec<&Message> = all.iter().collect();
+        let one = by_id::one_of((Thing::Message, "m-", typed), candidates, |one| &one.id)?;
+        found.insert(one.id.clone(), one.clone());
+    }
+    Ok(found.into_values().collect())
+}
+
+/// The ids of messages in a row, for a sentence.
+pub fn ids(messages: &[Message]) -> String {
+    listed(messages.iter().map(|message| message.id.as_str()))
+}
