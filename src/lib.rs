@@ -13,6 +13,7 @@
 
 mod app;
 mod base;
+pub mod board;
 mod checks;
 pub mod cli;
 mod config;

@@ -7,5 +7,6 @@ fn main() -> ExitCode {
         hatch: ai::hatch::open,
         mcp: ai::mcp::serve,
         daemon: ai::daemon::serve,
+        board: ai::board::serve,
     })
 }

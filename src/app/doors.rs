@@ -20,7 +20,43 @@ pub struct Doors {
     pub mcp: McpDoor,
     /// Works the queue.
     pub daemon: DaemonDoor,
+    /// Shows the board on a terminal.
+    pub board: BoardDoor,
 }
+
+/// Order to show the board.
+#[derive(Debug, Clone)]
+pub struct BoardOrder {
+    /// The directory in which the search for a repository begins; the current one where absent.
+    pub directory: Option<PathBuf>,
+    /// Actor, as named.
+    pub named: Option<String>,
+    /// The task to begin with, as it was typed.
+    pub task: Option<String>,
+    /// The use of colours.
+    pub colours: BoardColours,
+}
+
+/// The use of colours on the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoardColours {
+    /// The sixteen colours that the terminal's user has chosen.
+    Used,
+    /// Bold, dim and reverse letters only.
+    Absent,
+}
+
+/// The reason for which the board was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoardEnding {
+    /// The person who looked at it has left it.
+    Left,
+    /// A signal, or the end of the terminal.
+    Ended,
+}
+
+/// Shows the board on the terminal of this process until it is left, and gives the terminal back as it was.
+pub type BoardDoor = fn(BoardOrder) -> Result<BoardEnding, AppError>;
 
 /// Whom a server of the Model Context Protocol serves, and where.
 #[derive(Debug, Clone)]

@@ -26,6 +26,8 @@ pub const APPROVAL: u8 = ErrorClass::ApprovalNeeded.code();
 pub const STORE: u8 = ErrorClass::StoreUnusable.code();
 /// Busy, out of quota, or too early: the same command may work later.
 pub const TRY_LATER: u8 = ErrorClass::TryLater.code();
+/// Ended by a signal.
+pub const INTERRUPTED: u8 = ErrorClass::Interrupted.code();
 
 /// A hook refuses the call of a tool: the one code that CLIs take for a no, with the reason on standard error.
 pub const HOOK_REFUSES: u8 = 2;

@@ -13,5 +13,6 @@ mod front_end_tests;
 pub mod guard;
 pub mod in_run;
 pub mod lease_time;
+pub mod store_news;
 pub mod token;
 pub mod workspace;

@@ -40,7 +40,7 @@ pub const GIT_CONFIG_COUNT: &str = "GIT_CONFIG_COUNT";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 27] = [
+pub const ALL: [(&str, &str); 28] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -115,8 +115,15 @@ pub const ALL: [(&str, &str); 27] = [
         GIT_CONFIG_COUNT,
         "In the hook commit-msg, with `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on, settings of Git, of which the same are heeded.",
     ),
-    ("VISUAL", "The editor of `ai task create --edit`."),
+    (
+        "VISUAL",
+        "The editor of `ai task create --edit`, and that of worktrees on the board of `ai watch`.",
+    ),
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),
+    (
+        "SHELL",
+        "The shell that the board of `ai watch` starts in a worktree; without it `/bin/sh`.",
+    ),
     (
         "XDG_CONFIG_HOME",
         "Where your own settings and your word of trust lie, below `ai/`.",
@@ -135,7 +142,7 @@ pub const ALL: [(&str, &str); 27] = [
     ),
     (
         "TERM",
-        "Where it is `dumb`, nothing is coloured and nothing is written over.",
+        "Where it is `dumb`, nothing is coloured, nothing is written over, and no board is shown.",
     ),
     (
         "PATH",

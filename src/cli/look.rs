@@ -176,6 +176,11 @@ impl Look {
         self.width.is_some()
     }
 
+    /// True where colours are shown.
+    pub(super) fn is_coloured(self) -> bool {
+        self.coloured
+    }
+
     /// The text in a tone.
     pub(super) fn paint(self, text: &str, tone: Tone) -> String {
         if !self.coloured || tone == Tone::Plain || text.is_empty() {

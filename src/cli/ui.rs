@@ -218,6 +218,11 @@ impl Ui {
         self.lost.take()
     }
 
+    /// True where colours are shown.
+    pub fn is_coloured(&self) -> bool {
+        self.look.is_coloured()
+    }
+
     /// True where standard output is read by a person.
     pub fn is_terminal(&self) -> bool {
         self.look.is_terminal()

@@ -105,6 +105,11 @@ impl AgentLog {
         self.watch.wait(at_most);
     }
 
+    /// The watch that tells when there may be more, for whoever waits for other things, too.
+    pub fn watch(&self) -> &DirWatch {
+        &self.watch
+    }
+
     /// What was said since the last call and is whole; a line that is no event is passed over.
     pub fn next(&mut self) -> Result<Option<Said>, FsError> {
         while let Some(line) = self.events.line()? {

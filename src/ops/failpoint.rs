@@ -76,6 +76,18 @@ pub fn hit(_step: &'static str) -> Result<(), crate::ops::error::OpError> {
     Ok(())
 }
 
+/// Panics where the environment asks for it at `step`.
+#[cfg(feature = "test-fakes")]
+pub fn panic_at(step: &'static str) {
+    if crate::base::env::text(VARIABLE) == Some(format!("{step}:panic")) {
+        std::panic::panic_any("planted");
+    }
+}
+
+/// Nothing is planted in a release build.
+#[cfg(not(feature = "test-fakes"))]
+pub fn panic_at(_step: &'static str) {}
+
 /// A shorter silence than minutes can say, where a test asks for one in milliseconds.
 #[cfg(feature = "test-fakes")]
 pub fn silence() -> Option<std::time::Duration> {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::fs::{self, FileId};
 use crate::config::{self, Config, Trees};
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
@@ -31,6 +31,13 @@ pub fn store_place(state_dir: &Path) -> StorePlace {
         path: state_dir.join(STORE_FILE),
         mark: mark_file(state_dir),
     }
+}
+
+/// Tells the store that stands in a state directory from one that has stood there before, such as the one before a
+/// restore; nothing where none stands there.
+pub fn standing_store(state_dir: &Path) -> Option<FileId> {
+    let found = fs::stat(&state_dir.join(STORE_FILE)).ok().flatten();
+    found.map(|file| file.id)
 }
 
 /// Says whether a store was ever made in a state directory.

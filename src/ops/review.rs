@@ -1,7 +1,11 @@
 //! What a reviewer looks at: the run's verdict, its checks, the decisions, and the change itself,
 //! read from the evidence and from Git.
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use crate::base::text;
+use crate::domain::check::CheckResult;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::Run;
@@ -169,6 +173,19 @@ impl FileChange {
             ),
             None => text,
         }
+    }
+}
+
+/// The result of a check in words, as its evidence tells it. Evidence of an older version may say less; then its own
+/// word has to do.
+pub fn told_check(piece: &Evidence) -> String {
+    match CheckResult::deserialize(&piece.summary) {
+        Ok(result) => text::one_line(&result.in_words()),
+        Err(_) => match piece.summary.get("status") {
+            Some(Value::String(word)) => text::one_line(word),
+            Some(Value::Object(told)) => told.keys().map(|word| text::one_line(word)).collect(),
+            _ => "has run".to_owned(),
+        },
     }
 }
 

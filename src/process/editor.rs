@@ -1,8 +1,8 @@
-//! The user's editor: a command of the user's own, on the user's own terminal, so nothing is
+//! The user's editor and shell: commands of the user's own, on the user's own terminal, so nothing is
 //! capped, cleared or watched.
 #![expect(
     clippy::disallowed_methods,
-    reason = "the editor needs the user's own environment and terminal"
+    reason = "these need the user's own environment and terminal"
 )]
 
 use std::path::Path;
@@ -32,4 +32,19 @@ pub fn open(editor: &str, file: &Path) -> Result<(), EditorError> {
         Ok(status) => Err(EditorError::Failed(editor.to_owned(), status)),
         Err(error) => Err(EditorError::Start(editor.to_owned(), error)),
     }
+}
+
+/// Opens a directory in the editor command, which may have arguments of its own, and waits until that has ended, however.
+pub fn open_dir(editor: &str, dir: &Path) -> std::io::Result<()> {
+    Command::new("/bin/sh")
+        .args(["-c", &format!("{editor} .")])
+        .current_dir(dir)
+        .status()?;
+    Ok(())
+}
+
+/// Starts the user's shell in a directory, and waits until that has ended, however.
+pub fn shell(shell: &str, dir: &Path) -> std::io::Result<()> {
+    Command::new(shell).current_dir(dir).status()?;
+    Ok(())
 }

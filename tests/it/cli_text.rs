@@ -57,6 +57,7 @@ fn help_is_short_and_whole() {
       gc           Give room back: old output of agents, idle worktrees, merged branches and rescues
       why          Say what holds a task now, and what to do about it
       status       Show what is going on: tasks by state, who works, what waits for you
+      watch        Watch tasks and agents on a board, or what happens line by line
       log          Show the log of events, or verify its chain
       logs         Show what the agent of a run says, and follow it while it works
       config       Show the configuration that is in force

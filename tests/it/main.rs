@@ -104,6 +104,8 @@ mod trespass;
 mod typed_secret;
 mod undo;
 mod uninstall;
+mod watch;
+mod watch_keys;
 mod who_acts;
 mod words;
 mod worktree;

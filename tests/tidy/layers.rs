@@ -17,7 +17,7 @@ const LAYERS: Layers = &[
     &["connector", "checks", "router", "notify"],
     &["ops"],
     &["app"],
-    &["cli", "daemon", "hatch", "mcp"],
+    &["board", "cli", "daemon", "hatch", "mcp"],
 ];
 
 type Layers = &'static [&'static [&'static str]];

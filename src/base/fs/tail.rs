@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -105,17 +105,36 @@ impl DirWatch {
     /// Waits until something has changed since the last call, at most so long: the end of a process
     /// changes no file.
     pub fn wait(&self, at_most: Duration) {
+        self.wait_for_news(at_most);
+        self.take_in();
+    }
+
+    /// The same, and leaves what was told to be taken in.
+    pub fn wait_for_news(&self, at_most: Duration) {
         let Some(watch) = &self.0 else {
             return clock::pause(at_most);
         };
         let limit = Timespec::try_from(at_most).ok();
         let mut wanted = [PollFd::new(watch, PollFlags::IN)];
         // A signal wakes, too; whoever waits looks again in any case.
-        if poll(&mut wanted, limit.as_ref()).is_err() {
-            return;
-        }
+        let _woken = poll(&mut wanted, limit.as_ref());
+    }
+
+    /// The descriptor that can be read once something has changed, for whoever waits for other things, too;
+    /// nothing where the system grants no watch.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes in what was told so far, without waiting. Returns true if anything was.
+    pub fn take_in(&self) -> bool {
+        let Some(watch) = &self.0 else { return false };
         let mut seen = [0; 4096];
-        while read(watch, &mut seen).is_ok_and(|n| n > 0) {}
+        let mut told = false;
+        while read(watch, &mut seen).is_ok_and(|n| n > 0) {
+            told = true;
+        }
+        told
     }
 }
 
@@ -171,6 +190,10 @@ mod tests {
         std::fs::write(temp.path().join("log"), "x").unwrap();
         // Were the change not seen, this test would be stopped as one that hangs.
         watch.wait(Duration::from_secs(3600));
+        assert!(!watch.take_in(), "what was waited for is taken in");
+        std::fs::write(temp.path().join("log"), "y").unwrap();
+        assert!(watch.take_in());
         DirWatch(None).wait(Duration::ZERO);
+        assert!(!DirWatch(None).take_in());
     }
 }

@@ -1,12 +1,10 @@
 //! `ai log`
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::base::clock;
+use crate::app::store_news::StoreNews;
 use crate::base::text::{counted, flowing, one_line};
 use crate::cli::answer::LogVerified;
 use crate::cli::context::{Context, Outcome};
@@ -40,14 +38,16 @@ enum LogCommand {
 }
 
 /// The columns of the whole log.
-const OF_ALL: [(&str, usize); 4] = [("TIME", 19), ("WHO", 12), ("ABOUT", 10), ("WHAT", 0)];
+pub(super) const OF_ALL: [(&str, usize); 4] =
+    [("TIME", 19), ("WHO", 12), ("ABOUT", 10), ("WHAT", 0)];
 /// The columns of the log of one task or lock.
-const OF_ONE: [(&str, usize); 3] = [("TIME", 19), ("WHO", 12), ("WHAT", 0)];
+pub(super) const OF_ONE: [(&str, usize); 3] = [("TIME", 19), ("WHO", 12), ("WHAT", 0)];
 
 pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
     if matches!(args.command, Some(LogCommand::Verify)) {
         return verify(context);
     }
+    let mut news = StoreNews::over(&context.workspace.state_dir()?);
     let store = context.store(Access::Read)?;
     let mut filter = EventFilter {
         subject: None,
@@ -82,13 +82,12 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
             return Ok(exit::OK);
         }
         context.ui.flush();
-        // Waiting for other processes' commits has no event to wait on; a fifth of a second is
-        // below what a person notices.
-        clock::pause(Duration::from_millis(200));
+        news.wait();
     }
 }
 
-fn show(event: &StoredEvent, listing: &mut Listing, context: &mut Context) -> bool {
+/// Shows a record. Returns false when nobody reads any more.
+pub(super) fn show(event: &StoredEvent, listing: &mut Listing, context: &mut Context) -> bool {
     if context.ui.json() {
         let parse = |text: &str| serde_json::from_str(text).unwrap_or(serde_json::Value::Null);
         return context.ui.object(&serde_json::json!({

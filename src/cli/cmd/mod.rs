@@ -47,6 +47,7 @@ mod trust;
 mod undo;
 mod uninstall;
 mod waiting;
+mod watch;
 mod why;
 mod worktree;
 
@@ -145,6 +146,8 @@ pub(super) enum Command {
     Why(why::WhyArgs),
     /// Show what is going on: tasks by state, who works, what waits for you
     Status(status::StatusArgs),
+    /// Watch tasks and agents on a board, or what happens line by line
+    Watch(watch::WatchArgs),
     /// Show the log of events, or verify its chain
     Log(log::LogArgs),
     /// Show what the agent of a run says, and follow it while it works
@@ -227,6 +230,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Gc(args) => gc::run(&args, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Watch(args) => watch::run(&args, context),
         Command::Log(args) => log::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Config(command) => config::run(&command, context),

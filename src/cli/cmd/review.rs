@@ -1,8 +1,6 @@
 //! `ai review`
 
 use clap::Args;
-use serde::Deserialize;
-use serde_json::Value;
 
 use crate::app::exit;
 use crate::base::text::{flowing, multi_line, one_line};
@@ -10,7 +8,6 @@ use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::cli::look::Tone;
-use crate::domain::check::CheckResult;
 use crate::domain::task::TaskState;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::files::RunDir;
@@ -141,21 +138,12 @@ fn head(review: &Review, goes: &Destination) -> String {
         );
     }
     for check in review.checks() {
-        // Evidence of an older version may say less; then its own word has to do.
-        let status = match CheckResult::deserialize(&check.summary) {
-            Ok(result) => one_line(&result.in_words()),
-            Err(_) => match check.summary.get("status") {
-                Some(Value::String(word)) => one_line(word),
-                Some(Value::Object(told)) => told.keys().map(|word| one_line(word)).collect(),
-                _ => "has run".to_owned(),
-            },
-        };
         row(
             "check",
             &format!(
                 "{} {}  ({}, sha256 {})",
                 check.name,
-                status,
+                review::told_check(check),
                 check.file,
                 &check.sha256[..12]
             ),

@@ -26,6 +26,11 @@ impl UnsettledWrite {
         }
     }
 
+    /// True while its record was not looked for yet.
+    pub fn is_fresh(&self) -> bool {
+        self.tries == 0
+    }
+
     /// The time of the next look for its record.
     pub fn next_ms(&self) -> i64 {
         let after = RECHECKS_MS.get(self.tries).copied().unwrap_or(0);

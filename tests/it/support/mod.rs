@@ -11,7 +11,7 @@
 //! - [`runs`]: commands in the background, and looks at everything that a run may leave.
 //! - [`Transcript`]: several commands with all that came of them, for one snapshot.
 //! - [`markdown`] and [`story`]: the pages of this project, and replaying their commands.
-//! - [`run_on_terminal`]: what a person sees.
+//! - [`run_on_terminal`]: what a person sees. [`Typist`]: one who types, too, and waits for what stands on the screen.
 //! - [`once`](once()): what all tests of a run share, made by the first that wants it.
 //! - [`poll`]: waiting for something that no event announces. The only place where a test may
 //!   sleep.
@@ -37,5 +37,5 @@ mod tree;
 pub use cmd::{Outcome, Transcript, heed_the_switch, mask, mask_also, run, run_with_input, sorted};
 pub use once::{once, text_once};
 pub use sandbox::Sandbox;
-pub use terminal::run_on_terminal;
+pub use terminal::{Typist, run_on_terminal};
 pub use tree::{copy_tree, tree};

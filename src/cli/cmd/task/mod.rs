@@ -18,6 +18,7 @@ use clap::Subcommand;
 pub(super) use dep::DepTreeNode;
 
 use crate::app::in_run;
+use crate::cli::cmd::watch;
 use crate::cli::context::{Context, Outcome};
 
 /// Create, claim, show and change tasks
@@ -60,6 +61,8 @@ pub(in crate::cli) enum TaskCommand {
     Unhold(hold::OneTask),
     /// End a task that nobody will do
     Cancel(hold::CancelArgs),
+    /// Watch one task on the board, or what happens to it line by line until it ends or waits for a person
+    Watch(watch::TaskWatchArgs),
     /// Queue a failed, parked or cancelled task again
     Retry(hold::OneTask),
     /// Open a finished task again
@@ -102,6 +105,7 @@ pub(in crate::cli) fn run(command: TaskCommand, context: &mut Context) -> Outcom
         TaskCommand::Hold(args) => hold::hold(&args, context),
         TaskCommand::Unhold(args) => hold::unhold(&args, context),
         TaskCommand::Cancel(args) => hold::cancel(&args, context),
+        TaskCommand::Watch(args) => watch::task(&args, context),
         TaskCommand::Retry(args) => hold::retry(&args, context),
         TaskCommand::Reopen(args) => hold::reopen(&args, context),
     }

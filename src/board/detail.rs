@@ -1,0 +1,207 @@
+//! The pane of the chosen task: its pages, and their lines as they fit a width.
+
+use crate::base::columns::width;
+
+/// Most lines of a page that are kept, the newest of an agent's words among them.
+pub(super) const KEPT: usize = 2_000;
+
+/// A page of the pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DetailPage {
+    /// What holds the task, and its text.
+    Why,
+    /// What its agent says.
+    Log,
+    /// The change.
+    Diff,
+    /// The verdict and the checks.
+    Checks,
+    /// The decisions of the policy about it.
+    Decisions,
+    /// What it has cost, and what is left.
+    Budget,
+}
+
+impl DetailPage {
+    /// All pages in their order.
+    pub(super) const ALL: [DetailPage; 6] = [
+        DetailPage::Why,
+        DetailPage::Log,
+        DetailPage::Diff,
+        DetailPage::Checks,
+        DetailPage::Decisions,
+        DetailPage::Budget,
+    ];
+
+    /// The name on its tab.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            DetailPage::Why => "why",
+            DetailPage::Log => "log",
+            DetailPage::Diff => "diff",
+            DetailPage::Checks => "checks",
+            DetailPage::Decisions => "decisions",
+            DetailPage::Budget => "budget",
+        }
+    }
+
+    /// The page so many further on, around the end.
+    pub(super) fn further(self, by: usize) -> DetailPage {
+        let at = DetailPage::ALL.iter().position(|page| *page == self);
+        DetailPage::ALL[(at.unwrap_or(0) + by) % DetailPage::ALL.len()]
+    }
+
+    /// True where a line that is too long goes on in the next one; else it is cut.
+    fn flows(self) -> bool {
+        self != DetailPage::Diff
+    }
+}
+
+/// The part that a text plays on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum BoardTone {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Finished well; what was added.
+    Good,
+    /// Failed; what was taken away.
+    Bad,
+    /// At work.
+    Busy,
+    /// Waits for somebody.
+    Waiting,
+    /// Of no importance.
+    Faint,
+    /// A heading.
+    Strong,
+    /// The place where one is.
+    Chosen,
+}
+
+/// A line of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DetailLine {
+    /// The text, safe to show, without an end of line.
+    pub(super) text: String,
+    /// The tone.
+    pub(super) tone: BoardTone,
+}
+
+impl DetailLine {
+    /// A line in a tone.
+    pub(super) fn toned(text: impl Into<String>, tone: BoardTone) -> DetailLine {
+        DetailLine {
+            text: text.into(),
+            tone,
+        }
+    }
+
+    /// A line as it is.
+    pub(super) fn plain(text: impl Into<String>) -> DetailLine {
+        DetailLine::toned(text, BoardTone::Plain)
+    }
+}
+
+/// What was looked up about one task for one page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BoardDetail {
+    /// The task.
+    pub(super) task: String,
+    /// The page.
+    pub(super) page: DetailPage,
+    /// The line above the page: id, state, and what else is known in a few words.
+    pub(super) head: String,
+    /// The lines.
+    pub(super) lines: Vec<DetailLine>,
+}
+
+impl BoardDetail {
+    /// The rows of the page in so many cells.
+    pub(super) fn rows(&self, cells: usize) -> Vec<DetailLine> {
+        if !self.page.flows() {
+            return self.lines.clone();
+        }
+        let of = |line: &DetailLine| {
+            let tone = line.tone;
+            folded(&line.text, cells)
+                .into_iter()
+                .map(move |text| DetailLine { text, tone })
+        };
+        self.lines.iter().flat_map(of).collect()
+    }
+}
+
+/// A text in rows of so many cells, broken at blanks where there are any.
+pub(super) fn folded(text: &str, cells: usize) -> Vec<String> {
+    let cells = cells.max(4);
+    let mut rows = Vec::new();
+    let (mut row, mut used) = (String::new(), 0);
+    for word in text.split_inclusive(' ') {
+        if used + width(word.trim_end()) > cells && !row.trim().is_empty() {
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        for c in word.chars() {
+            let mut one = [0; 4];
+            let takes = width(c.encode_utf8(&mut one));
+            if used + takes > cells {
+                if c == ' ' {
+                    continue;
+                }
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            row.push(c);
+            used += takes;
+        }
+    }
+    rows.push(row);
+    for row in &mut rows {
+        row.truncate(row.trim_end().len());
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn texts_are_broken_at_blanks_else_where_they_must() {
+        for (text, cells, rows) in [
+            ("", 8, &[""][..]),
+            ("one two three", 8, &["one two", "three"]),
+            ("abcdefghij", 4, &["abcd", "efgh", "ij"]),
+            ("a abcdefghij", 4, &["a", "abcd", "efgh", "ij"]),
+            ("日本語日本語", 5, &["日本", "語日", "本語"]),
+            ("  in", 8, &["  in"]),
+            ("abcd efgh", 4, &["abcd", "efgh"]),
+        ] {
+            assert_eq!(folded(text, cells), rows, "{text} {cells}");
+        }
+    }
+
+    #[test]
+    fn pages_go_around() {
+        let next = DetailPage::ALL.map(|page| page.further(1).name());
+        assert_eq!(
+            next,
+            ["log", "diff", "checks", "decisions", "budget", "why"]
+        );
+        assert_eq!(DetailPage::Why.further(5), DetailPage::Budget);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_fit_and_lose_nothing(text in "[a日 é\u{301}]{0,40}", cells in 4_usize..12) {
+            let rows = folded(&text, cells);
+            for row in &rows {
+                prop_assert!(width(row) <= cells, "{row:?}");
+            }
+            let letters = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(letters(&rows.concat()), letters(&text));
+        }
+    }
+}

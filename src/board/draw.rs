@@ -1,0 +1,386 @@
+//! The screen as a function of the board.
+//!
+//! Invariants: only the rows that are seen are drawn; any size is drawn without a panic; where there is little room, the
+//! pane goes first, then all columns but one. Absent: colours, which are chosen by tones in `screen.rs`.
+
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use ratatui_core::style::{Color, Modifier, Style};
+
+use crate::base::columns::{clip, width};
+use crate::base::text::one_line;
+use crate::board::detail::{BoardDetail, BoardTone, DetailLine, DetailPage, folded};
+use crate::board::model::Board;
+use crate::board::news::BoardMode;
+use crate::board::picture::{BoardCard, BoardColumn, CardMark};
+use crate::board::plan::{self, BoardPlan};
+use crate::ops::needs_you::NeedKind;
+use crate::ops::refusal::seconds;
+
+/// Most lines of a word or a question.
+const FOOT: u16 = 4;
+
+/// The help, a line each.
+const HELP: &[&str] = &[
+    "arrows, h j k l   move between columns and tasks; g and G first and last",
+    "Enter, z          the chosen task on the whole screen, and back",
+    "Tab, 1 to 6       page: why, log, diff, checks, decisions, budget",
+    "Space, PgUp/PgDn  more of the page, and back; the log follows at its end",
+    "/                 filter by title or id; Esc takes it back",
+    "a, r              accept the work; send it back with a note",
+    "y                 say yes to the question that waits about the task",
+    "c, t              claim it for yourself; queue it again",
+    "p                 pause the daemon, or let it go on",
+    "e, s              the worktree of the task: in your editor, or a shell there",
+    "ctrl-l, ctrl-z    draw anew; to the shell, `fg` comes back",
+    "q, Esc, ctrl-c    quit",
+    "",
+    "y r ! h p   waits for a yes, a review, a word on a failure; held, parked",
+    "c * x       claimed; a run works; its run was cut off (`ai recover`)",
+    "0 to 4      priority, 0 is most urgent      + done   - cancelled",
+];
+
+/// Draws the board.
+pub(super) fn draw(board: &Board) -> Buffer {
+    let area = Rect::new(0, 0, board.size.0, board.size.1);
+    let mut page = Page(Buffer::empty(area));
+    let plan = BoardPlan::of(board.size, board.share);
+    page.head(board, plan.head);
+    page.columns(board, &plan.columns);
+    page.pane(board, &plan);
+    page.foot(board, plan.foot);
+    if board.mode == BoardMode::Help {
+        page.help(area);
+    }
+    page.0
+}
+
+/// The style of a tone, with colours.
+fn style(tone: BoardTone) -> Style {
+    // What stood in the cell before counts no more.
+    let plain = Style::reset();
+    match tone {
+        BoardTone::Plain => plain,
+        BoardTone::Good => plain.fg(Color::Green),
+        BoardTone::Bad => plain.fg(Color::Red),
+        BoardTone::Busy => plain.fg(Color::Cyan),
+        BoardTone::Waiting => plain.fg(Color::Yellow),
+        BoardTone::Faint => plain.add_modifier(Modifier::DIM),
+        BoardTone::Strong => plain.add_modifier(Modifier::BOLD),
+        BoardTone::Chosen => plain.add_modifier(Modifier::REVERSED),
+    }
+}
+
+fn tone_of(card: &BoardCard) -> BoardTone {
+    match card.mark {
+        CardMark::Need(NeedKind::Failed) | CardMark::CutOff => BoardTone::Bad,
+        CardMark::Need(_) => BoardTone::Waiting,
+        CardMark::Claimed | CardMark::Running => BoardTone::Busy,
+        CardMark::Done => BoardTone::Good,
+        CardMark::Cancelled | CardMark::Nothing => BoardTone::Faint,
+        CardMark::Priority(_) => BoardTone::Plain,
+    }
+}
+
+/// A screen that is being drawn.
+struct Page(Buffer);
+
+impl Page {
+    /// Puts a text into a row, as far as the row goes.
+    fn put(&mut self, row: Rect, text: &str, tone: BoardTone) {
+        if row.height > 0 && row.width > 0 {
+            let text = clip(text, usize::from(row.width));
+            self.0
+                .set_stringn(row.x, row.y, text, usize::from(row.width), style(tone));
+        }
+    }
+
+    /// Puts a text at the end of a row.
+    fn put_right(&mut self, row: Rect, text: &str, tone: BoardTone) {
+        let text = clip(text, usize::from(row.width));
+        let takes = u16::try_from(width(&text))
+            .unwrap_or(row.width)
+            .min(row.width);
+        let x = row.x + row.width - takes;
+        self.put(
+            Rect {
+                x,
+                width: takes,
+                ..row
+            },
+            &text,
+            tone,
+        );
+    }
+
+    /// The first line: the project, how much of what there is, what the daemon does.
+    fn head(&mut self, board: &Board, row: Rect) {
+        let counts = &board.picture.counts;
+        let told = BoardColumn::ALL.iter().zip(counts).filter(|(_, n)| **n > 0);
+        let told: Vec<String> = told
+            .map(|(column, n)| format!("{n} {}", column.name()))
+            .collect();
+        let told = if told.is_empty() {
+            "no tasks yet".to_owned()
+        } else {
+            told.join(", ")
+        };
+        let left = format!("{}  {told}", one_line(&board.project));
+        self.put(row, &left, BoardTone::Strong);
+        let room = usize::from(row.width).saturating_sub(width(&left) + 2);
+        if room > 8 {
+            let daemon = clip(&board.picture.daemon, room);
+            self.put_right(row, &daemon, BoardTone::Faint);
+        }
+    }
+
+    fn columns(&mut self, board: &Board, columns: &[Rect]) {
+        if columns.len() == 1 {
+            self.column(board, board.column, columns[0]);
+            return;
+        }
+        for (at, area) in columns.iter().enumerate() {
+            self.column(board, at, *area);
+        }
+    }
+
+    fn column(&mut self, board: &Board, at: usize, area: Rect) {
+        if area.height == 0 || area.width == 0 {
+            return;
+        }
+        let column = BoardColumn::ALL[at];
+        let is_here = board.column == at;
+        let shown = &board.shown[at];
+        let count = if board.filter.is_empty() {
+            board.picture.counts[at].to_string()
+        } else {
+            format!("{}/{}", shown.len(), board.picture.counts[at])
+        };
+        let heading = format!("{} {count}", column.name());
+        let tone = if is_here {
+            BoardTone::Chosen
+        } else {
+            BoardTone::Strong
+        };
+        self.put(Rect { height: 1, ..area }, &heading, tone);
+        let rows = usize::from(area.height).saturating_sub(1);
+        let chosen = board.rows[at];
+        for (line, place) in seen(shown.len(), chosen, rows).enumerate() {
+            let Some(card) = shown
+                .get(place)
+                .and_then(|card| board.picture.columns[at].get(*card))
+            else {
+                continue;
+            };
+            let is_chosen = is_here && place == chosen;
+            let mark = if is_chosen { '>' } else { ' ' };
+            let text = format!("{mark}{} {}", card.mark.letter(), card.title);
+            let tone = if is_chosen {
+                BoardTone::Chosen
+            } else {
+                tone_of(card)
+            };
+            let y = area.y + 1 + u16::try_from(line).unwrap_or(0);
+            self.put(
+                Rect {
+                    y,
+                    height: 1,
+                    ..area
+                },
+                &text,
+                tone,
+            );
+        }
+    }
+
+    /// The pane of the chosen task: its head, its tabs, its page.
+    fn pane(&mut self, board: &Board, plan: &BoardPlan) {
+        if plan.tabs.height == 0 {
+            return;
+        }
+        let head = match &board.detail {
+            Some(detail) => self.pane_head(board, detail),
+            None => board.task().unwrap_or("nothing is chosen").to_owned(),
+        };
+        self.rule(plan.rule);
+        self.put(plan.title, &head, BoardTone::Strong);
+        self.tabs(board.page, plan.tabs);
+        let Some(detail) = &board.detail else {
+            return;
+        };
+        let rows = detail.rows(usize::from(plan.text.width));
+        let height = usize::from(plan.text.height);
+        let last = rows.len().saturating_sub(height);
+        let from = board.scroll.unwrap_or(last).min(last);
+        for (line, row) in rows.iter().skip(from).take(height).enumerate() {
+            let y = plan.text.y + u16::try_from(line).unwrap_or(0);
+            self.put(
+                Rect {
+                    y,
+                    height: 1,
+                    ..plan.text
+                },
+                &row.text,
+                row.tone,
+            );
+        }
+        if rows.len() > height {
+            let place = format!(
+                "{}-{} of {}",
+                from + 1,
+                (from + height).min(rows.len()),
+                rows.len()
+            );
+            self.put_right(plan.tabs, &place, BoardTone::Faint);
+        }
+    }
+
+    /// The head of the pane, with how long a run has been at it.
+    fn pane_head(&self, board: &Board, detail: &BoardDetail) -> String {
+        let run = board
+            .picture
+            .runs
+            .iter()
+            .find(|run| run.task == detail.task);
+        let run = run.map_or(String::new(), |run| {
+            let took = (board.now_ms - run.since_ms).max(0);
+            format!("  {} {}", run.what, seconds(took))
+        });
+        format!("{}{run}", detail.head)
+    }
+
+    fn rule(&mut self, row: Rect) {
+        let line = "─".repeat(usize::from(row.width));
+        self.put(row, &line, BoardTone::Faint);
+    }
+
+    fn tabs(&mut self, page: DetailPage, row: Rect) {
+        let mut x = row.x;
+        for (at, one) in DetailPage::ALL.iter().enumerate() {
+            let (text, tone) = if *one == page {
+                (format!("[{} {}]", at + 1, one.name()), BoardTone::Strong)
+            } else {
+                (format!(" {} {} ", at + 1, one.name()), BoardTone::Faint)
+            };
+            let left = (row.x + row.width).saturating_sub(x);
+            self.put(
+                Rect {
+                    x,
+                    width: left,
+                    ..row
+                },
+                &text,
+                tone,
+            );
+            x = x.saturating_add(u16::try_from(text.len()).unwrap_or(0));
+        }
+    }
+
+    /// The last line: what is typed or asked, else a word, else the keys. What is longer has some lines more.
+    fn foot(&mut self, board: &Board, row: Rect) {
+        let (text, tone) = match (&board.mode, &board.word, &board.at_work) {
+            (BoardMode::Filter, _, _) => return self.typed(row, "/", &board.filter),
+            (BoardMode::Note { task, text }, _, _) => {
+                let before = format!("what is wrong with {task}: ");
+                return self.typed(row, &before, text);
+            }
+            (BoardMode::Asked(question), _, _) => {
+                (format!("{}? [y/N]", question.text), BoardTone::Waiting)
+            }
+            (_, Some(DetailLine { text, tone }), _) => (text.clone(), *tone),
+            (_, None, Some(act)) => (format!("{} …", act.at_work()), BoardTone::Busy),
+            (BoardMode::Browse, None, None) if !board.filter.is_empty() => {
+                let text = format!("filter: {}   Esc takes it back", one_line(&board.filter));
+                (text, BoardTone::Waiting)
+            }
+            (BoardMode::Browse | BoardMode::Help, None, None) => {
+                let keys = board.keys_now();
+                return self.put(row, keys, BoardTone::Faint);
+            }
+        };
+        let mut lines = folded(&text, usize::from(row.width));
+        let most = usize::from(row.y.clamp(1, FOOT));
+        if lines.len() > most {
+            match board.mode {
+                // What is asked stands at its beginning.
+                BoardMode::Asked(_) => {
+                    lines.truncate(most - 1);
+                    lines.push("… [y/N]".to_owned());
+                }
+                // The next command stands at the end.
+                _ => drop(lines.drain(..lines.len() - most)),
+            }
+        }
+        for (above, line) in lines.iter().rev().enumerate() {
+            let y = row.y.saturating_sub(u16::try_from(above).unwrap_or(0));
+            let place = Rect { y, ..row };
+            self.blank(place);
+            self.put(place, line, tone);
+        }
+    }
+
+    /// A line that is being typed; of a long one the end, where one types.
+    fn typed(&mut self, row: Rect, before: &str, text: &str) {
+        let text = format!("{before}{}_", one_line(text));
+        let mut left: &str = &text;
+        while width(left) > usize::from(row.width) {
+            let mut letters = left.chars();
+            letters.next();
+            left = letters.as_str();
+        }
+        self.put(row, left, BoardTone::Plain);
+    }
+
+    fn blank(&mut self, row: Rect) {
+        if row.height > 0 {
+            self.put(row, &" ".repeat(usize::from(row.width)), BoardTone::Plain);
+        }
+    }
+
+    fn help(&mut self, area: Rect) {
+        let inner = plan::help(area);
+        for y in inner.y..inner.y + inner.height {
+            self.put(
+                Rect {
+                    y,
+                    height: 1,
+                    ..inner
+                },
+                &" ".repeat(usize::from(inner.width)),
+                BoardTone::Plain,
+            );
+        }
+        let rows = [Rect {
+            height: 1.min(inner.height),
+            ..inner
+        }];
+        self.rule(rows[0]);
+        for (line, text) in HELP
+            .iter()
+            .enumerate()
+            .take(usize::from(inner.height).saturating_sub(1))
+        {
+            let y = inner.y + 1 + u16::try_from(line).unwrap_or(0);
+            self.put(
+                Rect {
+                    y,
+                    height: 1,
+                    ..inner
+                },
+                text,
+                BoardTone::Plain,
+            );
+        }
+    }
+}
+
+/// The places of a list that are seen in so many rows, the chosen one in their middle where there are more.
+fn seen(len: usize, chosen: usize, rows: usize) -> std::ops::Range<usize> {
+    let last = len.saturating_sub(rows);
+    let from = chosen.saturating_sub(rows / 2).min(last);
+    from..(from + rows).min(len)
+}
+
+#[cfg(test)]
+#[path = "draw_tests.rs"]
+mod tests;
