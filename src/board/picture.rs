@@ -73,10 +73,13 @@ impl CardMark {
             CardMark::Need(NeedKind::Failed) => '!',
             CardMark::Need(NeedKind::Hold) => 'h',
             CardMark::Need(NeedKind::Parked) => 'p',
-            CardMark::Need(NeedKind::Message) => 'm',
             // No task waits so.
             CardMark::Need(
-                NeedKind::Rescue | NeedKind::Trust | NeedKind::Bypass | NeedKind::Override,
+                NeedKind::Rescue
+                | NeedKind::Trust
+                | NeedKind::Bypass
+                | NeedKind::Override
+                | NeedKind::Message,
             ) => '?',
             CardMark::Claimed => 'c',
             CardMark::Running => '*',

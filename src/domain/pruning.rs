@@ -5,7 +5,7 @@ use crate::base::text::counted;
 use crate::domain::task::Task;
 use crate::domain::time::WallMs;
 
-/// What becomes of a thing, and why.
+/// The fate of a thing, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// The thing goes, for this reason.
@@ -19,7 +19,7 @@ pub enum Fate {
 pub struct Ages {
     /// A worktree in which nobody has worked, in milliseconds.
     pub idle_ms: i64,
-    /// What was moved out of the way of a run, and what an earlier pruning took away, in
+    /// Things that were moved out of the way of a run, and those that an earlier pruning took away, in
     /// milliseconds.
     pub kept_ms: i64,
 }
@@ -36,7 +36,7 @@ pub struct IdleWorktree<'a> {
 }
 
 impl IdleWorktree<'_> {
-    /// What becomes of the worktree. `saved_on` looks for a reference that holds exactly what
+    /// Decides about the worktree. `saved_on` looks for a reference that holds exactly what
     /// stands in it, and is asked only where that matters.
     pub fn fate(
         &self,
@@ -66,7 +66,7 @@ impl IdleWorktree<'_> {
     }
 }
 
-/// What becomes of the branch or rescue of a run of `task`, which the store may know. What is
+/// Decides about the branch or rescue of a run of `task`, which the store may know. What is
 /// `merged` is looked up only where the task has ended, and may fail to be told.
 pub fn of_run<T: From<Fate>>(task: &str, known: Option<&Task>, merged: impl FnOnce() -> T) -> T {
     match known {
@@ -78,7 +78,7 @@ pub fn of_run<T: From<Fate>>(task: &str, known: Option<&Task>, merged: impl FnOn
     }
 }
 
-/// What becomes of something that was moved out of the way of a run at this time.
+/// Decides about something that was moved out of the way of a run at this time.
 pub fn of_kept(since_ms: WallMs, ages: &Ages, now_ms: WallMs) -> Fate {
     if since_ms <= now_ms - ages.kept_ms {
         goes("it was moved out of the way of a run long ago")
@@ -87,7 +87,7 @@ pub fn of_kept(since_ms: WallMs, ages: &Ages, now_ms: WallMs) -> Fate {
     }
 }
 
-/// What becomes of something that an earlier pruning took away, where it is known when.
+/// Decides about something that an earlier pruning took away, where it is known when.
 pub fn of_pruned(when_ms: Option<WallMs>, ages: &Ages, now_ms: WallMs) -> Fate {
     if when_ms.is_some_and(|when| when <= now_ms - ages.kept_ms) {
         goes("it was kept for long enough")

@@ -63,7 +63,7 @@ pub fn held(run: &Run, task: Option<&Task>) -> Option<String> {
     }
 }
 
-/// What becomes of the output of each run, in the order of `all`. The newest is kept first; what has to stay counts
+/// Decides about the output of each run, in the order of `all`. The newest is kept first; what has to stay counts
 /// as well, so that a limit is one on everything.
 pub fn fates(all: &[RunOutput], limits: &Retention, now_ms: WallMs) -> Vec<Fate> {
     let mut newest_first: Vec<usize> = (0..all.len()).collect();
@@ -85,7 +85,7 @@ pub fn fates(all: &[RunOutput], limits: &Retention, now_ms: WallMs) -> Vec<Fate>
     fates.into_iter().flatten().collect()
 }
 
-/// What stays so far.
+/// The output that stays so far.
 #[derive(Default)]
 struct Kept {
     runs: u64,

@@ -79,7 +79,7 @@ fn what_policy_asks_about_waits_for_a_person() {
     snapshot!(sandbox.ai(&["policy", "explain", id]), @"
     exit: 0
     ----- stdout -----
-    [DECISION]  require_approval  run.finish by agent:bot
+    [DECISION]  require_approval  run.finish by agent:bot#[SESSION]
       when     [TIME]
       task     [TASK]
       run      [RUN]

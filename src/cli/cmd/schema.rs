@@ -123,8 +123,6 @@ const ALL: &[PublishedSchema] = &[
         "friction",
         "`ai friction add|mend|drop`, and a line of `list`",
     ),
-    printed::<Message>("inbox", "a line of `ai inbox`"),
-    printed::<MessageSent>("send", "`ai send`"),
     printed::<SetupDone>(
         "guard",
         "`ai guard install` and `ai guard uninstall`, `ai mcp install` and `ai mcp uninstall`",
@@ -138,6 +136,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<HookStanding>("hooks-status", "a line of `ai hooks status`"),
     printed::<RemovedHooks>("hooks-uninstall", "`ai hooks uninstall`"),
     printed::<import::ImportReport>("import", "`ai import`"),
+    printed::<Message>("inbox", "a line of `ai inbox`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
     printed::<answer::LandAnswer>("land", "`ai land`, and `ai accept` of several tasks"),
     printed::<answer::LandStatusAnswer>("land-status", "`ai land status` and `ai land --dry-run`"),
@@ -170,6 +169,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<batch::Line>("run-all", "a line of `ai run --all`"),
     printed::<QueuePlan>("schedule", "`ai schedule`"),
     printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
+    printed::<MessageSent>("send", "`ai send`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<answer::TaskAnswer<'_>>(
         "task",

@@ -34,7 +34,7 @@ impl Serialize for PruneReason {
     }
 }
 
-/// What becomes of a thing, and why.
+/// The fate of a thing, with the reason.
 #[derive(Debug)]
 pub(super) struct Settled {
     /// True where it goes.
