@@ -102,7 +102,7 @@ pub fn format(duration: Duration) -> String {
     out
 }
 
-/// Serialises a duration [as it is written](format); for `serialize_with`.
+/// Serialises a duration [as it is written](format()); for `serialize_with`.
 pub fn as_text<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format(*value))
 }
