@@ -101,7 +101,11 @@ fn plural(one: &str) -> String {
 
 fn push_safe(out: &mut String, c: char) {
     let hidden = matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        // The last variation selector is the one that makes pictures of letters.
+        | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}');
     match c {
         '\n' => out.push_str("\\n"),
         '\t' => out.push_str("\\t"),
@@ -165,6 +169,19 @@ mod tests {
     #[test]
     fn escapes_do_not_reach_the_terminal() {
         assert_eq!(one_line("a\u{1b}[2Jb\u{202e}c\r"), "a\\e[2Jb\\u{202e}c\\r");
+        for hidden in [
+            '\u{ad}',
+            '\u{61c}',
+            '\u{2028}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{e0041}',
+            '\u{e0100}',
+        ] {
+            let shown = format!("\\u{{{:x}}}", u32::from(hidden));
+            assert_eq!(one_line(&format!("a{hidden}b")), format!("a{shown}b"));
+        }
+        assert_eq!(one_line("\u{26a0}\u{fe0f}"), "\u{26a0}\u{fe0f}");
         assert_eq!(multi_line("a\nb\u{7}"), "a\nb\\u{7}");
         assert_eq!(path_bytes(b"a\xff/b\n"), "a\\xff/b\\n");
     }

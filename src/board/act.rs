@@ -10,6 +10,7 @@ use crate::app::token;
 use crate::app::workspace::{Workspace, now};
 use crate::base::shown_time::local;
 use crate::base::text::{flowing, one_line};
+use crate::board::detail::folded;
 use crate::domain::approval::ApprovalStanding;
 use crate::domain::daemon::{OrderKind, StandingOrder};
 use crate::domain::decision::DecisionRecord;
@@ -73,6 +74,18 @@ pub(super) struct BoardQuestion {
     pub(super) text: String,
     /// What is done after a yes.
     pub(super) act: BoardAct,
+}
+
+impl BoardQuestion {
+    /// The question as it is asked.
+    pub(super) fn asked(&self) -> String {
+        format!("{}? [y/N]", self.text)
+    }
+
+    /// True where all of it can be read on a screen of this size: a yes is to what was shown.
+    pub(super) fn fits(&self, (columns, rows): (u16, u16)) -> bool {
+        folded(&self.asked(), usize::from(columns)).len() <= usize::from(rows)
+    }
 }
 
 /// Looks up what a wish would do.

@@ -284,9 +284,7 @@ impl Page {
                 let before = format!("what is wrong with {task}: ");
                 return self.typed(row, &before, text);
             }
-            (BoardMode::Asked(question), _, _) => {
-                (format!("{}? [y/N]", question.text), BoardTone::Waiting)
-            }
+            (BoardMode::Asked(question), _, _) => (question.asked(), BoardTone::Waiting),
             (_, Some(DetailLine { text, tone }), _) => (text.clone(), *tone),
             (_, None, Some(act)) => (format!("{} …", act.at_work()), BoardTone::Busy),
             (BoardMode::Browse, None, None) if !board.filter.is_empty() => {
@@ -299,13 +297,17 @@ impl Page {
             }
         };
         let mut lines = folded(&text, usize::from(row.width));
-        let most = usize::from(row.y.clamp(1, FOOT));
+        let most = match board.mode {
+            // What is asked is read as a whole.
+            BoardMode::Asked(_) => usize::from(row.y) + 1,
+            _ => usize::from(row.y.clamp(1, FOOT)),
+        };
         if lines.len() > most {
             match board.mode {
                 // What is asked stands at its beginning.
                 BoardMode::Asked(_) => {
                     lines.truncate(most - 1);
-                    lines.push("… [y/N]".to_owned());
+                    lines.push("… (too long)".to_owned());
                 }
                 // The next command stands at the end.
                 _ => drop(lines.drain(..lines.len() - most)),

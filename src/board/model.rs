@@ -153,7 +153,12 @@ impl Board {
             BoardMode::Filter => self.write_filter(&key),
             BoardMode::Help => Vec::new(),
             BoardMode::Asked(question) => match key {
-                BoardKey::Char('y') => self.act(question.act),
+                BoardKey::Char('y') if question.fits(self.size) => self.act(question.act),
+                BoardKey::Char('y') => {
+                    let why = "nothing was done: not all of the question fits on this screen; make it larger, or give the command";
+                    self.word = Some(DetailLine::toned(why, BoardTone::Bad));
+                    Vec::new()
+                }
                 _ => {
                     self.word = Some(DetailLine::plain("nothing was done"));
                     Vec::new()
@@ -436,7 +441,11 @@ fn type_into(line: &mut String, key: &BoardKey) {
         BoardKey::Char(c) if line.chars().count() < TYPED => line.push(*c),
         BoardKey::Paste(text) => {
             let room = TYPED.saturating_sub(line.chars().count());
-            line.extend(text.chars().filter(|c| !c.is_control()).take(room));
+            // Lines that are pasted become one, and their words stay apart.
+            let spaced = text
+                .chars()
+                .map(|c| if c.is_whitespace() { ' ' } else { c });
+            line.extend(spaced.filter(|c| !c.is_control()).take(room));
         }
         BoardKey::Backspace => {
             line.pop();

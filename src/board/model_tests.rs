@@ -323,3 +323,24 @@ fn what_is_asked_is_done_after_a_yes_alone() {
     assert_eq!(board.take(BoardInput::Key(BoardKey::Paste("y".into()))), []);
     assert_eq!(board.mode, BoardMode::Browse);
 }
+
+#[test]
+fn a_yes_counts_where_all_of_the_question_was_shown() {
+    for (size, acts) in [((80, 24), 1), ((20, 5), 0), ((40, 11), 0), ((40, 15), 1)] {
+        let mut board = board(size);
+        let text = "say yes to this word ".repeat(23);
+        let act = BoardAct::Claim("t-yes".to_owned());
+        board.take(BoardInput::Question(BoardQuestion { text, act }));
+        assert_eq!(press(&mut board, "y").len(), acts, "{size:?}");
+    }
+}
+
+#[test]
+fn lines_that_are_pasted_become_one_and_their_words_stay_apart() {
+    let mut line = String::new();
+    type_into(
+        &mut line,
+        &BoardKey::Paste("one\ntwo\tthree\u{1b}[2J".to_owned()),
+    );
+    assert_eq!(line, "one two three[2J");
+}

@@ -8,8 +8,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::base::file_lock::{self, FileLock};
+use crate::base::fs;
+use crate::base::onlooker::Onlooker;
 use crate::base::text::shell_words;
-use crate::base::{file_lock, fs};
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
@@ -20,8 +22,9 @@ use crate::domain::task::Task;
 use crate::git::Repo;
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
+use crate::ops::evidence::{self, EvidenceState};
 use crate::ops::refusal::Refusal;
-use crate::ops::run::files::RUNS;
+use crate::ops::run::files::{RUNS, RunDir};
 use crate::ops::worktree::{self, Ages, Item, PrunePlan, PruneReason, pruned};
 use crate::ops::world::World;
 use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
@@ -45,6 +48,11 @@ impl GcPlan {
     pub fn removals(&self) -> usize {
         self.items().filter(|item| item.removes).count()
     }
+}
+
+/// The right to give room back, for one at a time: the next looks at what this one has left.
+pub fn alone(world: &World) -> Result<FileLock, OpError> {
+    Ok(file_lock::lock(&world.state().join("gc.lock"))?)
 }
 
 /// Looks at everything. Nothing is changed.
@@ -128,16 +136,20 @@ fn there(pieces: Vec<Evidence>, state: &Path) -> impl Iterator<Item = (Evidence,
     let of_agent = |piece: &Evidence| {
         matches!(piece.kind, EvidenceKind::Log | EvidenceKind::Events) && lies_in_its_run(piece)
     };
-    pieces
-        .into_iter()
-        .filter(of_agent)
-        .filter_map(move |piece| {
-            let stat = std::fs::symlink_metadata(state.join(&piece.file)).ok()?;
-            let bytes = stat
-                .is_file()
-                .then(|| fs::disk_usage(&state.join(&piece.file)))?;
-            Some((piece, bytes))
-        })
+    let are_real = is_real_dir(&state.join(RUNS));
+    let mine = move |piece: &Evidence| are_real && of_agent(piece);
+    pieces.into_iter().filter(mine).filter_map(move |piece| {
+        let dir = RunDir::below(state, piece.run.as_ref()?);
+        let file = state.join(&piece.file);
+        let stat = std::fs::symlink_metadata(&file).ok()?;
+        let is_mine = is_real_dir(dir.path()) && stat.is_file();
+        is_mine.then(|| (piece, fs::disk_usage(&file)))
+    })
+}
+
+/// Tells whether a directory stands there, and not a link to one.
+fn is_real_dir(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|stat| stat.is_dir())
 }
 
 /// Tells whether the file lies directly in the directory of the run.
@@ -149,14 +161,7 @@ fn lies_in_its_run(piece: &Evidence) -> bool {
 
 /// Carries the plan out and says what became of each thing. One that cannot go stays, with the reason, and keeps no
 /// other from going.
-pub fn carry_out(
-    world: &World,
-    repo: &Repo,
-    store: &mut dyn Store,
-    plan: GcPlan,
-) -> Result<Vec<Item>, OpError> {
-    // Of two at once the second looks at what the first has left.
-    let _held = file_lock::lock(&world.state().join("gc.lock"))?;
+pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: GcPlan) -> Vec<Item> {
     let GcPlan {
         mut outputs,
         pruning,
@@ -170,41 +175,68 @@ pub fn carry_out(
     }
     let mut all: Vec<Item> = outputs.into_iter().map(|(_, item)| item).collect();
     all.extend(worktree::carry_out(world, repo, store, pruning));
-    Ok(all)
+    all
 }
 
 /// Moves the output of a run to where it is kept for a while. The log knows of it first: a file that is gone without a
-/// word in the log was taken by somebody else.
+/// word in the log was taken by somebody else. What is not what was recorded stays, for `ai evidence verify` to tell.
 fn give_up(world: &World, store: &mut dyn Store, run: &RunId, now_ms: i64) -> Result<(), OpError> {
     let state = world.state();
+    let recorded = store.read(|tx| tx.evidence(Some(&run.task()), Some(run)))?;
+    let found: Vec<(Evidence, u64)> = there(recorded, &state).collect();
+    let changed = found
+        .iter()
+        .find(|(piece, _)| evidence::verify(&state, piece) != EvidenceState::Intact);
+    if let Some((piece, _)) = changed {
+        let file = &piece.file;
+        return Err(stays(format!(
+            "{file} is not what was recorded; `ai evidence verify {run}` tells more"
+        )));
+    }
+    if found.is_empty() {
+        return Err(stays("it is not there any more".to_owned()));
+    }
+    let to = make_kept(&state, run, now_ms)?;
     let cx = world.cx(&world.checkout_policy())?;
-    let files = commit(store, &cx, |tx, cx| {
+    commit(store, &cx, |tx, cx| {
         let known = tx.run(run)?;
         let task = tx.task(&run.task())?;
         let held = |known: &Run| retention::held(known, task.as_ref());
         if let Some(why) = known.as_ref().and_then(held) {
-            return Err(Refusal::Environment(why).into());
+            return Err(stays(why));
         }
-        let pieces = tx.evidence(Some(&run.task()), Some(run))?;
-        let there: Vec<(Evidence, u64)> = there(pieces, &state).collect();
-        if there.is_empty() {
-            let why = "it is not there any more".to_owned();
-            return Err(Refusal::Environment(why).into());
-        }
-        let (run, bytes) = (run.clone(), there.iter().map(|(_, bytes)| bytes).sum());
-        let pieces: Vec<EvidenceId> = there.iter().map(|(piece, _)| piece.id.clone()).collect();
-        cx.record(tx, &Event::OutputPruned { run, pieces, bytes })?;
-        Ok(there)
+        let (run, bytes) = (run.clone(), found.iter().map(|(_, bytes)| bytes).sum());
+        let pieces: Vec<EvidenceId> = found.iter().map(|(piece, _)| piece.id.clone()).collect();
+        cx.record(tx, &Event::OutputPruned { run, pieces, bytes })
     })?;
-    let to = kept_at(&state, run, now_ms);
-    fs::create_private_dir(&state.join(pruned::DIR))?;
-    fs::create_private_dir(&to)?;
-    for (piece, _) in files {
+    for (piece, _) in &found {
         let from = state.join(&piece.file);
         let name = from.file_name().unwrap_or_default();
-        fs::rename(&from, &to.join(name))?;
+        let onlooker = Onlooker::patient(&*world.progress);
+        fs::relocate(&from, &to.join(name), Some(onlooker))?;
     }
     Ok(())
+}
+
+/// Makes the directory in which the output of a run will lie, before the log says that it does.
+fn make_kept(state: &Path, run: &RunId, now_ms: i64) -> Result<PathBuf, OpError> {
+    let all = state.join(pruned::DIR);
+    fs::create_private_dir(&all)?;
+    if !is_real_dir(&all) {
+        let why = format!(
+            "{} is a link, and nothing is kept behind one",
+            all.display()
+        );
+        return Err(stays(why));
+    }
+    let to = kept_at(state, run, now_ms);
+    fs::create_private_dir(&to)?;
+    Ok(to)
+}
+
+/// Output that stays, since something is in the way.
+fn stays(why: String) -> OpError {
+    Refusal::Environment(why).into()
 }
 
 /// The pieces of a task whose files were given up, by the log, each with the time.

@@ -73,6 +73,8 @@ impl ReviewedWork {
         let mut question = Question::on_task(action, task);
         question.resource.run = Some(run.to_string());
         question.resource.branch = Some(target.to_owned());
+        // Beside those that the task has named: a rule about a path is one about work that changes it.
+        question.resource.paths = self.question.resource.paths.clone();
         question.facts.diff_files = Some(self.stats.files);
         question.facts.findings = self.question.facts.findings.clone();
         question.facts.diff_lines = Some(self.stats.insertions + self.stats.deletions);

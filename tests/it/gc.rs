@@ -1,5 +1,6 @@
 //! `ai gc`: old output of agents goes and can be had back, what proves work stays, and what is not over is not touched.
 
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -182,4 +183,63 @@ fn of_two_at_once_only_one_takes_it() {
         .sum();
     let kept = std::fs::read_dir(scene.root().join(".git/ai/pruned")).unwrap();
     assert_eq!((taken, kept.count(), logs(&scene, &done).len()), (1, 1, 0));
+}
+
+#[test]
+fn what_is_not_as_it_was_recorded_stays_to_be_told() {
+    let (scene, done, _) = two_tasks();
+    let log = format!(".git/ai/runs/{done}.1/stdout.log");
+    let said = scene.read(&log) + "more";
+    scene.write(&log, &said);
+    let mut told = Transcript::default();
+    told.add("ai gc --yes", &later(&scene, &["gc", "--yes"]));
+    assert_eq!((logs(&scene, &done).len(), scene.read(&log)), (3, said));
+    told.ai(&scene, &["evidence", "verify", &done]);
+    snapshot!(told);
+}
+
+#[test]
+fn nothing_goes_from_behind_a_link_nor_to_there() {
+    let (scene, done, _) = two_tasks();
+    let dir = scene.root().join(format!(".git/ai/runs/{done}.1"));
+    let elsewhere = scene.base().join("elsewhere");
+    std::fs::rename(&dir, &elsewhere).unwrap();
+    symlink(&elsewhere, &dir).unwrap();
+    let plan = later(&scene, &["gc", "--yes", "--json"]);
+    assert!(
+        of_output(&plan).iter().all(|(_, removes)| !removes),
+        "{plan}"
+    );
+    assert!(elsewhere.join("stdout.log").exists());
+    std::fs::remove_file(&dir).unwrap();
+    std::fs::rename(&elsewhere, &dir).unwrap();
+    std::fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, scene.root().join(".git/ai/pruned")).unwrap();
+    later(&scene, &["gc", "--yes"]);
+    assert_eq!(
+        (
+            logs(&scene, &done).len(),
+            std::fs::read_dir(&elsewhere).unwrap().count()
+        ),
+        (3, 0)
+    );
+    assert_eq!(scene.ai(&["evidence", "verify", &done]).code, Some(0));
+}
+
+#[test]
+fn what_is_kept_is_listed_with_its_way_back() {
+    let (scene, done, _) = two_tasks();
+    let before = logs(&scene, &done);
+    later(&scene, &["gc", "--yes", "-q"]);
+    let items = scene.ai(&["gc", "--dry-run", "--json"]).json_lines();
+    let kept = items.iter().filter(|item| item["kind"] == "pruned");
+    let back: Vec<&str> = kept.map(|item| item["back"].as_str().unwrap()).collect();
+    let mut shell = scene.command("sh");
+    let outcome = run(shell.args(["-ec", &back.join("\n")]));
+    assert_eq!(
+        (outcome.code, logs(&scene, &done)),
+        (Some(0), before),
+        "{outcome}"
+    );
+    scene.git(&["rev-parse", "--verify", &format!("ai/{done}/1")]);
 }

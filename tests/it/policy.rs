@@ -320,3 +320,22 @@ fn conditions_decide_and_are_explained() {
     error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
     ");
 }
+
+#[test]
+fn a_rule_about_paths_holds_when_work_is_accepted() {
+    let sandbox = Sandbox::with_a_found_check("default", "mkdir -p keys; echo x > keys/one");
+    let policy = sandbox.read(".ai/policy.yaml");
+    let rule = "  - {id: keys, on: [task.accept], paths: [keys/], effect: deny, reason: keys are made by hand}\n";
+    sandbox.write(
+        ".ai/policy.yaml",
+        policy.replace("rules:\n", &format!("rules:\n{rule}")),
+    );
+    sandbox.commit("a rule");
+    let task = sandbox.task("Keys", &[]);
+    sandbox.ai_ok(&["run", &task]);
+    snapshot!(sandbox.ai(&["accept", &task]));
+    assert_eq!(
+        decision(&sandbox, &task, "deny")["resource"]["paths"],
+        serde_json::json!(["keys/one"])
+    );
+}

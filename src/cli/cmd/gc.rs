@@ -58,10 +58,15 @@ pub(super) fn run(args: &GcArgs, context: &mut Context) -> Outcome {
     } else {
         Access::Read
     })?;
+    let _alone = if args.yes {
+        Some(gc::alone(&world)?)
+    } else {
+        None
+    };
     let plan = gc::plan(&world, &repo, store, (&limits, &ages))?;
     let removals = plan.removals();
     if args.yes {
-        let done = gc::carry_out(&world, &repo, store, plan)?;
+        let done = gc::carry_out(&world, &repo, store, plan);
         let gone = done.iter().filter(|item| item.removes).count();
         show(done.iter(), "removed", context);
         return Ok(if gone < removals {
@@ -95,7 +100,7 @@ fn show<'a>(items: impl Iterator<Item = &'a Item>, verb: &str, context: &mut Con
     let (mut seen, mut going) = (0_u64, 0_u64);
     for item in items {
         seen += 1;
-        if item.removes && item.kind != Kind::Pruned {
+        if item.removes && item.kind == Kind::Output {
             going += item.bytes.unwrap_or_default();
         }
         let more = if context.ui.json() {
@@ -127,8 +132,8 @@ fn show<'a>(items: impl Iterator<Item = &'a Item>, verb: &str, context: &mut Con
     } else if going > 0 && !context.ui.json() {
         let size = size(going);
         context.ui.say(&match verb {
-            "removed" => format!("{size} given up; output lies in .ai/state/pruned until a later `ai gc` finds it older than --keep"),
-            _ => format!("{size} would be given up"),
+            "removed" => format!("{size} of output lie in .ai/state/pruned now, for --keep longer"),
+            _ => format!("{size} of output would lie in .ai/state/pruned, for --keep longer"),
         });
     }
 }

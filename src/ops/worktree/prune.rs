@@ -287,32 +287,32 @@ impl PruneScene<'_> {
         let mut items = Vec::new();
         for (name, oid) in self.repo.list_refs(pruned::REFS)? {
             let fate = pruning::of_pruned(pruned::when_ms(&name), &self.ages, self.now_ms);
-            items.push(expired(name, fate, None, Some(oid)));
+            items.push(self.expired(name, fate, None, Some(oid)));
         }
         for (path, when) in pruned::dirs(self.world)? {
             let bytes = fs::disk_usage(&path);
             let fate = pruning::of_pruned(Some(when), &self.ages, self.now_ms);
-            items.push(expired(
-                self.world.below_state(&path),
-                fate,
-                Some(bytes),
-                None,
-            ));
+            items.push(self.expired(self.world.below_state(&path), fate, Some(bytes), None));
         }
         Ok(items)
     }
-}
 
-fn expired(name: String, fate: Fate, bytes: Option<u64>, oid: Option<Oid>) -> Item {
-    let Settled { removes, why } = fate.into();
-    Item {
-        kind: Kind::Pruned,
-        name,
-        removes,
-        why,
-        bytes,
-        back: None,
-        oid,
+    fn expired(&self, name: String, fate: Fate, bytes: Option<u64>, oid: Option<Oid>) -> Item {
+        let Settled { removes, why } = fate.into();
+        let back = if removes {
+            None
+        } else {
+            pruned::back_from(self.world, &name)
+        };
+        Item {
+            kind: Kind::Pruned,
+            name,
+            removes,
+            why,
+            bytes,
+            back,
+            oid,
+        }
     }
 }
 

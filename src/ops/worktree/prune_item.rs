@@ -54,7 +54,7 @@ pub struct Item {
     pub why: PruneReason,
     /// The size on the disk, in bytes; null where that is next to nothing.
     pub bytes: Option<u64>,
-    /// The command that brings it back; null where it stays, or was kept for long enough.
+    /// The command that brings it back; null where it stays where it was, or was kept for long enough.
     pub back: Option<String>,
     /// The object at which a reference stood when it was looked at.
     #[serde(skip)]

@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::base::text::shell_words;
 use crate::git::{Oid, Repo};
 use crate::ops::error::OpError;
+use crate::ops::run::files::RUNS;
 use crate::ops::world::World;
 
 /// Prefix of the references that keep what was pruned.
@@ -43,6 +45,24 @@ pub(super) fn way_back(reference: &str, now_ms: i64) -> String {
         Some(branch) => format!("git branch {branch} {kept}"),
         None => format!("git update-ref {reference} {kept}"),
     }
+}
+
+/// The command that brings back what is kept under this name: of a reference, or of a directory below the state
+/// directory. Nothing where the name does not tell where it was.
+pub(super) fn back_from(world: &World, name: &str) -> Option<String> {
+    if let Some(rest) = name.strip_prefix(REFS) {
+        let (_, was) = rest.split_once('/')?;
+        return Some(match was.strip_prefix("heads/") {
+            Some(branch) => format!("git branch {branch} {name}"),
+            None => format!("git update-ref refs/{was} {name}"),
+        });
+    }
+    let (_, run) = name.strip_prefix(DIR)?.split_once('-')?;
+    let to = world.state().join(RUNS).join(run);
+    let shell = |path: &Path| shell_words([path.to_string_lossy()]);
+    let from = world.state().join(name);
+    to.is_dir()
+        .then(|| format!("mv {}/* {}/", shell(&from), shell(&to)))
 }
 
 /// Reads the time of a pruning out of the name.
