@@ -459,6 +459,7 @@ impl Daemon<'_> {
                 self.tell(line);
             }
         }
+        self.bring_up_to_date();
         let left = match self.hands.count() + self.landing.count() {
             0 => String::new(),
             _ => format!("; {} left to themselves", self.runs_are()),
@@ -474,6 +475,19 @@ impl Daemon<'_> {
                 .barred
                 .take()
                 .filter(|_| ending == DaemonEnding::Barred),
+        }
+    }
+}
+
+impl Daemon<'_> {
+    /// Has the report say what each task is at the end: it may have landed since its run, or gone back. One that cannot
+    /// be looked up stays as it was told.
+    fn bring_up_to_date(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        for line in &mut self.lines {
+            if let Ok(Some(task)) = store.read(|tx| tx.task(&line.task)) {
+                line.status = task.status_text().to_owned();
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `ai run`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -203,19 +203,22 @@ pub(super) fn table(summary: &batch::Summary, context: &mut Context) {
             ));
         }
     }
-    let review = summary
+    // A task may have been run more than once; its last line says what it is.
+    let last: BTreeMap<&TaskId, &batch::Line> = summary
         .lines
         .iter()
-        .filter(|line| line.status == "review")
-        .count();
+        .map(|line| (&line.task, line))
+        .collect();
+    let (review, done) = (
+        last.values().filter(|line| line.status == "review").count(),
+        last.values()
+            .filter(|line| line.status.starts_with("done"))
+            .count(),
+    );
     let word = if summary.interrupted { "stopped: " } else { "" };
-    let idle = summary
-        .lines
-        .iter()
-        .filter(|line| line.run.is_none())
-        .count();
+    let idle = last.values().filter(|line| line.run.is_none()).count();
     let (tasks, wait) = (
-        counted(summary.lines.len() - idle, "task"),
+        counted(last.len() - idle, "task"),
         if review == 1 { "waits" } else { "wait" },
     );
     let not_started = if idle == 0 {
@@ -223,8 +226,12 @@ pub(super) fn table(summary: &batch::Summary, context: &mut Context) {
     } else {
         format!(", {idle} not started")
     };
+    let landed = match done {
+        0 => String::new(),
+        n => format!(", {n} done"),
+    };
     context.ui.say(&format!(
-        "{word}{tasks} run{not_started}, {review} {wait} for your review"
+        "{word}{tasks} run{not_started}{landed}, {review} {wait} for your review"
     ));
     let helps: BTreeSet<&String> = summary
         .lines
