@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::error::AppError;
 use crate::base::env;
 use crate::base::socket;
+use crate::base::text::one_line;
 use crate::connector::dialogue::AskedCall;
 use crate::domain::actor::Actor;
 use crate::domain::error_class::ErrorClass;
@@ -345,6 +346,22 @@ pub fn not_available() -> AppError {
         "inside of a run this command is not available: its agent has `ai task show`, `ai task heartbeat`, `ai task checkpoint` and `ai why` \
          for its own task, `ai lock check`, `ai friction add`, `ai send` and `ai inbox`",
     )
+}
+
+/// Refuses another name than that of the run's agent: it would be passed over, and whoever gave it would take the word for said in that name.
+pub fn refuse_other_name(named: Option<&str>) -> Result<(), AppError> {
+    let own = env::text(env::AI_ACTOR);
+    match named.filter(|named| own.as_deref() != Some(*named)) {
+        None => Ok(()),
+        Some(named) => Err(AppError::new(
+            ErrorClass::Denied,
+            format!(
+                "inside of a run its agent writes and reads as itself, not as `{}`",
+                one_line(named)
+            ),
+        )
+        .hint("leave `--as` away")),
+    }
 }
 
 /// A request that is longer than any may be.

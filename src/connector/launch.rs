@@ -35,6 +35,19 @@ pub const BASE_ENV: [&str; 15] = [
 /// Linux takes at most 128 KiB in one argument, the closing NUL included.
 pub(crate) const MAX_ARGUMENT: usize = (128 << 10) - 1;
 
+/// Bytes of an argument that are kept free of messages: for the words around them, and for what else a template puts into it.
+const SPARE: usize = 8 << 10;
+
+/// As many bytes may a prompt have that is put into an argument by one of these templates, with room to spare; no bound where none does.
+pub(crate) fn prompt_room(templates: &[&[String]]) -> usize {
+    let rooms = templates.iter().copied().flatten().filter_map(|template| {
+        let times = template.matches("{prompt}").count();
+        let around = template.len() + SPARE;
+        MAX_ARGUMENT.saturating_sub(around).checked_div(times)
+    });
+    rooms.min().unwrap_or(usize::MAX)
+}
+
 /// The request of one run to a connector.
 #[derive(Debug, Clone)]
 pub struct LaunchRequest<'a> {
@@ -282,6 +295,23 @@ mod tests {
     use super::*;
     use crate::domain::agent::Name;
     use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn a_prompt_has_the_room_that_an_argument_leaves_it() {
+        let rooms = |templates: &[&str]| {
+            let templates: Vec<String> = templates.iter().map(ToString::to_string).collect();
+            prompt_room(&[&[], &templates])
+        };
+        let free = MAX_ARGUMENT - SPARE;
+        for (templates, room) in [
+            (&["tool", "{prompt_file}"][..], usize::MAX),
+            (&["tool", "{prompt}"][..], free - 8),
+            (&["tool", "{prompt}", "--say={prompt}"][..], free - 14),
+            (&["{prompt} {prompt}"][..], (free - 17) / 2),
+        ] {
+            assert_eq!(rooms(templates), room, "{templates:?}");
+        }
+    }
 
     #[test]
     fn values_are_put_in_once_and_as_bytes() {

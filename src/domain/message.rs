@@ -15,11 +15,11 @@ use crate::domain::actor::{Actor, ActorError, ActorKind, ActorName};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::time::WallMs;
 
-/// The longest text of a message, in bytes.
+/// The longest text of a message, in bytes, both as it is written and as it is shown ([`shown_len`]).
 pub const LONGEST: usize = 4_000;
 /// The most messages that wait for one addressee.
 pub const MOST_UNREAD: usize = 20;
-/// As many bytes of messages go into one prompt; what is beyond waits for the next.
+/// As many bytes of messages go into one prompt, as they are shown there; what is beyond waits for the next.
 pub const MOST_IN_A_PROMPT: usize = 24_000;
 /// The most turns that one run is given for messages: two agents that answer each other come to an end.
 pub const MOST_TURNS: u32 = 16;
@@ -113,6 +113,8 @@ pub struct MessageReader<'a> {
     pub actor: &'a Actor,
     /// The tasks that they hold.
     pub held: &'a [TaskId],
+    /// The run in which they read.
+    pub run: Option<&'a RunId>,
 }
 
 impl Message {
@@ -130,6 +132,11 @@ impl Message {
             Addressee::People => actor.kind == ActorKind::Human,
         };
         is_for_them && !actor.goes_on_for(&self.from)
+    }
+
+    /// The other run that the message was given to last. While that one is at work, it is not this reader's.
+    pub fn given_to_another(&self, reader: &MessageReader<'_>) -> Option<&RunId> {
+        self.given.as_ref().filter(|run| Some(*run) != reader.run)
     }
 
     /// True where this reader may say that the message was seen: whoever it reaches, and any person, who
@@ -207,14 +214,14 @@ pub enum MessageRoute {
     Prompt,
     /// In the inbox of whoever is named.
     Inbox {
-        /// The person, or the holder of the task.
+        /// The person, the holder of the task, or the agent that no run of `ai` works for.
         of: String,
     },
 }
 
 impl MessageRoute {
-    /// Decides where a message will be met: `runs` are those of the task or the agent that are at work, `holder` is whoever else
-    /// holds the task.
+    /// Decides where a message will be met: `runs` are those of the task or the agent that are at work and may be given it, `holder` is
+    /// whoever else holds the task, or is the agent without a file that is meant.
     pub fn of(to: &Addressee, runs: &[RunAtWork], holder: Option<&Actor>) -> MessageRoute {
         let person = match to {
             Addressee::Person(name) => Some(format!("human:{name}")),
@@ -251,16 +258,39 @@ impl MessageRoute {
     }
 }
 
-/// The oldest messages that fit into one prompt; one at least.
-pub fn for_one_prompt(mut messages: Vec<Message>) -> Vec<Message> {
+/// The number of the last turn for messages at which a run has taken one; 0 where there was none.
+pub fn turns_taken(messages: &[Message], run: &RunId) -> u32 {
+    let turns = messages
+        .iter()
+        .filter_map(|message| match &message.seen.as_ref()?.way {
+            MessageWay::Turn { run: of, turn } if of == run => Some(*turn),
+            MessageWay::Turn { .. } | MessageWay::Prompt { .. } | MessageWay::Inbox => None,
+        });
+    turns.max().unwrap_or(0)
+}
+
+/// The oldest messages that fit into one prompt in which there is room for so many bytes. The first one goes in alone where it is longer than
+/// what one prompt takes of messages, since all behind it would wait for ever, but never beyond the room.
+pub fn for_one_prompt(mut messages: Vec<Message>, room: usize) -> Vec<Message> {
+    let most = room.min(MOST_IN_A_PROMPT);
     let mut bytes = 0;
     let fitting = messages.iter().take_while(|message| {
-        bytes += message.text.len();
-        bytes <= MOST_IN_A_PROMPT
+        bytes += entry(message).len();
+        bytes <= most
     });
-    let fitting = fitting.count().max(1);
-    messages.truncate(fitting);
+    let fitting = fitting.count();
+    let alone = messages
+        .first()
+        .map_or(0, |one| usize::from(entry(one).len() <= room));
+    messages.truncate(fitting.max(alone));
     messages
+}
+
+/// The bytes that a text takes where it is shown: what drives a terminal is written out there, and a row of backticks makes both
+/// fences longer.
+pub fn shown_len(text: &str) -> usize {
+    let text = multi_line(text.trim());
+    text.len() + 2 * (fence_len(&text) - SHORTEST_FENCE)
 }
 
 /// Messages as the model of an agent reads them: each behind a fence that nothing in its text can close, with who said it and that it
@@ -275,17 +305,30 @@ pub fn as_prompt(messages: &[Message]) -> String {
         counted(messages.len(), "message")
     );
     for message in messages {
-        let text = multi_line(message.text.trim());
-        let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
-        out.push_str(&format!(
-            "\n\n{}, from {} to {}, {}:\n\n{fence}text\n{text}\n{fence}",
-            message.id,
-            message.from.label(),
-            message.to,
-            time(message.at_ms)
-        ));
+        out.push_str(&entry(message));
     }
     out
+}
+
+/// The shortest fence, in backticks.
+const SHORTEST_FENCE: usize = 3;
+
+/// One message as it stands in a prompt.
+fn entry(message: &Message) -> String {
+    let text = multi_line(message.text.trim());
+    let fence = "`".repeat(fence_len(&text));
+    format!(
+        "\n\n{}, from {} to {}, {}:\n\n{fence}text\n{text}\n{fence}",
+        message.id,
+        message.from.label(),
+        message.to,
+        time(message.at_ms)
+    )
+}
+
+/// The length of a fence that nothing in the text can close.
+fn fence_len(text: &str) -> usize {
+    (longest_run(text, '`') + 1).max(SHORTEST_FENCE)
 }
 
 /// The most of `mark` that stand in a row.

@@ -28,6 +28,7 @@ fn reads(from: &str, to: &str, reader: &str) -> (bool, bool) {
     let reader = MessageReader {
         actor: &reader,
         held: &held,
+        run: None,
     };
     let message = message(from, to);
     (message.reaches(&reader), message.may_be_marked_by(&reader))
@@ -112,21 +113,95 @@ fn a_message_in_a_prompt_says_who_wrote_it_and_that_it_gives_no_leave() {
     assert_eq!(prompt, expected);
 }
 
-#[test]
-fn one_prompt_has_room_for_so_much_and_for_one_at_least() {
-    let long = |bytes: usize| Message {
-        text: "x".repeat(bytes),
+/// A message of so many times the same letter.
+fn long(letter: &str, times: usize) -> Message {
+    Message {
+        text: letter.repeat(times),
         ..message("human:ann", "task:t-1")
-    };
+    }
+}
+
+#[test]
+fn one_prompt_has_room_for_so_much_as_it_is_shown_and_for_one_at_least() {
+    // What stands around a text.
+    let around = entry(&long("x", 1)).len() - 1;
+    let (two, all) = (MOST_IN_A_PROMPT - 2 * around, usize::MAX);
     let table = [
-        (vec![], 0),
-        (vec![MOST_IN_A_PROMPT + 1, 1], 1),
-        (vec![10, MOST_IN_A_PROMPT - 10, 1], 2),
-        (vec![LONGEST; MOST_UNREAD], MOST_IN_A_PROMPT / LONGEST),
+        ("x", vec![], all, 0),
+        ("x", vec![MOST_IN_A_PROMPT + 1, 1], all, 1),
+        ("x", vec![10, two - 10, 1], all, 2),
+        ("x", vec![10, two - 9, 1], all, 1),
+        ("x", vec![LONGEST; MOST_UNREAD], all, 5),
+        // Six letters for each of these, and fences as long as the text.
+        ("\u{7f}", vec![1_000; 9], all, 3),
+        ("`", vec![1_000; 9], all, 7),
+        // Where there is less room than that, none goes beyond it.
+        ("x", vec![10, 10], 2 * (10 + around), 2),
+        ("x", vec![10, 10], 2 * (10 + around) - 1, 1),
+        ("x", vec![10, 10], 10 + around - 1, 0),
+        ("x", vec![10], 0, 0),
     ];
-    for (lengths, fit) in table {
-        let messages: Vec<Message> = lengths.iter().map(|bytes| long(*bytes)).collect();
-        assert_eq!(for_one_prompt(messages).len(), fit, "{lengths:?}");
+    for (letter, times, room, fit) in table {
+        let messages: Vec<Message> = times.iter().map(|times| long(letter, *times)).collect();
+        let given = for_one_prompt(messages, room);
+        assert_eq!(given.len(), fit, "{letter:?} {times:?} {room}");
+    }
+}
+
+rules! {
+    a_text_is_as_long_as_it_is_written: shown_len("two\n\tlines") => 10;
+    but_what_drives_a_terminal_is_written_out: shown_len(&"\u{7f}".repeat(10)) => 60;
+    and_a_row_of_marks_makes_both_fences_longer: shown_len(&"`".repeat(10)) => 10 + 2 * 8;
+    three_of_them_by_one: shown_len("```") => 3 + 2;
+}
+
+#[test]
+fn the_turns_of_a_run_are_known_by_the_messages_that_it_took() {
+    let run = |id: &str| RunId(id.into());
+    let seen = |way: MessageWay| Message {
+        seen: Some(Sighting {
+            by: actor("agent:codex#s1"),
+            at_ms: 1,
+            way,
+        }),
+        ..message("human:ann", "agent:codex")
+    };
+    let turn = |id: &str, turn: u32| MessageWay::Turn { run: run(id), turn };
+    let messages = [
+        message("human:ann", "agent:codex"),
+        seen(MessageWay::Inbox),
+        seen(MessageWay::Prompt { run: run("t-1.1") }),
+        seen(turn("t-1.1", 2)),
+        seen(turn("t-1.1", 1)),
+        seen(turn("t-2.1", 9)),
+    ];
+    for (id, turns) in [("t-1.1", 2), ("t-2.1", 9), ("t-3.1", 0)] {
+        assert_eq!(turns_taken(&messages, &run(id)), turns, "{id}");
+    }
+}
+
+#[test]
+fn a_message_is_given_to_another_where_it_is_not_the_reader_who_has_it() {
+    let (own, other) = (RunId("t-1.1".into()), RunId("t-2.1".into()));
+    let (agent, held) = (actor("agent:codex#s1"), [TaskId("t-1".into())]);
+    let table = [
+        (None, Some(&own), false),
+        (Some(&own), Some(&own), false),
+        (Some(&other), Some(&own), true),
+        (Some(&other), None, true),
+    ];
+    for (given, run, is_anothers) in table {
+        let reader = MessageReader {
+            actor: &agent,
+            held: &held,
+            run,
+        };
+        let message = Message {
+            given: given.cloned(),
+            ..message("human:ann", "agent:codex")
+        };
+        let another = message.given_to_another(&reader);
+        assert_eq!(another.is_some(), is_anothers, "{given:?} {run:?}");
     }
 }
 

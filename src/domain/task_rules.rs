@@ -111,10 +111,21 @@ impl TaskAct {
                 "it has ended already",
                 format!("`ai task reopen {id}` opens it again"),
             ),
-            TaskAct::Address => (
-                "it has ended, and nobody works on it who could read a message",
-                format!("`ai task reopen {id}` opens it again"),
-            ),
+            TaskAct::Address => {
+                let next = match state {
+                    TaskState::Failed { .. } => {
+                        format!("`ai task retry {id}` gives it fresh attempts")
+                    }
+                    TaskState::Cancelled { .. } => {
+                        format!("`ai task retry {id}` takes it up again")
+                    }
+                    _ => format!("`ai task reopen {id}` opens it again"),
+                };
+                (
+                    "it has ended, and nobody works on it who could read a message",
+                    next,
+                )
+            }
             TaskAct::Retry => (
                 "only a task that failed, waits or was cancelled can be retried",
                 format!("`ai why {id}`"),

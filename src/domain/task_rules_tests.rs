@@ -143,6 +143,15 @@ rules! {
     nobody_ends_a_task_past_its_review:
         told(TaskAct::Finish, review())
         => says("its work waits for a review", "`ai accept t-1` or `ai reject t-1`");
+    a_message_to_a_finished_task_is_told_to_reopen:
+        told(TaskAct::Address, done())
+        => says("it has ended, and nobody works on it who could read a message", "`ai task reopen t-1` opens it again");
+    one_to_a_failed_task_is_told_what_ai_why_tells:
+        told(TaskAct::Address, failed())
+        => says("it has ended, and nobody works on it who could read a message", "`ai task retry t-1` gives it fresh attempts");
+    and_one_to_a_cancelled_task:
+        told(TaskAct::Address, cancelled())
+        => says("it has ended, and nobody works on it who could read a message", "`ai task retry t-1` takes it up again");
     an_ended_task_is_not_ended_again:
         told(TaskAct::Finish, cancelled())
         => says("it has ended", "`ai task reopen t-1` opens it again");

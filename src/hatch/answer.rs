@@ -233,7 +233,7 @@ impl Clerk {
     fn send(&self, to: &str, text: &str) -> Result<AgentAnswer, AppError> {
         self.may_write()?;
         let (cx, own) = (self.cx(), &self.order.token);
-        let book = AddressBook::of(&self.order.root)?;
+        let book = AddressBook::of(&self.order.root)?.within_a_run();
         let sent = commit(&mut *self.store(Access::Write)?, &cx, |tx, cx| {
             lease::fenced(tx, cx, own, "send a message")?;
             send::send(tx, cx, &book, (to, text))
@@ -241,14 +241,20 @@ impl Clerk {
         Ok(AgentAnswer::Sent(Box::new(sent)))
     }
 
-    /// The messages to the agent and to its task; with ids, or an empty list for all, they are marked as seen.
+    fn run(&self) -> RunId {
+        RunId(format!("{}.{}", self.order.task, self.order.token.epoch))
+    }
+
+    /// The messages to the agent and to its task, without those that another run at work was given; with ids, or an empty list for all,
+    /// they are marked as seen.
     fn inbox(&self, ack: Option<&[String]>) -> Result<AgentAnswer, AppError> {
         let (cx, own) = (self.cx(), &self.order.token);
-        let held = [self.order.task.clone()];
+        let (held, run) = ([self.order.task.clone()], self.run());
         let Some(ids) = ack else {
             let reader = MessageReader {
                 actor: &cx.actor,
                 held: &held,
+                run: Some(&run),
             };
             let mut store = self.store(Access::Read)?;
             let messages = store.read(|tx| mail::inbox(tx, Some(&reader)))?;
@@ -261,7 +267,12 @@ impl Clerk {
         };
         let marked = commit(&mut *self.store(Access::Write)?, &cx, |tx, cx| {
             lease::fenced(tx, cx, own, "read messages")?;
-            mail::mark(tx, cx, (&held, meant), &MessageWay::Inbox)
+            let reader = MessageReader {
+                actor: &cx.actor,
+                held: &held,
+                run: Some(&run),
+            };
+            mail::mark(tx, cx, (&reader, meant), &MessageWay::Inbox)
         })?;
         Ok(AgentAnswer::Messages(marked))
     }
@@ -287,7 +298,7 @@ impl Clerk {
         }
         self.order.asked.fetch_add(1, Ordering::SeqCst);
         let (cx, own) = (self.cx(), &self.order.token);
-        let run = RunId(format!("{}.{}", self.order.task, own.epoch));
+        let run = self.run();
         let place = SessionPlace::of_tree(self.order.worktree.clone());
         let asked = GuardAsked {
             call,

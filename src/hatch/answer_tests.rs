@@ -190,6 +190,26 @@ fn no_other_task_is_asked_about_and_none_is_looked_for() {
 }
 
 #[test]
+fn whoever_mistypes_a_task_in_a_message_learns_of_no_other() {
+    let project = project();
+    let workspace = workspace(&project.repo.root, "ann");
+    let mut store = workspace.open_store(Access::Write).unwrap();
+    store
+        .write(|tx| record(tx, &[created(task("secret2"), &[])]))
+        .map_err(OpError::from)
+        .unwrap();
+    let clerk = project.clerk();
+    // The beginning of two, and the neighbour of one.
+    for typed in ["t-secre", "t-secrte"] {
+        let reply = ask(&clerk, json!({"send": {"to": typed, "text": "hello"}}));
+        let told = (&reply["error"]["message"], &reply["error"]["next"]);
+        let message = format!("neither a task nor an agent nor a person here is called `{typed}`");
+        let next = "write to a task, to an agent of `ai agent list`, to a person who has acted here (human:NAME), or to `people`";
+        assert_eq!(told, (&json!(message), &json!(next)));
+    }
+}
+
+#[test]
 fn the_own_task_is_told_without_what_proves_its_lease() {
     let project = project();
     let told = ask(&project.clerk(), json!({"show": {"task": "t-a"}}));

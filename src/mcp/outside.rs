@@ -318,8 +318,17 @@ fn inbox(workspace: &Workspace, ack: Option<&[String]>) -> Result<Value, AppErro
             let mut store = workspace.open_store(Access::Write)?;
             commit(&mut *store, &cx, |tx, cx| {
                 let held = mail::held_by(tx, cx)?;
-                let meant = (&held[..], MessagesMeant::Named(ids));
-                mail::mark(tx, cx, meant, &MessageWay::Inbox)
+                let reader = MessageReader {
+                    actor: &cx.actor,
+                    held: &held,
+                    run: None,
+                };
+                mail::mark(
+                    tx,
+                    cx,
+                    (&reader, MessagesMeant::Named(ids)),
+                    &MessageWay::Inbox,
+                )
             })?
         }
         None => {
@@ -330,6 +339,7 @@ fn inbox(workspace: &Workspace, ack: Option<&[String]>) -> Result<Value, AppErro
                 let reader = MessageReader {
                     actor: &cx.actor,
                     held: &held,
+                    run: None,
                 };
                 mail::inbox(tx, Some(&reader))
             })?

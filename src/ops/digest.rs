@@ -164,6 +164,7 @@ pub fn digest(world: &World, store: &mut dyn Store, since_ms: WallMs) -> Result<
         let agents = by_agent(&past.uses).into_iter().map(agent).collect();
         let frictions = friction::open(tx)?;
         let mut needs = needs_you::tasks(tx, now_ms)?;
+        needs.extend(needs_you::messages(tx, &cx.actor)?);
         needs.extend(needs_you::overridden(tx, Some(&cx.policy), now_ms)?);
         needs.extend(needs_you::bypasses(tx, &world.state())?);
         Ok((tasks, agents, frictions, past.unread, needs))

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::text::listed;
+use crate::domain::actor::ActorKind;
 use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::message::{Addressee, Message, MessageReader, MessageWay, Messages, Sighting};
@@ -66,22 +67,24 @@ fn unread(tx: &mut dyn Tx) -> Result<Vec<Message>, OpError> {
     Ok(unread)
 }
 
-/// The unread messages that reach a reader.
+/// The unread messages that are a reader's to take: none that another run has which is at work.
 pub fn waiting_for(tx: &mut dyn Tx, reader: &MessageReader<'_>) -> Result<Vec<Message>, OpError> {
     let mut unread = unread(tx)?;
     unread.retain(|message| message.reaches(reader));
-    Ok(unread)
+    without_those_of_others(tx, reader, unread)
 }
 
-/// The messages that a run may be given: none that another run has which is at work.
-pub fn for_run(
+/// Leaves out the unread messages that another run has which is at work: a message is one run's at a time, whatever else the same
+/// agent works on. People see every one.
+fn without_those_of_others(
     tx: &mut dyn Tx,
     reader: &MessageReader<'_>,
-    own: &RunId,
+    messages: Vec<Message>,
 ) -> Result<Vec<Message>, OpError> {
     let mut free = Vec::new();
-    for message in waiting_for(tx, reader)? {
-        let other = message.given.as_ref().filter(|run| *run != own);
+    for message in messages {
+        let may_be_taken = message.seen.is_none() && reader.actor.kind != ActorKind::Human;
+        let other = message.given_to_another(reader).filter(|_| may_be_taken);
         let is_free = match other {
             Some(run) => tx.run(run)?.is_none_or(|run| run.end.is_some()),
             None => true,
@@ -129,7 +132,10 @@ pub fn held_by(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<TaskId>, OpError> {
 /// The messages of a reader, or of everybody where none is named: those that wait, oldest first, then a few that were seen, newest first.
 pub fn inbox(tx: &mut dyn Tx, reader: Option<&MessageReader<'_>>) -> Result<Vec<Message>, OpError> {
     let mut messages = all(tx)?;
-    messages.retain(|message| reader.is_none_or(|reader| message.reaches(reader)));
+    if let Some(reader) = reader {
+        messages.retain(|message| message.reaches(reader));
+        messages = without_those_of_others(tx, reader, messages)?;
+    }
     let (mut waiting, others): (Vec<Message>, Vec<Message>) = messages
         .into_iter()
         .partition(|message| message.seen.is_none());
@@ -141,16 +147,15 @@ pub fn inbox(tx: &mut dyn Tx, reader: Option<&MessageReader<'_>>) -> Result<Vec<
 pub fn mark(
     tx: &mut dyn Tx,
     cx: &Cx,
-    (held, meant): (&[TaskId], MessagesMeant<'_>),
+    (reader, meant): (&MessageReader<'_>, MessagesMeant<'_>),
     way: &MessageWay,
 ) -> Result<Vec<Message>, OpError> {
-    let reader = MessageReader {
-        actor: &cx.actor,
-        held,
-    };
     let mut meant = match meant {
-        MessagesMeant::Waiting => waiting_for(tx, &reader)?,
-        MessagesMeant::Named(ids) => these(all(tx)?, &reader, ids)?,
+        MessagesMeant::Waiting => waiting_for(tx, reader)?,
+        MessagesMeant::Named(ids) => {
+            let all = all(tx)?;
+            these(without_those_of_others(tx, reader, all)?, reader, ids)?
+        }
     };
     for message in &mut meant {
         if message.seen.is_some() {

@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::base::fs;
 use crate::base::text::{counted, flowing, one_line};
+use crate::domain::actor::Actor;
 use crate::domain::bypass::Bypass;
 use crate::domain::ids::TaskId;
-use crate::domain::message::{Addressee, Message};
+use crate::domain::message::{Addressee, Message, MessageReader};
 use crate::domain::policy_override::PolicyOverride;
 use crate::domain::rescued::{self, RESCUES};
 use crate::domain::task::{BlockReason, Task};
@@ -113,27 +114,43 @@ pub fn tasks(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Vec<Need>, OpError> {
         ));
     })?;
     needs.sort_by_key(|need| need.kind as u8);
-    let messages = mail::for_people(tx)?.into_iter().take(SHOWN);
-    needs.extend(messages.map(need_of_message));
     Ok(needs)
 }
 
-/// A message that waits. Its text stands where others have their title.
-fn need_of_message(message: Message) -> Need {
-    let (from, is_for_all) = (message.from.label(), message.to == Addressee::People);
-    let (what, next) = if is_for_all {
-        (format!("{from} writes"), "ai inbox")
+/// The messages that wait for people, without those that `looker` has written to others.
+pub fn messages(tx: &mut dyn Tx, looker: &Actor) -> Result<Vec<Need>, OpError> {
+    let messages = mail::for_people(tx)?.into_iter();
+    let needs = messages.filter_map(|message| need_of_message(message, looker));
+    Ok(needs.take(SHOWN).collect())
+}
+
+/// A message that waits, with the command that shows it to `looker`. Its text stands where others have their title.
+fn need_of_message(message: Message, looker: &Actor) -> Option<Need> {
+    let reader = MessageReader {
+        actor: looker,
+        held: &[],
+        run: None,
+    };
+    let next = if message.reaches(&reader) {
+        "ai inbox"
+    } else if looker.goes_on_for(&message.from) {
+        return None;
     } else {
-        (format!("{from} writes to {}", message.to), "ai inbox --all")
+        "ai inbox --all"
+    };
+    let from = message.from.label();
+    let what = match &message.to {
+        Addressee::People => format!("{from} writes"),
+        to => format!("{from} writes to {to}"),
     };
     let text: String = flowing(&message.text).chars().take(BEGINNING).collect();
-    Need {
+    Some(Need {
         kind: NeedKind::Message,
         id: message.id,
         what: one_line(&what),
         next: next.to_owned(),
         title: Some(text),
-    }
+    })
 }
 
 /// Questions that wait for a yes and hold no task by themselves: the start of a run, an accept, or a

@@ -13,8 +13,10 @@ use crate::connector::agent_file::AgentFiles;
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind, ActorName};
 use crate::domain::event::Event;
+use crate::domain::ids::TaskId;
 use crate::domain::message::{
-    Addressee, LONGEST, MOST_UNREAD, Message, MessageRoute, PEOPLE, RunAtWork,
+    Addressee, LONGEST, MOST_TURNS, MOST_UNREAD, Message, MessageRoute, PEOPLE, RunAtWork,
+    shown_len, turns_taken,
 };
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
@@ -23,8 +25,8 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::OpError;
 use crate::ops::mail;
-use crate::ops::refusal::Refusal;
-use crate::ops::{agents, fit};
+use crate::ops::refusal::{Refusal, Thing};
+use crate::ops::{agents, fit, why};
 use crate::store::{Flow, TaskFilter, Tx};
 
 /// The word for whoever types it.
@@ -34,9 +36,18 @@ const LOOKED_AT: u64 = 2_000;
 
 /// The agents of a project and how they are talked to, read before the store is held.
 pub struct AddressBook {
+    hints: TaskHints,
     agents: BTreeSet<String>,
     /// The connectors whose CLI takes another turn.
     conversing: BTreeSet<String>,
+}
+
+/// Whether tasks are named to whoever mistypes one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TaskHints {
+    Named,
+    /// The agent of a run learns of no task but its own.
+    Kept,
 }
 
 /// A message that was sent, and where it will be met.
@@ -62,6 +73,7 @@ impl AddressBook {
             .map(|connector| connector.describe())
             .filter(|manifest| manifest.converses());
         Ok(AddressBook {
+            hints: TaskHints::Named,
             agents: agents
                 .into_iter()
                 .map(|agent| agent.name.to_string())
@@ -72,11 +84,32 @@ impl AddressBook {
         })
     }
 
-    fn at_work(&self, run: &Run) -> RunAtWork {
+    /// The same for the agent of a run, to whom no other task is named.
+    pub fn within_a_run(self) -> AddressBook {
+        AddressBook {
+            hints: TaskHints::Kept,
+            ..self
+        }
+    }
+
+    fn at_work(&self, run: &Run, known: &[Message]) -> RunAtWork {
         RunAtWork {
             run: run.id.clone(),
-            takes_turns: self.conversing.contains(run.connector.as_str()),
+            takes_turns: self.conversing.contains(run.connector.as_str())
+                && turns_taken(known, &run.id) < MOST_TURNS,
         }
+    }
+
+    /// Finds the task that was typed. Within a run one that is not there and several that might be meant are the same.
+    fn task(&self, tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
+        cx::resolve(tx, typed).map_err(|error| match (self.hints, error.refusal()) {
+            (TaskHints::Kept, Some(Refusal::Ambiguous { .. })) => Refusal::NotFound {
+                what: Thing::Task,
+                id: one_line(typed),
+            }
+            .into(),
+            _ => error,
+        })
     }
 }
 
@@ -97,6 +130,13 @@ pub fn send(
             text.len()
         )));
     }
+    let shown = shown_len(text);
+    if shown > LONGEST {
+        return Err(unclear(&format!(
+            "a message has at most {LONGEST} bytes as it is shown, and this one {shown}: its control characters are written out there, and \
+             a long row of backticks makes the fences around it longer"
+        )));
+    }
     let known = mail::all(tx)?;
     let to = addressee(tx, cx, (book, &known), typed)?;
     let task = match &to {
@@ -106,7 +146,7 @@ pub fn send(
     if let Some(task) = &task {
         fit::require(TaskAct::Address, task)?;
     }
-    let standing = Standing::look(tx, cx, book, (&to, task.as_ref()))?;
+    let standing = Standing::look(tx, cx, (book, &known), (&to, task.as_ref()))?;
     let warnings = may_send(tx, cx, (&to, task.as_ref(), &standing), text)?;
     let waiting = known
         .iter()
@@ -137,7 +177,7 @@ pub fn send(
         }),
     };
     cx.record(tx, &event)?;
-    let goes = MessageRoute::of(&message.to, &standing.runs, standing.holder.as_ref());
+    let goes = MessageRoute::of(&message.to, &standing.runs, standing.reader.as_ref());
     Ok(MessageSent {
         message,
         goes,
@@ -156,19 +196,23 @@ fn fresh_id(known: &[Message]) -> String {
 
 /// Whoever is at work for an addressee.
 struct Standing {
+    /// The runs that may be given the message: no run is given what its own agent says, and one whose supervisor is dead gets nothing
+    /// any more.
     runs: Vec<RunAtWork>,
-    /// The holder of the task, where no run of `ai` holds it.
+    /// The holder of the task.
     holder: Option<Actor>,
+    /// Whoever reads it in an inbox outside of a run: the holder of the task where no run of `ai` has it and it is not the sender, or the agent without a file.
+    reader: Option<Actor>,
 }
 
 impl Standing {
     fn look(
         tx: &mut dyn Tx,
         cx: &Cx,
-        book: &AddressBook,
+        (book, known): (&AddressBook, &[Message]),
         (to, task): (&Addressee, Option<&Task>),
     ) -> Result<Standing, OpError> {
-        let runs: Vec<Run> = match (to, task.map(|task| &task.state)) {
+        let mut runs: Vec<Run> = match (to, task.map(|task| &task.state)) {
             (Addressee::Agent(name), _) => {
                 let mut runs = tx.active_runs()?;
                 runs.retain(|run| run.agent == name.as_str());
@@ -182,9 +226,31 @@ impl Standing {
             None => None,
         };
         let lease = lease.filter(|lease| lease.binds(&cx.now));
+        let holder = lease.map(|lease| lease.holder);
+        let all = tx.leases()?;
+        runs.retain(|run| {
+            let subject = run.task.subject();
+            let lease = all.iter().find(|lease| lease.subject == subject);
+            let is_own = lease.is_some_and(|lease| cx.actor.goes_on_for(&lease.holder));
+            !is_own && why::dead(run).is_none()
+        });
+        let reader = match (to, task.map(|task| &task.state)) {
+            // Files are of agents that `ai` starts; of another one there is no next run.
+            (Addressee::Agent(name), _) if !book.agents.contains(name.as_str()) => Some(Actor {
+                kind: ActorKind::Agent,
+                name: name.clone(),
+                incarnation: None,
+                login: None,
+            }),
+            (_, Some(TaskState::Running { .. })) => None,
+            _ => holder
+                .clone()
+                .filter(|holder| !cx.actor.goes_on_for(holder)),
+        };
         Ok(Standing {
-            runs: runs.iter().map(|run| book.at_work(run)).collect(),
-            holder: lease.map(|lease| lease.holder),
+            runs: runs.iter().map(|run| book.at_work(run, known)).collect(),
+            holder,
+            reader,
         })
     }
 }
@@ -218,7 +284,7 @@ fn may_send(
 fn addressee(
     tx: &mut dyn Tx,
     cx: &Cx,
-    (book, known): (&AddressBook, &[Message]),
+    (book, messages): (&AddressBook, &[Message]),
     typed: &str,
 ) -> Result<Addressee, OpError> {
     let typed = typed.trim();
@@ -234,10 +300,10 @@ fn addressee(
             }
             .into());
         }
-        (_, Some(("task", task))) => return Ok(Addressee::Task(cx::resolve(tx, task)?)),
+        (_, Some(("task", task))) => return Ok(Addressee::Task(book.task(tx, task)?)),
         (_, Some(("agent", name))) => {
             let mut agents = book.agents.clone();
-            let actors = actors(tx, known)?.into_iter();
+            let actors = actors(tx, messages)?.into_iter();
             let others = actors.filter(|one| one.kind == ActorKind::Agent);
             agents.extend(others.map(|one| one.name.to_string()));
             return match known_name(name, &agents) {
@@ -246,12 +312,12 @@ fn addressee(
             };
         }
         (_, Some(("human", name))) => {
-            let mut people = people(tx, known)?;
+            let mut people = people(tx, messages)?;
             let own = Some(&cx.actor).filter(|one| one.kind == ActorKind::Human);
             people.extend(own.map(|one| one.name.to_string()));
             return match known_name(name, &people) {
                 Some(name) => Ok(Addressee::Person(name)),
-                None => Err(nobody(typed, &labels("human", &people))),
+                None => Err(nobody_but(typed, name, (&people, labels("human", &people)))),
             };
         }
         (_, Some(("daemon" | "hook", _))) => {
@@ -264,7 +330,7 @@ fn addressee(
         _ => {}
     }
     let agent = known_name(typed, &book.agents);
-    let task = match cx::resolve(tx, typed) {
+    let task = match book.task(tx, typed) {
         Ok(task) => Some(task),
         Err(error) if agent.is_some() || is_not_found(&error) => None,
         Err(error) => return Err(error),
@@ -280,8 +346,12 @@ fn addressee(
         (None, None) => {
             let mut known: Vec<String> = book.agents.iter().cloned().collect();
             known.extend([PEOPLE.to_owned(), ME.to_owned()]);
-            known.extend(open_tasks(tx)?);
-            Err(nobody(typed, &known))
+            if book.hints == TaskHints::Named {
+                known.extend(open_tasks(tx)?);
+            }
+            let people = people(tx, messages)?;
+            known.extend(labels("human", &people));
+            Err(nobody_but(typed, typed, (&people, known)))
         }
     }
 }
@@ -300,8 +370,30 @@ fn labels<'a>(kind: &str, names: impl IntoIterator<Item = &'a String>) -> Vec<St
     names.map(|name| format!("{kind}:{name}")).collect()
 }
 
+/// The refusal of a name that is near to none, but for a person who bears it without a kind in front, or whose address begins with it.
+fn nobody_but(
+    typed: &str,
+    name: &str,
+    (people, known): (&BTreeSet<String>, Vec<String>),
+) -> OpError {
+    let person = people.iter().find(|person| {
+        let begins = person.split_once('@').map(|(begins, _)| begins);
+        *person == name || begins == Some(name)
+    });
+    match person {
+        Some(person) => nobody_near(typed, Some(&format!("human:{person}"))),
+        None => nobody(typed, &known),
+    }
+}
+
 fn nobody(typed: &str, known: &[String]) -> OpError {
-    let near = suggest::nearest(typed, known.iter().map(String::as_str));
+    nobody_near(
+        typed,
+        suggest::nearest(typed, known.iter().map(String::as_str)),
+    )
+}
+
+fn nobody_near(typed: &str, near: Option<&str>) -> OpError {
     let hint = match near {
         Some(near) => format!("did you mean `{near}`? `people` reaches whichever person looks first"),
         None => "write to a task, to an agent of `ai agent list`, to a person who has acted here (human:NAME), or to `people`"

@@ -116,7 +116,10 @@ fn a_message_that_reaches_nobody_or_says_nothing_is_refused() {
     scene.ai_ok(&["task", "cancel", &ended, "--reason", "late"]);
     scene.add_agent(&open, GOOD);
     let long = "x".repeat(4_001);
-    let table: [(&str, &str); 11] = [
+    scene.ai_ok(&["task", "create", "Of eve", "--as", "human:eve@example.com"]);
+    let longer_when_shown = "\u{7f}".repeat(1_000);
+    let marks = "`".repeat(2_000);
+    let table: [(&str, &str); 15] = [
         ("people", " \n "),
         ("people", &long),
         ("codx", "hello"),
@@ -128,6 +131,10 @@ fn a_message_that_reaches_nobody_or_says_nothing_is_refused() {
         (&open, "which of you?"),
         (&ended, "too late"),
         ("me", "an agent is nobody here"),
+        ("eve", "hello"),
+        ("human:eve", "hello"),
+        ("people", &longer_when_shown),
+        ("people", &marks),
     ];
     let told: Vec<String> = table
         .iter()
@@ -186,10 +193,39 @@ fn so_many_wait_for_one_addressee_and_no_more_also_if_all_write_at_once() {
     scene.ai_ok(&["inbox", "--ack", "--as", "agent:fake"]);
     scene.set_script("fake", KEEPS);
     assert_eq!(scene.run(&task).code, Some(0));
-    assert_eq!(in_prompt(&scene, &task, &long), 6);
+    assert_eq!(in_prompt(&scene, &task, &long), 5);
     scene.ai_ok(&["reject", &task, "--note", "again"]);
     assert_eq!(scene.run(&task).code, Some(0));
-    assert_eq!(in_prompt(&scene, &task, &long), 2);
+    assert_eq!(in_prompt(&scene, &task, &long), 3);
+}
+
+#[test]
+fn messages_for_which_an_argument_has_no_room_wait_and_end_no_run() {
+    let keeps =
+        "printf %s \"$1\" >\"$BASE/prompt-$AI_TASK\"; echo begun; echo \"$AI_TASK\" > work.txt";
+    let scene = Scene::new().agent(Agent::new("fake", keeps)).build();
+    let agent = ".ai/agents/fake.yaml";
+    scene.write(
+        agent,
+        scene.read(agent).replace("{prompt_file}", "{prompt}"),
+    );
+    scene.ai_ok(&["trust"]);
+    let long = "y".repeat(4_000);
+    // A body, how many of three messages go in beside it, and how often it is told that none does.
+    for (bytes, given, told) in [(1_000, 3, 0), (112_000, 2, 0), (122_000, 0, 1)] {
+        let body = "b".repeat(bytes);
+        let task = scene.task(&format!("Of {bytes}"), &["--body", &body]);
+        for _ in 0..3 {
+            sent(&scene, "human:ann", &task, &long);
+        }
+        let outcome = scene.run(&task);
+        assert_eq!(outcome.code, Some(0), "{bytes}: {outcome}");
+        assert_eq!(in_prompt(&scene, &task, &long), given, "{bytes}");
+        let warned = outcome.stderr.matches("leaves no room for them").count();
+        assert_eq!(warned, told, "{bytes}: {outcome}");
+        let waiting = scene.show(&task)["messages"].as_array().map_or(0, Vec::len);
+        assert_eq!(waiting, 3 - given, "{bytes}");
+    }
 }
 
 #[test]
@@ -320,6 +356,51 @@ fn of_two_runs_at_once_one_is_given_what_is_for_their_agent() {
     assert_eq!(message(&scene, &id)["seen"]["run"], format!("{one}.1"));
 }
 
+#[test]
+fn what_one_run_has_been_given_is_not_in_the_inbox_of_another() {
+    let agent = Agent::new("fake", "true").registered(&["--parallel", "2"]);
+    let scene = Scene::new().agent(agent).build();
+    let ai = scene.ai_in_sight();
+    let ai = ai.display();
+    let (one, two) = (
+        scene.task("One", &["--path", "one"]),
+        scene.task("Two", &["--path", "two"]),
+    );
+    let gate = scene.pipe(&format!("gate-{one}"));
+    let id = sent(&scene, "human:ann", "fake", "only once");
+    // The first says nothing before the other has looked, so that nothing is known to be seen yet.
+    scene.set_script(
+        "fake",
+        &format!(
+            "cat >/dev/null; touch \"$BASE/begun-$AI_TASK\"; if [ -p \"$BASE/gate-$AI_TASK\" ]; then cat \"$BASE/gate-$AI_TASK\"; \
+             else ( '{ai}' inbox; '{ai}' inbox --ack; '{ai}' inbox --ack {id} ) >\"$BASE/inbox\" 2>&1; fi; echo work > work.txt"
+        ),
+    );
+    let first = scene.start(&["run", &one]);
+    wait_for(&scene.base().join(format!("begun-{one}")));
+    let second = scene.run(&two);
+    let outside = scene.ai_json_lines(&["inbox", "--as", "agent:fake#outside"]);
+    let by_then = message(&scene, &id);
+    open_gate(&gate);
+    let first = first.wait();
+    let looked = std::fs::read_to_string(scene.base().join("inbox"));
+    let looked = looked.unwrap_or_else(|error| panic!("{error}: {second}"));
+    let expected = format!(
+        "no message waits\nno message waits for you\nerror: there is no message `{id}`\n  next: `ai inbox` shows your messages\n"
+    );
+    assert_eq!(looked, expected);
+    assert_eq!(outside, [Value::Null; 0]);
+    assert_eq!(
+        (&by_then["given"], &by_then["seen"]),
+        (&json!(format!("{one}.1")), &Value::Null)
+    );
+    assert_eq!(
+        message(&scene, &id)["seen"]["run"],
+        format!("{one}.1"),
+        "{first}"
+    );
+}
+
 /// A conversation that goes on as long as there is another prompt, each of which is kept.
 const CONVERSES: &str = r#"
 say() { printf '%s\n' "$1"; }
@@ -328,7 +409,8 @@ read -r line; say '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"agentI
 read -r line; say '{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}'
 id=4
 while read -r line; do
-    say "$line" >>"$BASE/prompts"; words "turn $id"
+    say "$line" >>"$BASE/prompts"
+    if [ ! -e "$BASE/silent" ] || [ "$id" -gt 4 ]; then words "turn $id"; fi
     sh "$BASE/meanwhile" "$id"
     if [ -e "$BASE/mute" ] && [ "$id" -gt 4 ]; then exit 0; fi
     echo "$id" >work.txt
@@ -389,6 +471,23 @@ fn a_running_agent_that_is_talked_to_is_given_a_message_at_its_next_turn() {
 }
 
 #[test]
+fn a_first_turn_that_ends_well_without_a_word_has_shown_what_stood_in_its_prompt() {
+    let (scene, task) = talker("case $1 in 4) send talker 'the second' --as human:ann;; esac");
+    std::fs::write(scene.base().join("silent"), "").unwrap();
+    sent(&scene, "human:ann", "talker", "the first");
+    let outcome = scene.run(&task);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(prompts(&scene).len(), 2);
+    let seen: Vec<(Value, Value)> = scene
+        .ai_json_lines(&["inbox", "--all"])
+        .into_iter()
+        .map(|one| (one["text"].clone(), one["seen"]["way"].clone()))
+        .collect();
+    let expected = [("the second", "turn"), ("the first", "prompt")];
+    assert_eq!(seen, expected.map(|(text, way)| (json!(text), json!(way))));
+}
+
+#[test]
 fn one_that_ends_without_a_word_to_a_message_has_failed_and_the_next_is_given_it() {
     let (scene, task) = talker("case $1 in 4) send talker 'once more' --as human:ann;; esac");
     // It answers nothing to the second prompt, but says that it has begun: it has it.
@@ -436,7 +535,8 @@ fn the_agent_of_a_run_writes_and_reads_its_own_messages() {
             &format!(
                 "cat >/dev/null; echo work > work.txt; ( '{ai}' inbox; '{ai}' inbox --ack; '{ai}' inbox --ack {not_to_it}; '{ai}' inbox --all; \
                  '{ai}' send people 'which port?'; '{ai}' send {other} 'mind my change'; '{ai}' send {task} 'for the next one'; \
-                 '{ai}' send nobody hello; '{ai}' send human:ann 'yes, ann' --as human:bob; '{ai}' inbox ) > out.txt 2>&1; true"
+                 '{ai}' send nobody hello; '{ai}' send {other}x hello; '{ai}' send human:ann 'yes, ann' --as human:bob; \
+                 '{ai}' inbox --as human:bob; '{ai}' send human:ann 'yes, ann'; '{ai}' inbox ) > out.txt 2>&1; true"
             ),
         );
         let outcome = run(scene.ai_command(&["run", &task]).env("AI_SANDBOX", layer));
@@ -477,6 +577,57 @@ fn what_waits_for_people_is_told_wherever_they_look() {
     assert_eq!((kinds(&["status"]), kinds(&["digest"])), (2, 2));
     scene.ai_ok(&["inbox", "--ack", "--as", "human:ann"]);
     assert_eq!((kinds(&["status"]), kinds(&["digest"])), (0, 0));
+}
+
+#[test]
+fn nobody_is_told_that_their_own_words_wait_and_each_is_told_where_the_others_are() {
+    let scene = Sandbox::with_script(GOOD);
+    scene.ai_ok(&["task", "create", "Of ann", "--as", "human:ann"]);
+    sent(&scene, "human:ann", "people", "hi");
+    sent(&scene, "human:bob", "human:ann", "is this yours?");
+    for command in ["status", "digest"] {
+        let next = |who: &str| {
+            let needs = scene.ai_json(&[command, "--as", who])["needs_you"].take();
+            let needs = needs.as_array().unwrap().iter();
+            let of_kind = needs.filter(|need| need["kind"] == "message");
+            let next: Vec<String> = of_kind
+                .map(|need| need["next"].as_str().unwrap().to_owned())
+                .collect();
+            next
+        };
+        assert_eq!(next("human:ann"), ["ai inbox"], "{command}");
+        assert_eq!(next("human:bob"), ["ai inbox"], "{command}");
+        let both = ["ai inbox", "ai inbox --all"];
+        assert_eq!(next("human:cid"), both, "{command}");
+    }
+}
+
+#[test]
+fn whoever_sends_is_told_where_it_will_be_met() {
+    let scene = keeper();
+    let (held, cut_off) = (scene.task("Held", &[]), scene.task("Cut off", &[]));
+    scene.ai_ok(&["task", "claim", &held, "--as", "agent:cx#s1"]);
+    let mut killed = scene.ai_command(&["run", &cut_off]);
+    let outcome = run(killed.env("AI_TEST_FAILPOINT", "prompt:kill"));
+    assert_eq!(outcome.code, None, "{outcome}");
+    let told = |from: &str, to: &str| {
+        let outcome = scene.ai_ok(&["send", to, "hello", "--as", from]);
+        outcome.stderr.lines().last().unwrap_or_default().to_owned()
+    };
+    let (next, inbox) = (
+        "it will stand in the prompt of the next run",
+        "it waits in the inbox of agent:cx",
+    );
+    for (from, to, expected) in [
+        ("human:ann", held.as_str(), inbox),
+        ("human:ann", "agent:cx", inbox),
+        ("agent:cx#s1", held.as_str(), next),
+        // A run whose supervisor is dead is given nothing any more.
+        ("human:ann", cut_off.as_str(), next),
+        ("human:ann", "fake", next),
+    ] {
+        assert_eq!(told(from, to), expected, "{from} to {to}");
+    }
 }
 
 #[test]

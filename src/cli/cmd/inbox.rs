@@ -39,7 +39,12 @@ pub(super) fn run(args: &InboxArgs, context: &mut Context) -> Outcome {
         let store = context.store(Access::Write)?;
         let marked = commit(store, &cx, |tx, cx| {
             let held = mail::held_by(tx, cx)?;
-            mail::mark(tx, cx, (&held, meant), &MessageWay::Inbox)
+            let reader = MessageReader {
+                actor: &cx.actor,
+                held: &held,
+                run: None,
+            };
+            mail::mark(tx, cx, (&reader, meant), &MessageWay::Inbox)
         })?;
         tell_marked(&marked, context);
         return Ok(exit::OK);
@@ -51,6 +56,7 @@ pub(super) fn run(args: &InboxArgs, context: &mut Context) -> Outcome {
         let reader = MessageReader {
             actor: &cx.actor,
             held: &held,
+            run: None,
         };
         mail::inbox(tx, Some(&reader).filter(|_| !args.all))
     })?;
@@ -63,6 +69,7 @@ pub(super) fn ask_the_run(args: &InboxArgs, socket: &Path, context: &mut Context
     if args.all {
         return Err(in_run::not_available());
     }
+    in_run::refuse_other_name(context.workspace.named())?;
     let ack = args.ack.clone();
     let AgentAnswer::Messages(messages) = in_run::ask(socket, AgentAsk::Inbox { ack })? else {
         return Err(in_run::other_answer());

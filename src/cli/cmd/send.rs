@@ -47,6 +47,7 @@ pub(super) fn run(args: &SendArgs, context: &mut Context) -> Outcome {
 
 /// The same inside of a run, where its supervisor answers.
 pub(super) fn ask_the_run(args: &SendArgs, socket: &Path, context: &mut Context) -> Outcome {
+    in_run::refuse_other_name(context.workspace.named())?;
     let (to, text) = (args.to.clone(), args.text()?);
     let AgentAnswer::Sent(sent) = in_run::ask(socket, AgentAsk::Send { to, text })? else {
         return Err(in_run::other_answer());

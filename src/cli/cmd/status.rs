@@ -9,6 +9,7 @@ use crate::base::text::one_line;
 use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease, StatusRun};
 use crate::cli::cmd::daemon::order;
 use crate::cli::context::{Context, Outcome};
+use crate::domain::actor::Actor;
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, LeaseLiveness};
@@ -48,8 +49,9 @@ struct LeasedTask {
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     let now = now();
     let policy = context.workspace.policy().ok();
+    let looker = context.workspace.actor()?;
     let store = context.store(Access::Read)?;
-    let mut picture = store.read(|tx| look(tx, policy.as_ref(), &now))?;
+    let mut picture = store.read(|tx| look(tx, policy.as_ref(), (&looker, &now)))?;
     look_around(&mut picture.needs, store, context);
     // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.
     let agents = context
@@ -184,7 +186,11 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
     }
 }
 
-fn look(tx: &mut dyn Tx, policy: Option<&PolicyAtHand>, now: &Now) -> Result<Picture, OpError> {
+fn look(
+    tx: &mut dyn Tx,
+    policy: Option<&PolicyAtHand>,
+    (looker, now): (&Actor, &Now),
+) -> Result<Picture, OpError> {
     let mut leases = Vec::new();
     for lease in tx.leases()?.into_iter().take(SHOWN) {
         let task = lease
@@ -210,6 +216,7 @@ fn look(tx: &mut dyn Tx, policy: Option<&PolicyAtHand>, now: &Now) -> Result<Pic
         leases,
         needs: [
             needs_you::tasks(tx, now.wall_ms)?,
+            needs_you::messages(tx, looker)?,
             needs_you::overridden(tx, policy, now.wall_ms)?,
         ]
         .concat(),

@@ -26,7 +26,6 @@ use crate::ops::refusal::Refusal;
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
 use crate::ops::run::agent::launch::AssignedAgent;
-use crate::ops::run::agent::mail::RunMail;
 use crate::ops::run::agent::session;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
@@ -398,8 +397,7 @@ fn findings(
     failpoint::hit("worktree")?;
     worktree::bring_work(live.repo, &live.started.run, slot, shadow)?;
     let session = session::session(&live.started.run);
-    let mail = RunMail::for_prompt(live, store)?;
-    prompt::write(live, slot, session, &crew.guides, mail.last())?;
+    let mail = prompt::write(live, slot, session, crew, store)?;
     let taken_up = take_up::take_up(live, store, shadow)?;
     // A checkout in which a person works is provisioned.
     if taken_up.is_none() && !in_place {

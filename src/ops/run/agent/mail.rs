@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::domain::ids::TaskId;
-use crate::domain::message::{MOST_TURNS, Message, MessageReader, MessageWay, for_one_prompt};
+use crate::domain::message::{
+    MOST_IN_A_PROMPT, MOST_TURNS, Message, MessageReader, MessageWay, for_one_prompt,
+};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
 use crate::ops::mail::{self, MessagesMeant};
@@ -27,10 +29,14 @@ pub(crate) struct RunMail {
 }
 
 impl RunMail {
-    /// Takes the messages that go into the prompt of a run.
-    pub(crate) fn for_prompt(live: &RunCx<'_>, store: &mut dyn Store) -> Result<RunMail, OpError> {
+    /// Takes the messages that go into the prompt of a run, in which there is room for so many bytes of them.
+    pub(crate) fn for_prompt(
+        live: &RunCx<'_>,
+        store: &mut dyn Store,
+        room: usize,
+    ) -> Result<RunMail, OpError> {
         let mut mail = RunMail::default();
-        mail.take(live, store)?;
+        mail.take(live, store, room)?;
         Ok(mail)
     }
 
@@ -39,11 +45,12 @@ impl RunMail {
         &self.given
     }
 
-    /// Gives what has come since; empty where nothing has, or an end was put to it.
+    /// Gives what has come since; empty where nothing has, or an end was put to it. The turn before has ended well, so that the agent
+    /// has what it was given for it, also where it has said nothing.
     pub(crate) fn at_turn(&mut self, live: &RunCx<'_>, store: &mut dyn Store) -> &[Message] {
-        self.given.clear();
+        self.taken(live, store);
         if self.turns < MOST_TURNS && live.cancel.reason().is_none() {
-            if let Err(error) = self.take(live, store) {
+            if let Err(error) = self.take(live, store, usize::MAX) {
                 tell(live, &error);
             }
             self.turns += u32::from(!self.given.is_empty());
@@ -52,17 +59,28 @@ impl RunMail {
     }
 
     /// Takes what waits. The store is held only where something does.
-    fn take(&mut self, live: &RunCx<'_>, store: &mut dyn Store) -> Result<(), OpError> {
+    fn take(
+        &mut self,
+        live: &RunCx<'_>,
+        store: &mut dyn Store,
+        room: usize,
+    ) -> Result<(), OpError> {
         let known = std::mem::take(&mut self.known);
         let look = |tx: &mut dyn Tx| waiting(live, tx, &known);
         let mut given = Vec::new();
         if !store.read(look)?.is_empty() {
             given = commit(store, &live.cx()?, |tx, cx| {
                 lease::fenced(tx, cx, &live.started.token, "read messages")?;
-                let given = for_one_prompt(waiting(live, tx, &known)?);
+                let given = for_one_prompt(waiting(live, tx, &known)?, room);
                 mail::give(tx, cx, &given, &live.started.run.id)?;
                 Ok(given)
             })?;
+            if given.is_empty() && room < MOST_IN_A_PROMPT {
+                live.world.say(&format!(
+                    "warning: run {}: its messages wait on: its prompt is one argument of a command, and leaves no room for them",
+                    live.started.run.id
+                ));
+            }
         }
         let ids = given.iter().map(|message| message.id.clone());
         self.known = known.into_iter().chain(ids).collect();
@@ -95,8 +113,9 @@ fn waiting(
     let reader = MessageReader {
         actor: &live.actor,
         held: &held,
+        run: Some(&live.started.run.id),
     };
-    let mut messages = mail::for_run(tx, &reader, &live.started.run.id)?;
+    let mut messages = mail::waiting_for(tx, &reader)?;
     messages.retain(|message| !known.contains(&message.id));
     Ok(messages)
 }
@@ -117,7 +136,12 @@ fn record(
     let held = own(live);
     commit(store, &live.cx()?, |tx, cx| {
         lease::fenced(tx, cx, &live.started.token, "read messages")?;
-        mail::mark(tx, cx, (&held, MessagesMeant::Named(&ids)), &way)
+        let reader = MessageReader {
+            actor: &cx.actor,
+            held: &held,
+            run: Some(&live.started.run.id),
+        };
+        mail::mark(tx, cx, (&reader, MessagesMeant::Named(&ids)), &way)
     })?;
     live.world.say(&format!(
         "run {}: its agent has {}",

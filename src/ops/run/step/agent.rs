@@ -205,9 +205,8 @@ fn ask(
             run.id, resumed.session
         ));
         live.files.set_logs_aside()?;
-        gate.mail = RunMail::for_prompt(live, &mut *gate.store)?;
-        let messages = gate.mail.last();
-        prompt::write(live, place.slot, SessionChoice::New, &crew.guides, messages)?;
+        let store = &mut *gate.store;
+        gate.mail = prompt::write(live, place.slot, SessionChoice::New, crew, store)?;
         order.resumed = None;
         let (planted, hosts) = (end.reach.planted, end.reach.hosts);
         end = launch(world, &order, &mut gate, &live.cancel)?;

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use crate::base::fs;
 use crate::connector::guides::ProjectGuides;
-use crate::connector::launch::SessionChoice;
+use crate::connector::launch::{SessionChoice, prompt_room};
 use crate::domain::message::{self, Message};
 use crate::domain::path_lock::LockMode;
 use crate::domain::run::Resumed;
 use crate::domain::task::Task;
 use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
+use crate::ops::run::agent::launch::AssignedAgent;
+use crate::ops::run::agent::mail::RunMail;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::model::RunCx;
+use crate::store::Store;
 
 /// The parts of the prompt besides the task.
 pub struct Around<'a> {
@@ -52,14 +55,14 @@ fn pointers(guides: &ProjectGuides, worktree: &Path) -> Vec<String> {
     found
 }
 
-/// Writes the prompt of a run into its directory, without secrets.
+/// Writes the prompt of a run into its directory, without secrets, with the messages for which there is room in it. These are taken for the run.
 pub(crate) fn write(
     live: &RunCx<'_>,
     slot: &Slot,
     session: SessionChoice<'_>,
-    guides: &ProjectGuides,
-    messages: &[Message],
-) -> Result<(), OpError> {
+    crew: &AssignedAgent<'_>,
+    store: &mut dyn Store,
+) -> Result<RunMail, OpError> {
     let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
     let checks: Vec<(String, String)> = plans
         .iter()
@@ -70,17 +73,23 @@ pub(crate) fn write(
         (Some(Resumed { work: Some(_), .. }), _) => Found::Work,
         _ => Found::Nothing,
     };
-    let around = Around {
-        checks: &checks,
-        pointers: &pointers(guides, &slot.path),
-        found,
-        messages,
+    let pointers = pointers(&crew.guides, &slot.path);
+    let text = |messages: &[Message]| {
+        let around = Around {
+            checks: &checks,
+            pointers: &pointers,
+            found,
+            messages,
+        };
+        let text = assemble(&live.started.task, &around);
+        live.world.redactor().redact_text(&text)
     };
-    let text = live
-        .world
-        .redactor()
-        .redact_text(&assemble(&live.started.task, &around));
-    fs::write_private(&live.files.prompt(), text.as_bytes()).map_err(OpError::from)
+    // What an argument cannot hold would end every run before it begins, so that nothing would ever be read.
+    let templates = [&crew.agent.argv[..], &crew.connector.describe().argv[..]];
+    let room = prompt_room(&templates).saturating_sub(text(&[]).len());
+    let mail = RunMail::for_prompt(live, store, room)?;
+    fs::write_private(&live.files.prompt(), text(mail.last()).as_bytes())?;
+    Ok(mail)
 }
 
 /// The whole prompt.
