@@ -131,7 +131,7 @@ fn a_text_that_is_pasted_is_no_keys() {
     assert_eq!(board.take(paste("q\u{3}")), []);
     press(&mut board, "/");
     board.take(paste("re\u{1b}[2J\nq"));
-    assert_eq!(board.filter, "re[2Jq");
+    assert_eq!(board.filter, "re[2J q");
     board.take(paste(&"x".repeat(TYPED)));
     assert_eq!(board.filter.len(), TYPED);
 }

@@ -113,9 +113,6 @@ impl TaskAct {
             ),
             TaskAct::Address => {
                 let next = match state {
-                    TaskState::Failed { .. } => {
-                        format!("`ai task retry {id}` gives it fresh attempts")
-                    }
                     TaskState::Cancelled { .. } => {
                         format!("`ai task retry {id}` takes it up again")
                     }

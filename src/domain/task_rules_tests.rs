@@ -146,9 +146,9 @@ rules! {
     a_message_to_a_finished_task_is_told_to_reopen:
         told(TaskAct::Address, done())
         => says("it has ended, and nobody works on it who could read a message", "`ai task reopen t-1` opens it again");
-    one_to_a_failed_task_is_told_what_ai_why_tells:
+    one_to_a_failed_task_waits_for_whoever_tries_it_again:
         told(TaskAct::Address, failed())
-        => says("it has ended, and nobody works on it who could read a message", "`ai task retry t-1` gives it fresh attempts");
+        => None;
     and_one_to_a_cancelled_task:
         told(TaskAct::Address, cancelled())
         => says("it has ended, and nobody works on it who could read a message", "`ai task retry t-1` takes it up again");

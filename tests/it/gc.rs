@@ -31,6 +31,14 @@ fn later(scene: &Sandbox, args: &[&str]) -> Outcome {
         .env("AI_TEST_WALL_OFFSET_MS", DAYS_100))
 }
 
+/// The lines in the order of the alphabet: that of things follows the ids of tasks.
+fn in_order(mut outcome: Outcome) -> Outcome {
+    let mut lines: Vec<&str> = outcome.stdout.lines().collect();
+    lines.sort_unstable();
+    outcome.stdout = lines.iter().map(|line| format!("{line}\n")).collect();
+    outcome
+}
+
 fn logs(scene: &Sandbox, id: &str) -> Vec<String> {
     let dir = scene.root().join(format!(".git/ai/runs/{id}.1"));
     let all = tree(&dir, |path| {
@@ -72,7 +80,7 @@ fn output_of_ended_tasks_goes_by_age_and_what_proves_the_work_stays() {
         (2, Vec::new(), vec![format!("runs/{done}.1")])
     );
     let mut told = Transcript::default();
-    told.add("ai gc", &later(&scene, &["gc"]));
+    told.add("ai gc", &in_order(later(&scene, &["gc"])));
     told.add(
         "ai gc --yes as an agent",
         &later(&scene, &["gc", "--yes", "--as", "agent:fake"]),
@@ -192,7 +200,7 @@ fn what_is_not_as_it_was_recorded_stays_to_be_told() {
     let said = scene.read(&log) + "more";
     scene.write(&log, &said);
     let mut told = Transcript::default();
-    told.add("ai gc --yes", &later(&scene, &["gc", "--yes"]));
+    told.add("ai gc --yes", &in_order(later(&scene, &["gc", "--yes"])));
     assert_eq!((logs(&scene, &done).len(), scene.read(&log)), (3, said));
     told.ai(&scene, &["evidence", "verify", &done]);
     snapshot!(told);

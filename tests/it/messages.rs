@@ -221,7 +221,8 @@ fn messages_for_which_an_argument_has_no_room_wait_and_end_no_run() {
         let outcome = scene.run(&task);
         assert_eq!(outcome.code, Some(0), "{bytes}: {outcome}");
         assert_eq!(in_prompt(&scene, &task, &long), given, "{bytes}");
-        let warned = outcome.stderr.matches("leaves no room for them").count();
+        let warning = "its messages wait on: its prompt is one argument of a command, and leaves no room for them";
+        let warned = outcome.stderr.matches(warning).count();
         assert_eq!(warned, told, "{bytes}: {outcome}");
         let waiting = scene.show(&task)["messages"].as_array().map_or(0, Vec::len);
         assert_eq!(waiting, 3 - given, "{bytes}");

@@ -330,11 +330,19 @@ fn files_of_a_person_and_paths_that_are_locked_are_left_alone() {
 fn the_policy_is_asked_as_for_an_accept() {
     let sandbox = Scene::new()
         .check(CHECK)
-        .policy("version: 1\ndefault: allow\nrules:\n  - {id: no-docs, on: [task.accept], paths: [README.md], effect: deny, reason: readme stays}\n")
+        .policy("version: 1\ndefault: allow\n")
         .agent(Agent::new("fake", "cat >/dev/null; echo agent > README.md"))
         .build();
     let id = sandbox.reviewed("One");
     sandbox.ai_ok(&["accept", &id]);
+    // Before, the rule would have kept the work out.
+    let rule =
+        "{id: no-docs, on: [task.accept], paths: [README.md], effect: deny, reason: readme stays}";
+    sandbox.write(
+        ".ai/policy.yaml",
+        format!("version: 1\ndefault: allow\nrules:\n  - {rule}\n"),
+    );
+    sandbox.commit("a rule");
     snapshot!(refuses(&sandbox, &["undo", &id]), @"
     exit: 5
     ----- stdout -----
