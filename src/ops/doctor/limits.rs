@@ -6,7 +6,7 @@ use crate::ops::doctor::{Finding, Patient};
 use crate::ops::{gc, project, queue_room};
 use crate::store::{EventFilter, Flow, Store, StoreError};
 
-/// Records of the log that a store is meant for; beyond, what follows the whole chain takes minutes.
+/// Records of the log that a store is meant for. More are not refused; what follows the whole chain takes time in proportion.
 pub const RECORDS: u64 = 1_000_000;
 /// From this part of a limit on it is told, in percent.
 pub const WARNED_FROM: u64 = 80;
