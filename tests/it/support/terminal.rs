@@ -262,14 +262,24 @@ impl Typist {
         assert!(sent.success());
     }
 
-    /// Waits until the command has stopped.
+    /// Waits until the command has stopped and the terminal is as it was. What a stopped command has written may still be
+    /// on its way to the screen.
     #[track_caller]
     pub fn until_stopped(&self) {
         let stat = format!("/proc/{}/stat", self.child.id());
-        poll::until("the command has stopped", PATIENCE, || {
+        let state = || {
             let text = std::fs::read_to_string(&stat).unwrap();
-            text.rsplit(") ").next().unwrap().starts_with('T')
-        });
+            text.rsplit(") ").next().unwrap().chars().next()
+        };
+        let has_stopped = poll::within(PATIENCE, || state() == Some('T') && self.is_as_before());
+        assert!(
+            has_stopped,
+            "in state {:?}, with {:?} and {:?} on, after:\n{}",
+            state(),
+            settings(&self.side),
+            self.modes(),
+            self.written()
+        );
     }
 
     /// True where the terminal has the settings that it had, and no mode is on.
