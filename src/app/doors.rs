@@ -86,6 +86,8 @@ pub struct DaemonOrder<'a> {
     pub recover: Vec<OsString>,
     /// The arguments with which this program lands what nobody would be asked about, and prints JSON.
     pub land: Vec<OsString>,
+    /// The arguments with which this program delivers notices of what came up.
+    pub notify: Vec<OsString>,
     /// Runs at a time; as the configuration says where absent.
     pub parallel: Option<u16>,
     /// The time after which it starts nothing more; it stays where absent.

@@ -5,12 +5,13 @@ use std::io::Write;
 use crate::app::doors::Doors;
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
-use crate::base::text;
 use crate::base::yaml::YamlProblems;
+use crate::base::{env, text};
 use crate::cli::live::LiveLine;
 use crate::cli::look;
 use crate::cli::ui::{Talk, Ui};
 use crate::config::Trees;
+use crate::domain::ids::TaskId;
 use crate::ops::cx::Cx;
 use crate::ops::project;
 use crate::ops::world::World;
@@ -28,6 +29,21 @@ pub(super) struct Context {
     pub(super) doors: Doors,
     /// Builds the tree of all commands, for what describes it.
     pub(super) tree: fn() -> clap::Command,
+    /// The part of what comes up meanwhile of which this command tells its console.
+    pub(super) news_of: NewsOf,
+    /// The newest record of the log when the store was first opened to write.
+    since: Option<u64>,
+}
+
+/// The part of what came up while a command was at work that is its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NewsOf {
+    /// All of it: the command is short.
+    All,
+    /// News about this task.
+    Task(TaskId),
+    /// Nothing: it has others do the work, who tell.
+    Nothing,
 }
 
 impl Context {
@@ -44,6 +60,8 @@ impl Context {
             talk,
             doors,
             tree,
+            news_of: NewsOf::All,
+            since: None,
         }
     }
 
@@ -56,12 +74,27 @@ impl Context {
     /// command, and the kernel gives back files and locks of a process that ends, as it does after
     /// a crash.
     pub(super) fn store(&mut self, access: Access) -> Result<&'static mut dyn Store, AppError> {
-        let store = self.workspace.open_store(access)?;
+        let mut store = self.workspace.open_store(access)?;
+        if access == Access::Write && self.since.is_none() && self.tells_somebody() {
+            // Where it cannot be read, the command itself says so.
+            self.since = store.read(|tx| tx.last_event()).ok();
+        }
         if store.is_stale() {
             self.ui
                 .warn("the disk is read-only; the newest changes may be missing");
         }
         Ok(Box::leak(store))
+    }
+
+    /// True where notices of what comes up are wanted. Within a run, its supervisor tells.
+    fn tells_somebody(&self) -> bool {
+        let config = self.workspace.config();
+        config.is_ok_and(|config| config.notices.tell_anybody()) && env::text(env::AI_RUN).is_none()
+    }
+
+    /// The record of the log behind which something may have come up; nothing where nobody wants to know.
+    pub(super) fn news_since(&self) -> Option<u64> {
+        self.since
     }
 
     /// The surroundings of the one operation of a short command, which are not taken apart either.

@@ -6,6 +6,7 @@ use crate::config::check_section::checks;
 use crate::config::checked_text::check_regex;
 use crate::config::error::ConfigError;
 use crate::config::model::Config;
+use crate::config::notices_section::{desktop_alone, notices};
 use crate::config::reader::ConfigReader;
 use crate::config::routing_sections::{budgets, router};
 use crate::config::scheduler_section::scheduler;
@@ -79,8 +80,9 @@ fn read_file(reader: &mut ConfigReader, root: &YamlNode, config: &mut Config) {
     reader.section(&mut fields, "retention", |section| {
         retention(section, config);
     });
+    reader.section(&mut fields, "notices", |section| notices(section, config));
     reader.section(&mut fields, "notify", |section| {
-        section.set("desktop", &mut config.notify.desktop, yaml::bool_of);
+        desktop_alone(section, config)
     });
     if let Some(node) = fields.take("redact") {
         reader.origins.insert("redact".to_owned(), node.place);

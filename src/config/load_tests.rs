@@ -26,7 +26,7 @@ scheduler: {enabled: false, max_concurrency: 4, queue_policy: fifo, max_queue_si
 daemon: {parallel: 3, stop_within: 30s, land: true}
 budgets: {run: {tokens: 9}, task: {attempts: 3}, agent: {minutes: 60}, day: {money: 1.5}, repository: {attempts: 99}}
 accept: {mode: ff-only, target: dev/next}
-notify: {desktop: true}
+notices: {sinks: {desktop: {type: desktop}}, rules: {any: [desktop]}, quiet_hours: {from: '22:00', to: '07:00'}, deduplicate: 1m, digest: false}
 redact: ['tok_[a-z0-9]{20}']
 retention: {age: 5d, runs: 9, size_mb: 7}
 ";
@@ -103,7 +103,8 @@ fn everything_can_be_said() {
         (config.accept.mode, config.accept.target.as_deref()),
         (AcceptMode::FfOnly, Some("dev/next"))
     );
-    assert!(config.notify.desktop);
+    let sinks = &config.notices.sinks;
+    assert_eq!(sinks["desktop"], crate::domain::notice::NoticeSink::Desktop);
     assert_eq!(config.redact.len(), 1);
 }
 

@@ -12,6 +12,7 @@ mod entries;
 mod error;
 mod load;
 mod model;
+mod notices_section;
 mod origin;
 mod reader;
 mod routing_sections;
@@ -24,7 +25,7 @@ pub use detect::{CheckFamily, DetectedCheck, detect, detect_caches, detect_setup
 pub use entries::{ConfigEntry, entries};
 pub use error::ConfigError;
 pub use load::{FILE, load, read};
-pub use model::{Accept, AcceptMode, CacheMode, Check, CommandLine, Config, LockCase, Notify};
+pub use model::{Accept, AcceptMode, Budgets, CacheMode, Check, CommandLine, Config, LockCase};
 pub use origin::ValueOrigin;
 pub use template::{CheckStanding, StartConfig};
 pub use trees::{Trees, dir as trees_dir};

@@ -5,6 +5,7 @@ use crate::config::origin::{Origins, ValueOrigin};
 use crate::domain::budget::Amounts;
 use crate::domain::check::CheckParser;
 use crate::domain::egress::NetworkSetting;
+use crate::domain::notice::NoticeSettings;
 use crate::domain::retention::Retention;
 use crate::domain::routing::Weights;
 use crate::domain::sandbox::{Isolation, SandboxWish};
@@ -38,8 +39,8 @@ pub struct Config {
     pub accept: Accept,
     /// Limits on the output of agents that is kept.
     pub retention: Retention,
-    /// Whom to tell when a run wants a person.
-    pub notify: Notify,
+    /// Whom to tell of what.
+    pub notices: NoticeSettings,
     /// Regular expressions for secrets, beside those that `ai` knows.
     pub redact: Vec<String>,
     /// The origin of each value.
@@ -250,13 +251,6 @@ pub struct Accept {
     pub target: Option<String>,
 }
 
-/// Whom to tell when a run wants a person.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Notify {
-    /// The desktop; default no.
-    pub desktop: bool,
-}
-
 impl Default for Defaults {
     fn default() -> Self {
         Self {
@@ -332,8 +326,8 @@ impl Config {
     }
 
     /// Everything that this file would run (checks and setup), the holes that it makes in the
-    /// sandbox, and whether agents work in the checkout itself, for `ai trust`; `None` where there
-    /// is nothing of it.
+    /// sandbox, whether agents work in the checkout itself, and the sinks of notices that start a
+    /// program, talk to a host or write a file, for `ai trust`; `None` where there is nothing of it.
     pub fn code(&self) -> Option<String> {
         let runs = &self.runs;
         let holes = runs.sandbox == SandboxWish::None
@@ -341,7 +335,10 @@ impl Config {
             || !runs.allow_read.is_empty();
         let in_place = runs.isolation == Isolation::None;
         let lands = self.daemon.land;
-        if self.checks.is_empty() && runs.setup.is_none() && !holes && !in_place && !lands {
+        let sinks = self.notices.sinks.iter();
+        let sinks: BTreeMap<_, _> = sinks.filter(|(_, sink)| sink.needs_trust()).collect();
+        let is_harmless = !holes && !in_place && !lands && sinks.is_empty();
+        if self.checks.is_empty() && runs.setup.is_none() && is_harmless {
             return None;
         }
         let checks: Vec<_> = self
@@ -353,6 +350,9 @@ impl Config {
             serde_json::json!({ "checks": checks, "setup": runs.setup, "env_pass": runs.env_pass });
         if lands {
             code["daemon"] = serde_json::json!({ "land": lands });
+        }
+        if !sinks.is_empty() {
+            code["notices"] = serde_json::json!(sinks);
         }
         if in_place {
             code["isolation"] = serde_json::json!(runs.isolation);

@@ -218,8 +218,13 @@ retention:
   size_mb: 4096     # most MiB of output, the newest first
 #  runs: 1000       # most runs that keep their output
 
-notify:
-  desktop: false
+# Who is told of what, once somebody should hear of it. docs/notices.md has the types and each kind of sink.
+notices:
+  sinks: {}         # by name, such as {desk: {type: desktop}, log: {type: file}, bell: {type: command, run: [my-bell]}}
+  rules: {}         # sinks of a type, such as {failed: [desk], any: [log]}; without rules, every sink hears everything
+  deduplicate: 10m  # the same thing is not told again within this time
+  digest: true      # what came up in quiet hours is told in one notice at their end
+#  quiet_hours: {from: '22:00', to: '07:00', time_zone: Europe/Berlin, urgent: [daemon-trouble]}
 
 # Regular expressions for secrets, beside those that `ai` knows.
 redact: []
@@ -259,7 +264,8 @@ mod tests {
                 "scheduler.breaker",
                 "daemon.parallel",
                 "accept.target",
-                "retention.runs"
+                "retention.runs",
+                "notices.quiet_hours"
             ]
         );
         config.origins.clear();

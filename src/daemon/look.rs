@@ -4,7 +4,9 @@
 use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::base::clock;
-use crate::daemon::serve::{Daemon, DaemonSettings, Recovery};
+use crate::daemon::notices::{NoticeLook, start_helper};
+use crate::daemon::serve::{Daemon, Recovery};
+use crate::daemon::settings::DaemonSettings;
 use crate::daemon::wake;
 use crate::domain::daemon::{LandStep, QueueSight, RestMark, StandingOrder};
 use crate::domain::error_class::ErrorClass;
@@ -35,6 +37,7 @@ impl Daemon<'_> {
         let workspace = Workspace::new(self.order.directory.clone(), self.order.named.clone());
         let world = workspace.world(Box::new(|_| ()))?;
         self.settings = DaemonSettings::of(&world.config, self.order.parallel);
+        self.notices.reads(&world.config);
         trust::require(&world.root, &world.location.common_dir, "the daemon")?;
         let mut store = self.open_store()?;
         self.look_into(&world, &mut *store)?;
@@ -180,6 +183,29 @@ impl Daemon<'_> {
         wake::watch_recovery(child, &self.news);
         self.recovery = Some((now_ms, Recovery::AtWork));
         Ok(())
+    }
+}
+
+impl Daemon<'_> {
+    /// Has told what came up since the last look.
+    pub(super) fn have_notices_told(&mut self) {
+        let Some(state) = self.place.dir().parent() else {
+            return;
+        };
+        let now_ms = clock::wall_ms();
+        let seen = NoticeLook {
+            state,
+            last_event: self.last_event,
+            trouble: self.trouble.as_deref(),
+            now_ms,
+        };
+        let due = self.notices.look(&seen, self.store.as_deref_mut());
+        if let Some(since) = due.since {
+            start_helper(&self.order.notify, since, &self.journal);
+        }
+        if let Some(next) = due.next_ms.map(|next| by_boot(next, now_ms)) {
+            self.due_ms = Some(self.due_ms.map_or(next, |due| due.min(next)));
+        }
     }
 }
 

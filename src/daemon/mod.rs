@@ -12,7 +12,9 @@ mod hands;
 mod journal;
 mod landing;
 mod look;
+mod notices;
 mod serve;
+mod settings;
 mod wake;
 
 pub use serve::serve;

@@ -10,11 +10,12 @@ use crate::app::workspace::{Workspace, now};
 use crate::base::file_lock::FileLock;
 use crate::base::text::counted;
 use crate::base::{clock, duration, fs};
-use crate::config::Config;
 use crate::daemon::hands::{Hands, OwnHand};
 use crate::daemon::journal::DaemonLog;
 use crate::daemon::landing::LandingHand;
 use crate::daemon::look::mark_of;
+use crate::daemon::notices::NoticeHand;
+use crate::daemon::settings::DaemonSettings;
 use crate::daemon::wake::{self, Told, Wake};
 use crate::domain::daemon::{
     DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, RestNews, Rests, StandingOrder,
@@ -43,6 +44,7 @@ pub(super) struct Daemon<'a> {
     pub(super) journal: DaemonLog<'a>,
     pub(super) hands: Hands,
     pub(super) landing: LandingHand,
+    pub(super) notices: NoticeHand,
     pub(super) rests: Rests,
     pub(super) settings: DaemonSettings,
     /// Open from one look to the next, so that looking changes no file; opened again after an error.
@@ -62,7 +64,7 @@ pub(super) struct Daemon<'a> {
     unsettled: Option<UnsettledWrite>,
     ends_ms: Option<i64>,
     /// Reason for which it cannot look.
-    trouble: Option<String>,
+    pub(super) trouble: Option<String>,
     /// The error that this was, where it takes a person.
     pub(super) barred: Option<AppError>,
     lines: VecDeque<Line>,
@@ -72,30 +74,6 @@ pub(super) struct Daemon<'a> {
     lock: FileLock,
     store_news: Told,
     settings_news: Told,
-}
-
-/// The settings of the daemon, as they were read last.
-#[derive(Clone, Copy)]
-pub(super) struct DaemonSettings {
-    /// Runs at a time.
-    pub(super) parallel: usize,
-    stop_within: Duration,
-    grace: Duration,
-}
-
-impl DaemonSettings {
-    /// Takes them from a configuration; `asked` is the number of runs that the command line names.
-    pub(super) fn of(config: &Config, asked: Option<u16>) -> DaemonSettings {
-        let by_file = config
-            .daemon
-            .parallel
-            .map(|n| u16::try_from(n).unwrap_or(u16::MAX));
-        DaemonSettings {
-            parallel: config.scheduler.hands(asked.or(by_file)),
-            stop_within: config.daemon.stop_within,
-            grace: config.runs.grace,
-        }
-    }
 }
 
 /// State of a recovery.
@@ -127,6 +105,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         hands: Hands::new(news.clone()),
         rests: Rests::default(),
         landing: LandingHand::default(),
+        notices: NoticeHand::default(),
         settings,
         store: Some(store),
         last_event: 0,
@@ -276,6 +255,7 @@ impl Daemon<'_> {
             _ => {}
         }
         self.trouble = trouble;
+        self.have_notices_told();
         self.looked_ms = Some(clock::boot_ms());
         Ok(())
     }

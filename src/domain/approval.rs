@@ -57,6 +57,17 @@ pub struct Reply {
     pub word: Override,
 }
 
+/// The decision that a task waits for, by the reason of its hold.
+pub fn decision_in(reason: &str) -> Option<&str> {
+    let at = reason.find("d-")?;
+    let id = &reason[at..];
+    Some(
+        &id[..id
+            .find(|c: char| c != '-' && !c.is_ascii_alphanumeric())
+            .unwrap_or(id.len())],
+    )
+}
+
 /// The standing of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApprovalStanding {

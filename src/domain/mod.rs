@@ -47,6 +47,7 @@ pub mod message_settings;
 pub mod mode;
 pub mod money;
 pub mod moved_file;
+pub mod notice;
 pub mod parts;
 pub mod path_lock;
 pub mod path_pattern;

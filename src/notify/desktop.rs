@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::base::text::one_line;
-use crate::notify::{Delivery, Notice};
+use crate::base::text::{multi_line, one_line};
+use crate::domain::notice::SinkEnd;
 
 /// The longest that a desktop may take to answer.
 #[cfg_attr(
@@ -13,13 +13,13 @@ use crate::notify::{Delivery, Notice};
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shows a notice, or says why it cannot be shown, within [`PATIENCE`].
-pub fn show(notice: &Notice) -> Delivery {
-    imp::show(&one_line(&notice.title), &plain(&notice.body))
+pub(super) fn show(title: &str, text: &str) -> SinkEnd {
+    imp::show(&one_line(title), &plain(text))
 }
 
 /// A desktop may read its own markup in a body, and a task's title is not ours.
 fn plain(body: &str) -> String {
-    one_line(body)
+    multi_line(body)
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -28,11 +28,12 @@ fn plain(body: &str) -> String {
 #[cfg(feature = "notify-desktop")]
 mod imp {
     use crate::base::text::one_line;
-    use crate::notify::desktop::{Delivery, PATIENCE};
+    use crate::domain::notice::SinkEnd;
+    use crate::notify::desktop::PATIENCE;
 
     /// Shows a notice by the desktop's own service.
-    pub(super) fn show(title: &str, body: &str) -> Delivery {
-        let unavailable = |why: String| Delivery::Unavailable(one_line(&why));
+    pub(super) fn show(title: &str, body: &str) -> SinkEnd {
+        let unavailable = |why: String| SinkEnd::Absent(one_line(&why));
         let runtime = match tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -47,9 +48,9 @@ mod imp {
         // What hangs on a silent desktop is given up, not waited for.
         runtime.shutdown_background();
         match asked {
-            Ok(Ok(_)) => Delivery::Shown,
+            Ok(Ok(_)) => SinkEnd::Taken,
             Ok(Err(error)) => unavailable(error.to_string()),
-            Err(_) => unavailable(format!(
+            Err(_) => SinkEnd::Failed(format!(
                 "the desktop did not answer for {} seconds",
                 PATIENCE.as_secs()
             )),
@@ -59,11 +60,11 @@ mod imp {
 
 #[cfg(not(feature = "notify-desktop"))]
 mod imp {
-    use crate::notify::desktop::Delivery;
+    use crate::domain::notice::SinkEnd;
 
     /// Shows a notice by the desktop's own service.
-    pub(super) fn show(_title: &str, _body: &str) -> Delivery {
-        Delivery::Unavailable("this `ai` was built without the feature `notify-desktop`".into())
+    pub(super) fn show(_title: &str, _body: &str) -> SinkEnd {
+        SinkEnd::Absent("this `ai` was built without the feature `notify-desktop`".into())
     }
 }
 

@@ -1,30 +1,17 @@
-//! Telling a person that something wants them: today by a notice on the desktop, where
-//! `notify.desktop` asks for it.
+//! Telling a person that something wants them: by the desktop, a program or a file.
 //!
-//! A notice is a courtesy. Nothing waits for it longer than [`desktop::PATIENCE`], nothing fails
-//! because of it, and what could not be shown is an answer ([`Delivery::Unavailable`]), not an
-//! error. Deliberately absent: other channels, and any network.
+//! A notice is a courtesy. Nothing waits for it longer than the sink's own time limit, nothing fails because of it, and
+//! what could not be told is an answer ([`SinkEnd`]), not an error. Whoever delivers stands beside the work, never
+//! in it (`ops/notices/`). Absent: who is told of what, which `domain/notice/` decides.
+//!
+//! [`SinkEnd`]: crate::domain::notice::SinkEnd
 
-pub mod desktop;
+mod command;
+mod desktop;
+mod file;
+mod tell;
+mod teller;
 
-/// Something to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// One line.
-    pub title: String,
-    /// A few words more.
-    pub body: String,
-}
-
-/// The delivery of a notice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// The desktop has it.
-    #[cfg_attr(
-        not(feature = "notify-desktop"),
-        expect(dead_code, reason = "no desktop answers without the feature")
-    )]
-    Shown,
-    /// There is no desktop to show it, or it does not answer: why.
-    Unavailable(String),
-}
+pub use desktop::PATIENCE;
+pub use tell::tell;
+pub use teller::Teller;

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
-use crate::domain::approval::{self, ApprovalStanding, Missing, Reply, Says, needs_of};
+use crate::domain::approval::{
+    self, ApprovalStanding, Missing, Reply, Says, decision_in, needs_of,
+};
 use crate::domain::decision::{DecisionRecord, Effect, Judgement, Override};
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
@@ -135,17 +137,6 @@ fn waits_for(task: &Task, record: &DecisionRecord) -> bool {
         }
     );
     is_blocked && task.hold.as_ref().is_some_and(waits)
-}
-
-/// The decision that a task waits for, by the reason of its hold.
-pub fn decision_in(reason: &str) -> Option<&str> {
-    let at = reason.find("d-")?;
-    let id = &reason[at..];
-    Some(
-        &id[..id
-            .find(|c: char| c != '-' && !c.is_ascii_alphanumeric())
-            .unwrap_or(id.len())],
-    )
 }
 
 /// Records a person's yes. The question must be one that waits for it, and the person one of whom it

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::base::text;
+use crate::domain::approval::decision_in;
 use crate::domain::fold::dependency_trouble;
 use crate::domain::task::{BlockReason, Task, TaskState};
-use crate::ops::approve;
 use crate::ops::error::OpError;
 use crate::store::Tx;
 
@@ -89,7 +89,7 @@ pub(crate) fn held(task: &Task) -> Gate {
         ),
         None => ("hold", "it is on hold".to_owned()),
     };
-    let decision = approve::decision_in(&reason)
+    let decision = decision_in(&reason)
         .filter(|_| name == "approval")
         .map(str::to_owned);
     let next = match &decision {

@@ -64,6 +64,7 @@ pub mod messages;
 pub mod moves;
 pub mod mutant;
 pub mod needs_you;
+pub mod notices;
 pub mod overridden;
 pub mod overrides;
 pub mod patterns;

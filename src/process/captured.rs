@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::process::child_command::StdinSource;
 use crate::process::redact::Redactor;
 use crate::process::sandbox::SandboxPolicy;
 use crate::process::supervise::{
@@ -31,6 +32,8 @@ pub struct CapturedTool {
     pub cap: u64,
     /// Longest run.
     pub timeout: Duration,
+    /// The file that is its standard input; `None` for an empty one.
+    pub input: Option<PathBuf>,
     /// A sandbox, with the keepers that a command of a run has; `None` for neither.
     pub within: Option<SandboxPolicy>,
 }
@@ -45,12 +48,13 @@ impl CapturedTool {
             env: Vec::new(),
             cap: 1 << 20,
             timeout: Duration::from_secs(20),
+            input: None,
             within: None,
         }
     }
 }
 
-/// Runs `tool` to its end with an empty standard input; its output is in `CommandOutcome::stdout.memory`
+/// Runs `tool` to its end; its output is in `CommandOutcome::stdout.memory`
 /// and `stderr.memory`. Well-known shapes of secrets are redacted. May be called inside and outside
 /// of an asynchronous runtime; it blocks either way.
 ///
@@ -58,8 +62,12 @@ impl CapturedTool {
 /// Where the machinery cannot be set up. A tool that cannot be started is no error but
 /// [`super::supervise::CommandEnd::SpawnFailed`].
 pub fn run_captured(tool: &CapturedTool) -> Result<CommandOutcome, SuperviseError> {
+    let mut command = ChildCommand::new(tool.argv.clone(), tool.cwd.clone());
+    if let Some(input) = &tool.input {
+        command.stdin = StdinSource::File(input.clone());
+    }
     let spec = SpawnSpec {
-        command: ChildCommand::new(tool.argv.clone(), tool.cwd.clone()),
+        command,
         env: tool.env.clone(),
         run_id: tool.within.as_ref().map(|_| TRIAL.to_owned()),
         files: None,

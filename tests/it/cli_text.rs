@@ -42,6 +42,7 @@ fn help_is_short_and_whole() {
       friction     Write down what got in the way, and say which task mends it
       send         Write to a task, an agent or people; a message approves nothing
       inbox        Read your messages, and say which you have seen
+      notify       Try and list the places that are told what comes up
       review       Show a run's verdict, checks, decisions and change
       evidence     List, show, verify and hand out what was recorded about runs
       accept       Take reviewed work into its target branch
@@ -685,7 +686,11 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     retention.age = "90d"  (default)
     retention.runs = null  (default)
     retention.size_mb = 4096  (default)
-    notify.desktop = false  (default)
+    notices.sinks = {}  (default)
+    notices.rules = {}  (default)
+    notices.quiet_hours = null  (default)
+    notices.deduplicate = "10m"  (default)
+    notices.digest = true  (default)
     redact = []  (default)
     ----- stderr -----
     "#);

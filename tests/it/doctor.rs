@@ -142,13 +142,13 @@ fn broken_files_of_the_project_are_named_with_what_helps() {
     scene.write(".ai/agents/x.yaml", "name: [");
     std::fs::remove_file(scene.root().join(".ai/state")).unwrap();
     assert_eq!(scene.ai(&["doctor"]).code, Some(1));
-    snapshot!(troubles(&scene), @r#"
+    snapshot!(troubles(&scene), @"
     warn link: .ai/state is missing; it is for people alone, `ai` needs it not -> ai init
-    bad config: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, scheduler, daemon, budgets, accept, retention, notify, redact -> correct the file, or remove it to work with the defaults
+    bad config: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, scheduler, daemon, budgets, accept, retention, notices, notify, redact -> correct the file, or remove it to work with the defaults
     bad policy: the policy cannot be read, so everything is denied: .ai/policy.yaml:1:8: not usable as YAML: unclosed bracket '[' -> ai policy validate
     bad agents: [PATH]/repo/.ai/agents/x.yaml: line 1, column 7: not usable as YAML: unclosed bracket '[' -> null
     warn trust: .ai/agents/x.yaml was added and 1 more: nothing of it runs on this machine yet -> ai trust --show
-    "#);
+    ");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn failed_1() {
     exit: 1
     ----- stdout -----
     ----- stderr -----
-    error: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, scheduler, daemon, budgets, accept, retention, notify, redact
+    error: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, scheduler, daemon, budgets, accept, retention, notices, notify, redact
         2 | nonsense: 1
           | ^
       next: correct the file, or remove it to work with the defaults

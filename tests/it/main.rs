@@ -62,7 +62,7 @@ mod messages;
 mod modes;
 mod needs_you;
 mod nobody;
-mod notify;
+mod notices;
 mod outside;
 mod overrides;
 mod person_done;

@@ -93,6 +93,12 @@ fn the_page_about_messages_does_what_it_says() {
     replay("docs/messages.md", Path::new("/nonexistent"), &path, 6);
 }
 
+#[test]
+fn the_page_about_notices_does_what_it_says() {
+    let path = std::env::var_os("PATH").unwrap();
+    replay("docs/notices.md", Path::new("/nonexistent"), &path, 4);
+}
+
 /// Types a page into one shell and compares what it prints; `least` commands are expected there.
 fn replay(page: &str, cargo_home: &Path, path: &OsStr, least: usize) {
     let sandbox = Sandbox::empty();

@@ -9,7 +9,7 @@ use crate::base::fs::error::{FsError, at};
 use crate::base::fs::metadata::stands_at;
 use crate::base::fs::read::read_text;
 use crate::base::fs::share::private_mode;
-use crate::base::fs::write::{create_dir_all, write_own};
+use crate::base::fs::write::{create_dir_all, rename, write_own};
 
 /// Writes at the end of a file that is there.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
@@ -46,6 +46,46 @@ pub fn append_locked(path: &Path, line: &[u8]) -> Result<u64, FsError> {
     };
     at("write", path, file.write_all(&bytes))?;
     Ok(length + bytes.len() as u64)
+}
+
+/// Writes a line at the end of a file of somebody's own, whole and under the file's lock; follows no link, and waits for no
+/// pipe. One that would grow beyond `most` bytes is put aside as `NAME.1` first, and a new one is begun; a last line
+/// that was cut off is ended first.
+pub fn append_rotated(path: &Path, line: &[u8], most: u64) -> Result<(), FsError> {
+    let mut options = fs::OpenOptions::new();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let options = options.read(true).append(true).create(true).mode(0o600);
+    let options = options.custom_flags(flags);
+    loop {
+        let mut file = at("write", path, options.open(path))?;
+        let about = at("read", path, file.metadata())?;
+        if !about.is_file() {
+            let why = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return at("write", path, Err(why));
+        }
+        at("lock", path, file.lock())?;
+        if !stands_at(&file, path)? {
+            continue;
+        }
+        let length = at("read", path, file.metadata())?.len();
+        if length > 0 && length + line.len() as u64 > most {
+            let mut older = path.as_os_str().to_owned();
+            older.push(".1");
+            rename(path, Path::new(&older))?;
+            continue;
+        }
+        let mut last = [b'\n'];
+        if length > 0 {
+            at("read", path, file.read_exact_at(&mut last, length - 1))?;
+        }
+        let bytes = if last == *b"\n" {
+            line.to_vec()
+        } else {
+            [b"\n", line].concat()
+        };
+        return at("write", path, file.write_all(&bytes));
+    }
 }
 
 /// Replaces the text of such a file by what `edit` makes of it, while nobody else adds to it. A
@@ -107,5 +147,47 @@ impl Write for Appender {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotated_file_keeps_one_before_and_never_half_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.jsonl");
+        fs::write(&path, "{\"cut").unwrap();
+        for n in 0..5 {
+            append_rotated(&path, format!("line {n}\n").as_bytes(), 16).unwrap();
+        }
+        let older = fs::read_to_string(dir.path().join("x.jsonl.1")).unwrap();
+        let newer = fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            (older.as_str(), newer.as_str()),
+            ("line 1\nline 2\n", "line 3\nline 4\n")
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn neither_a_link_nor_a_pipe_nor_a_directory_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (link, target) = (dir.path().join("link"), dir.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(append_rotated(&link, b"x\n", 99).is_err());
+        assert!(!target.exists());
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        assert!(append_rotated(&pipe, b"x\n", 99).is_err());
+        assert!(append_rotated(dir.path(), b"x\n", 99).is_err());
     }
 }

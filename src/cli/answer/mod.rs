@@ -5,6 +5,7 @@ mod daemon;
 mod hooks;
 mod land;
 mod lease;
+mod notify;
 mod policy;
 mod project;
 mod store;
@@ -21,6 +22,7 @@ pub(super) use lease::{
     ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand,
     LockedPath, TaskAnswer, TaskLease,
 };
+pub(super) use notify::{NotifySinkLine, NotifyTested};
 pub(super) use policy::{
     CheckedPart, DecisionExplained, PolicyChecked, PolicyReplayed, PolicyTested, ReplayedDecision,
     TestedQuestion,

@@ -31,6 +31,7 @@ mod man;
 mod mcp;
 mod message;
 mod new_file;
+pub(super) mod notify;
 mod policy;
 mod recover;
 mod restore;
@@ -112,6 +113,9 @@ pub(super) enum Command {
     Send(send::SendArgs),
     /// Read your messages, and say which you have seen
     Inbox(inbox::InboxArgs),
+    /// Try and list the places that are told what comes up
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
     /// Show a run's verdict, checks, decisions and change
     Review(review::ReviewArgs),
     /// List, show, verify and hand out what was recorded about runs
@@ -216,6 +220,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Friction(command) => friction::run(&command, context),
         Command::Send(args) => send::run(&args, context),
         Command::Inbox(args) => inbox::run(&args, context),
+        Command::Notify(command) => notify::run(&command, context),
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),

@@ -12,12 +12,10 @@ use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::backup;
 use crate::cli::cmd::waiting::{self, Wanted};
-use crate::cli::context::{Context, Outcome};
-use crate::config::Notify;
+use crate::cli::context::{Context, NewsOf, Outcome};
 use crate::domain::ids::TaskId;
 use crate::domain::sandbox::SandboxWish;
 use crate::domain::verdict::{self, Lifecycle};
-use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::model::RunReport;
@@ -72,42 +70,34 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     if !args.next {
         waiting::task(args.id.as_deref(), &TO_RUN, context)?;
     }
-    let (report, notices) = one(args, context)?;
+    let report = one(args, context)?;
     show(&report, context);
-    finish(&report, &notices, context);
+    backup::roll_if_due(context);
     Ok(exit::of_run(report.outcome, report.cell.lifecycle))
 }
 
 /// Runs one task.
-fn one(args: &RunArgs, context: &mut Context) -> Result<(RunReport, Notify), AppError> {
+fn one(args: &RunArgs, context: &mut Context) -> Result<RunReport, AppError> {
     let (mut world, live) = context.watched_world()?;
     if args.no_sandbox {
         world.sandbox = Some(SandboxWish::None);
     }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
-    let notices = world.config.notify.clone();
     let store = context.store(Access::Write)?;
     let report = drive::run(&world, store, &which, args.agent.as_deref());
     drop(live);
     let report = report?;
-    Ok((report, notices))
-}
-
-/// Does what comes after a run: a backup that is due, and a word on the desktop.
-fn finish(report: &RunReport, notices: &Notify, context: &mut Context) {
-    backup::roll_if_due(context);
-    if notices.desktop {
-        notify(report, context);
-    }
+    context.news_of = NewsOf::Task(report.task.id.clone());
+    Ok(report)
 }
 
 /// Answers the parent, which has started this process for one task of many.
 fn answer(args: &RunArgs, context: &mut Context) -> u8 {
     match one(args, context) {
-        Ok((report, notices)) => {
+        Ok(report) => {
             warn(&report, context);
             context.ui.object(&batch::ChildAnswer::of_run(&report));
-            finish(&report, &notices, context);
+            backup::roll_if_due(context);
             exit::of_run(report.outcome, report.cell.lifecycle)
         }
         Err(error) => {
@@ -121,6 +111,8 @@ fn answer(args: &RunArgs, context: &mut Context) -> u8 {
 /// Runs everything that is ready, and shows what became of it.
 fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     let world = context.world()?;
+    // Each child tells of its own.
+    context.news_of = NewsOf::Nothing;
     let own = child_args(args, context)?;
     let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
     let store = context.store(Access::Write)?;
@@ -305,18 +297,5 @@ fn show(report: &RunReport, context: &mut Context) {
         context.ui.say(
             &format!("look at it with `ai review TASK`{take}").replace("TASK", task.id.as_str()),
         );
-    }
-}
-
-/// A word on the desktop, for whoever has looked away meanwhile. Without a desktop that answers,
-/// the terminal says so and no more.
-fn notify(report: &RunReport, context: &mut Context) {
-    let (task, outcome) = (&report.task, report.outcome.as_str().replace('_', " "));
-    let notice = Notice {
-        title: format!("{}: {outcome}", report.run.id),
-        body: format!("{} ({})", task.title, task.status_text()),
-    };
-    if let Delivery::Unavailable(why) = desktop::show(&notice) {
-        context.ui.say(&format!("no notice on the desktop: {why}"));
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::friction::Friction;
 use crate::domain::message::Message;
+use crate::domain::notice::Notice;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::approve::WaitingQuestion;
 use crate::ops::cli_setup::{SetupDone, SetupStanding};
@@ -148,6 +149,9 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::LogVerified<'_>>("log-verify", "`ai log verify`"),
     printed::<answer::SaidLine<'_>>("logs", "a line of `ai logs`"),
     read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
+    printed::<Notice>("notice", "a notice, as every sink is given it"),
+    printed::<answer::NotifySinkLine>("notify-list", "a line of `ai notify list`"),
+    printed::<answer::NotifyTested<'_>>("notify-test", "`ai notify test`"),
     printed::<policy::Shown>("policy", "`ai policy show`"),
     printed::<answer::PolicyChecked<'_>>("policy-check", "`ai policy check`"),
     printed::<policy::FoundConflict>("policy-conflict", "a line of `ai policy conflicts`"),

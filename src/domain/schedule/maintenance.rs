@@ -73,6 +73,18 @@ impl FromStr for MinuteOfDay {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UtcOffset(i16);
 
+impl UtcOffset {
+    /// So many minutes east of UTC; a day or more is none.
+    pub fn of_minutes(minutes: i32) -> UtcOffset {
+        let sound = i16::try_from(minutes).ok();
+        UtcOffset(
+            sound
+                .filter(|m| i64::from(m.abs()) < DAY_MINUTES)
+                .unwrap_or(0),
+        )
+    }
+}
+
 impl FromStr for UtcOffset {
     type Err = String;
 
@@ -141,7 +153,7 @@ pub struct MaintenanceWindow {
 
 impl MaintenanceWindow {
     /// The end of the window in which `at` lies.
-    fn end_of(&self, at: WallMs) -> Option<WallMs> {
+    pub fn end_of(&self, at: WallMs) -> Option<WallMs> {
         let offset = i64::from(self.utc_offset.0) * MINUTE_MS;
         let local = at.saturating_add(offset);
         let (from, to) = (i64::from(self.from.0), i64::from(self.to.0));

@@ -20,9 +20,7 @@ mod urgency;
 pub use circuit::{AgentHealth, Circuit};
 pub use durations::{PastRun, RangeBasis, RangeQuality, RunRange};
 pub use forecast::{RunAtWork, forecast};
-#[cfg(test)]
-pub use maintenance::MinuteOfDay;
-pub use maintenance::{MaintenanceWindow, UtcOffset, Weekday};
+pub use maintenance::{MaintenanceWindow, MinuteOfDay, UtcOffset, Weekday};
 pub use settings::{Breaker, QueuePolicy, RateLimit, SchedulerSettings};
 pub use state::{
     AgentStanding, HeldPathsBy, Outlook, PathsInUse, QueueLimits, QueueState, QueuedTask, TaskLook,

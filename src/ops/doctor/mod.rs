@@ -9,6 +9,7 @@ mod finding;
 mod limits;
 mod locks;
 mod machine;
+mod notices;
 mod patient;
 mod project;
 mod repository;

@@ -8,7 +8,7 @@ use crate::base::text::{counted, one_line};
 use crate::base::yaml::YamlProblems;
 use crate::config::Trees;
 use crate::domain::agent::Agent;
-use crate::ops::doctor::{Finding, Patient};
+use crate::ops::doctor::{Finding, Patient, notices};
 use crate::ops::unready::unready;
 use crate::ops::{agents, check, credentials, project, standing_policy, trust};
 use crate::policy::{self, PolicyState};
@@ -28,6 +28,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     agents(root, findings);
     findings.push(trusted(patient, root));
     credentials(patient, root, findings);
+    notices::look(patient, root, findings);
 }
 
 fn link(patient: &Patient<'_>, root: &Path) -> Finding {

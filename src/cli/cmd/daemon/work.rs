@@ -71,6 +71,7 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
     let recover = run::again_at(&["recover", "--json"], top.clone(), context)?;
     let land = ["land", "--all", "--by-daemon", "--json"];
     let land = run::again_at(&land, top.clone(), context)?;
+    let notify = run::again_at(&["notify", "deliver"], top.clone(), context)?;
     let named = context.workspace.named().map(Into::into);
     let ui = &mut context.ui;
     let mut each = |line: &Line| {
@@ -86,6 +87,7 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         child: &child,
         recover,
         land,
+        notify,
         parallel: args.parallel,
         ends_after,
         when_empty: if args.until_empty {

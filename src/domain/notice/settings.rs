@@ -1,0 +1,162 @@
+//! Settings of notices: the sinks by name, who is told of what, and when nobody is to be disturbed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::base::duration;
+use crate::domain::notice::NoticeType;
+use crate::domain::schedule::{MaintenanceWindow, MinuteOfDay, UtcOffset};
+use crate::domain::time::WallMs;
+
+/// Whom to tell of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeSettings {
+    /// Places that are told, by the names that the rules use.
+    pub sinks: BTreeMap<String, NoticeSink>,
+    /// The sinks of each type; `any` stands for the types that are not named. Without rules, every sink is told of everything.
+    pub rules: BTreeMap<&'static str, Vec<String>>,
+    /// Times in which nobody is told, but of what is urgent.
+    pub quiet_hours: Option<QuietHours>,
+    /// Time for which the same thing is not told again; default 10 minutes.
+    #[serde(serialize_with = "duration::as_text")]
+    pub deduplicate: Duration,
+    /// True where what came up in quiet hours is told in one notice at their end; default yes.
+    pub digest: bool,
+}
+
+impl Default for NoticeSettings {
+    fn default() -> Self {
+        NoticeSettings {
+            sinks: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            quiet_hours: None,
+            deduplicate: Duration::from_secs(600),
+            digest: true,
+        }
+    }
+}
+
+impl NoticeSettings {
+    /// The word that stands for every type in the rules.
+    pub const ANY: &'static str = "any";
+
+    /// The sinks that are told of a type.
+    pub fn sinks_of(&self, kind: NoticeType) -> Vec<&str> {
+        if self.rules.is_empty() {
+            return self.sinks.keys().map(String::as_str).collect();
+        }
+        let named = self.rules.get(kind.as_str());
+        let named = named.or_else(|| self.rules.get(Self::ANY));
+        let all = named.into_iter().flatten().map(String::as_str);
+        let mut told: Vec<&str> = all.filter(|name| self.sinks.contains_key(*name)).collect();
+        told.sort_unstable();
+        told.dedup();
+        told
+    }
+
+    /// True where anybody is told of anything.
+    pub fn tell_anybody(&self) -> bool {
+        !self.sinks.is_empty()
+    }
+}
+
+/// A place that is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum NoticeSink {
+    /// Standard error of the command in which it came up.
+    Console,
+    /// The desktop of whoever is logged in.
+    Desktop,
+    /// A program.
+    Command(CommandSink),
+    /// A file of JSON lines.
+    File(FileSink),
+}
+
+impl NoticeSink {
+    /// The word for it in the configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            NoticeSink::Console => "console",
+            NoticeSink::Desktop => "desktop",
+            NoticeSink::Command(_) => "command",
+            NoticeSink::File(_) => "file",
+        }
+    }
+
+    /// True for one that starts a program, talks to a host or writes where the file says: only a person's trust
+    /// brings it to life.
+    pub fn needs_trust(&self) -> bool {
+        match self {
+            NoticeSink::Console | NoticeSink::Desktop => false,
+            NoticeSink::Command(_) => true,
+            NoticeSink::File(file) => file.path.is_some(),
+        }
+    }
+}
+
+/// A program that is told on its standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CommandSink {
+    /// Program and arguments; no shell.
+    pub run: Vec<String>,
+    /// Longest time it may take, with everything that it has started; default 10 seconds.
+    #[serde(serialize_with = "duration::as_text")]
+    pub timeout: Duration,
+}
+
+/// A file that grows by a line a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileSink {
+    /// An absolute path, or one that begins with `~/`; default `notices.jsonl` beside the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Size from which a new one is begun, in KiB; the one before is kept as `.1`. Default 1024.
+    pub max_kb: u32,
+}
+
+/// The name of a time zone, as it was checked when the configuration was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeZoneName(pub String);
+
+impl fmt::Display for TimeZoneName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for TimeZoneName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Times of the day in which nobody is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuietHours {
+    /// The time of the day at which they begin.
+    pub from: MinuteOfDay,
+    /// The time at which they end, on the next day where that is not after the begin.
+    pub to: MinuteOfDay,
+    /// The place whose clock says so: a name such as `Europe/Berlin`, or a distance such as `+02:00`; default UTC.
+    pub time_zone: TimeZoneName,
+    /// Types that are told all the same; default `daemon-trouble` alone.
+    pub urgent: Vec<NoticeType>,
+}
+
+impl QuietHours {
+    /// The end of the quiet hours in which `now_ms` lies; `offset` is the place's distance from UTC at that time.
+    pub fn end_of(&self, now_ms: WallMs, offset: UtcOffset) -> Option<WallMs> {
+        let window = MaintenanceWindow {
+            days: Vec::new(),
+            from: self.from,
+            to: self.to,
+            utc_offset: offset,
+        };
+        window.end_of(now_ms)
+    }
+}

@@ -1,0 +1,17 @@
+//! What sinks need of the machine.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Everything that a sink needs of the machine.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    /// The checkout, in which programs are started.
+    pub root: PathBuf,
+    /// The directory of `ai`'s own files about notices.
+    pub dir: PathBuf,
+    /// The home of whoever acts.
+    pub home: Option<PathBuf>,
+    /// The environment of programs.
+    pub env: Vec<(OsString, OsString)>,
+}

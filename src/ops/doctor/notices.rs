@@ -1,0 +1,77 @@
+//! The sinks of notices: what each has not taken, and what was given up.
+
+use std::path::Path;
+
+use crate::base::text::{counted, one_line};
+use crate::config::Trees;
+use crate::domain::notice::{NoticeSink, SinkStanding};
+use crate::ops::doctor::{Finding, Patient};
+use crate::ops::notices::{self, NoticePaths};
+use crate::ops::{project, trust};
+
+pub(super) fn look(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Finding>) {
+    // A configuration that cannot be read has been told of.
+    let Ok(config) = project::config(root, &Trees::none()) else {
+        return;
+    };
+    let sinks = &config.notices.sinks;
+    if sinks.is_empty() {
+        return;
+    }
+    let paths = NoticePaths::of(&project::state_dir(&patient.place.common_dir));
+    let outbox = match notices::read(&paths) {
+        Ok(outbox) => outbox,
+        Err(error) => {
+            let finding = Finding::warn("notices", format!("nobody is told: {error}"));
+            findings.push(finding.next("remove that file; a new one is begun"));
+            return;
+        }
+    };
+    let is_trusted =
+        trust::missing(root, &patient.place.common_dir).is_ok_and(|missing| missing.is_empty());
+    let before = findings.len();
+    for (name, sink) in sinks {
+        let standing = outbox.sinks.get(name).cloned().unwrap_or_default();
+        findings.extend(of_sink(name, sink, &standing, is_trusted));
+    }
+    if findings.len() == before {
+        let text = format!("{}, none of which has failed", counted(sinks.len(), "sink"));
+        findings.push(Finding::ok("notices", text));
+    }
+}
+
+fn of_sink(
+    name: &str,
+    sink: &NoticeSink,
+    standing: &SinkStanding,
+    is_trusted: bool,
+) -> Option<Finding> {
+    if sink.needs_trust() && !is_trusted {
+        let text = format!("{name} is told of nothing: it waits for your trust");
+        return Some(Finding::warn("notices", text).next("ai trust --show, then ai trust"));
+    }
+    let error = standing.error.as_deref().map(one_line);
+    let test = format!("ai notify test {name}");
+    match (standing.failed_in_row, standing.dropped) {
+        (0, 0) => None,
+        (0, dropped) => {
+            let text = format!(
+                "{name} takes notices again; {} given up before",
+                counted(dropped, "notice")
+            );
+            Some(Finding::ok("notices", text))
+        }
+        (failed, dropped) => {
+            let why = error.map_or(String::new(), |why| format!(": {why}"));
+            let lost = match dropped {
+                0 => String::new(),
+                n => format!("; {} given up", counted(n, "notice")),
+            };
+            let text = format!(
+                "{name} has failed {} in a row{why}{lost}",
+                counted(failed, "time")
+            );
+            Some(Finding::warn("notices", text).next(test))
+        }
+    }
+}

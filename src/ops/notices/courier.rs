@@ -1,0 +1,240 @@
+//! A delivery: what came up is taken into the outbox, and every sink is told what waits for it.
+//!
+//! The outbox is written before anything is delivered and again behind it, so that a delivery which is killed is
+//! done again and nothing is lost. Each sink has a thread of its own and is given up for this time at its first
+//! failure, so that a dead one delays no other. One process at a time delivers; another one that finds the lock held
+//! leaves its news to that one, which looks once more when it has let go.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::{clock, file_lock, fs, hash};
+use crate::config::Config;
+use crate::domain::budget::Amounts;
+use crate::domain::notice::{
+    Notice, NoticeCause, NoticeMoment, NoticePlace, NoticeSink, Outbox, SinkEnd, cause_of_budget,
+    cause_of_trouble,
+};
+use crate::domain::time::WallMs;
+use crate::notify::{Teller, tell};
+use crate::ops::cx::Cx;
+use crate::ops::daemon::{self, DaemonPlace};
+use crate::ops::error::OpError;
+use crate::ops::notices::kept;
+use crate::ops::notices::{NoticeNews, NoticePaths, news, quiet_until_ms};
+use crate::ops::{agents, budget, trust};
+use crate::store::{Store, StoreError};
+
+/// Time after which nothing more is begun in one delivery.
+const BEGINS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Everything that a delivery is given.
+pub struct Courier<'a> {
+    /// The state directory.
+    pub state: &'a Path,
+    /// The checkout whose `.ai/` counts.
+    pub root: &'a Path,
+    /// The git common directory.
+    pub common_dir: &'a Path,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The surroundings of a look at the store.
+    pub cx: &'a Cx,
+    /// The machine, as sinks need it.
+    pub teller: &'a Teller,
+    /// The record behind which the log is new, where nobody has looked at it before.
+    pub since: Option<u64>,
+    /// Both clocks, of which the wall's is used.
+    pub clock: fn() -> WallMs,
+}
+
+/// The end of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CourierEnd {
+    /// Everything was looked at.
+    Done,
+    /// Somebody else delivers, and will look at what came up here.
+    AnotherAtIt,
+}
+
+/// Delivers what came up. A store that cannot be read keeps nobody from telling of the daemon's trouble.
+pub fn deliver(
+    courier: &Courier<'_>,
+    mut open: impl FnMut() -> Result<Box<dyn Store>, StoreError>,
+) -> Result<CourierEnd, OpError> {
+    let paths = NoticePaths::of(courier.state);
+    fs::create_private_dir(paths.dir())?;
+    loop {
+        let Some(lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? else {
+            return Ok(CourierEnd::AnotherAtIt);
+        };
+        let mut store = open();
+        let seen = pass(courier, &paths, store.as_deref_mut().ok())?;
+        drop(lock);
+        // Whoever found the lock held has left its news to this process.
+        let newest = match &mut store {
+            Ok(store) => store.read(|tx| tx.last_event()).ok(),
+            Err(_) => None,
+        };
+        if newest.is_none_or(|newest| seen.is_some_and(|seen| newest <= seen)) {
+            return Ok(CourierEnd::Done);
+        }
+    }
+}
+
+/// One look and one try at every sink. Returns the last record that was looked at.
+fn pass(
+    courier: &Courier<'_>,
+    paths: &NoticePaths,
+    store: Option<&mut (dyn Store + 'static)>,
+) -> Result<Option<u64>, OpError> {
+    let settings = &courier.config.notices;
+    // One that cannot be read is of no use to anybody: the next look begins where this one does.
+    let mut outbox = kept::read(paths).unwrap_or_default();
+    let now_ms = (courier.clock)();
+    let moment = NoticeMoment {
+        now_ms,
+        quiet_until_ms: quiet_until_ms(settings, now_ms),
+    };
+    let repository = courier.root.file_name().unwrap_or_default();
+    let repository = repository.to_string_lossy();
+    let redact = |text: &str| courier.cx.scrub.redactor().redact_text(text);
+    let mut standing = Vec::new();
+    if let Some(store) = store {
+        let sight = store.read(|tx| {
+            let after = match outbox.seen.or(courier.since) {
+                Some(after) => after,
+                None => tx.last_event()?,
+            };
+            news(tx, after, now_ms)
+        })?;
+        // A store that was restored has a shorter log.
+        outbox.seen = Some(sight.newest);
+        for one in &sight.found {
+            take(&mut outbox, one, (courier, moment), (&repository, &redact));
+        }
+        standing.extend(budgets(courier, store)?);
+    }
+    let trouble = daemon::trouble(&DaemonPlace::of(courier.state));
+    let trouble = trouble.ok().flatten();
+    standing.extend(trouble.map(|words| cause_of_trouble(&redact(&words))));
+    let mark = hash::sha256_hex(format!("{now_ms} {}", courier.state.display()).as_bytes());
+    let place = NoticePlace {
+        repository: &repository,
+        title: None,
+        at_ms: now_ms,
+        mark: &mark,
+    };
+    outbox.take_standing(&standing, &place, (settings, moment));
+    outbox.end_quiet(&place, settings, moment);
+    outbox.expire(settings, now_ms);
+    refuse_untrusted(courier, &mut outbox, now_ms);
+    kept::write(paths, &outbox)?;
+    let ends = tell_all(courier, &outbox);
+    if !ends.is_empty() {
+        for (sink, id, end) in &ends {
+            outbox.settle((sink, id), end, (courier.clock)());
+        }
+        kept::write(paths, &outbox)?;
+    }
+    Ok(outbox.seen)
+}
+
+fn take(
+    outbox: &mut Outbox,
+    one: &NoticeNews,
+    (courier, moment): (&Courier<'_>, NoticeMoment),
+    (repository, redact): (&str, &dyn Fn(&str) -> String),
+) {
+    let cause = NoticeCause {
+        text: redact(&one.cause.text),
+        ..one.cause.clone()
+    };
+    let title = one.title.as_deref().map(redact);
+    let place = NoticePlace {
+        repository,
+        title: title.as_deref(),
+        at_ms: one.at_ms,
+        mark: &one.mark,
+    };
+    outbox.take((&cause, &place), &courier.config.notices, moment);
+}
+
+/// Budgets that are nearly used up.
+fn budgets(courier: &Courier<'_>, store: &mut dyn Store) -> Result<Vec<NoticeCause>, OpError> {
+    let budgets = &courier.config.budgets;
+    let none = Amounts::default();
+    let all = [budgets.task, budgets.agent, budgets.day, budgets.repository];
+    if all.iter().all(|amounts| *amounts == none) {
+        return Ok(Vec::new());
+    }
+    // Agents whose files cannot be read are told of elsewhere.
+    let agents = agents::list(courier.root).map(|files| files.agents);
+    let agents = agents.unwrap_or_default();
+    let levels = store.read(|tx| budget::overview(tx, courier.cx, courier.config, &agents))?;
+    let near = levels
+        .iter()
+        .filter_map(|one| cause_of_budget(one.of.as_deref(), &one.level));
+    Ok(near.collect())
+}
+
+/// Gives up what waits for sinks that nobody trusts: they are told by name in `ai doctor`.
+fn refuse_untrusted(courier: &Courier<'_>, outbox: &mut Outbox, now_ms: WallMs) {
+    let needing = courier.config.notices.sinks.iter();
+    let needing = needing.filter(|(_, sink)| sink.needs_trust());
+    let waiting: Vec<&String> = needing
+        .map(|(name, _)| name)
+        .filter(|name| !outbox.waiting_for(name).is_empty())
+        .collect();
+    if waiting.is_empty() {
+        return;
+    }
+    if let Err(error) = trust::require(courier.root, courier.common_dir, "the sinks of notices") {
+        for name in waiting {
+            outbox.refuse(name, &format!("not trusted: {error}"), now_ms);
+        }
+    }
+}
+
+/// Tells every sink what waits for it.
+fn tell_all(courier: &Courier<'_>, outbox: &Outbox) -> Vec<(String, String, SinkEnd)> {
+    let due: Vec<(&String, &NoticeSink, Vec<Notice>)> = courier
+        .config
+        .notices
+        .sinks
+        .iter()
+        .map(|(name, sink)| (name, sink, outbox.waiting_for(name)))
+        .filter(|(_, _, waiting)| !waiting.is_empty())
+        .collect();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = due
+            .iter()
+            .map(|(name, sink, waiting)| scope.spawn(|| tell_one(courier, (name, sink), waiting)))
+            .collect();
+        // A thread that failed has settled nothing, so what it was to tell waits on.
+        let ends = threads.into_iter().filter_map(|thread| thread.join().ok());
+        ends.flatten().collect()
+    })
+}
+
+fn tell_one(
+    courier: &Courier<'_>,
+    (name, sink): (&str, &NoticeSink),
+    waiting: &[Notice],
+) -> Vec<(String, String, SinkEnd)> {
+    let limit = i64::try_from(BEGINS_WITHIN.as_millis()).unwrap_or(i64::MAX);
+    let begun = clock::boot_ms();
+    let mut is_well = true;
+    let mut ends = Vec::new();
+    for notice in waiting {
+        let is_in_time = clock::boot_ms() - begun < limit;
+        let end = if is_well && is_in_time {
+            tell(courier.teller, sink, notice)
+        } else {
+            SinkEnd::Later
+        };
+        is_well = is_well && !matches!(end, SinkEnd::Failed(_));
+        ends.push((name.to_owned(), notice.id.clone(), end));
+    }
+    ends
+}

@@ -1,0 +1,70 @@
+//! The files of notices beside the store: the outbox, and the lock of whoever delivers.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::domain::notice::{NoticeSettings, Outbox};
+use crate::domain::time::WallMs;
+use crate::ops::error::{Kept as _, OpError};
+use crate::ops::notices::quiet_until_ms;
+
+/// Longest outbox that is read, in bytes: its lists are bounded, so that it is never as long.
+const CAP: u64 = 64 << 20;
+
+/// The files of notices.
+#[derive(Debug, Clone)]
+pub struct NoticePaths {
+    dir: PathBuf,
+}
+
+impl NoticePaths {
+    /// Finds them below a state directory.
+    pub fn of(state: &Path) -> NoticePaths {
+        NoticePaths {
+            dir: state.join("notices"),
+        }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file whose lock says that somebody delivers.
+    pub fn lock_file(&self) -> PathBuf {
+        self.dir.join("lock")
+    }
+
+    fn outbox_file(&self) -> PathBuf {
+        self.dir.join("outbox.json")
+    }
+}
+
+/// Reads the outbox; an empty one where there is none.
+pub fn read(paths: &NoticePaths) -> Result<Outbox, OpError> {
+    let path = paths.outbox_file();
+    let Some(text) = fs::read_text_if_there(&path, CAP)? else {
+        return Ok(Outbox::default());
+    };
+    let outbox = serde_json::from_str(&text);
+    outbox.kept(path.display().to_string())
+}
+
+/// Writes the outbox. Only whoever holds the lock does.
+pub(super) fn write(paths: &NoticePaths, outbox: &Outbox) -> Result<(), OpError> {
+    let text = serde_json::to_vec(outbox).kept("the outbox of notices")?;
+    Ok(fs::write_private(&paths.outbox_file(), &text)?)
+}
+
+/// The time at which what is held back is due: the end of quiet hours, or at once where they have ended. Nothing where
+/// nothing is held back.
+pub fn waits_until_ms(
+    paths: &NoticePaths,
+    settings: &NoticeSettings,
+    now_ms: WallMs,
+) -> Result<Option<WallMs>, OpError> {
+    if settings.quiet_hours.is_none() || read(paths)?.held() == 0 {
+        return Ok(None);
+    }
+    Ok(Some(quiet_until_ms(settings, now_ms).unwrap_or(now_ms)))
+}
