@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::base::shown_time;
 use crate::base::suggest;
-use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem};
-use crate::config::checked_text::check_place;
+use crate::base::yaml::{self, MappingFields, SourcePlace, YamlNode, YamlProblem};
+use crate::config::checked_text::{check_place, check_variable};
 use crate::config::model::Config;
 use crate::config::reader::ConfigSection;
 use crate::domain::notice::{
-    CommandSink, FileSink, NoticeSettings, NoticeSink, NoticeType, QuietHours, TimeZoneName,
+    ChatShape, CommandSink, FileSink, NoticeSettings, NoticeSink, NoticeType, QuietHours, SecretAt,
+    TimeZoneName, UrlAt, WebhookSink, check_webhook_url,
 };
 use crate::domain::schedule::{MinuteOfDay, UtcOffset};
 
@@ -20,18 +21,23 @@ const MOST_SINKS: usize = 16;
 /// The longest that a program or a host may be waited for.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Most tries of one request.
+const MOST_TRIES: u32 = 8;
+
 /// The kinds of sinks.
 #[derive(Clone, Copy)]
 enum SinkWord {
     Console,
     Desktop,
+    Webhook,
     Command,
     File,
 }
 
-const SINK_WORDS: [(&str, SinkWord); 4] = [
+const SINK_WORDS: [(&str, SinkWord); 5] = [
     ("console", SinkWord::Console),
     ("desktop", SinkWord::Desktop),
+    ("webhook", SinkWord::Webhook),
     ("command", SinkWord::Command),
     ("file", SinkWord::File),
 ];
@@ -87,11 +93,92 @@ fn sink(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<NoticeSink> 
     let sink = match word {
         SinkWord::Console => Some(NoticeSink::Console),
         SinkWord::Desktop => Some(NoticeSink::Desktop),
+        SinkWord::Webhook => webhook(&mut fields, problems).map(NoticeSink::Webhook),
         SinkWord::Command => command(&mut fields, problems).map(NoticeSink::Command),
         SinkWord::File => file(&mut fields, problems).map(NoticeSink::File),
     };
     fields.finish(problems);
     sink
+}
+
+fn webhook(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>) -> Option<WebhookSink> {
+    let place = fields.place;
+    let shape = match fields.take("shape") {
+        Some(node) => yaml::one_of(node, "`shape`", &ChatShape::WORDS, problems)?,
+        None => ChatShape::Json,
+    };
+    let url = one_text(fields, "url", problems).map(|(url, place)| {
+        if let Err(why) = check_webhook_url(&url, shape) {
+            problems.push(YamlProblem::new(place, why));
+        }
+        UrlAt::Url(url)
+    });
+    let url_env = variable(fields, "url_env", problems).map(UrlAt::UrlEnv);
+    let url_file = own_file(fields, "url_file", problems).map(UrlAt::UrlFile);
+    let secret_env = variable(fields, "secret_env", problems).map(SecretAt::SecretEnv);
+    let secret_file = own_file(fields, "secret_file", problems).map(SecretAt::SecretFile);
+    let connect_timeout = limit(fields, "connect_timeout", Duration::from_secs(5), problems);
+    let timeout = limit(fields, "timeout", Duration::from_secs(10), problems);
+    let tries = match fields.take("tries") {
+        Some(node) => yaml::count_of(node, "`tries`", 1, problems)?,
+        None => 4,
+    };
+    let urls: Vec<UrlAt> = [url, url_env, url_file].into_iter().flatten().collect();
+    let secrets: Vec<SecretAt> = [secret_env, secret_file].into_iter().flatten().collect();
+    let mut refuse = |why: &str| problems.push(YamlProblem::new(place, why));
+    if urls.len() != 1 {
+        refuse("a webhook needs one of `url`, `url_env` and `url_file`");
+    }
+    if secrets.len() > 1 {
+        refuse("a webhook has one secret: `secret_env` or `secret_file`");
+    }
+    if tries > MOST_TRIES {
+        refuse("`tries` may be at most 8");
+    }
+    Some(WebhookSink {
+        url: urls.into_iter().next()?,
+        shape,
+        secret: secrets.into_iter().next(),
+        connect_timeout,
+        timeout,
+        tries,
+    })
+}
+
+fn one_text(
+    fields: &mut MappingFields<'_>,
+    key: &'static str,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<(String, SourcePlace)> {
+    let node = fields.take(key)?;
+    let text = yaml::text_of(node, &format!("`{key}`"), problems)?;
+    Some((text, node.place))
+}
+
+/// The name of a variable.
+fn variable(
+    fields: &mut MappingFields<'_>,
+    key: &'static str,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<String> {
+    let (name, place) = one_text(fields, key, problems)?;
+    if let Err(why) = check_variable(&name) {
+        problems.push(YamlProblem::new(place, why));
+    }
+    Some(name)
+}
+
+/// The path of a file of the person's own.
+fn own_file(
+    fields: &mut MappingFields<'_>,
+    key: &'static str,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<String> {
+    let (path, place) = one_text(fields, key, problems)?;
+    if let Err(why) = check_place(&path) {
+        problems.push(YamlProblem::new(place, why));
+    }
+    Some(path)
 }
 
 fn command(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>) -> Option<CommandSink> {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::config::load::parse;
 use crate::config::model::Config;
-use crate::domain::notice::{CommandSink, FileSink, NoticeSink, NoticeType};
+use crate::domain::notice::{
+    ChatShape, CommandSink, FileSink, NoticeSink, NoticeType, SecretAt, UrlAt, WebhookSink,
+};
 
 fn read(text: &str) -> Config {
     parse(format!("version: 1\n{text}").as_bytes(), "f").unwrap()
@@ -20,6 +22,8 @@ fn every_setting_is_read() {
     bell: {type: command, run: [ring, '--once'], timeout: 3s}
     log: {type: file, path: ~/notices.jsonl, max_kb: 64}
     beside: {type: file}
+    team: {type: webhook, url_env: TEAM_URL, shape: slack}
+    ci: {type: webhook, url: 'https://example.com/x', secret_file: ~/secret, connect_timeout: 1s, timeout: 2s, tries: 2}
   rules: {failed: [desk, bell], any: [log]}
   quiet_hours: {from: '22:00', to: '07:30', time_zone: '+02:00', urgent: [failed, daemon-trouble]}
   deduplicate: 1h
@@ -37,7 +41,21 @@ fn every_setting_is_read() {
         max_kb: 64,
     };
     assert_eq!(read.sinks["log"], NoticeSink::File(log));
-    assert_eq!(read.sinks.len(), 5);
+    let ci = WebhookSink {
+        url: UrlAt::Url("https://example.com/x".into()),
+        shape: ChatShape::Json,
+        secret: Some(SecretAt::SecretFile("~/secret".into())),
+        connect_timeout: Duration::from_secs(1),
+        timeout: Duration::from_secs(2),
+        tries: 2,
+    };
+    assert_eq!(read.sinks["ci"], NoticeSink::Webhook(ci));
+    let shown = serde_json::to_string(&read.sinks["team"]).unwrap();
+    assert_eq!(
+        shown,
+        r#"{"type":"webhook","url_env":"TEAM_URL","shape":"slack","connect_timeout":"5s","timeout":"10s","tries":4}"#
+    );
+    assert_eq!(read.sinks.len(), 7);
     assert_eq!(read.sinks_of(NoticeType::Failed), ["bell", "desk"]);
     assert_eq!(read.sinks_of(NoticeType::Done), ["log"]);
     let quiet = read.quiet_hours.as_ref().unwrap();
@@ -59,6 +77,7 @@ fn what_starts_a_program_or_writes_a_file_asks_for_trust_and_nothing_else_does()
         ("{type: file}", false),
         ("{type: file, path: ~/x.jsonl}", true),
         ("{type: command, run: [x]}", true),
+        ("{type: webhook, url_env: X}", true),
     ] {
         let config = read(&format!("notices: {{sinks: {{a: {sink}}}}}\n"));
         assert_eq!(config.code().is_some(), asks, "{sink}");
@@ -84,6 +103,28 @@ fn what_makes_no_sense_is_named_with_its_line() {
     for (text, why) in [
         ("sinks: {a: {type: pigeon}}", "cannot be `pigeon`"),
         ("sinks: {a: {run: [x]}}", "a sink needs `type`"),
+        ("sinks: {a: {type: webhook}}", "needs one of `url`"),
+        (
+            "sinks: {a: {type: webhook, url_env: X, url_file: ~/x}}",
+            "needs one of `url`",
+        ),
+        (
+            "sinks: {a: {type: webhook, url: 'http://example.com/'}}",
+            "this machine alone",
+        ),
+        (
+            "sinks: {a: {type: webhook, url_env: X, secret: y}}",
+            "no field `secret`",
+        ),
+        (
+            "sinks: {a: {type: webhook, url_env: X, secret_env: Y, secret_file: ~/y}}",
+            "one secret",
+        ),
+        (
+            "sinks: {a: {type: webhook, url_env: X, tries: 9}}",
+            "at most 8",
+        ),
+        ("sinks: {a: {type: webhook, url_file: x}}", "`x`"),
         ("sinks: {a: {type: command}}", "a sink needs `run`"),
         ("sinks: {a: {type: command, run: []}}", "`run` is a list of"),
         (

@@ -11,12 +11,18 @@ use crate::notify::teller::Teller;
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::supervise::{CommandEnd, CommandOutcome};
 
+/// The beginning of the name of the file that is its standard input.
+pub const INPUT: &str = "input-";
+
 /// Bytes of what it says that are kept, to say why it failed.
 const SAID: u64 = 4 << 10;
 
 /// Runs the program with the notice.
 pub(super) fn run(teller: &Teller, sink: &CommandSink, notice: &Notice) -> SinkEnd {
-    let mut input = match tempfile::NamedTempFile::new_in(&teller.dir) {
+    let mut input = match tempfile::Builder::new()
+        .prefix(INPUT)
+        .tempfile_in(&teller.dir)
+    {
         Ok(input) => input,
         Err(error) => return SinkEnd::Failed(format!("cannot write the notice down: {error}")),
     };

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use crate::domain::notice::{Notice, NoticeSink, SinkEnd};
 use crate::notify::teller::Teller;
-use crate::notify::{command, desktop, file};
+use crate::notify::{command, desktop, file, webhook};
 
 /// Tells one sink, and says what came of it, within the time that the sink may take.
 pub fn tell(teller: &Teller, sink: &NoticeSink, notice: &Notice) -> SinkEnd {
@@ -15,6 +15,7 @@ pub fn tell(teller: &Teller, sink: &NoticeSink, notice: &Notice) -> SinkEnd {
             SinkEnd::Taken
         }
         NoticeSink::Desktop => desktop::show(&notice.title, &notice.text),
+        NoticeSink::Webhook(sink) => webhook::post(teller, sink, notice),
         NoticeSink::Command(sink) => command::run(teller, sink, notice),
         NoticeSink::File(sink) => file::append(teller, sink, notice),
     }

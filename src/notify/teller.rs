@@ -12,6 +12,17 @@ pub struct Teller {
     pub dir: PathBuf,
     /// The home of whoever acts.
     pub home: Option<PathBuf>,
-    /// The environment of programs.
+    /// The environment of programs, and of secrets.
     pub env: Vec<(OsString, OsString)>,
+    /// The tries of a host that does not answer.
+    pub tries: TryWish,
+}
+
+/// The tries that a failure which may pass is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryWish {
+    /// One: somebody waits for the answer.
+    Once,
+    /// As many as the sink says.
+    Several,
 }

@@ -63,6 +63,7 @@ mod modes;
 mod needs_you;
 mod nobody;
 mod notices;
+mod notices_webhook;
 mod outside;
 mod overrides;
 mod person_done;

@@ -14,14 +14,14 @@ use crate::support::{Sandbox, Transcript, mask_also, poll, run};
 const LONG: Duration = Duration::from_secs(60);
 
 /// A project with an agent and these settings of notices.
-fn scene(notices: &str) -> Sandbox {
+pub fn scene(notices: &str) -> Sandbox {
     let sandbox = Sandbox::with_a_found_check("default", "echo x >a");
     set(&sandbox, notices);
     sandbox
 }
 
 /// Replaces the settings of notices, and trusts them.
-fn set(sandbox: &Sandbox, notices: &str) {
+pub fn set(sandbox: &Sandbox, notices: &str) {
     let config = sandbox.read(".ai/config.yaml");
     let begin = config.find("notices:").unwrap();
     let end = config[begin..].find("\n\n").unwrap() + begin;
@@ -205,7 +205,7 @@ fn what_would_run_or_write_somewhere_waits_for_trust() {
     log  delivered ([TIME] ms)
     $ ai notify list
     bell  command  untrusted  0  0  1  everything
-    log  file  ok  1  0  0  everything
+    log  file  ok  2  0  0  everything
     ");
 }
 
@@ -242,6 +242,27 @@ fn a_run_ends_at_once_beside_a_sink_that_hangs() {
 }
 
 #[test]
+fn a_sink_that_was_mended_is_told_what_waited() {
+    let sandbox = scene(
+        "{sinks: {bell: {type: command, run: [sh, -c, 'test -e BASE/mended && cat >>BASE/told']}}}",
+    );
+    let task = sandbox.task("One", &[]);
+    sandbox.ai_ok(&["task", "hold", &task, "--reason", "x"]);
+    let listed = || sandbox.ai_json_lines(&["notify", "list"]).remove(0);
+    poll::until("it has failed", LONG, || listed()["failed_in_row"] == 1);
+    snapshot!(about_notices(&sandbox), @"warn: bell has failed 1 time in a row: `sh` ended with code 1 -> ai notify test bell");
+    sandbox.write("../mended", "");
+    sandbox.ai_ok(&["notify", "test", "bell"]);
+    let told = told(&sandbox.base().join("told"), 2).join("\n");
+    snapshot!(told, @"
+    digest: a trial of the sink bell -> ai status
+    blocked: [TASK] is on hold: One -> ai task unhold [TASK]
+    ");
+    poll::until("nothing waits", LONG, || listed()["waiting"] == 0);
+    snapshot!(about_notices(&sandbox), @"ok: 1 sink, none of which has failed -> nothing");
+}
+
+#[test]
 fn two_at_once_tell_everything_once() {
     let sandbox = scene("{sinks: {log: {type: file, path: BASE/notices.jsonl}}}");
     let tasks: Vec<String> = (0..8)
@@ -273,6 +294,14 @@ fn the_console_is_told_by_the_command_itself() {
     let mut transcript = Transcript::default();
     transcript.ai(&sandbox, &["task", "hold", &task, "--reason", "not yet"]);
     transcript.ai(&sandbox, &["task", "unhold", &task]);
+    assert!(
+        !sandbox
+            .store()
+            .parent()
+            .unwrap()
+            .join("notices/outbox.json")
+            .exists()
+    );
     transcript.ai(&sandbox, &["notify", "test", "here"]);
     snapshot!(mask_also(transcript, &[(r"\(\d+ ms", "([TIME] ms")]), @"
     $ ai task hold [TASK] --reason 'not yet'
@@ -284,14 +313,6 @@ fn the_console_is_told_by_the_command_itself() {
     here  delivered ([TIME] ms)
     ! notice: digest: a trial of the sink here (sent by `ai notify test here`; nothing has happened); next: ai status
     ");
-    assert!(
-        !sandbox
-            .store()
-            .parent()
-            .unwrap()
-            .join("notices/outbox.json")
-            .exists()
-    );
 }
 
 #[test]

@@ -47,9 +47,11 @@ impl<'a> NotifyTested<'a> {
             (_, NoticeSink::Console | NoticeSink::Desktop) => {
                 Some("log in to a desktop that shows notices, or use another sink".to_owned())
             }
-            (_, NoticeSink::Command(_) | NoticeSink::File(_)) => Some(format!(
-                "mend it, or `notices.sinks.{sink}` in .ai/config.yaml; then `ai notify test {sink}`"
-            )),
+            (_, NoticeSink::Webhook(_) | NoticeSink::Command(_) | NoticeSink::File(_)) => {
+                Some(format!(
+                    "mend it, or `notices.sinks.{sink}` in .ai/config.yaml; then `ai notify test {sink}`"
+                ))
+            }
         };
         NotifyTested {
             sink,

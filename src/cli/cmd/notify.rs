@@ -16,7 +16,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::notice::{
     Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, SinkEnd,
 };
-use crate::notify::{PATIENCE, Teller, tell};
+use crate::notify::{PATIENCE, Teller, TryWish, tell};
 use crate::ops::notices::{self, Courier, NoticePaths};
 use crate::ops::{project, trust};
 use crate::process::reexec;
@@ -55,13 +55,14 @@ pub(super) fn run(command: &NotifyCommand, context: &mut Context) -> Outcome {
     }
 }
 
-fn teller(context: &Context) -> Result<Teller, AppError> {
+fn teller(context: &Context, tries: TryWish) -> Result<Teller, AppError> {
     let state = context.workspace.state_dir()?;
     Ok(Teller {
         root: context.workspace.root()?.to_owned(),
         dir: NoticePaths::of(&state).dir().to_owned(),
         home: env::os("HOME").map(Into::into),
         env: env::all(),
+        tries,
     })
 }
 
@@ -78,12 +79,18 @@ fn test(args: &NotifyTestArgs, context: &mut Context) -> Outcome {
         let what = format!("the sink `{}`", args.sink);
         trust::require(context.workspace.root()?, &place.common_dir, &what)?;
     }
-    let teller = teller(context)?;
+    let teller = teller(context, TryWish::Once)?;
     fs::create_private_dir(&teller.dir)?;
     let notice = sample(&args.sink, &teller);
     let begun = clock::boot_ms();
     let end = tell(&teller, sink, &notice);
     let took_ms = u64::try_from(clock::boot_ms() - begun).unwrap_or(0);
+    let paths = NoticePaths::of(&context.workspace.state_dir()?);
+    let waiting = notices::take_trial_down(&paths, (&args.sink, &end), now().wall_ms)?;
+    if waiting > 0 && end == SinkEnd::Taken {
+        // What it did not take before is told now.
+        start(None, context)?;
+    }
     let answer = NotifyTested::new((&args.sink, sink), &notice, &end, took_ms);
     let is_taken = end == SinkEnd::Taken;
     if context.ui.json() {
@@ -106,6 +113,7 @@ fn limit(sink: &NoticeSink) -> Option<std::time::Duration> {
     match sink {
         NoticeSink::Console | NoticeSink::File(_) => None,
         NoticeSink::Desktop => Some(PATIENCE),
+        NoticeSink::Webhook(webhook) => Some(webhook.timeout),
         NoticeSink::Command(command) => Some(command.timeout),
     }
 }
@@ -203,7 +211,7 @@ fn list(context: &mut Context) -> Outcome {
 
 fn deliver(args: &NotifyDeliverArgs, context: &mut Context) -> Outcome {
     context.workspace.refuse_agents("deliver notices")?;
-    let teller = teller(context)?;
+    let teller = teller(context, TryWish::Several)?;
     let state = context.workspace.state_dir()?;
     let workspace = &context.workspace;
     let cx = workspace.cx_for_reading()?;
@@ -255,7 +263,7 @@ pub(in crate::cli) fn after(context: &mut Context) {
     if is_any {
         // What was said so far stands there before anything else is begun.
         context.ui.flush();
-        let _untold = start(since, context);
+        let _untold = start(Some(since), context);
     }
 }
 
@@ -281,9 +289,9 @@ fn tell_console(one: &notices::NoticeNews, context: &mut Context) {
 }
 
 /// Starts the helper, to outlive this process.
-fn start(since: u64, context: &Context) -> Result<(), AppError> {
-    let since = since.to_string();
-    let args = run::again(&["notify", "deliver", "--since", &since], context)?;
+fn start(since: Option<u64>, context: &Context) -> Result<(), AppError> {
+    let mut args = run::again(&["notify", "deliver"], context)?;
+    args.extend(since.map(|since| format!("--since={since}").into()));
     let silence = fs::open_to_append(std::path::Path::new("/dev/null"))?;
     reexec::start_apart(&args, silence).map_err(|error| {
         AppError::new(

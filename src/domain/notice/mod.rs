@@ -6,14 +6,19 @@
 //! any sink, and the reading of the log.
 
 mod cause;
+mod chat;
 mod document;
 mod outbox;
 mod settings;
 
 pub use cause::{NoticeCause, cause_of, cause_of_budget, cause_of_trouble};
+pub use chat::{ChatShape, check_webhook_url};
 pub use document::{Notice, NoticePlace, NoticeType, clipped};
 pub use outbox::{NoticeMoment, Outbox, SinkEnd, SinkStanding};
-pub use settings::{CommandSink, FileSink, NoticeSettings, NoticeSink, QuietHours, TimeZoneName};
+pub use settings::{
+    CommandSink, FileSink, NoticeSettings, NoticeSink, QuietHours, SecretAt, TimeZoneName, UrlAt,
+    WebhookSink, pause_before_try_ms,
+};
 
 #[cfg(test)]
 mod tables;

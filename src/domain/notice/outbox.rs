@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::hash;
 use crate::base::text::counted;
 use crate::domain::notice::{
     Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, clipped,
@@ -110,11 +111,12 @@ impl Outbox {
         // A clock that was set back makes nothing be told twice, nor silent for ever.
         let is_fresh = |told: &WallMs| (moment.now_ms - told).abs() < window;
         self.told.retain(|_, told| is_fresh(told));
-        if self.told.contains_key(&cause.same) {
+        let same = sameness(cause);
+        if self.told.contains_key(&same) {
             return;
         }
         if self.told.len() < REMEMBERED {
-            self.told.insert(cause.same.clone(), moment.now_ms);
+            self.told.insert(same, moment.now_ms);
         }
         let notice = Notice::of(cause, place);
         let urgent = settings.quiet_hours.as_ref();
@@ -137,11 +139,12 @@ impl Outbox {
         place: &NoticePlace<'_>,
         (settings, moment): (&NoticeSettings, NoticeMoment),
     ) {
-        let holds = |same: &String| causes.iter().any(|cause| cause.same == *same);
+        let holds = |same: &String| causes.iter().any(|cause| sameness(cause) == *same);
         self.standing.retain(holds);
         for cause in causes {
-            if !self.standing.contains(&cause.same) {
-                self.standing.push(cause.same.clone());
+            let same = sameness(cause);
+            if !self.standing.contains(&same) {
+                self.standing.push(same);
                 self.take((cause, place), settings, moment);
             }
         }
@@ -266,6 +269,14 @@ impl Outbox {
     fn standing_of(&mut self, sink: &str) -> &mut SinkStanding {
         self.sinks.entry(sink.to_owned()).or_default()
     }
+}
+
+/// A short word that is the same for two causes which say the same.
+fn sameness(cause: &NoticeCause) -> String {
+    hash::sha256_hex(cause.same.as_bytes())
+        .chars()
+        .take(32)
+        .collect()
 }
 
 /// True for what follows from a record of the log, and so is told by the command that wrote it.

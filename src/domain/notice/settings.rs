@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::base::duration;
-use crate::domain::notice::NoticeType;
+use crate::domain::notice::{ChatShape, NoticeType};
 use crate::domain::schedule::{MaintenanceWindow, MinuteOfDay, UtcOffset};
 use crate::domain::time::WallMs;
 
@@ -71,6 +71,8 @@ pub enum NoticeSink {
     Console,
     /// The desktop of whoever is logged in.
     Desktop,
+    /// A host.
+    Webhook(WebhookSink),
     /// A program.
     Command(CommandSink),
     /// A file of JSON lines.
@@ -83,6 +85,7 @@ impl NoticeSink {
         match self {
             NoticeSink::Console => "console",
             NoticeSink::Desktop => "desktop",
+            NoticeSink::Webhook(_) => "webhook",
             NoticeSink::Command(_) => "command",
             NoticeSink::File(_) => "file",
         }
@@ -93,10 +96,60 @@ impl NoticeSink {
     pub fn needs_trust(&self) -> bool {
         match self {
             NoticeSink::Console | NoticeSink::Desktop => false,
-            NoticeSink::Command(_) => true,
+            NoticeSink::Webhook(_) | NoticeSink::Command(_) => true,
             NoticeSink::File(file) => file.path.is_some(),
         }
     }
+}
+
+/// The address of a host, or where it stands: the address of a chat's webhook is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlAt {
+    /// The address itself.
+    Url(String),
+    /// The variable that holds it.
+    UrlEnv(String),
+    /// The file that holds it, outside of the repository.
+    UrlFile(String),
+}
+
+/// The place of the secret by which requests are signed, never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretAt {
+    /// The variable that holds it.
+    SecretEnv(String),
+    /// The file that holds it, outside of the repository.
+    SecretFile(String),
+}
+
+/// A host that is sent a POST.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WebhookSink {
+    /// The address.
+    #[serde(flatten)]
+    pub url: UrlAt,
+    /// The shape of the body; default `json`.
+    pub shape: ChatShape,
+    /// The secret by which requests are signed; not signed without one.
+    #[serde(flatten)]
+    pub secret: Option<SecretAt>,
+    /// Longest time to a connection; default 5 seconds.
+    #[serde(serialize_with = "duration::as_text")]
+    pub connect_timeout: Duration,
+    /// Longest time of one request; default 10 seconds.
+    #[serde(serialize_with = "duration::as_text")]
+    pub timeout: Duration,
+    /// Tries where a failure may pass by itself; default 4.
+    pub tries: u32,
+}
+
+/// The pause before try number `at`, counted from 0, in milliseconds: doubled with each one, up to eight seconds, and by
+/// `random` of a thousand between a half of it and the whole, so that many do not come back together.
+pub fn pause_before_try_ms(at: u32, random: u64) -> u64 {
+    let whole = (500_u64 << at.saturating_sub(1).min(8)).min(8_000);
+    whole / 2 + whole * random.min(1_000) / 2_000
 }
 
 /// A program that is told on its standard input.

@@ -13,6 +13,7 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::notice::{
     Notice, NoticeCause, NoticeMoment, NoticePlace, NoticeSettings, NoticeSink, NoticeType, Outbox,
     QuietHours, SinkEnd, TimeZoneName, cause_of, cause_of_budget, cause_of_trouble,
+    pause_before_try_ms,
 };
 use crate::domain::schedule::UtcOffset;
 use crate::domain::task::{BlockReason, Hold, Proof};
@@ -399,6 +400,24 @@ fn what_holds_on_is_told_once_until_it_has_ended() {
             look(&trouble, 4 * HOUR)
         ],
         [1, 1, 1, 2]
+    );
+}
+
+#[test]
+fn tries_come_later_each_time_and_never_all_at_once() {
+    let range = |at| (pause_before_try_ms(at, 0), pause_before_try_ms(at, 1_000));
+    let all: Vec<(u64, u64)> = (1..8).map(range).collect();
+    assert_eq!(
+        all,
+        [
+            (250, 500),
+            (500, 1_000),
+            (1_000, 2_000),
+            (2_000, 4_000),
+            (4_000, 8_000),
+            (4_000, 8_000),
+            (4_000, 8_000)
+        ]
     );
 }
 

@@ -22,8 +22,8 @@ pub(super) fn look(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Findin
     let outbox = match notices::read(&paths) {
         Ok(outbox) => outbox,
         Err(error) => {
-            let finding = Finding::warn("notices", format!("nobody is told: {error}"));
-            findings.push(finding.next("remove that file; a new one is begun"));
+            let text = format!("{error}; the next delivery begins a new one");
+            findings.push(Finding::warn("notices", text));
             return;
         }
     };

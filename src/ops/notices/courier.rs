@@ -8,7 +8,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::{clock, file_lock, fs, hash};
+use crate::base::file_lock::{self, FileLock};
+use crate::base::{clock, fs, hash};
 use crate::config::Config;
 use crate::domain::budget::Amounts;
 use crate::domain::notice::{
@@ -16,7 +17,7 @@ use crate::domain::notice::{
     cause_of_trouble,
 };
 use crate::domain::time::WallMs;
-use crate::notify::{Teller, tell};
+use crate::notify::{INPUT, Teller, tell};
 use crate::ops::cx::Cx;
 use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::error::OpError;
@@ -27,6 +28,12 @@ use crate::store::{Store, StoreError};
 
 /// Time after which nothing more is begun in one delivery.
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Most looks of one delivery: a program that is told may bring about the next notice.
+const ROUNDS: u32 = 10;
+
+/// Age of an input from which on nobody reads it any more, in milliseconds: longer than any program may take.
+const LEFT_MS: i64 = 3_600_000;
 
 /// Everything that a delivery is given.
 pub struct Courier<'a> {
@@ -64,12 +71,13 @@ pub fn deliver(
 ) -> Result<CourierEnd, OpError> {
     let paths = NoticePaths::of(courier.state);
     fs::create_private_dir(paths.dir())?;
-    loop {
+    for _ in 0..ROUNDS {
         let Some(lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? else {
             return Ok(CourierEnd::AnotherAtIt);
         };
+        sweep(&paths, (courier.clock)());
         let mut store = open();
-        let seen = pass(courier, &paths, store.as_deref_mut().ok())?;
+        let seen = pass(courier, (&paths, &lock), store.as_deref_mut().ok())?;
         drop(lock);
         // Whoever found the lock held has left its news to this process.
         let newest = match &mut store {
@@ -77,7 +85,19 @@ pub fn deliver(
             Err(_) => None,
         };
         if newest.is_none_or(|newest| seen.is_some_and(|seen| newest <= seen)) {
-            return Ok(CourierEnd::Done);
+            break;
+        }
+    }
+    Ok(CourierEnd::Done)
+}
+
+/// Removes what deliveries that were killed have left. What cannot be removed is in nobody's way.
+fn sweep(paths: &NoticePaths, now_ms: WallMs) {
+    for path in fs::list_dir(paths.dir()).unwrap_or_default() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_old = fs::modified_ms(&path).is_some_and(|at| now_ms - at > LEFT_MS);
+        if name.starts_with(INPUT) && is_old {
+            let _left = fs::remove_file(&path);
         }
     }
 }
@@ -85,7 +105,7 @@ pub fn deliver(
 /// One look and one try at every sink. Returns the last record that was looked at.
 fn pass(
     courier: &Courier<'_>,
-    paths: &NoticePaths,
+    (paths, lock): (&NoticePaths, &FileLock),
     store: Option<&mut (dyn Store + 'static)>,
 ) -> Result<Option<u64>, OpError> {
     let settings = &courier.config.notices;
@@ -135,7 +155,10 @@ fn pass(
         for (sink, id, end) in &ends {
             outbox.settle((sink, id), end, (courier.clock)());
         }
-        kept::write(paths, &outbox)?;
+        // Whoever has taken `ai` out of the repository meanwhile finds nothing of it there again.
+        if lock.stands_at(&paths.lock_file())? {
+            kept::write(paths, &outbox)?;
+        }
     }
     Ok(outbox.seen)
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
-use crate::domain::notice::{NoticeSettings, Outbox};
+use crate::base::{file_lock, fs};
+use crate::domain::notice::{NoticeSettings, Outbox, SinkEnd};
 use crate::domain::time::WallMs;
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::notices::quiet_until_ms;
@@ -67,4 +67,21 @@ pub fn waits_until_ms(
         return Ok(None);
     }
     Ok(Some(quiet_until_ms(settings, now_ms).unwrap_or(now_ms)))
+}
+
+/// Takes down what came of a trial, so that a sink that was mended counts as mended. Returns the number of notices that
+/// wait for it. Where somebody delivers at this moment, that one's word counts.
+pub fn take_trial_down(
+    paths: &NoticePaths,
+    (sink, end): (&str, &SinkEnd),
+    now_ms: WallMs,
+) -> Result<usize, OpError> {
+    fs::create_private_dir(paths.dir())?;
+    let Some(_lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? else {
+        return Ok(0);
+    };
+    let mut outbox = read(paths).unwrap_or_default();
+    outbox.settle((sink, ""), end, now_ms);
+    write(paths, &outbox)?;
+    Ok(outbox.waiting_for(sink).len())
 }
