@@ -239,7 +239,7 @@ pub struct LockTold {
 }
 
 /// A refusal, as the error of a command has it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalTold {
     /// The name of the class.
     pub kind: String,

@@ -4,6 +4,8 @@
 //! decided here, so that none of them reads another's English. Deliberately absent: terminals,
 //! argument parsers and formats.
 
+pub mod daemon_orders;
+pub mod daemon_words;
 pub mod done;
 pub mod doors;
 pub mod error;

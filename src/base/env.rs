@@ -175,8 +175,7 @@ pub fn temp_dir() -> PathBuf {
     std::env::temp_dir()
 }
 
-/// The path of this very binary, beside which tests find the others.
-#[cfg(test)]
+/// The path of this very binary.
 pub fn current_exe() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }

@@ -25,4 +25,5 @@ pub(crate) mod simulated;
 pub mod socket;
 pub mod suggest;
 pub mod text;
+pub mod version;
 pub mod yaml;

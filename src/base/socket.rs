@@ -109,28 +109,64 @@ pub fn is_own_user(stream: &UnixStream) -> bool {
     }
 }
 
-/// Reads a line of at most `most` bytes, or what there is when the other side has ended, before
-/// `until`. A longer one is [`io::ErrorKind::FileTooLarge`].
-pub fn read_line(stream: &mut UnixStream, most: usize, until: Instant) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        stream.set_read_timeout(Some(left(until)?))?;
-        let read = match stream.read(&mut chunk) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let new = &chunk[..read];
-        let end = new.iter().position(|byte| *byte == b'\n');
-        line.extend_from_slice(&new[..end.unwrap_or(read)]);
-        if line.len() > most {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        if end.is_some() || read == 0 {
-            return Ok(line);
+/// The process at the other side, as this process would name it; nothing where the system does not say, or it
+/// cannot be seen from here.
+pub fn peer_process(stream: &UnixStream) -> Option<i32> {
+    #[cfg(target_os = "linux")]
+    {
+        let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
+        Some(peer.pid.as_raw_pid()).filter(|pid| *pid > 0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _nobody_says = stream;
+        None
+    }
+}
+
+/// The lines of one caller, with what has come beyond the last one that was taken.
+#[derive(Default)]
+pub struct SocketLines {
+    rest: Vec<u8>,
+}
+
+impl SocketLines {
+    /// Reads a line of at most `most` bytes, or what there is when the other side has ended, before
+    /// `until`. A longer one is [`io::ErrorKind::FileTooLarge`].
+    pub fn next(
+        &mut self,
+        stream: &mut UnixStream,
+        most: usize,
+        until: Instant,
+    ) -> io::Result<Vec<u8>> {
+        let mut chunk = [0; 4096];
+        let mut seen = 0;
+        loop {
+            let end = self.rest[seen..].iter().position(|byte| *byte == b'\n');
+            let end = end.map(|end| seen + end);
+            if end.unwrap_or(self.rest.len()) > most {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            if let Some(end) = end {
+                let mut line: Vec<u8> = self.rest.drain(..=end).collect();
+                line.pop();
+                return Ok(line);
+            }
+            seen = self.rest.len();
+            stream.set_read_timeout(Some(left(until)?))?;
+            match stream.read(&mut chunk) {
+                Ok(0) => return Ok(std::mem::take(&mut self.rest)),
+                Ok(read) => self.rest.extend_from_slice(&chunk[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
+}
+
+/// Reads one line, as [`SocketLines::next`] does, and drops what has come beyond it.
+pub fn read_line(stream: &mut UnixStream, most: usize, until: Instant) -> io::Result<Vec<u8>> {
+    SocketLines::default().next(stream, most, until)
 }
 
 /// Writes all of it before `until`.
@@ -176,6 +212,8 @@ mod tests {
             let mut caller = connect(&path).unwrap();
             let mut heard = next_caller(&listener, &end).unwrap();
             assert!(is_own_user(&heard));
+            let own = i32::try_from(std::process::id()).unwrap();
+            assert_eq!(peer_process(&heard), Some(own));
             write_all(&mut caller, b"hello\nrest", soon()).unwrap();
             assert_eq!(read_line(&mut heard, 5, soon()).unwrap(), b"hello");
         }
@@ -203,6 +241,22 @@ mod tests {
         let much = vec![0; 16 << 20];
         let late = write_all(&mut one, &much, Instant::now() + Duration::from_millis(20));
         assert!(is_late(&late.unwrap_err()));
+    }
+
+    #[test]
+    fn lines_that_come_at_once_are_taken_one_after_the_other() {
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        write_all(&mut one, b"first\n\nthird\nlast", soon()).unwrap();
+        drop(one);
+        let mut lines = SocketLines::default();
+        let mut next = |most| lines.next(&mut other, most, soon());
+        assert_eq!(next(5).unwrap(), b"first");
+        assert_eq!(next(5).unwrap(), b"");
+        let long = next(4).unwrap_err();
+        assert_eq!(long.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(next(5).unwrap(), b"third");
+        assert_eq!(next(5).unwrap(), b"last");
+        assert_eq!(next(5).unwrap(), b"");
     }
 
     fn is_late(error: &io::Error) -> bool {

@@ -98,12 +98,17 @@ impl Hands {
     }
 
     /// Takes in what the store says is at work: runs of earlier daemons that live are adopted, those that
-    /// have ended are let go of. Returns those that are new.
-    pub(super) fn adopt(&mut self, active: &[Run]) -> Vec<RunId> {
-        self.adopted.retain(|hand| {
-            let is_active = active.iter().any(|run| run.id == hand.run);
-            is_active && hand.process.liveness() != ProcessLiveness::Dead
-        });
+    /// have ended are let go of. Returns those that are new and those that are gone.
+    pub(super) fn adopt(&mut self, active: &[Run]) -> (Vec<RunId>, Vec<RunId>) {
+        let (goes_on, ended) = std::mem::take(&mut self.adopted)
+            .into_iter()
+            .partition(|hand| {
+                let is_active = active.iter().any(|run| run.id == hand.run);
+                is_active && hand.process.liveness() != ProcessLiveness::Dead
+            });
+        self.adopted = goes_on;
+        let ended: Vec<AdoptedHand> = ended;
+        let gone = ended.into_iter().map(|hand| hand.run).collect();
         let mut new = Vec::new();
         for run in active {
             let process = liveness::identity(&run.supervisor);
@@ -123,7 +128,7 @@ impl Hands {
             });
             new.push(run.id.clone());
         }
-        new
+        (new, gone)
     }
 
     /// Asks each to end, as a person's stop does: its supervisor ends the agent, saves the work and gives the

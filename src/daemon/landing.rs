@@ -2,24 +2,35 @@
 //! a daemon that is killed leaves a landing that the next one, or anybody's `ai land`, completes. What it is doing, and what
 //! it has said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use crate::app::daemon_words::{DaemonLastLanding, DaemonLeftOut};
+use crate::base::clock;
 use crate::base::text::counted;
 use crate::domain::daemon::{LandEnd, LandRest, LandSight, LandStep};
 use crate::domain::error_class::ErrorClass;
-use crate::domain::ids::TaskId;
+use crate::domain::ids::{RunId, TaskId};
+use crate::ops::daemon::LandingLeft;
 use crate::process::identity::ProcessIdentity;
 use crate::process::reexec::ReexecEnd;
+
+/// What becomes of a landing that has not said what it did.
+const COMPLETED: &str = "what it has begun is completed by the next";
 
 /// The landing of a daemon, and what it remembers of the last ones.
 #[derive(Default)]
 pub(super) struct LandingHand {
     at_work: Option<Option<ProcessIdentity>>,
+    /// The landing of an earlier daemon.
+    adopted: Option<ProcessIdentity>,
     rest: LandRest,
+    /// The works that were there when the last one began.
+    tried: BTreeSet<RunId>,
     /// The reasons that were told, by task: each is told once.
     told: BTreeMap<TaskId, String>,
+    last: Option<DaemonLastLanding>,
 }
 
 impl LandingHand {
@@ -42,6 +53,7 @@ impl LandingHand {
     pub(super) fn begins(&mut self, sight: LandSight, process: Option<ProcessIdentity>) -> String {
         let tasks = counted(sight.reviewed.len(), "task");
         self.at_work = Some(process);
+        self.tried = sight.reviewed.clone();
         self.rest.begins(sight);
         format!(
             "a landing begins: {tasks} in review, of which lands what nobody would be asked about"
@@ -56,9 +68,55 @@ impl LandingHand {
         let Some(Ok(told)) = told else {
             self.rest.ended(LandEnd::InTheWay, now_ms);
             let code = code.map_or("a signal".to_owned(), |code| format!("code {code}"));
-            let line = "what it has begun is completed by the next";
-            return vec![format!("the landing has ended with {code}; {line}")];
+            return vec![format!("the landing has ended with {code}; {COMPLETED}")];
         };
+        let soon = [ErrorClass::Conflict.code(), ErrorClass::TryLater.code()];
+        let is_soon = told.left_out.iter().any(|one| soon.contains(&one.code));
+        let end = if is_soon {
+            LandEnd::InTheWay
+        } else {
+            LandEnd::Settled
+        };
+        self.rest.ended(end, now_ms);
+        self.tell(told, "the landing")
+    }
+
+    /// Takes in that a landing of an earlier daemon goes on. Returns the line about it, where that is news.
+    pub(super) fn adopts(&mut self, process: &ProcessIdentity) -> Option<String> {
+        if self.adopted.as_ref() == Some(process) {
+            return None;
+        }
+        self.adopted = Some(process.clone());
+        let pid = process.pid;
+        Some(format!(
+            "a landing was begun by an earlier daemon and goes on (process {pid})"
+        ))
+    }
+
+    /// The landing of an earlier daemon that was adopted.
+    pub(super) fn adopted(&self) -> Option<&ProcessIdentity> {
+        self.adopted.as_ref()
+    }
+
+    /// Takes in the end of a landing that an earlier daemon has begun, and what it has left of itself. Returns the lines
+    /// about it; none where there was no such landing.
+    pub(super) fn adopted_ended(&mut self, left: Option<LandingLeft>) -> Vec<String> {
+        let adopted = self.adopted.take();
+        let told = left.and_then(|left| serde_json::from_value::<LandingTold>(left.answer).ok());
+        match (told, adopted) {
+            (Some(told), _) => {
+                self.tried.clear();
+                self.tell(told, "the landing of an earlier daemon")
+            }
+            (None, Some(_)) => vec![format!(
+                "the landing of an earlier daemon has ended without a word; {COMPLETED}"
+            )],
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// What is told of a landing that has ended, in the log and to whoever asks.
+    fn tell(&mut self, told: LandingTold, which: &str) -> Vec<String> {
         let mut lines = Vec::new();
         for one in &told.landed {
             lines.push(format!("{} has landed in {}", one.task, one.target));
@@ -72,23 +130,44 @@ impl LandingHand {
             }
         }
         lines.push(format!(
-            "the landing has ended: {} landed, {} sent back, {} left in review; {}",
+            "{which} has ended: {} landed, {} sent back, {} left in review; {}",
             told.landed.len(),
             told.sent_back.len(),
             told.left_out.len(),
             counted(told.check_runs, "check run")
         ));
-        let soon = [ErrorClass::Conflict.code(), ErrorClass::TryLater.code()];
-        let is_soon = told.left_out.iter().any(|one| soon.contains(&one.code));
-        let left = told.left_out.into_iter();
-        self.told = left.map(|one| (one.task, one.message)).collect();
-        let end = if is_soon {
-            LandEnd::InTheWay
-        } else {
-            LandEnd::Settled
-        };
-        self.rest.ended(end, now_ms);
+        let left_out = told.left_out.into_iter().map(|one| self.left_out(one));
+        let left_out: Vec<DaemonLeftOut> = left_out.collect();
+        let reasons = left_out
+            .iter()
+            .map(|one| (one.task.clone(), one.message.clone()));
+        self.told = reasons.collect();
+        self.last = Some(DaemonLastLanding {
+            ended_ms: clock::wall_ms(),
+            landed: told.landed.into_iter().map(|one| one.task).collect(),
+            sent_back: told.sent_back.into_iter().map(|one| one.task).collect(),
+            left_out,
+            again_ms: None,
+        });
         lines
+    }
+
+    fn left_out(&self, one: LeftOutTold) -> DaemonLeftOut {
+        let is_of_task = |run: &&RunId| run.task() == one.task;
+        DaemonLeftOut {
+            run: self.tried.iter().find(is_of_task).cloned(),
+            task: one.task,
+            title: one.title,
+            code: one.code,
+            message: one.message,
+            next: one.next,
+        }
+    }
+
+    /// The last landing, with the time of the next one for the same works, by the clock that nobody sets.
+    pub(super) fn last(&self) -> Option<(DaemonLastLanding, Option<i64>)> {
+        let last = self.last.clone()?;
+        Some((last, self.rest.again_ms()))
     }
 
     /// Takes in that settings, policy or trust may be others.
@@ -122,6 +201,10 @@ struct SentBackTold {
 #[derive(Deserialize)]
 struct LeftOutTold {
     task: TaskId,
+    #[serde(default)]
+    title: String,
     code: u8,
     message: String,
+    #[serde(default)]
+    next: Option<String>,
 }

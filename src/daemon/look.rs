@@ -5,12 +5,12 @@ use crate::app::error::AppError;
 use crate::app::workspace::Workspace;
 use crate::base::clock;
 use crate::daemon::notices::{NoticeLook, start_helper};
-use crate::daemon::serve::{Daemon, Recovery};
-use crate::daemon::settings::DaemonSettings;
+use crate::daemon::serve::Daemon;
+use crate::daemon::settings::{DaemonSettings, Recovery};
 use crate::daemon::wake;
 use crate::domain::daemon::{LandStep, QueueSight, RestMark, StandingOrder};
 use crate::domain::error_class::ErrorClass;
-use crate::domain::ids::TaskId;
+use crate::domain::ids::{RunId, TaskId};
 use crate::domain::schedule::QueueWait;
 use crate::domain::task::Task;
 use crate::domain::time::WallMs;
@@ -23,9 +23,12 @@ use crate::ops::run::choose::Registered;
 use crate::ops::run::recovery::liveness;
 use crate::ops::trust;
 use crate::ops::world::World;
+use crate::process::identity::{ProcessIdentity, ProcessLiveness, begins_with};
 use crate::process::reexec;
 use crate::store::{Store, StoreError, Tx};
 
+/// The words with which the command line of a landing begins that a daemon has begun.
+const LANDS_BY_DAEMON: [&str; 3] = ["land", "--all", "--by-daemon"];
 /// Shortest time between two recoveries: one that cannot be done now is not tried without a pause.
 const RECOVERY_MS: i64 = 30_000;
 /// Shortest time to something that is due, so that a wrong clock makes nobody run in circles.
@@ -40,6 +43,7 @@ impl Daemon<'_> {
         self.notices.reads(&world.config);
         trust::require(&world.root, &world.location.common_dir, "the daemon")?;
         let mut store = self.open_store()?;
+        store.refuse_outgrown()?;
         self.look_into(&world, &mut *store)?;
         self.store = Some(store);
         Ok(())
@@ -51,6 +55,7 @@ impl Daemon<'_> {
         let cx = world.cx(&world.checkout_policy())?;
         claim::record_lapses(store, &cx, &Which::Next)?;
         self.take_stock(world, store)?;
+        self.take_over_landing(world)?;
         let order = daemon::order(&self.place)?;
         if order != self.order_given {
             let words = order.as_ref().map(StandingOrder::in_words);
@@ -115,7 +120,8 @@ impl Daemon<'_> {
         if !world.config.daemon.land || self.landing.count() > 0 {
             return Ok(QueueSight::Empty);
         }
-        if land::is_at_work(&world.state())? {
+        // One that is adopted has let go of its lock before it has ended, and its end is to be told.
+        if land::is_at_work(&world.state())? || self.landing.adopted().is_some() {
             return Ok(QueueSight::Waits);
         }
         let sight = land::sight(world, store)?;
@@ -158,13 +164,48 @@ impl Daemon<'_> {
             }
             Ok((active, lost))
         })?;
-        for run in self.hands.adopt(&active) {
+        let (new, gone) = self.hands.adopt(&active);
+        for run in new {
             self.journal.line(&format!(
                 "{run} was started by an earlier daemon and goes on"
             ));
         }
+        for run in gone {
+            if let Some(line) = store.read(|tx| ending_of(tx, &run))? {
+                self.journal.line(&line);
+            }
+        }
         if is_any_lost {
             self.recover()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in the landing of an earlier daemon, and tells of its end as that one would have.
+    fn take_over_landing(&mut self, world: &World) -> Result<(), OpError> {
+        if self.landing.count() > 0 {
+            return Ok(());
+        }
+        let at_work = land::process_at_work(&world.state())?;
+        if let Some(process) = at_work.filter(|process| begins_with(process, &LANDS_BY_DAEMON)) {
+            if let Some(line) = self.landing.adopts(&process) {
+                wake::watch_process(process, &self.news);
+                self.journal.line(&line);
+            }
+            return Ok(());
+        }
+        // One that ends at this moment has left its word before it lets go of the lock's file.
+        let is_alive = |process: &ProcessIdentity| process.liveness() == ProcessLiveness::Alive;
+        if self.landing.adopted().is_some_and(is_alive) {
+            return Ok(());
+        }
+        let left = daemon::landing_left(&self.place)?;
+        let is_left = left.is_some();
+        for line in self.landing.adopted_ended(left) {
+            self.journal.line(&line);
+        }
+        if is_left {
+            daemon::forget_landing(&self.place)?;
         }
         Ok(())
     }
@@ -222,6 +263,19 @@ pub(super) fn mark_of(tx: &mut dyn Tx, id: &TaskId) -> Result<Option<RestMark>, 
     Ok(Some(RestMark {
         updated_ms: task.updated_ms,
         answers: answers.sum(),
+    }))
+}
+
+/// The line about the end of a run that an earlier daemon has started; none where the store does not know of one.
+fn ending_of(tx: &mut dyn Tx, id: &RunId) -> Result<Option<String>, StoreError> {
+    let Some(run) = tx.run(id)? else {
+        return Ok(None);
+    };
+    let status = tx.task(&run.task)?;
+    let status = status.map_or("gone", |task| task.status_text()).to_owned();
+    Ok(run.end.map(|end| {
+        let (outcome, summary) = (end.outcome.as_str(), end.summary);
+        format!("{id}  {outcome}  {status}  {summary}")
     }))
 }
 

@@ -8,13 +8,17 @@
 //! Deliberately absent: any order of tasks, which is the scheduler's (`domain/schedule`), and any rule about what
 //! becomes of a run.
 
+mod clerk;
+mod door;
 mod hands;
 mod journal;
 mod landing;
 mod look;
 mod notices;
+mod report;
 mod serve;
 mod settings;
+mod sight;
 mod wake;
 
 pub use serve::serve;

@@ -1,39 +1,38 @@
 //! The loop of a daemon: wait for news, take them in, do the next step.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use crate::app::daemon_words::DaemonPhase;
 use crate::app::doors::{DaemonOrder, DaemonReport};
 use crate::app::error::AppError;
-use crate::app::workspace::{Workspace, now};
+use crate::app::workspace::Workspace;
 use crate::base::file_lock::FileLock;
 use crate::base::text::counted;
-use crate::base::{clock, duration, fs};
-use crate::daemon::hands::{Hands, OwnHand};
+use crate::base::{clock, duration, fs, version};
+use crate::daemon::clerk::{CallerWord, DaemonClerk, SharedSight};
+use crate::daemon::door::Door;
+use crate::daemon::hands::Hands;
 use crate::daemon::journal::DaemonLog;
 use crate::daemon::landing::LandingHand;
-use crate::daemon::look::mark_of;
 use crate::daemon::notices::NoticeHand;
-use crate::daemon::settings::DaemonSettings;
+use crate::daemon::settings::{DaemonSettings, Recovery, card};
+use crate::daemon::sight;
 use crate::daemon::wake::{self, Told, Wake};
 use crate::domain::daemon::{
-    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, RestNews, Rests, StandingOrder,
-    StopOrder, TurnedAway, UnsettledWrite,
+    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, Rests, RunsAtStop,
+    StandingOrder, StopOrder, UnsettledWrite,
 };
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
-use crate::ops::daemon::{self, DaemonCard, DaemonPlace};
-use crate::ops::run::batch::{ChildEnd, Line};
+use crate::ops::daemon::{self, DaemonPlace};
+use crate::ops::run::batch::Line;
 use crate::ops::signals::{HeardSignal, Signals};
 use crate::ops::trust;
 use crate::process::end_process::{EndSignal, send_end_signal};
-use crate::process::identity::ProcessIdentity;
-use crate::process::reexec::ReexecEnd;
 use crate::store::{Access, Store};
 
-/// Lines of the report that are kept in memory; the log has all.
-const LINES: usize = 1_000;
 /// Beyond its agent's time to end, the time for a run that was asked to end: for the look at its tree and for
 /// saving it.
 const SAVING: Duration = Duration::from_secs(60);
@@ -46,6 +45,8 @@ pub(super) struct Daemon<'a> {
     pub(super) landing: LandingHand,
     pub(super) notices: NoticeHand,
     pub(super) rests: Rests,
+    /// The reasons of those that rest, and of some that do not any more.
+    pub(super) turned_away: BTreeMap<TaskId, String>,
     pub(super) settings: DaemonSettings,
     /// Open from one look to the next, so that looking changes no file; opened again after an error.
     pub(super) store: Option<Box<dyn Store>>,
@@ -59,7 +60,7 @@ pub(super) struct Daemon<'a> {
     /// The time of the last recovery, and whether it goes on.
     pub(super) recovery: Option<(i64, Recovery)>,
     pub(super) news: Sender<Wake>,
-    looked_ms: Option<i64>,
+    pub(super) looked_ms: Option<i64>,
     notice: LookNotice,
     unsettled: Option<UnsettledWrite>,
     ends_ms: Option<i64>,
@@ -67,22 +68,17 @@ pub(super) struct Daemon<'a> {
     pub(super) trouble: Option<String>,
     /// The error that this was, where it takes a person.
     pub(super) barred: Option<AppError>,
-    lines: VecDeque<Line>,
+    pub(super) lines: VecDeque<Line>,
     /// The order that stood at the last look.
     pub(super) order_given: Option<StandingOrder>,
     pub(super) place: DaemonPlace,
+    /// What is told of it at its socket.
+    pub(super) sight: SharedSight,
+    /// Closed before the lock is let go of, so that its socket is never the next daemon's.
+    door: Option<Door>,
     lock: FileLock,
     store_news: Told,
     settings_news: Told,
-}
-
-/// State of a recovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Recovery {
-    /// Going on.
-    AtWork,
-    /// Ended.
-    Over,
 }
 
 /// Works the queue until it is to end.
@@ -104,6 +100,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         journal: DaemonLog::at(place.log(), order.say),
         hands: Hands::new(news.clone()),
         rests: Rests::default(),
+        turned_away: BTreeMap::new(),
         landing: LandingHand::default(),
         notices: NoticeHand::default(),
         settings,
@@ -126,44 +123,49 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         lines: VecDeque::new(),
         store_news: wake::watch_store(&state, &news),
         settings_news: wake::watch_settings((&root, &place.orders()), &news),
+        sight: sight::first(settings.parallel),
+        door: None,
         news,
         order,
         place,
         lock,
     };
+    daemon.open_door();
     daemon.journal.line(&format!(
         "the daemon works the queue, {} at a time (process {}, ai {})",
         counted(settings.parallel, "run"),
         std::process::id(),
-        env!("CARGO_PKG_VERSION")
+        version::own()
     ));
     (daemon.order.ready)();
     daemon.work(&heard)
 }
 
-/// The card of this process.
-fn card(order: &DaemonOrder<'_>) -> Result<DaemonCard, AppError> {
-    let process = ProcessIdentity::current().ok_or_else(|| {
-        AppError::new(
-            ErrorClass::Failed,
-            "/proc cannot be read, so no daemon could be told from another process",
-        )
-        .hint("mount /proc, then do it again")
-    })?;
-    Ok(DaemonCard {
-        process,
-        since_ms: now().wall_ms,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: order.command.to_owned(),
-    })
-}
-
 impl Daemon<'_> {
+    /// Opens its socket. Without one it works as well, and is asked by its files.
+    fn open_door(&mut self) {
+        let around = (self.order.directory.clone(), self.order.named.clone());
+        let clerk = DaemonClerk::new(self.sight.clone(), around, self.news.clone());
+        match Door::open(&self.place.socket(), clerk) {
+            Ok(door) => self.door = Some(door),
+            Err(error) => self.journal.line(&format!(
+                "nobody can ask the daemon at its socket, {}: {error}",
+                self.place.socket().display()
+            )),
+        }
+    }
+
     fn work(&mut self, heard: &Receiver<Wake>) -> Result<DaemonReport, AppError> {
         loop {
             match self.moment().step() {
-                DaemonStep::Look => self.look_or_tell()?,
-                DaemonStep::Wait { until_ms } => self.hear(heard, until_ms),
+                DaemonStep::Look => {
+                    self.publish(DaemonPhase::Looks, None);
+                    self.look_or_tell()?;
+                }
+                DaemonStep::Wait { until_ms } => {
+                    self.publish(DaemonPhase::Waits, Some(until_ms));
+                    self.hear(heard, until_ms);
+                }
                 DaemonStep::TimeIsOver => {
                     self.order_stop(DaemonEnding::TimeOver, "its time is over")
                 }
@@ -300,6 +302,8 @@ impl Daemon<'_> {
                 for line in self.landing.ended(ended.as_ref(), clock::boot_ms()) {
                     self.journal.line(&line);
                 }
+                // What it has left for another daemon is told. Where it stays, it is told once more.
+                let _stays = daemon::forget_landing(&self.place);
                 LookNotice::AtOnce
             }
             Wake::AdoptedEnded => LookNotice::AtOnce,
@@ -314,6 +318,11 @@ impl Daemon<'_> {
                     HeardSignal::HangUp => (DaemonEnding::Stopped, "SIGHUP"),
                 };
                 self.order_stop(why, words);
+                LookNotice::Nothing
+            }
+            Wake::Asked(CallerWord::Look) => LookNotice::AtOnce,
+            Wake::Asked(CallerWord::Stop(runs)) => {
+                self.stop_as_told(runs);
                 LookNotice::Nothing
             }
         };
@@ -351,7 +360,28 @@ impl Daemon<'_> {
         });
     }
 
-    fn runs_are(&self) -> String {
+    /// Takes an order to stop from its socket, which says what becomes of the runs.
+    fn stop_as_told(&mut self, runs: RunsAtStop) {
+        let within = self.settings.stop_within;
+        let (before, times) = (self.stop, (clock::boot_ms(), millis(within)));
+        self.stop = Some(StopOrder::by_word(before, runs, times));
+        if self.stop == before {
+            return;
+        }
+        let at_work = self.runs_are();
+        let what = match runs {
+            RunsAtStop::MayEnd => format!(
+                "nothing more is started, {at_work} left {} to end",
+                duration::format(within)
+            ),
+            RunsAtStop::EndNow => format!("{at_work} to end now"),
+            RunsAtStop::GoOn => format!("{at_work} left to the next one"),
+        };
+        self.journal
+            .line(&format!("the daemon stops (asked at its socket): {what}"));
+    }
+
+    pub(super) fn runs_are(&self) -> String {
         let runs = self.hands.count();
         match (runs, self.landing.count()) {
             (0, 1..) => "a landing is".to_owned(),
@@ -361,113 +391,12 @@ impl Daemon<'_> {
         }
     }
 
-    /// Takes the end of a child in.
-    fn child_ended(&mut self, task: &TaskId, ended: Option<&ReexecEnd>) {
-        let Some(hand) = self.hands.ended(task) else {
-            return;
-        };
-        let end = ChildEnd::of(ended);
-        let why = if end.is_in_the_way() {
-            TurnedAway::InTheWay
-        } else {
-            TurnedAway::Refused
-        };
-        self.rests.one_has_ended(clock::boot_ms());
-        if let Err(error) = self.tell_end(&hand, (end.clone(), why)) {
-            self.journal.line(&format!(
-                "{task} has ended with code {}: {}; the store cannot be asked what became of it: {error}",
-                end.code,
-                end.answer.error.unwrap_or(end.answer.summary)
-            ));
-        }
-    }
-
-    fn tell_end(
-        &mut self,
-        hand: &OwnHand,
-        (end, why): (ChildEnd, TurnedAway),
-    ) -> Result<(), AppError> {
-        let mut store = self.open_store()?;
-        let line = Line::of(&mut *store, &hand.start.task, end)?;
-        let mark = store.read(|tx| mark_of(tx, &line.task))?;
-        self.store = Some(store);
-        if line.run.is_some() {
-            self.rests.forget(&line.task);
-        } else if let (None, Some(mark)) = (&self.stop, mark) {
-            let (now_ms, why) = (clock::boot_ms(), (why, line.code));
-            if self.rests.lay((&line.task, mark), why, now_ms) == RestNews::Known {
-                self.log(&line);
-                return Ok(());
-            }
-        }
-        self.tell(line);
-        Ok(())
-    }
-
     /// Takes the store that is open, or opens it. Whoever gets along with it puts it back.
     pub(super) fn open_store(&mut self) -> Result<Box<dyn Store>, AppError> {
         match self.store.take() {
             Some(store) => Ok(store),
             None => Workspace::new(self.order.directory.clone(), self.order.named.clone())
                 .open_store(Access::Write),
-        }
-    }
-
-    fn log(&self, line: &Line) {
-        self.journal.line(&format!(
-            "{}  {}  {}  {}",
-            line.run.as_deref().unwrap_or(line.task.as_str()),
-            line.outcome_word(),
-            line.status,
-            line.summary
-        ));
-    }
-
-    /// Adds a line to the report, the log, and what the caller hears.
-    fn tell(&mut self, line: Line) {
-        self.log(&line);
-        (self.order.each)(&line);
-        self.lines.push_back(line);
-        if self.lines.len() > LINES {
-            self.lines.pop_front();
-        }
-    }
-
-    fn end(&mut self, ending: DaemonEnding) -> DaemonReport {
-        if ending == DaemonEnding::QueueEmpty {
-            for line in std::mem::take(&mut self.held_back) {
-                self.tell(line);
-            }
-        }
-        self.bring_up_to_date();
-        let left = match self.hands.count() + self.landing.count() {
-            0 => String::new(),
-            _ => format!("; {} left to themselves", self.runs_are()),
-        };
-        self.journal
-            .line(&format!("the daemon ends: {}{left}", ending.as_str()));
-        // A word of trouble is about a daemon that is there.
-        let _left = daemon::tell_trouble(&self.place, None);
-        DaemonReport {
-            lines: std::mem::take(&mut self.lines).into(),
-            ending,
-            barred: self
-                .barred
-                .take()
-                .filter(|_| ending == DaemonEnding::Barred),
-        }
-    }
-}
-
-impl Daemon<'_> {
-    /// Has the report say what each task is at the end: it may have landed since its run, or gone back. One that cannot
-    /// be looked up stays as it was told.
-    fn bring_up_to_date(&mut self) {
-        let Some(store) = &mut self.store else { return };
-        for line in &mut self.lines {
-            if let Ok(Some(task)) = store.read(|tx| tx.task(&line.task)) {
-                line.status = task.status_text().to_owned();
-            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::base::fs::DirWatch;
+use crate::daemon::clerk::CallerWord;
 use crate::domain::ids::TaskId;
 use crate::ops::signals::HeardSignal;
 use crate::ops::trust;
@@ -28,12 +29,14 @@ pub(super) enum Wake {
     Ended(TaskId, Option<ReexecEnd>),
     /// A landing of this daemon has ended.
     Landed(Option<ReexecEnd>),
-    /// A run of an earlier daemon has ended.
+    /// A run or a landing of an earlier daemon has ended.
     AdoptedEnded,
     /// A recovery has ended.
     Recovered,
     /// A signal.
     Signal(HeardSignal),
+    /// The word of a caller at the socket.
+    Asked(CallerWord),
 }
 
 /// Tells of writes to the store, by the file that each write changes: the log beside the database.

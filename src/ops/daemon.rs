@@ -7,17 +7,23 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::base::file_lock::{self, FileLock};
-use crate::base::{fs, holders};
-use crate::domain::daemon::StandingOrder;
+use crate::base::{env, fs, holders, version};
+use crate::domain::daemon::{
+    DaemonBuild, DaemonDifference, ProgramOnDisk, StandingOrder, differences,
+};
 use crate::domain::time::WallMs;
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::refusal::{Refusal, seconds};
 use crate::process::identity::{ProcessIdentity, ProcessLiveness};
+use crate::store;
 
 /// Longest card that is read, in bytes.
 const CARD_CAP: u64 = 64 << 10;
+/// Longest result of a landing that is read, in bytes.
+const LANDING_CAP: u64 = 16 << 20;
 
 /// The files of a repository's daemon.
 #[derive(Debug, Clone)]
@@ -64,6 +70,15 @@ impl DaemonPlace {
     fn trouble_file(&self) -> PathBuf {
         self.dir.join("trouble")
     }
+
+    /// The socket at which a daemon answers.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("socket")
+    }
+
+    fn landing_file(&self) -> PathBuf {
+        self.dir.join("landing.json")
+    }
 }
 
 /// The card of a daemon.
@@ -77,6 +92,95 @@ pub struct DaemonCard {
     pub version: String,
     /// The command by which it was started.
     pub command: String,
+    /// The newest format of the store that it knows; absent where an older `ai` wrote this.
+    #[serde(default)]
+    pub store_format: Option<String>,
+    /// Its program; likewise, and where the system does not say.
+    #[serde(default)]
+    pub program: Option<ProgramFile>,
+}
+
+/// The file of a program, told from another one that takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramFile {
+    /// The path.
+    pub path: PathBuf,
+    /// Device and number of the file.
+    pub id: String,
+}
+
+impl ProgramFile {
+    /// The program of this process.
+    pub fn current() -> Option<ProgramFile> {
+        let path = env::current_exe().ok()?;
+        let id = fs::stat(&path).ok()??.id.to_string();
+        Some(ProgramFile { path, id })
+    }
+
+    /// Compares it with what stands there now.
+    pub fn on_disk(&self) -> ProgramOnDisk {
+        match fs::stat(&self.path) {
+            Ok(Some(there)) if there.id.to_string() != self.id => ProgramOnDisk::Replaced,
+            Ok(None) => ProgramOnDisk::Gone,
+            // Who cannot look cannot tell.
+            Ok(Some(_)) | Err(_) => ProgramOnDisk::Same,
+        }
+    }
+}
+
+/// This build of `ai`.
+pub fn own_build() -> DaemonBuild {
+    DaemonBuild {
+        version: version::own(),
+        store_format: Some(store::newest_format()),
+    }
+}
+
+impl DaemonCard {
+    /// Finds what tells this daemon from the program that asks.
+    pub fn differences(&self) -> Vec<DaemonDifference> {
+        let daemon = DaemonBuild {
+            version: self.version.clone(),
+            store_format: self.store_format.clone(),
+        };
+        let program = self.program.as_ref().map(ProgramFile::on_disk);
+        differences(
+            &daemon,
+            &own_build(),
+            program.unwrap_or(ProgramOnDisk::Same),
+        )
+    }
+}
+
+/// The result of a landing that a daemon has begun, for the daemon that is there when it ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LandingLeft {
+    /// The process of the landing.
+    pub process: ProcessIdentity,
+    /// Its answer, as `ai land --json` prints it.
+    pub answer: Value,
+}
+
+/// Leaves the result of the landing of this process, over the one before: whoever has begun it may be gone.
+pub fn leave_landing(place: &DaemonPlace, answer: Value) -> Result<(), OpError> {
+    let Some(process) = ProcessIdentity::current() else {
+        return Ok(());
+    };
+    fs::create_private_dir(place.dir())?;
+    let left = LandingLeft { process, answer };
+    let text = serde_json::to_vec(&left).kept("the result of the landing")?;
+    Ok(fs::write_private(&place.landing_file(), &text)?)
+}
+
+/// The result that a landing has left. One that cannot be read is as good as none: it is only told.
+pub fn landing_left(place: &DaemonPlace) -> Result<Option<LandingLeft>, OpError> {
+    let text = fs::read_text_if_there(&place.landing_file(), LANDING_CAP)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Takes it away: somebody has told of it.
+pub fn forget_landing(place: &DaemonPlace) -> Result<(), OpError> {
+    Ok(fs::remove_file(&place.landing_file())?)
 }
 
 /// Takes the repository for a daemon, which holds it as long as the lock lives. Refused where another one
@@ -208,6 +312,8 @@ mod tests {
             since_ms: 1_000,
             version: "0".into(),
             command: "ai daemon run".into(),
+            store_format: None,
+            program: None,
         }
     }
 
@@ -280,6 +386,26 @@ mod tests {
         drop(held);
         write(&serde_json::to_vec(&me).unwrap());
         assert_eq!(at_work(&place).unwrap(), None);
+    }
+
+    #[test]
+    fn a_program_that_is_replaced_or_gone_is_told_from_the_one_that_runs() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("ai");
+        let other = temp.path().join("other");
+        std::fs::write(&path, "1").unwrap();
+        std::fs::write(&other, "1").unwrap();
+        let id = fs::stat(&path).unwrap().unwrap().id.to_string();
+        let program = ProgramFile {
+            path: path.clone(),
+            id,
+        };
+        assert_eq!(program.on_disk(), ProgramOnDisk::Same);
+        std::fs::rename(&other, &path).unwrap();
+        assert_eq!(program.on_disk(), ProgramOnDisk::Replaced);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(program.on_disk(), ProgramOnDisk::Gone);
+        assert!(ProgramFile::current().is_some());
     }
 
     #[test]

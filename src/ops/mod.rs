@@ -23,6 +23,7 @@ pub mod credential_fault;
 pub mod credentials;
 pub mod cx;
 pub mod daemon;
+pub mod daemon_unit;
 pub mod detect;
 pub mod digest;
 pub mod doctor;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::clock;
+use crate::base::{clock, env};
 use crate::process::procfs;
 
 /// A process, named so that no later process with the same pid is mistaken for it.
@@ -78,6 +78,25 @@ pub fn begins_with(process: &ProcessIdentity, words: &[&str]) -> bool {
     said.take(words.len()).eq(words.iter().copied()) && process.liveness() == ProcessLiveness::Alive
 }
 
+/// Most processes that are looked at on the way up from one of them.
+const MOST_PARENTS: usize = 64;
+
+/// True where the process, or one that it came from, was started for a run: as its agent, one of its checks, or
+/// something that those have started. The variable that says so is given to all of them.
+pub fn is_within_a_run(pid: i32) -> bool {
+    let mut at = pid;
+    for _ in 0..MOST_PARENTS {
+        if procfs::variable(at, env::AI_RUN).is_some() {
+            return true;
+        }
+        match procfs::stat(at) {
+            Some(stat) if stat.parent > 1 => at = stat.parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
 /// The pid of this process.
 pub(in crate::process) fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_pid()
@@ -128,6 +147,31 @@ mod tests {
             ..me
         };
         assert_eq!(elsewhere.liveness(), ProcessLiveness::Unknown);
+    }
+
+    #[test]
+    fn what_a_run_has_started_is_told_by_the_variable_of_any_of_its_parents() {
+        let started = |within: bool| {
+            let mut command = std::process::Command::new("sh");
+            command
+                .args(["-c", "env -u AI_RUN sh -c 'echo $$; read x'; true"])
+                .env_remove("AI_RUN")
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped());
+            if within {
+                command.env("AI_RUN", "t-a.1");
+            }
+            let mut child = command.spawn().unwrap();
+            let mut line = String::new();
+            let mut said = std::io::BufReader::new(child.stdout.take().unwrap());
+            std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+            let found = is_within_a_run(line.trim().parse().unwrap());
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            found
+        };
+        assert!(started(true));
+        assert!(!started(false));
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub(in crate::process) fn is_own(pid: i32) -> bool {
 /// The first words of the command line of a process, as they stand there now.
 pub(in crate::process) fn command_words(pid: i32) -> Vec<String> {
     let line = read_capped(&proc_path(pid, "cmdline"), ENVIRON_CAP).unwrap_or_default();
-    let words = line.split(|byte| *byte == 0).take(3);
+    let words = line.split(|byte| *byte == 0).take(4);
     words
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect()

@@ -26,6 +26,6 @@ pub use filter::{EventFilter, StoredEvent, TaskFilter, TaskLine, TaskSort};
 pub use json::id_of;
 pub use now::local_now;
 pub use patience::waiting_at_most;
-pub use place::{Access, StorePlace};
+pub use place::{Access, StorePlace, newest_format};
 pub use replayed::ReplayedTables;
 pub use tx::{Flow, Lasting, RowTable, Store, Transaction, Tx};

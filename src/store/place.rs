@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{FORMAT, SqliteStore};
 use crate::store::{Store, StoreError};
 
 /// The access of a command to the store.
@@ -25,6 +25,11 @@ pub enum StorePlace {
         /// The file with its [high-water mark](crate::domain::high_water::HighWater).
         mark: PathBuf,
     },
+}
+
+/// The newest format of a store that this program knows.
+pub fn newest_format() -> String {
+    FORMAT.to_string()
 }
 
 impl StorePlace {

@@ -201,6 +201,11 @@ pub trait Store: Send {
     fn is_stale(&self) -> bool {
         false
     }
+    /// Refuses a store that a newer `ai` has brought to another format since it was opened: whoever keeps it open
+    /// for long asks this before he goes on.
+    fn refuse_outgrown(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl dyn Store + '_ {

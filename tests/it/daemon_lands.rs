@@ -48,15 +48,22 @@ fn signal(pid: i32, name: &str) {
     assert!(sent.unwrap().success());
 }
 
+/// The letter by which the system tells the state of a process.
+fn state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
 /// Waits until a process has stopped itself.
 #[track_caller]
 fn until_stopped(pid: i32) {
-    poll::until("it is stopped", PATIENCE, || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with('T'))
-    });
+    poll::until("it is stopped", PATIENCE, || state(pid) == Some('T'));
+}
+
+/// Has this test be the parent of what a killed daemon leaves: the system hangs up on a group of processes that are stopped
+/// once nobody of their session looks after them.
+fn look_after_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
 }
 
 /// A daemon whose landings stop at a step, once it has come there.
@@ -192,6 +199,7 @@ fn starts_go_on_while_it_lands_and_a_person_lands_after_it() {
 
 #[test]
 fn a_landing_outlives_a_daemon_that_is_killed_and_the_next_one_waits_for_it() {
+    look_after_orphans();
     let sandbox = scene(WORK, "true", "");
     let id = sandbox.task("First", &[]);
     let (killed, pid) = stopped_at(&sandbox, "land-intent");
@@ -205,7 +213,58 @@ fn a_landing_outlives_a_daemon_that_is_killed_and_the_next_one_waits_for_it() {
     let outcome = next.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert_eq!(sandbox.status(&id), "done", "{}", log(&sandbox));
+    // The one that adopts it tells its end, which the one that began it would have told.
+    let all = log(&sandbox);
+    let told = all.lines().filter_map(|line| line.split_once(' '));
+    let told = told.map(|(_, said)| said);
+    let told: Vec<&str> = told
+        .skip_while(|said| !said.starts_with("a landing was begun by"))
+        .take_while(|said| !said.starts_with("the daemon ends"))
+        .collect();
+    snapshot!(mask_also(told.join("\n"), &crate::daemon::NUMBERS), @"
+    a landing was begun by an earlier daemon and goes on (process [PID])
+    [TASK] has landed in main
+    the landing of an earlier daemon has ended: 1 landed, 0 sent back, 0 left in review; 0 check runs
+    ");
     sandbox.ai_ok(&["log", "verify"]);
+}
+
+#[test]
+fn a_landing_that_ends_between_two_daemons_is_told_by_the_next_and_one_that_is_killed_as_such() {
+    look_after_orphans();
+    for (signals, line) in [
+        (
+            &["CONT"][..],
+            "the landing of an earlier daemon has ended: 1 landed",
+        ),
+        (
+            &["KILL"],
+            "the landing of an earlier daemon has ended without a word",
+        ),
+    ] {
+        let sandbox = scene(WORK, "true", "");
+        let id = sandbox.task("First", &[]);
+        let (killed, pid) = stopped_at(&sandbox, "land-intent");
+        killed.signal("KILL");
+        killed.wait();
+        if signals == ["CONT"] {
+            signal(pid, "CONT");
+            poll::until("it has ended", PATIENCE, || {
+                // Where nobody waits for it, it stays as what it was.
+                matches!(state(pid), None | Some('Z'))
+            });
+            evening(&sandbox);
+        } else {
+            let next = daemon(&sandbox, &["--until-empty"]);
+            wait_until_logged(&sandbox, "a landing was begun by an earlier daemon");
+            signal(pid, "KILL");
+            assert_eq!(next.wait().code, Some(0));
+        }
+        wait_until_logged(&sandbox, line);
+        assert_eq!(sandbox.status(&id), "done", "{}", log(&sandbox));
+        let left = sandbox.root().join(".git/ai/daemon/landing.json");
+        assert!(!left.exists(), "{}", log(&sandbox));
+    }
 }
 
 #[test]

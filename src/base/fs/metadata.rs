@@ -106,6 +106,11 @@ pub fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
+/// True for a link, wherever it leads.
+pub fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink())
+}
+
 /// True where a link at a path, or on the way to it, leads nowhere. Whoever reads there is told that there
 /// is no such file, and yet somebody meant one to be there.
 pub fn leads_nowhere(path: &Path) -> bool {

@@ -1,13 +1,21 @@
 //! The answer of `ai daemon status`.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::app::daemon_words::{DaemonRestSeen, DaemonSight};
+use crate::base::json_path;
 use crate::cli::answer::LeftOutTask;
-use crate::domain::daemon::{DaemonState, StandingOrder, StartBar};
+use crate::domain::daemon::{
+    DaemonDifference, DaemonState, ServiceManager, StandingOrder, StartBar,
+};
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::time::WallMs;
 use crate::ops::daemon::DaemonAtWork;
 use crate::ops::land::{LandingAtWork, PlannedLanding};
+use crate::ops::refusal::seconds;
 use crate::ops::schedule::PlannedTask;
 
 /// The answer to `ai daemon status`.
@@ -31,6 +39,12 @@ pub(in crate::cli) struct DaemonAnswer {
     pub(in crate::cli) waiting: Vec<DaemonWaiting>,
     /// Landing by its own hand.
     pub(in crate::cli) landing: DaemonLanding,
+    /// The differences of the daemon from this `ai`: `ai daemon restart` begins one of this `ai`.
+    pub(in crate::cli) differences: Vec<DaemonDifference>,
+    /// The daemon's own sight, as it answers at its socket; null where none is at work, or it does not answer.
+    pub(in crate::cli) live: Option<DaemonSight>,
+    /// Reason for which a daemon that is at work does not answer: the rest is told by its files.
+    pub(in crate::cli) unheard: Option<String>,
     /// Reason for which nothing can be started until somebody mends it, in the daemon's own words where one is at work.
     pub(in crate::cli) trouble: Option<String>,
 }
@@ -73,6 +87,38 @@ impl DaemonTold {
     }
 }
 
+/// The answer to `ai daemon install` and `ai daemon uninstall`: the file by which the daemon is started.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct DaemonService {
+    /// The service manager that reads it.
+    pub(in crate::cli) manager: ServiceManager,
+    /// The name of the service.
+    pub(in crate::cli) name: String,
+    /// The file.
+    #[serde(serialize_with = "json_path::one")]
+    pub(in crate::cli) path: PathBuf,
+    /// The state of the file.
+    pub(in crate::cli) state: ServiceState,
+    /// The text; null where the file goes.
+    pub(in crate::cli) text: Option<String>,
+    /// The commands that put it in force; where it goes, those that take it out of force before.
+    pub(in crate::cli) next: Vec<String>,
+}
+
+/// State of the file of a service.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::cli) enum ServiceState {
+    /// Only shown.
+    Planned,
+    /// Written now.
+    Written,
+    /// Left as it stood there already.
+    Stands,
+    /// Removed.
+    Removed,
+}
+
 /// The answer to `ai daemon pause`, `drain` and `resume`.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct DaemonOrderAnswer {
@@ -110,20 +156,34 @@ pub(in crate::cli) struct DaemonWaiting {
     /// The title.
     pub(in crate::cli) title: String,
     /// The first gate that holds it, in the words of `ai why`; `ready` for one that starts now; where nothing holds it but
-    /// what holds all of them, `paused`, `draining`, `trouble` or `stopped`.
+    /// what holds all of them, `paused`, `draining`, `trouble` or `stopped`; `rest` for one that the daemon has tried in vain.
     pub(in crate::cli) gate: String,
     /// The reason.
     pub(in crate::cli) why: String,
 }
 
 impl DaemonWaiting {
-    /// Tells of a task that is not at work, and of what keeps the daemon from starting any.
-    pub(in crate::cli) fn of(task: PlannedTask, bar: Option<&StartBar>) -> DaemonWaiting {
+    /// Tells of a task that is not at work, of what keeps the daemon from starting any, and of the rests that the
+    /// daemon has laid at this time.
+    pub(in crate::cli) fn of(
+        task: PlannedTask,
+        bar: Option<&StartBar>,
+        (rests, now_ms): (&[DaemonRestSeen], WallMs),
+    ) -> DaemonWaiting {
         let first = task.gates.into_iter().next();
-        let (gate, why) = match (first, bar) {
-            (Some(gate), _) => (gate.gate.into_owned(), gate.text),
-            (None, Some(bar)) => (bar.word.to_owned(), bar.why.clone()),
-            (None, None) => ("ready".to_owned(), "it starts now".to_owned()),
+        let rest = rests.iter().find(|rest| rest.task == task.task);
+        let (gate, why) = match (first, bar, rest) {
+            (Some(gate), _, _) => (gate.gate.into_owned(), gate.text),
+            (None, Some(bar), _) => (bar.word.to_owned(), bar.why.clone()),
+            (None, None, Some(rest)) => (
+                "rest".to_owned(),
+                format!(
+                    "it was turned away, and is tried again in {}: {}",
+                    seconds(rest.until_ms - now_ms),
+                    rest.why
+                ),
+            ),
+            (None, None, None) => ("ready".to_owned(), "it starts now".to_owned()),
         };
         DaemonWaiting {
             task: task.task,

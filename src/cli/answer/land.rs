@@ -3,13 +3,16 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::app::daemon_words::{DaemonLastLanding, DaemonLeftOut};
 use crate::app::error::AppError;
+use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
+use crate::domain::time::WallMs;
 use crate::ops::land::{
     CutOffLanding, FlakyTold, LandPlan, LandReport, LandedTask, LandingAtWork, PlannedLanding,
     SentBackTask, StayingWork,
 };
-use crate::ops::refusal::Refusal;
+use crate::ops::refusal::{Refusal, seconds};
 
 /// The answer to `ai land`, and to `ai accept` of several tasks.
 #[derive(Serialize, JsonSchema)]
@@ -99,6 +102,33 @@ impl LeftOutTask {
                 ..shown
             },
             None => shown,
+        }
+    }
+}
+
+impl LeftOutTask {
+    /// One that a landing of the daemon has left out, as the daemon tells it at this time.
+    pub(in crate::cli) fn by_daemon(
+        left: DaemonLeftOut,
+        last: &DaemonLastLanding,
+        now_ms: WallMs,
+    ) -> LeftOutTask {
+        let class = ErrorClass::of_code(left.code).unwrap_or(ErrorClass::Failed);
+        let ago = seconds(now_ms - last.ended_ms);
+        let again = match last.again_ms {
+            Some(again_ms) => format!("tried again in {}", seconds((again_ms - now_ms).max(0))),
+            None => "tried again when something else is reviewed, or its target moves".to_owned(),
+        };
+        LeftOutTask {
+            task: left.task,
+            title: left.title,
+            code: left.code,
+            kind: class.name(),
+            message: format!(
+                "the landing {ago} ago has left it out: {}; {again}",
+                left.message
+            ),
+            next: left.next,
         }
     }
 }

@@ -13,8 +13,8 @@ mod work;
 mod worktree;
 
 pub(super) use daemon::{
-    DaemonAnswer, DaemonLanding, DaemonLogLine, DaemonOrderAnswer, DaemonRunTold, DaemonTold,
-    DaemonWaiting,
+    DaemonAnswer, DaemonLanding, DaemonLogLine, DaemonOrderAnswer, DaemonRunTold, DaemonService,
+    DaemonTold, DaemonWaiting, ServiceState,
 };
 pub(super) use hooks::HookAnswer;
 pub(super) use land::{LandAnswer, LandStatusAnswer, LeftOutTask};

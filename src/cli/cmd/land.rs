@@ -11,6 +11,7 @@ use crate::cli::cmd::waiting::{self, Wanted};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::landing::PartnerSearch;
+use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::land::{
     self, LandOrder, LandPlan, LandReport, LandingAtWork, LandingBy, LandingLook, USUAL_BATCH,
 };
@@ -140,7 +141,14 @@ fn land(
     let left: Vec<LeftOutTask> = left.into_iter().map(told).collect();
     let code = code(&report, &left, ids);
     if context.ui.json() {
-        context.ui.object(&LandAnswer::of(report, left));
+        let answer = LandAnswer::of(report, left);
+        if hand == Hand::Daemon {
+            // The daemon that waits for it may be gone, and another one there, which reads this. It only tells of it.
+            let place = DaemonPlace::of(&world.state());
+            let value = serde_json::to_value(&answer).unwrap_or_default();
+            let _unkept = daemon::leave_landing(&place, value);
+        }
+        context.ui.object(&answer);
         return Ok(code);
     }
     show(&report, &left, context);

@@ -100,6 +100,10 @@ const ALL: &[PublishedSchema] = &[
         "daemon-order",
         "`ai daemon pause`, `ai daemon drain` and `ai daemon resume`",
     ),
+    printed::<answer::DaemonService>(
+        "daemon-service",
+        "`ai daemon install` and `ai daemon uninstall`",
+    ),
     printed::<answer::DaemonAnswer>("daemon-status", "`ai daemon status`"),
     printed::<DecisionRecord>(
         "decision",

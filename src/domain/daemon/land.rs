@@ -59,17 +59,21 @@ impl LandRest {
         if self.tried.as_ref() != Some(sight) {
             return LandStep::Begin;
         }
+        match self.again_ms() {
+            Some(until_ms) if now_ms < until_ms => LandStep::Rest { until_ms },
+            Some(_) => LandStep::Begin,
+            None => LandStep::Nothing,
+        }
+    }
+
+    /// The time at which the same is tried again; nothing where time alone brings no other landing.
+    pub fn again_ms(&self) -> Option<i64> {
         match self.end {
             Some((LandEnd::InTheWay, at_ms)) => {
                 let times = 2_i64.saturating_pow(self.times.saturating_sub(1));
-                let until_ms = at_ms.saturating_add(IN_THE_WAY_MS * times.min(MOST_TIMES));
-                if now_ms < until_ms {
-                    LandStep::Rest { until_ms }
-                } else {
-                    LandStep::Begin
-                }
+                Some(at_ms.saturating_add(IN_THE_WAY_MS * times.min(MOST_TIMES)))
             }
-            Some((LandEnd::Settled, _)) | None => LandStep::Nothing,
+            Some((LandEnd::Settled, _)) | None => None,
         }
     }
 

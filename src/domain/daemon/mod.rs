@@ -5,15 +5,19 @@
 //! not decided here but by the scheduler ([`schedule`](crate::domain::schedule)), and what becomes of a run
 //! by the run itself.
 
+mod build;
 mod land;
 mod rest;
 mod standing;
 mod step;
+mod unit;
 
+pub use build::{DaemonBuild, DaemonDifference, ProgramOnDisk, differences};
 pub use land::{LandEnd, LandRest, LandSight, LandStep};
 pub use rest::{RestMark, RestNews, Rests, TurnedAway};
 pub use standing::{DaemonPresence, DaemonState, OrderKind, StandingOrder, StartBar};
 pub use step::{
-    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, StopOrder, UnsettledWrite,
-    WhenEmpty,
+    DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, RunsAtStop, StopOrder,
+    UnsettledWrite, WhenEmpty,
 };
+pub use unit::{ServiceAuthor, ServiceManager, ServiceMark, ServiceOrder, UnfitForService};

@@ -90,8 +90,16 @@ impl Rests {
 
     /// The tasks that rest now.
     pub fn resting(&self, now_ms: i64) -> Vec<TaskId> {
+        let rests = self.resting_until(now_ms).into_iter();
+        rests.map(|(task, _)| task).collect()
+    }
+
+    /// The tasks that rest now, with the time at which each rest is over.
+    pub fn resting_until(&self, now_ms: i64) -> Vec<(TaskId, i64)> {
         let rests = self.0.iter().filter(|(_, rest)| rest.until_ms > now_ms);
-        rests.map(|(task, _)| task.clone()).collect()
+        rests
+            .map(|(task, rest)| (task.clone(), rest.until_ms))
+            .collect()
     }
 
     /// True while the task rests.
@@ -166,6 +174,7 @@ mod tests {
         let mut rests = laid(TurnedAway::Refused);
         assert!(holds(&rests) && !rests.holds(&task(), 30_000));
         assert_eq!(rests.resting(29_999), [task()]);
+        assert_eq!(rests.resting_until(29_999), [(task(), 30_000)]);
         rests.see(&task(), Some(MARK));
         rests.one_has_ended(0);
         assert!(

@@ -1,5 +1,7 @@
 //! The next step of a daemon.
 
+use serde::{Deserialize, Serialize};
+
 /// Longest time between two looks. Everything that can make work ready is told or timed; what was not told, by a
 /// file of another machine or a watch that the system did not grant, is found by this one.
 const BACKSTOP_MS: i64 = 30_000;
@@ -87,6 +89,18 @@ pub enum StopAsked {
     Asked,
 }
 
+/// Fate of the runs that are at work, at a word to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunsAtStop {
+    /// They may go on to their end, as long as the settings say.
+    MayEnd,
+    /// Each is asked to end, its work saved, its task given back.
+    EndNow,
+    /// They go on without it, and the next daemon counts them as its own.
+    GoOn,
+}
+
 /// Conduct of a daemon when nothing is left to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenEmpty {
@@ -133,6 +147,8 @@ pub enum DaemonEnding {
     QueueEmpty,
     /// Nothing may be started until a person helps.
     Barred,
+    /// It has made room for the next one, which counts its runs as its own.
+    HandedOver,
 }
 
 impl DaemonEnding {
@@ -144,6 +160,7 @@ impl DaemonEnding {
             DaemonEnding::TimeOver => "its time is over",
             DaemonEnding::QueueEmpty => "nothing is left to start",
             DaemonEnding::Barred => "nothing may be started until somebody helps",
+            DaemonEnding::HandedOver => "it makes room for the next one",
         }
     }
 }
@@ -232,6 +249,33 @@ impl StopOrder {
             Some(before) => StopOrder {
                 by_ms: before.by_ms.min(now_ms),
                 ..before
+            },
+        }
+    }
+
+    /// The order after a word that says itself what becomes of the runs: said once more it changes nothing.
+    pub fn by_word(
+        before: Option<StopOrder>,
+        runs: RunsAtStop,
+        (now_ms, within_ms): (i64, i64),
+    ) -> StopOrder {
+        match (runs, before) {
+            (RunsAtStop::MayEnd, Some(before)) => before,
+            (RunsAtStop::MayEnd, None) => {
+                StopOrder::after(None, DaemonEnding::Stopped, (now_ms, within_ms))
+            }
+            (RunsAtStop::EndNow, before) => match before {
+                Some(before) if before.asked == StopAsked::Asked => before,
+                before => StopOrder {
+                    why: before.map_or(DaemonEnding::Stopped, |before| before.why),
+                    by_ms: now_ms,
+                    asked: StopAsked::NotYet,
+                },
+            },
+            (RunsAtStop::GoOn, _) => StopOrder {
+                why: DaemonEnding::HandedOver,
+                by_ms: now_ms,
+                asked: StopAsked::Asked,
             },
         }
     }
@@ -419,6 +463,37 @@ mod tests {
         assert_eq!((asked.by_ms, asked.asked), (NOW + 72, StopAsked::Asked));
         let third = StopOrder::after(Some(asked), DaemonEnding::Stopped, (NOW + 3, 500));
         assert_eq!((third.by_ms, third.asked), (NOW + 3, StopAsked::Asked));
+    }
+
+    #[test]
+    fn a_word_that_names_the_runs_counts_once_and_one_to_leave_them_ends_at_once() {
+        use DaemonEnding::{HandedOver, Interrupted, Stopped};
+        let order = |why, by_ms, asked| StopOrder { why, by_ms, asked };
+        let (not_yet, asked) = (StopAsked::NotYet, StopAsked::Asked);
+        let first = order(Interrupted, NOW + 70, not_yet);
+        let ending = order(Interrupted, NOW + 90, asked);
+        for (runs, before, after) in [
+            (RunsAtStop::MayEnd, None, order(Stopped, NOW + 500, not_yet)),
+            (RunsAtStop::MayEnd, Some(first), first),
+            (RunsAtStop::MayEnd, Some(ending), ending),
+            (RunsAtStop::EndNow, None, order(Stopped, NOW, not_yet)),
+            (
+                RunsAtStop::EndNow,
+                Some(first),
+                order(Interrupted, NOW, not_yet),
+            ),
+            (RunsAtStop::EndNow, Some(ending), ending),
+            (RunsAtStop::GoOn, None, order(HandedOver, NOW, asked)),
+            (RunsAtStop::GoOn, Some(first), order(HandedOver, NOW, asked)),
+        ] {
+            let told = StopOrder::by_word(before, runs, (NOW, 500));
+            assert_eq!(told, after, "{runs:?} after {before:?}");
+        }
+        let moment = DaemonMoment {
+            stop: Some(StopOrder::by_word(None, RunsAtStop::GoOn, (NOW, 500))),
+            ..quiet()
+        };
+        assert_eq!(moment.step(), DaemonStep::End(HandedOver));
     }
 
     #[test]

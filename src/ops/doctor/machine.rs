@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use crate::base::env;
+use crate::base::text::shell_words;
 use crate::config::Trees;
 use crate::domain::sandbox::SandboxWish;
+use crate::ops::daemon_unit::{self, LostService, RepositoryIs};
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
 use crate::ops::run::sandbox::layer;
@@ -21,10 +23,31 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     findings.push(clock(patient));
     findings.push(sandbox(patient));
     findings.push(processes());
+    findings.extend(daemon_unit::lost().into_iter().map(lost_service));
     if rustix::process::geteuid().is_root() {
         let text = "you are root: agents get your rights, and files they make belong to root";
         findings.push(Finding::warn("user", text).next("work as an ordinary user"));
     }
+}
+
+/// A service of the user that starts a daemon where nothing is any more, of whatever repository.
+fn lost_service(lost: LostService) -> Finding {
+    let text = format!(
+        "{} starts a daemon, and {} is gone",
+        lost.path.display(),
+        lost.gone
+    );
+    let next = match lost.repository_is {
+        RepositoryIs::There => format!(
+            "`ai daemon install` in a worktree of {} writes it anew",
+            lost.repository
+        ),
+        RepositoryIs::Gone => format!(
+            "`{}`, once the service is out of force",
+            shell_words(["rm", &lost.path.to_string_lossy()])
+        ),
+    };
+    Finding::warn("daemon", text).next(next)
 }
 
 fn disk(dir: &Path) -> Finding {

@@ -8,12 +8,20 @@ use crate::domain::task::TaskState;
 use crate::ops::error::OpError;
 use crate::ops::land::at_work;
 use crate::ops::run::origin::{self, Destination};
+use crate::ops::run::recovery::liveness;
 use crate::ops::world::World;
+use crate::process::identity::ProcessIdentity;
 use crate::store::{Flow, Store, TaskFilter};
 
 /// True while somebody lands in the repository of this state directory.
 pub fn is_at_work(state: &Path) -> Result<bool, OpError> {
     at_work::is_any(state)
+}
+
+/// The process of the landing that is at work, where it has said so.
+pub fn process_at_work(state: &Path) -> Result<Option<ProcessIdentity>, OpError> {
+    let found = at_work::found(state)?.filter(|word| !word.is_cut_off);
+    Ok(found.map(|word| liveness::identity(&word.process)))
 }
 
 /// Reads it. Asks neither the policy nor anybody.

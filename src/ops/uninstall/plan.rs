@@ -16,6 +16,7 @@ use crate::git::cmd::NulFields;
 use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
 use crate::git::{Repo, RepoLocation, WorktreeOwner, worktree};
 use crate::ops::cli_setup::{self, SettingsAround, SetupState, Which};
+use crate::ops::daemon_unit::{self, ServiceStanding};
 use crate::ops::error::OpError;
 use crate::ops::init::written_files;
 use crate::ops::places::Places;
@@ -154,7 +155,23 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError>
     plan.removes
         .extend(config::trees_dir().filter(|dir| dir.is_dir()));
     plan.removes.extend(named(&place.common_dir, TRASH)?);
+    service(&place.common_dir, &mut plan)?;
     Ok(plan)
+}
+
+/// The file by which the system starts the daemon: to be taken out of force before it goes, which is the user's own command.
+fn service(common_dir: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
+    let Some(service) = daemon_unit::place(common_dir) else {
+        return Ok(());
+    };
+    match service.standing()? {
+        ServiceStanding::Absent | ServiceStanding::Foreign => {}
+        ServiceStanding::Ours(_) | ServiceStanding::Changed => plan.keeps.push(KeptItem {
+            path: service.path.to_string_lossy().into_owned(),
+            why: "it starts the daemon; `ai daemon uninstall` takes it away".to_owned(),
+        }),
+    }
+    Ok(())
 }
 
 /// The settings of CLIs that name `ai`, in the checkout and in the linked worktrees of people: those of runs go

@@ -194,6 +194,12 @@ pub(super) fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, S
     Ok(SchemaVersion::from_user_version(version))
 }
 
+/// Refuses a file that a newer or different build has changed meanwhile.
+pub(super) fn refuse_outgrown(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    refuse_newer(version(conn, path)?, FORMAT)?;
+    refuse_unknown_steps(&applied(conn, path)?, MIGRATIONS)
+}
+
 /// The steps that made this file, with their checksums.
 fn applied(conn: &Connection, path: &Path) -> Result<BTreeMap<String, String>, StoreError> {
     let rows: rusqlite::Result<_> = conn

@@ -3,7 +3,7 @@ use std::sync::Barrier;
 use super::*;
 use crate::base::hash;
 use crate::store::sqlite::{SqliteStore, backups};
-use crate::store::{Access, Tx};
+use crate::store::{Access, Store, Tx};
 
 /// The minor version after ours.
 const NEXT: i32 = FORMAT.minor + 1;
@@ -147,6 +147,29 @@ fn a_minor_step_can_be_read_without_and_is_refused_by_older_programs() {
             matches!(&refused, StoreError::Newer { found, .. } if *found == format!("1.{NEXT}")),
             "{refused}"
         );
+    }
+}
+
+#[test]
+fn a_store_that_is_open_while_a_newer_program_migrates_it_is_told_so() {
+    for (step_is, version) in [((2, 0), "newer"), ((FORMAT.major, FORMAT.minor), "other")] {
+        let (_dir, path) = new_store();
+        let mut open = SqliteStore::open(&path, Access::Write).unwrap();
+        open.refuse_outgrown().unwrap();
+        let more = with(&[step(
+            "20990101000000_more",
+            "CREATE TABLE more (x TEXT) STRICT;",
+            step_is.0,
+            step_is.1,
+        )]);
+        drop(SqliteStore::open_with(&path, Access::Write, &more).unwrap());
+        let refused = open.refuse_outgrown().unwrap_err();
+        let found = match refused {
+            StoreError::Newer { .. } => "newer",
+            StoreError::Migration { .. } => "other",
+            other => panic!("{other}"),
+        };
+        assert_eq!(found, version);
     }
 }
 

@@ -251,6 +251,11 @@ impl Store for SqliteStore {
     fn is_stale(&self) -> bool {
         self.stale
     }
+
+    fn refuse_outgrown(&mut self) -> Result<(), StoreError> {
+        self.refuse_replaced()?;
+        migrate::refuse_outgrown(&self.conn, &self.path)
+    }
 }
 
 /// A transaction on a store that stays as it is meanwhile.

@@ -1,15 +1,18 @@
 //! `ai daemon stop|logs`
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::app::daemon_words::{self, DaemonAsk};
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::fs::{DirWatch, Tail};
-use crate::base::{duration, text};
+use crate::base::text::flowing;
+use crate::base::{clock, duration, text};
 use crate::cli::answer::{DaemonLogLine, DaemonTold};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::daemon::RunsAtStop;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::daemon::{self, DaemonAtWork, DaemonPlace};
 use crate::process::end_process::{EndSignal, send_end_signal, wait_for_end};
@@ -17,6 +20,10 @@ use crate::process::identity::ProcessLiveness;
 
 /// Beyond the time that its runs have, the time for a daemon to see them end.
 const ENDING: Duration = Duration::from_secs(120);
+/// Time for a daemon that leaves its runs to the next one to end, which waits for nothing but a look.
+const HANDING_OVER: Duration = Duration::from_secs(60);
+/// Between two looks whether its lock is free: it may be a process that cannot be seen from here.
+const STEP: Duration = Duration::from_millis(20);
 /// Time after which a log that is followed is looked at without any news.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -91,6 +98,36 @@ pub(super) fn end(
             .hint("`ai daemon logs` says what it waits for; its runs would outlive a kill"));
     }
     Ok(Some(daemon))
+}
+
+/// Has the daemon end at once and leave its runs to the next one; nothing where none is at work. One that does not take
+/// the word is ended as by `ai daemon stop`, and its runs before it.
+pub(super) fn hand_over(context: &mut Context) -> Result<(), AppError> {
+    let place = DaemonPlace::of(&context.workspace.state_dir()?);
+    let Some(daemon) = daemon::at_work(&place)? else {
+        return Ok(());
+    };
+    let leave = DaemonAsk::Stop {
+        runs: RunsAtStop::GoOn,
+    };
+    if let Err(unheard) = daemon_words::ask(&place.socket(), leave) {
+        context.ui.say(&format!(
+            "the daemon ({}) does not take the word to leave its runs to the next one: {}; it is stopped, and they have to end",
+            daemon.named(),
+            flowing(&unheard.to_string())
+        ));
+        return end(None, context).map(drop);
+    }
+    let until = Instant::now() + HANDING_OVER;
+    while daemon::at_work(&place)?.is_some() {
+        if Instant::now() > until {
+            let message = format!("the daemon ({}) does not end", daemon.named());
+            return Err(AppError::new(ErrorClass::TryLater, message)
+                .hint("`ai daemon logs` says what it waits for; its runs would outlive a kill"));
+        }
+        clock::pause(STEP);
+    }
+    Ok(())
 }
 
 pub(super) fn logs(args: &DaemonLogsArgs, context: &mut Context) -> Outcome {

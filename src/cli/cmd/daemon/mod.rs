@@ -1,6 +1,7 @@
 //! `ai daemon`
 
 mod control;
+mod install;
 pub(super) mod order;
 mod start;
 mod status;
@@ -16,7 +17,7 @@ pub(in crate::cli) enum DaemonCommand {
     Start(start::DaemonStartArgs),
     /// End the daemon; its runs may end before, or are asked to
     Stop(control::DaemonStopArgs),
-    /// Stop and start it
+    /// End it and start one anew, under which what is at work goes on
     Restart(start::DaemonRestartArgs),
     /// Say whether one is at work, what it does and what waits; exit 3 where none is
     Status(status::DaemonStatusArgs),
@@ -30,6 +31,10 @@ pub(in crate::cli) enum DaemonCommand {
     Resume(order::DaemonResumeArgs),
     /// Finish what is at work, and have nothing more started
     Drain(order::DaemonDrainArgs),
+    /// Write the file by which systemd or launchd starts it for you, after showing it
+    Install(install::DaemonInstallArgs),
+    /// Take that file away again
+    Uninstall(install::DaemonUninstallArgs),
 }
 
 pub(super) fn run(command: DaemonCommand, context: &mut Context) -> Outcome {
@@ -43,5 +48,7 @@ pub(super) fn run(command: DaemonCommand, context: &mut Context) -> Outcome {
         DaemonCommand::Pause(args) => order::pause(args, context),
         DaemonCommand::Resume(args) => order::resume(&args, context),
         DaemonCommand::Drain(args) => order::drain(args, context),
+        DaemonCommand::Install(args) => install::install(&args, context),
+        DaemonCommand::Uninstall(args) => install::uninstall(&args, context),
     }
 }

@@ -3,15 +3,14 @@
 
 use clap::Args;
 
+use crate::app::daemon_orders;
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::DaemonOrderAnswer;
 use crate::cli::context::{Context, Outcome};
-use crate::domain::daemon::{OrderKind, StandingOrder};
+use crate::domain::daemon::OrderKind;
 use crate::ops::daemon::{self, DaemonPlace};
-use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct DaemonPauseArgs {
@@ -39,18 +38,8 @@ pub(super) fn drain(args: DaemonDrainArgs, context: &mut Context) -> Outcome {
 }
 
 fn give(kind: OrderKind, reason: Option<String>, context: &mut Context) -> Outcome {
-    context.workspace.refuse_agents("hold the daemon back")?;
-    // Where no store is, there is nothing to hold back.
-    context.store(Access::Read)?;
+    let order = daemon_orders::hold_back(&context.workspace, (kind, reason.as_deref()))?;
     let place = DaemonPlace::of(&context.workspace.state_dir()?);
-    let scrub = context.workspace.scrub()?;
-    let order = StandingOrder {
-        kind,
-        reason: reason.map(|text| scrub.redactor().redact_text(&one_line(&text))),
-        by: context.workspace.actor()?.to_string(),
-        at_ms: now().wall_ms,
-    };
-    daemon::give_order(&place, Some(&order))?;
     if context.ui.json() {
         context.ui.object(&DaemonOrderAnswer { order: Some(order) });
         return Ok(exit::OK);
@@ -68,7 +57,7 @@ pub(super) fn resume(_args: &DaemonResumeArgs, context: &mut Context) -> Outcome
     let place = DaemonPlace::of(&context.workspace.state_dir()?);
     // One that cannot be read is taken back as well.
     let stood = daemon::order(&place);
-    daemon::give_order(&place, None)?;
+    daemon_orders::let_go_on(&context.workspace)?;
     if context.ui.json() {
         context.ui.object(&DaemonOrderAnswer { order: None });
         return Ok(exit::OK);

@@ -41,7 +41,11 @@ pub(in crate::cli) struct DaemonRestartArgs {
 
 pub(super) fn restart(args: &DaemonRestartArgs, context: &mut Context) -> Outcome {
     context.workspace.refuse_agents("restart the daemon")?;
-    control::end(args.now.then_some(Duration::ZERO), context)?;
+    if args.now {
+        control::end(Some(Duration::ZERO), context)?;
+    } else {
+        control::hand_over(context)?;
+    }
     start(&args.start, context)
 }
 

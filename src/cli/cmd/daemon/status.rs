@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::app::daemon_words::{self, DaemonAsk, DaemonLeftOut, DaemonSight, DaemonWord};
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::token;
@@ -12,7 +13,8 @@ use crate::cli::cmd::land as land_cmd;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::daemon::{DaemonPresence, DaemonState, StartBar};
 use crate::domain::landing::PartnerSearch;
-use crate::ops::daemon::{self, DaemonPlace};
+use crate::domain::time::WallMs;
+use crate::ops::daemon::{self, DaemonCard, DaemonPlace};
 use crate::ops::error::OpError;
 use crate::ops::land::{self, LandOrder, LandingBy, LandingLook, USUAL_BATCH};
 use crate::ops::refusal::seconds;
@@ -67,18 +69,26 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         DaemonPresence::There => daemon::trouble(&place)?.or(in_the_way),
         DaemonPresence::Gone => in_the_way,
     };
+    let (live, unheard) = match presence {
+        DaemonPresence::There => heard(&place),
+        DaemonPresence::Gone => (None, None),
+    };
     let landing = landing(context).unwrap_or_else(|error| DaemonLanding {
         trouble: Some(told(error)),
         ..DaemonLanding::default()
     });
+    let now_ms = now().wall_ms;
+    let landing = with_last(landing, live.as_ref(), now_ms);
     let bar = StartBar::of(presence, order.as_ref(), trouble.as_deref());
     let waits = tasks.into_iter();
     let waits = waits.filter(|task| task.plan != PlannedStep::AtWork);
-    let waiting = waits.map(|task| DaemonWaiting::of(task, bar.as_ref()));
+    let rests = live.as_ref().map_or(&[][..], |live| &live.resting);
+    let waiting = waits.map(|task| DaemonWaiting::of(task, bar.as_ref(), (rests, now_ms)));
     let waiting = waiting.collect();
     let process = at_work.as_ref().and_then(|daemon| daemon.process.as_ref());
     let pid = process.map(|process| process.pid);
     let card = at_work.and_then(|daemon| daemon.card);
+    let differences = card.as_ref().map(DaemonCard::differences);
     let answer = DaemonAnswer {
         pid,
         state: DaemonState::of(presence, order.as_ref().map(|order| order.kind)),
@@ -89,6 +99,9 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         running,
         waiting,
         landing,
+        differences: differences.unwrap_or_default(),
+        live,
+        unheard,
         trouble,
     };
     if context.ui.json() {
@@ -101,6 +114,38 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         DaemonPresence::There => exit::OK,
         DaemonPresence::Gone => exit::NOT_FOUND,
     })
+}
+
+/// What the daemon at work says of itself, or why it does not.
+fn heard(place: &DaemonPlace) -> (Option<DaemonSight>, Option<String>) {
+    match daemon_words::ask(&place.socket(), DaemonAsk::Status) {
+        Ok(DaemonWord::Status(sight)) => (Some(*sight), None),
+        Ok(DaemonWord::Order(_) | DaemonWord::Heard) => {
+            (None, Some("it answers something else".to_owned()))
+        }
+        Err(unheard) => (None, Some(unheard.to_string())),
+    }
+}
+
+/// The same with what the last landing of the daemon has left out, which without it looks as if it landed next.
+fn with_last(landing: DaemonLanding, live: Option<&DaemonSight>, now_ms: WallMs) -> DaemonLanding {
+    let last = live.and_then(|live| live.last_landing.as_ref());
+    let Some(last) = last.filter(|_| landing.at_work.is_none()) else {
+        return landing;
+    };
+    let (mut next, mut left_out) = (Vec::new(), landing.left_out);
+    for planned in landing.would_land {
+        let is_same = |one: &&DaemonLeftOut| one.run.as_ref() == Some(&planned.run);
+        match last.left_out.iter().find(is_same) {
+            Some(one) => left_out.push(LeftOutTask::by_daemon(one.clone(), last, now_ms)),
+            None => next.push(planned),
+        }
+    }
+    DaemonLanding {
+        would_land: next,
+        left_out,
+        ..landing
+    }
 }
 
 /// What the daemon lands, or would, by its own hand.
@@ -187,14 +232,22 @@ fn show(answer: &DaemonAnswer, context: &mut Context) {
         ),
     };
     context.ui.line(&line);
-    if let Some(version) = answer
-        .version
-        .as_ref()
-        .filter(|v| *v != env!("CARGO_PKG_VERSION"))
-    {
+    for one in &answer.differences {
+        let text = flowing(&one.text);
+        context
+            .ui
+            .warn(&format!("{text}; `ai daemon restart` begins this one"));
+    }
+    if let Some(unheard) = &answer.unheard {
+        let text = flowing(unheard);
         context.ui.warn(&format!(
-            "the daemon is ai {version}; `ai daemon restart` begins this one"
+            "the daemon cannot be asked: {text}; this is told by its files"
         ));
+    }
+    if let Some(stops_by) = answer.live.as_ref().and_then(|live| live.stops_by_ms) {
+        let left = seconds((stops_by - now_ms).max(0));
+        let text = format!("it ends, and starts nothing more; its runs have {left} left");
+        context.ui.line(&text);
     }
     if let Some(order) = &answer.order {
         context

@@ -120,7 +120,7 @@ pub(super) fn run(args: &DaemonRunArgs, context: &mut Context) -> Outcome {
         return Err(barred);
     }
     Ok(match report.ending {
-        DaemonEnding::Stopped => exit::OK,
+        DaemonEnding::Stopped | DaemonEnding::HandedOver => exit::OK,
         DaemonEnding::Interrupted
         | DaemonEnding::TimeOver
         | DaemonEnding::QueueEmpty
