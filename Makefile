@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-landing bench-check fuzz demo clean-demo storm e2e e2e-one doors projects overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-landing bench-daemon bench-check fuzz demo clean-demo storm e2e e2e-one doors projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,10 @@ bench-routing: ## Measure the choice among 1,000 agents after 10,000 runs
 bench-landing: ## Measure one landing of 20 works of which two break only together
 	$(CARGO) build --locked --release
 	python3 benches/landing.py --ai target/release/ai
+
+bench-daemon: ## Measure an idle daemon over 10,000 tasks, and how soon an agent starts
+	$(CARGO) build --locked --release
+	python3 benches/daemon.py --ai target/release/ai
 
 bench-policy: ## Measure one decision over 1,000 rules with conditions
 	$(CARGO) test --locked --release $(FEATURES) --lib a_thousand_conditions -- --nocapture
