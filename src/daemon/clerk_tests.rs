@@ -178,9 +178,16 @@ fn orders_are_given_as_by_the_commands() {
 fn what_a_run_has_started_is_told_nothing_and_holds_nothing_back() {
     let office = office();
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", "read x"]).env("AI_RUN", "t-a.1");
+    command
+        .args(["-c", "echo; read x"])
+        .env("AI_RUN", "t-a.1")
+        .stdout(std::process::Stdio::piped());
     let mut within = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
     let caller = i32::try_from(within.id()).unwrap();
+    // Its environment is there to be read once it has said something.
+    let mut word = [0];
+    let mut said = within.stdout.take().unwrap();
+    said.read_exact(&mut word).unwrap();
     let denied = error(
         "denied",
         "only a person may ask the daemon: within a run its agent asks about its own task",
