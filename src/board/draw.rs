@@ -10,35 +10,16 @@ use ratatui_core::style::{Color, Modifier, Style};
 use crate::base::columns::{clip, width};
 use crate::base::text::one_line;
 use crate::board::detail::{BoardDetail, BoardTone, DetailLine, DetailPage, folded};
+use crate::board::help;
 use crate::board::model::Board;
 use crate::board::news::BoardMode;
 use crate::board::picture::{BoardCard, BoardColumn, CardMark};
-use crate::board::plan::{self, BoardPlan};
+use crate::board::plan::BoardPlan;
 use crate::ops::needs_you::NeedKind;
 use crate::ops::refusal::seconds;
 
 /// Most lines of a word or a question.
 const FOOT: u16 = 4;
-
-/// The help, a line each.
-const HELP: &[&str] = &[
-    "arrows, h j k l   move between columns and tasks; g and G first and last",
-    "Enter, z          the chosen task on the whole screen, and back",
-    "Tab, 1 to 6       page: why, log, diff, checks, decisions, budget",
-    "Space, PgUp/PgDn  more of the page, and back; the log follows at its end",
-    "/                 filter by title or id; Esc takes it back",
-    "a, r              accept the work; send it back with a note",
-    "y                 say yes to the question that waits about the task",
-    "c, t              claim it for yourself; queue it again",
-    "p                 pause the daemon, or let it go on",
-    "e, s              the worktree of the task: in your editor, or a shell there",
-    "ctrl-l, ctrl-z    draw anew; to the shell, `fg` comes back",
-    "q, Esc, ctrl-c    quit",
-    "",
-    "y r ! h p   waits for a yes, a review, a word on a failure; held, parked",
-    "c * x       claimed; a run works; its run was cut off (`ai recover`)",
-    "0 to 4      priority, 0 is most urgent      + done   - cancelled",
-];
 
 /// Draws the board.
 pub(super) fn draw(board: &Board) -> Buffer {
@@ -49,8 +30,8 @@ pub(super) fn draw(board: &Board) -> Buffer {
     page.columns(board, &plan.columns);
     page.pane(board, &plan);
     page.foot(board, plan.foot);
-    if board.mode == BoardMode::Help {
-        page.help(area);
+    if let BoardMode::Help(at) = board.mode {
+        page.help(area, at);
     }
     page.0
 }
@@ -280,6 +261,11 @@ impl Page {
     fn foot(&mut self, board: &Board, row: Rect) {
         let (text, tone) = match (&board.mode, &board.word, &board.at_work) {
             (BoardMode::Filter, _, _) => return self.typed(row, "/", &board.filter),
+            (BoardMode::Note { text, .. }, Some(DetailLine { text: why, tone }), _)
+                if text.trim().is_empty() =>
+            {
+                (why.clone(), *tone)
+            }
             (BoardMode::Note { task, text }, _, _) => {
                 let before = format!("what is wrong with {task}: ");
                 return self.typed(row, &before, text);
@@ -291,7 +277,7 @@ impl Page {
                 let text = format!("filter: {}   Esc takes it back", one_line(&board.filter));
                 (text, BoardTone::Waiting)
             }
-            (BoardMode::Browse | BoardMode::Help, None, None) => {
+            (BoardMode::Browse | BoardMode::Help(_), None, None) => {
                 let keys = board.keys_now();
                 return self.put(row, keys, BoardTone::Faint);
             }
@@ -339,8 +325,8 @@ impl Page {
         }
     }
 
-    fn help(&mut self, area: Rect) {
-        let inner = plan::help(area);
+    fn help(&mut self, area: Rect, at: usize) {
+        let inner = help::area(area);
         for y in inner.y..inner.y + inner.height {
             self.put(
                 Rect {
@@ -357,8 +343,9 @@ impl Page {
             ..inner
         }];
         self.rule(rows[0]);
-        for (line, text) in HELP
+        for (line, text) in help::HELP
             .iter()
+            .skip(at)
             .enumerate()
             .take(usize::from(inner.height).saturating_sub(1))
         {

@@ -7,6 +7,10 @@
 const LONGEST: usize = 32;
 /// Most bytes of a text that is pasted; the rest is dropped.
 const PASTED: usize = 64 * 1024;
+/// The time for the rest of a key to come, over a slow line.
+const REST_OF_A_KEY: i64 = 50;
+/// The same of a text that is pasted, whose parts may be far apart.
+const REST_OF_A_PASTE: i64 = 2_000;
 /// The end of a text that is pasted.
 const PASTE_END: &[u8] = b"\x1b[201~";
 
@@ -97,19 +101,27 @@ impl KeyReader {
         keys
     }
 
-    /// True while more bytes may make a key of those that are there. Whoever has waited for a moment ends that with
-    /// [`KeyReader::nothing_more`].
-    pub(super) fn is_waiting(&self) -> bool {
-        self.paste.is_none() && !self.begun.is_empty()
+    /// The longest time, in milliseconds, for which more bytes belong to those that are there; nothing where all of them
+    /// were keys. Whoever has read none for so long ends that with [`KeyReader::nothing_more`].
+    pub(super) fn patience_ms(&self) -> Option<i64> {
+        if self.paste.is_some() {
+            return Some(REST_OF_A_PASTE);
+        }
+        (!self.begun.is_empty()).then_some(REST_OF_A_KEY)
     }
 
-    /// Says that nothing more comes for now: an escape character alone is the key.
+    /// Says that nothing more comes for now: an escape character alone is the key, and a text whose end was lost on the
+    /// way is all that came of it.
     pub(super) fn nothing_more(&mut self) -> Option<BoardKey> {
-        let is_escape = self.begun == [0x1b];
-        if self.paste.is_none() {
-            self.begun.clear();
+        let begun = std::mem::take(&mut self.begun);
+        match self.paste.take() {
+            Some(mut text) => {
+                let room = PASTED.saturating_sub(text.len());
+                text.extend(begun.iter().take(room));
+                Some(BoardKey::Paste(String::from_utf8_lossy(&text).into_owned()))
+            }
+            None => (begun == [0x1b]).then_some(BoardKey::Esc),
         }
-        is_escape.then_some(BoardKey::Esc)
     }
 
     /// Takes what belongs to the paste; returns its text at its end.
@@ -294,9 +306,9 @@ mod tests {
     fn no_sequence_is_waited_for_without_end() {
         let mut reader = KeyReader::default();
         reader.keys(b"\x1b[");
-        assert!(reader.is_waiting());
+        assert_eq!(reader.patience_ms(), Some(REST_OF_A_KEY));
         reader.keys(&[b'1'; LONGEST + 1]);
-        assert!(!reader.is_waiting());
+        assert_eq!(reader.patience_ms(), None);
         assert_eq!(reader.keys(b"j"), [BoardKey::Char('j')]);
         reader.keys(b"\x1b[200~");
         reader.keys(&vec![b'x'; 3 * PASTED]);
@@ -304,6 +316,13 @@ mod tests {
             panic!("no paste");
         };
         assert_eq!(text.len(), PASTED);
+        // Its end was lost: what came is the text, and keys are keys again.
+        reader.keys(b"\x1b[200~text\x1b[201");
+        assert_eq!(reader.patience_ms(), Some(REST_OF_A_PASTE));
+        let lost = reader.nothing_more();
+        assert_eq!(lost, Some(BoardKey::Paste("text\u{1b}[201".into())));
+        assert_eq!(reader.patience_ms(), None);
+        assert_eq!(reader.keys(b"q"), [BoardKey::Char('q')]);
     }
 
     proptest! {

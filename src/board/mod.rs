@@ -13,6 +13,7 @@ mod act;
 mod detail;
 mod draw;
 mod eye;
+mod help;
 mod keys;
 mod model;
 mod news;

@@ -3,6 +3,7 @@
 
 use crate::board::act::{BoardAct, BoardWish};
 use crate::board::detail::{BoardDetail, BoardTone, DetailLine, DetailPage, KEPT};
+use crate::board::help;
 use crate::board::keys::BoardKey;
 use crate::board::news::{BoardDo, BoardInput, BoardMode, VisitBy};
 use crate::board::picture::{BoardCard, BoardPicture, COLUMNS};
@@ -151,7 +152,12 @@ impl Board {
                 self.browse(&key)
             }
             BoardMode::Filter => self.write_filter(&key),
-            BoardMode::Help => Vec::new(),
+            BoardMode::Help(at) => {
+                if let Some(to) = help::moved(at, &key, self.size) {
+                    self.mode = BoardMode::Help(to);
+                }
+                Vec::new()
+            }
             BoardMode::Asked(question) => match key {
                 BoardKey::Char('y') if question.fits(self.size) => self.act(question.act),
                 BoardKey::Char('y') => {
@@ -172,7 +178,7 @@ impl Board {
         match key {
             BoardKey::Char('q') => return vec![BoardDo::Quit],
             BoardKey::Esc => return self.back(),
-            BoardKey::Char('?') => self.mode = BoardMode::Help,
+            BoardKey::Char('?') => self.mode = BoardMode::Help(0),
             BoardKey::Char('/') => self.mode = BoardMode::Filter,
             BoardKey::Char('z') | BoardKey::Enter => {
                 self.share = match self.share {
@@ -263,15 +269,24 @@ impl Board {
             BoardKey::Enter if text.trim().is_empty() => {
                 let why = "say what is wrong with it: the next attempt reads your note";
                 self.word = Some(DetailLine::toned(why, BoardTone::Bad));
+                self.mode = BoardMode::Note { task, text };
             }
             BoardKey::Enter => return self.act(BoardAct::Reject(task, text)),
             BoardKey::Esc => self.word = Some(DetailLine::plain("nothing was done")),
             other => {
+                self.word = None;
                 type_into(&mut text, other);
                 self.mode = BoardMode::Note { task, text };
             }
         }
         Vec::new()
+    }
+
+    /// The act that goes on, in words.
+    pub(super) fn doing(&self) -> String {
+        self.at_work
+            .as_ref()
+            .map_or(String::new(), BoardAct::at_work)
     }
 
     fn open(&mut self, by: VisitBy) -> Vec<BoardDo> {
@@ -430,7 +445,7 @@ impl Board {
                 "Tab page  Enter whole  a accept  r reject  y yes  / filter  ? help  q quit"
             }
             BoardMode::Filter | BoardMode::Asked(_) | BoardMode::Note { .. } => "",
-            BoardMode::Help => "any key goes back",
+            BoardMode::Help(_) => "arrows and Space go on, any other key goes back",
         }
     }
 }

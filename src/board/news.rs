@@ -72,6 +72,6 @@ pub(super) enum BoardMode {
         /// The note so far.
         text: String,
     },
-    /// The help is shown, and any key ends that.
-    Help,
+    /// The help is shown from this line on; keys move through it, and others end that.
+    Help(usize),
 }

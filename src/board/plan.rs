@@ -89,12 +89,3 @@ fn columns(area: Rect) -> Vec<Rect> {
         })
         .collect()
 }
-
-/// The area of the help, over what stands there.
-pub(super) fn help(area: Rect) -> Rect {
-    Rect {
-        y: area.y + 1.min(area.height),
-        height: area.height.saturating_sub(2),
-        ..area
-    }
-}

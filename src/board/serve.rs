@@ -4,7 +4,7 @@
 //! Invariants: it sleeps until one of these comes; the only time that wakes it sooner than twice a minute is that of a
 //! run which is shown. Keys are taken in before anything is looked up, so that many of them are one look.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,6 @@ use crate::domain::error_class::ErrorClass;
 use crate::ops::failpoint;
 use crate::process::editor;
 
-/// The time for the rest of a key to come, over a slow line.
-const REST_OF_A_KEY: i64 = 50;
 /// The time between two looks at the clock while it is shown.
 const TICK: i64 = 1_000;
 /// Shortest time between two looks at the store.
@@ -45,6 +43,8 @@ struct BoardAtWork {
     eye: BoardEye,
     news: StoreNews,
     keys: KeyReader,
+    /// The time at which bytes of keys were read last.
+    typed_ms: i64,
     signals: BoardSignals,
     screen: BoardScreen,
     /// Before this time the store is not looked at.
@@ -71,6 +71,7 @@ pub fn serve(order: BoardOrder) -> Result<BoardEnding, AppError> {
         eye,
         news,
         keys: KeyReader::default(),
+        typed_ms: 0,
         signals,
         screen,
         rests_until_ms: 0,
@@ -82,7 +83,14 @@ pub fn serve(order: BoardOrder) -> Result<BoardEnding, AppError> {
     at_work.screen.leave();
     if let Some(acting) = at_work.acting.take() {
         // What was begun is done: an accept that is cut off would have to be finished by the next one.
-        let _nobody_sees = acting.join();
+        say(&format!("{} …", at_work.board.doing()));
+        let told = match acting.join() {
+            Ok(Ok(told)) => one_line(&told),
+            Ok(Err(error)) => in_a_line(&error),
+            // The panic has told of itself.
+            Err(_panic) => return Ok(BoardEnding::Ended),
+        };
+        say(&told);
     }
     Ok(ending)
 }
@@ -94,6 +102,12 @@ fn of_terminal(error: &io::Error) -> AppError {
         format!("the board cannot be shown on this terminal: {error}"),
     )
     .hint("`ai watch --lines` tells the same in lines")
+}
+
+/// Writes a line where the board has been.
+fn say(line: &str) {
+    // Nobody is left to be told of a terminal that has gone.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// An error and the next command, in the words of one line.
@@ -156,8 +170,8 @@ impl BoardAtWork {
         if self.board.shows_time() {
             until_ms = until_ms.min(now_ms + TICK);
         }
-        if self.keys.is_waiting() {
-            until_ms = until_ms.min(now_ms + REST_OF_A_KEY);
+        if let Some(patience_ms) = self.keys.patience_ms() {
+            until_ms = until_ms.min(self.typed_ms + patience_ms);
         }
         if self.more_said == MoreSaid::AtOnce {
             until_ms = now_ms;
@@ -190,11 +204,16 @@ impl BoardAtWork {
             match read(&input, &mut bytes) {
                 // The terminal has gone.
                 Ok(0) => return Err(BoardEnding::Ended),
-                Ok(n) => keys = self.keys.keys(&bytes[..n]),
+                Ok(n) => {
+                    self.typed_ms = clock::boot_ms();
+                    keys = self.keys.keys(&bytes[..n]);
+                }
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(_) => return Err(BoardEnding::Ended),
             }
-        } else if self.keys.is_waiting() {
+        } else if let Some(patience_ms) = self.keys.patience_ms()
+            && clock::boot_ms() >= self.typed_ms + patience_ms
+        {
             keys.extend(self.keys.nothing_more());
         }
         Ok(keys.into_iter().map(BoardInput::Key).collect())
@@ -313,10 +332,15 @@ impl BoardAtWork {
         };
         self.signals.lent.to_nobody();
         self.screen.take().map_err(|_| BoardEnding::Ended)?;
-        if let Err(error) = done {
-            let text = format!("`{program}` cannot be started: {error}");
-            let _nothing = self.board.take(bad_word(&one_line(&text)));
-        }
+        let text = match (done, by) {
+            (Err(error), _) => format!("`{program}` cannot be started: {error}"),
+            // The code of a shell is that of the last command that was typed there.
+            (Ok(status), VisitBy::Editor) if !status.success() => {
+                format!("`{program}` has failed: {status}")
+            }
+            (Ok(_), VisitBy::Editor | VisitBy::Shell) => return Ok(()),
+        };
+        let _nothing = self.board.take(bad_word(&one_line(&text)));
         Ok(())
     }
 

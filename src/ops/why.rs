@@ -3,6 +3,7 @@
 
 use crate::base::text;
 use crate::config::Config;
+use crate::domain::aftermath::{FailedWay, failed_alike};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::LeaseLiveness;
 use crate::domain::run::Run;
@@ -28,6 +29,9 @@ pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<V
         TaskState::Blocked {
             blocked_by: BlockReason::Dependency,
         } => dependencies(tx, task)?,
+        TaskState::Blocked {
+            blocked_by: BlockReason::Parked,
+        } => parked(tx, task)?,
         TaskState::Blocked { .. } => vec![held(task)],
         TaskState::Claimed | TaskState::Running { .. } => vec![leased(tx, cx, config, task)?],
         TaskState::Review { run } => vec![review(tx, config, id, run)?],
@@ -49,6 +53,38 @@ pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<V
         }
         TaskState::Done { proof, .. } => vec![done(id, proof)],
     })
+}
+
+/// The hold of a parked task, and where it failed twice in the same way, both proofs.
+fn parked(tx: &mut dyn Tx, task: &Task) -> Result<Vec<Gate>, OpError> {
+    let mut gates = vec![held(task)];
+    let runs = tx.runs(&task.id)?;
+    // Also for another reason a task is parked that once failed so; then the hold does not name the run.
+    let both = failed_alike(&runs).filter(|(_, last)| {
+        let hold = task.hold.as_ref();
+        hold.is_some_and(|hold| hold.reason.split(' ').any(|word| word == last.id.as_str()))
+    });
+    for run in both.into_iter().flat_map(<[&Run; 2]>::from) {
+        let (Some(end), Some(way)) = (&run.end, FailedWay::of(run)) else {
+            continue;
+        };
+        let took = end.took_ms.and_then(|ms| i64::try_from(ms).ok());
+        let took = took.map_or(String::new(), |ms| format!(" in {}", seconds(ms)));
+        let work = run.commit.as_ref().map_or("no work", |_| "work");
+        gates.push(gate(
+            "proof",
+            format!(
+                "run {} by {}{took}, {work} on {}: {}",
+                run.id,
+                run.agent,
+                run.branch,
+                way.in_a_line()
+            ),
+            Some(run.id.to_string()),
+            Some(format!("ai evidence list {}", run.id)),
+        ));
+    }
+    Ok(gates)
 }
 
 fn review(tx: &mut dyn Tx, config: &Config, id: &TaskId, run: &RunId) -> Result<Gate, OpError> {

@@ -6,7 +6,7 @@
 )]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 /// An edit without a text, with the reason.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum EditorError {
     Start(String, std::io::Error),
     /// The editor said that it failed.
     #[error("the editor `{0}` ended with {1}, so nothing was taken over")]
-    Failed(String, std::process::ExitStatus),
+    Failed(String, ExitStatus),
 }
 
 /// Opens `file` in the editor command, which may have arguments of its own, and waits.
@@ -35,16 +35,14 @@ pub fn open(editor: &str, file: &Path) -> Result<(), EditorError> {
 }
 
 /// Opens a directory in the editor command, which may have arguments of its own, and waits until that has ended, however.
-pub fn open_dir(editor: &str, dir: &Path) -> std::io::Result<()> {
+pub fn open_dir(editor: &str, dir: &Path) -> std::io::Result<ExitStatus> {
     Command::new("/bin/sh")
         .args(["-c", &format!("{editor} .")])
         .current_dir(dir)
-        .status()?;
-    Ok(())
+        .status()
 }
 
 /// Starts the user's shell in a directory, and waits until that has ended, however.
-pub fn shell(shell: &str, dir: &Path) -> std::io::Result<()> {
-    Command::new(shell).current_dir(dir).status()?;
-    Ok(())
+pub fn shell(shell: &str, dir: &Path) -> std::io::Result<ExitStatus> {
+    Command::new(shell).current_dir(dir).status()
 }

@@ -79,6 +79,7 @@ mod policy_past;
 mod policy_tools;
 mod quick_start;
 mod ready;
+mod repeated;
 mod repositories;
 mod routing;
 mod run_basic;

@@ -235,7 +235,7 @@ fn a_failing_check_sends_the_work_back_with_a_note() {
     snapshot!(sandbox.run(id), @"
     exit: 6
     ----- stdout -----
-    [RUN]  send_back_checks  queued
+    [RUN]  send_back_checks  blocked
       check `unit` failed (exit code 1)
         this is wrong
     ----- stderr -----
@@ -246,6 +246,7 @@ fn a_failing_check_sends_the_work_back_with_a_note() {
     check unit on the base commit: passed, as before
     ");
     snapshot!(sandbox.run_file(&format!("{id}.2"), "prompt.md"));
+    sandbox.ai_ok(&["task", "unhold", id]);
     snapshot!(sandbox.run(id), @"
     exit: 6
     ----- stdout -----

@@ -318,7 +318,7 @@ fn no_secret_reaches_the_disk() {
     snapshot!(again, @"
     exit: 6
     ----- stdout -----
-    [RUN]  send_back_checks  queued
+    [RUN]  send_back_checks  blocked
       check `unit` failed (exit code 1)
         it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
         [REDACTED:MY_TOKEN] [REDACTED:aws-access-key]

@@ -22,7 +22,7 @@ fn board(sandbox: &Sandbox) -> Typist {
 fn leave(mut board: Typist) {
     board.types("q");
     assert_eq!(board.ends(), Some(0));
-    assert!(board.is_as_before());
+    board.gets_back_what_was();
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn work_is_sent_back_with_a_note_and_queued_again_by_hand() {
     board.sees(">r Fix the parser");
     board.types("r\r");
     board.sees("say what is wrong with it");
-    board.types("rempty files, too");
+    board.types("empty files, too");
     board.sees(&format!("what is wrong with {id}: empty files, too_"));
     board.types("\r");
     board.sees(&format!("{id} is sent back with your note"));

@@ -76,28 +76,32 @@ impl Tail {
     }
 }
 
+/// Changes of a directory of which a watch is told: files that come, change and go, and the directory itself that goes.
+fn told() -> WatchFlags {
+    WatchFlags::MODIFY
+        | WatchFlags::CREATE
+        | WatchFlags::MOVED_TO
+        | WatchFlags::MOVED_FROM
+        | WatchFlags::DELETE
+        | WatchFlags::DELETE_SELF
+        | WatchFlags::MOVE_SELF
+}
+
 /// Wakes when a file of a directory changes.
 pub struct DirWatch(Option<OwnedFd>);
 
 impl DirWatch {
     /// A watch over the files of `dir`. Where the system grants none, waiting goes by time alone.
     pub fn over(dir: &Path) -> DirWatch {
-        let wanted = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
         let made = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
-            .and_then(|watch| add_watch(&watch, dir, wanted).map(|_id| watch));
+            .and_then(|watch| add_watch(&watch, dir, told()).map(|_id| watch));
         DirWatch(made.ok())
     }
 
-    /// Watches another directory, too, for files that go as well as for those that come; one that is not
-    /// there, or for which the system grants no watch, is left out.
+    /// Watches another directory, too; one that is not there, or for which the system grants no watch, is left out.
     pub fn and(self, dir: &Path) -> DirWatch {
-        let wanted = WatchFlags::MODIFY
-            | WatchFlags::CREATE
-            | WatchFlags::MOVED_TO
-            | WatchFlags::MOVED_FROM
-            | WatchFlags::DELETE;
         if let Some(watch) = &self.0 {
-            let _left_out = add_watch(watch, dir, wanted);
+            let _left_out = add_watch(watch, dir, told());
         }
         self
     }

@@ -2,10 +2,11 @@
 
 use crate::base::text::counted;
 use crate::domain::actor::Actor;
-use crate::domain::aftermath::{AttemptEnd, MOST_REFUSALS, TreeChange};
+use crate::domain::aftermath::{AttemptEnd, FailedWay, MOST_REFUSALS, TreeChange};
 use crate::domain::backoff::RetryPlan;
 use crate::domain::event::{AttemptCount, FollowUp};
 use crate::domain::routing::Relief;
+use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Hold, Note};
 use crate::domain::time::WallMs;
 use crate::domain::verdict::{Lifecycle, Outcome};
@@ -39,6 +40,8 @@ pub struct JudgedAttempt<'a> {
     pub relief: Relief,
     /// Refusals of the task in a row before this one that pass by themselves.
     pub refused_before: u32,
+    /// The run before it that failed and counted, where there was one.
+    pub failed_before: Option<&'a Run>,
 }
 
 impl JudgedAttempt<'_> {
@@ -83,11 +86,44 @@ impl JudgedAttempt<'_> {
                 ),
             };
         }
+        if let Some(before) = self.alike() {
+            let reason = format!(
+                "runs {} and {} failed in the same way: {}",
+                before.id,
+                self.run,
+                self.way().in_a_line()
+            );
+            return FollowUp::Hold {
+                hold: Hold {
+                    kind: BlockReason::Parked,
+                    reason,
+                    since_ms: now_ms,
+                },
+                attempt: AttemptCount::Counts,
+            };
+        }
         let pause = (self.outcome == Outcome::Retry).then(|| {
             let trouble = self.end.trouble();
             now_ms + self.retry.pause_ms(trouble, self.attempts, self.run)
         });
         again(AttemptCount::Counts, pause, Some(note()))
+    }
+
+    fn way(&self) -> FailedWay<'_> {
+        FailedWay {
+            outcome: self.outcome,
+            lifecycle: self.lifecycle,
+            summary: self.summary,
+        }
+    }
+
+    /// The run before that failed in the same way. A person who has queued the task again has begun anew, and what was
+    /// stopped from outside has not come to its own end.
+    fn alike(&self) -> Option<&Run> {
+        let before = self.failed_before.filter(|_| self.attempts > 0)?;
+        let is_its_own = self.end.stopped.is_none();
+        let way = FailedWay::of(before)?;
+        (is_its_own && self.way().is_that_of(&way)).then_some(before)
     }
 
     /// True for work that could be good as it stands, or of which nobody can tell yet.

@@ -39,6 +39,7 @@ fn attempt(outcome: Outcome, lifecycle: Lifecycle) -> JudgedAttempt<'static> {
         paused_until_ms: None,
         relief: Relief::Nobody,
         refused_before: 0,
+        failed_before: None,
     }
 }
 
@@ -364,4 +365,61 @@ fn a_task_fails_only_by_an_attempt_that_counts() {
             assert!(cell.outcome().counts_attempt(), "{cell:?}");
         }
     }
+}
+
+/// Run `t-1.1`, which failed with these words.
+fn failed_run(summary: &str) -> Run {
+    let text = serde_json::json!({
+        "id": "t-1.1", "task": "t-1", "agent": "a", "connector": "command", "branch": "ai/t-1/1",
+        "worktree": "w1", "supervisor": {"pid": 1, "boot_id": "b", "pid_namespace": "n", "start_ticks": 1}, "started_ms": 0, "step": "judged",
+        "end": {
+            "at_ms": 1, "lifecycle": "finished", "verification": "failed", "policy": "allow", "freshness": "current",
+            "outcome": "send_back_checks", "summary": summary,
+        },
+    });
+    serde_json::from_value(text).unwrap()
+}
+
+/// The attempt after one that failed with the words `before`.
+fn second(before: &Run, attempts: u32, max_attempts: u32, now: &str) -> FollowUp {
+    after(JudgedAttempt {
+        summary: now,
+        run: "t-1.2",
+        attempts,
+        max_attempts,
+        failed_before: Some(before),
+        ..attempt(Outcome::SendBackChecks, Lifecycle::Finished)
+    })
+}
+
+#[test]
+fn what_fails_twice_in_the_same_way_is_parked_and_counted() {
+    let words = "check `unit` failed: 1 test\n  sums: no";
+    let before = failed_run(words);
+    assert_eq!(
+        second(&before, 1, 5, words),
+        FollowUp::Hold {
+            hold: Hold {
+                kind: BlockReason::Parked,
+                reason: "runs t-1.1 and t-1.2 failed in the same way: check `unit` failed: 1 test: sums: no".into(),
+                since_ms: NOW,
+            },
+            attempt: AttemptCount::Counts,
+        }
+    );
+    let goes_on = |follow_up| matches!(follow_up, FollowUp::Requeue { .. });
+    assert!(goes_on(second(
+        &before,
+        1,
+        5,
+        "check `unit` failed: 1 test\n  products: no"
+    )));
+    assert!(
+        goes_on(second(&before, 0, 5, words)),
+        "a person has queued it again"
+    );
+    assert!(
+        matches!(second(&before, 1, 2, words), FollowUp::Fail { .. }),
+        "the last attempt fails the task"
+    );
 }

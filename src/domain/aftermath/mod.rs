@@ -12,6 +12,7 @@ mod objection;
 mod on_base;
 mod parked;
 pub(crate) mod pause;
+mod repeated;
 mod summary;
 mod verification;
 
@@ -22,5 +23,6 @@ pub use objection::{Objection, used_tool_in_words};
 pub use on_base::{FailureOf, failure_of};
 pub use parked::Parked;
 pub use pause::{MOST_REFUSALS, ProviderRefusal, refused_in_a_row};
+pub use repeated::{FailedWay, failed_alike, last_failed};
 pub use summary::summary;
 pub use verification::{CheckEnd, verification};

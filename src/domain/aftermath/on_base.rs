@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use crate::base::text::one_line;
 use crate::domain::check::{CheckResult, CheckStatus, FailedTest};
 
+/// The beginning of each word about the base.
+pub(super) const ON_THE_BASE: &str = "it fails on the base commit, too";
 /// Most new names that are told.
 const SHOWN: usize = 5;
 
@@ -34,18 +36,14 @@ pub fn failure_of(work: &CheckResult, base: &CheckResult) -> FailureOf {
             }
             let shown: Vec<String> = new.iter().take(SHOWN).map(|name| one_line(name)).collect();
             FailureOf::Work(Some(match shown.as_slice() {
-                [] => "it fails on the base commit, too, in fewer tests".to_owned(),
-                shown => format!(
-                    "it fails on the base commit, too, but not in {}",
-                    shown.join(", ")
-                ),
+                [] => format!("{ON_THE_BASE}, in fewer tests"),
+                shown => format!("{ON_THE_BASE}, but not in {}", shown.join(", ")),
             }))
         }
         (None, None) if work.exit == base.exit && have_same_words(work, base) => FailureOf::Base,
-        _ => FailureOf::Work(Some(
-            "it fails on the base commit, too, but nothing shows that it is the same failure"
-                .to_owned(),
-        )),
+        _ => FailureOf::Work(Some(format!(
+            "{ON_THE_BASE}, but nothing shows that it is the same failure"
+        ))),
     }
 }
 
@@ -81,7 +79,7 @@ fn have_same_words(work: &CheckResult, base: &CheckResult) -> bool {
 
 /// The words of a message that are the same each time: without spans, clock times, dates and
 /// addresses.
-fn steady(message: &str) -> String {
+pub(super) fn steady(message: &str) -> String {
     let words: Vec<&str> = message.split_whitespace().collect();
     let mut kept = Vec::with_capacity(words.len());
     let mut rest = words.as_slice();

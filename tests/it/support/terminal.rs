@@ -282,6 +282,13 @@ impl Typist {
         );
     }
 
+    /// Waits until the terminal is as it was: what a command wrote last may still be on its way when the command has ended.
+    #[track_caller]
+    pub fn gets_back_what_was(&self) {
+        let is_back = poll::within(PATIENCE, || self.is_as_before());
+        assert!(is_back, "{}", self.written());
+    }
+
     /// True where the terminal has the settings that it had, and no mode is on.
     pub fn is_as_before(&self) -> bool {
         settings(&self.side) == self.before && self.modes().iter().all(|mode| mode == "?25")

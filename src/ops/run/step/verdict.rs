@@ -3,8 +3,8 @@
 use crate::base::text::counted;
 use crate::domain::action::Action;
 use crate::domain::aftermath::{
-    CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, refused_in_a_row, summary,
-    used_tool_in_words,
+    CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, last_failed, refused_in_a_row,
+    summary, used_tool_in_words,
 };
 use crate::domain::agent_event::Denial;
 use crate::domain::decision::DecisionRecord;
@@ -95,6 +95,7 @@ pub(crate) fn finish(
         paused_until_ms,
         relief,
         refused_before: refusal.before,
+        failed_before: last_failed(&runs),
     };
     let after = judged.after(cx.now.wall_ms, &cx.actor);
     // Nobody takes over a task that waits for a person.
