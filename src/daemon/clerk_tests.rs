@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::app::daemon_words::{self, DaemonUnheard};
 use crate::base::socket::{self, SocketLines};
-use crate::daemon::door::Door;
+use crate::daemon::door::CallersDoor;
 use crate::daemon::sight;
 use crate::git::testing::TestRepo;
 use crate::ops::daemon::{self, DaemonPlace};
@@ -222,7 +222,7 @@ fn a_door_is_its_owners_and_leaves_nothing_behind() {
     std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
     drop(socket::listen(&socket).unwrap());
     assert!(matches!(status(&socket), Err(DaemonUnheard::Absent(_))));
-    let door = Door::open(&socket, office.clerk()).unwrap();
+    let door = CallersDoor::open(&socket, office.clerk()).unwrap();
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let seen = sight::first(2).lock().unwrap().clone();
@@ -237,7 +237,7 @@ fn a_door_is_its_owners_and_leaves_nothing_behind() {
     drop(door);
     assert!(!socket.exists());
     // The socket of another one that has come to this path is not taken away.
-    let door = Door::open(&socket, office.clerk()).unwrap();
+    let door = CallersDoor::open(&socket, office.clerk()).unwrap();
     std::fs::rename(&socket, socket.with_extension("old")).unwrap();
     let _other = socket::listen(&socket).unwrap();
     drop(door);
@@ -248,7 +248,7 @@ fn a_door_is_its_owners_and_leaves_nothing_behind() {
 fn who_is_slow_silent_or_rude_keeps_nobody_waiting_and_one_more_is_told_to_come_again() {
     let office = office();
     let socket = office.place.socket();
-    let door = Door::open(&socket, office.clerk()).unwrap();
+    let door = CallersDoor::open(&socket, office.clerk()).unwrap();
     let call = || socket::connect(&socket).unwrap();
     // Reads nothing and asks again and again, as long as it is heard.
     let mut deaf = call();

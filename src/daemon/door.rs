@@ -27,7 +27,7 @@ const REQUESTS: usize = 100;
 const TURNING_AWAY: Duration = Duration::from_millis(100);
 
 /// The door of a daemon that is open; dropped, it is closed.
-pub(super) struct Door {
+pub(super) struct CallersDoor {
     socket: PathBuf,
     id: Option<FileId>,
     end: Option<UnixStream>,
@@ -40,16 +40,16 @@ struct Visitor {
     thread: JoinHandle<()>,
 }
 
-impl Door {
+impl CallersDoor {
     /// Opens it. Whoever holds the lock of the daemon may take away what an earlier one has left there.
-    pub(super) fn open(path: &Path, clerk: DaemonClerk) -> io::Result<Door> {
+    pub(super) fn open(path: &Path, clerk: DaemonClerk) -> io::Result<CallersDoor> {
         fs::remove_file(path).map_err(io::Error::other)?;
         let listener = socket::listen(path)?;
         let (end, heard) = UnixStream::pair()?;
         let clerk = Arc::new(clerk);
         let builder = std::thread::Builder::new();
         let thread = builder.spawn(move || serve(&listener, &heard, &clerk))?;
-        Ok(Door {
+        Ok(CallersDoor {
             socket: path.to_owned(),
             id: file_at(path),
             end: Some(end),
@@ -58,7 +58,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for CallersDoor {
     fn drop(&mut self) {
         self.end.take();
         // Another daemon may be at work at this path by now, where somebody has replaced the directory.

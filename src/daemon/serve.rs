@@ -12,7 +12,7 @@ use crate::base::file_lock::FileLock;
 use crate::base::text::counted;
 use crate::base::{clock, duration, fs, version};
 use crate::daemon::clerk::{CallerWord, DaemonClerk, SharedSight};
-use crate::daemon::door::Door;
+use crate::daemon::door::CallersDoor;
 use crate::daemon::hands::Hands;
 use crate::daemon::journal::DaemonLog;
 use crate::daemon::landing::LandingHand;
@@ -75,7 +75,7 @@ pub(super) struct Daemon<'a> {
     /// What is told of it at its socket.
     pub(super) sight: SharedSight,
     /// Closed before the lock is let go of, so that its socket is never the next daemon's.
-    door: Option<Door>,
+    door: Option<CallersDoor>,
     lock: FileLock,
     store_news: Told,
     settings_news: Told,
@@ -146,7 +146,7 @@ impl Daemon<'_> {
     fn open_door(&mut self) {
         let around = (self.order.directory.clone(), self.order.named.clone());
         let clerk = DaemonClerk::new(self.sight.clone(), around, self.news.clone());
-        match Door::open(&self.place.socket(), clerk) {
+        match CallersDoor::open(&self.place.socket(), clerk) {
             Ok(door) => self.door = Some(door),
             Err(error) => self.journal.line(&format!(
                 "nobody can ask the daemon at its socket, {}: {error}",

@@ -33,7 +33,7 @@ const BUNDLE_CAP: u64 = 16 << 20;
 const SECRET_CAP: u64 = 64 << 10;
 
 /// The end of one request.
-enum Answer {
+enum HostAnswer {
     /// Taken.
     Good,
     /// Refused for good, for this reason.
@@ -65,9 +65,9 @@ pub(super) fn post(teller: &Teller, sink: &WebhookSink, notice: &Notice) -> Sink
             clock::pause(Duration::from_millis(pause));
         }
         match send(&agent, &url, (&body, secret.as_deref()), notice) {
-            Answer::Good => return SinkEnd::Taken,
-            Answer::Refused(reason) => return SinkEnd::Failed(reason),
-            Answer::MayPass(reason) => why = reason,
+            HostAnswer::Good => return SinkEnd::Taken,
+            HostAnswer::Refused(reason) => return SinkEnd::Failed(reason),
+            HostAnswer::MayPass(reason) => why = reason,
         }
     }
     SinkEnd::Failed(match tries {
@@ -81,7 +81,7 @@ fn send(
     url: &str,
     (body, secret): (&str, Option<&[u8]>),
     notice: &Notice,
-) -> Answer {
+) -> HostAnswer {
     let mut request = agent
         .post(url)
         .header("Content-Type", "application/json; charset=utf-8")
@@ -102,18 +102,18 @@ fn send(
     }
 }
 
-fn of_status(status: u16) -> Answer {
+fn of_status(status: u16) -> HostAnswer {
     let said = format!("the host answered with status {status}");
     match status {
-        200..=299 => Answer::Good,
-        300..=399 => Answer::Refused(format!("{said}, a redirect, which is not followed")),
-        408 | 425 | 429 | 500..=599 => Answer::MayPass(said),
-        _ => Answer::Refused(said),
+        200..=299 => HostAnswer::Good,
+        300..=399 => HostAnswer::Refused(format!("{said}, a redirect, which is not followed")),
+        408 | 425 | 429 | 500..=599 => HostAnswer::MayPass(said),
+        _ => HostAnswer::Refused(said),
     }
 }
 
-fn of_error(error: &ureq::Error) -> Answer {
-    let words = |what: &str| Answer::MayPass(what.to_owned());
+fn of_error(error: &ureq::Error) -> HostAnswer {
+    let words = |what: &str| HostAnswer::MayPass(what.to_owned());
     match error {
         ureq::Error::Timeout(_) => words("the host did not answer in time"),
         ureq::Error::HostNotFound => words("the host is not known"),
@@ -121,9 +121,9 @@ fn of_error(error: &ureq::Error) -> Answer {
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             words("the host refused the connection")
         }
-        ureq::Error::Io(error) => Answer::MayPass(told(&error.to_string())),
-        ureq::Error::BadUri(_) => Answer::Refused("the address is none".to_owned()),
-        other => Answer::Refused(told(&other.to_string())),
+        ureq::Error::Io(error) => HostAnswer::MayPass(told(&error.to_string())),
+        ureq::Error::BadUri(_) => HostAnswer::Refused("the address is none".to_owned()),
+        other => HostAnswer::Refused(told(&other.to_string())),
     }
 }
 
