@@ -247,7 +247,10 @@ pub enum DaemonUnheard {
 pub fn ask(path: &Path, ask: DaemonAsk) -> Result<DaemonWord, DaemonUnheard> {
     let until = Instant::now() + PATIENCE;
     let silent = DaemonUnheard::Silent;
-    let mut stream = socket::connect(path).map_err(DaemonUnheard::Absent)?;
+    let mut stream = socket::connect_at_once(path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => silent(error),
+        _ => DaemonUnheard::Absent(error),
+    })?;
     let mut lines = SocketLines::default();
     let line = lines
         .next(&mut stream, ANSWER_CAP, until)

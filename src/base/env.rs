@@ -4,8 +4,9 @@
     reason = "this is the home of environment access"
 )]
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// The lease token for this command; outranks the one kept in the worktree's git directory.
 pub const AI_LEASE: &str = "AI_LEASE";
@@ -180,10 +181,28 @@ pub fn current_exe() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// The path of this program, or of what has taken its place since this process began.
+pub fn standing_program() -> std::io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    if own.exists() {
+        return Ok(own);
+    }
+    Ok(path_before(&own)
+        .filter(|path| path.exists())
+        .unwrap_or(own))
+}
+
+/// The path that a file had which has gone, of the words that Linux has for it then.
+fn path_before(gone: &Path) -> Option<PathBuf> {
+    let text = gone.as_os_str().as_bytes();
+    let path = text.strip_suffix(b" (deleted)")?;
+    Some(PathBuf::from(OsStr::from_bytes(path)))
+}
+
 /// A path of this program that outlives an upgrade: as `PATH` has it, where that leads here, since what
 /// a package manager puts there stays while the file behind it goes.
 pub fn lasting_program() -> std::io::Result<PathBuf> {
-    let own = std::env::current_exe()?;
+    let own = standing_program()?;
     let path = os("PATH").unwrap_or_default();
     let named = std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
@@ -199,8 +218,10 @@ pub fn args() -> Vec<OsString> {
 
 /// The user's own configuration directory for `ai`: `$XDG_CONFIG_HOME/ai`, else `$HOME/.config/ai`.
 pub fn user_config_dir() -> Option<PathBuf> {
-    let base = match os("XDG_CONFIG_HOME").filter(|v| !v.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
+    // By its standard, a path that is not absolute counts as none.
+    let config = os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let base = match config.filter(|dir| dir.is_absolute()) {
+        Some(dir) => dir,
         None => PathBuf::from(os("HOME").filter(|v| !v.is_empty())?).join(".config"),
     };
     base.is_absolute().then(|| base.join("ai"))
@@ -242,6 +263,14 @@ pub fn user_cache_dir() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_of_a_program_that_has_gone_is_known() {
+        let before = |text: &str| path_before(Path::new(text));
+        assert_eq!(before("/a b/ai (deleted)"), Some(PathBuf::from("/a b/ai")));
+        assert_eq!(before("/a b/ai"), None);
+        assert_eq!(standing_program().unwrap(), current_exe().unwrap());
+    }
 
     #[test]
     fn the_users_layer_of_policy_is_looked_for_at_their_home_or_nobody_can_say() {

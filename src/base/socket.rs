@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use crate::base::clock;
 
@@ -62,6 +63,16 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 /// Connects to a socket.
 pub fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(ShortPath::of(path)?.path)
+}
+
+/// The same where somebody may have let as many callers wait as the system allows: that is an error then, and no waiting.
+pub fn connect_at_once(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(ShortPath::of(path)?.path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 /// Waits for the next caller; nothing once `end` was closed at its other side.

@@ -82,6 +82,11 @@ impl ExecutableSet {
             .extend(commands.map(|text| (CONFIG.to_owned(), text)));
     }
 
+    /// True where the commands of a configuration with this digest are in the set, or it has none.
+    pub fn has_commands(&self, digest: Option<&str>) -> bool {
+        digest.is_none_or(|digest| self.files.get(CONFIG).is_some_and(|own| own == digest))
+    }
+
     /// The trust, extended by what a command of the user has changed between `before` and `after`:
     /// files that are new, or that were trusted as they were before. A file in which somebody else
     /// has a part is left to the user's look.

@@ -6,10 +6,6 @@ use crate::base::text::{multi_line, one_line};
 use crate::domain::notice::SinkEnd;
 
 /// The longest that a desktop may take to answer.
-#[cfg_attr(
-    not(feature = "notify-desktop"),
-    expect(dead_code, reason = "no desktop answers without the feature")
-)]
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shows a notice, or says why it cannot be shown, within [`PATIENCE`].

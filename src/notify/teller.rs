@@ -14,6 +14,8 @@ pub struct Teller {
     pub home: Option<PathBuf>,
     /// The environment of programs, and of secrets.
     pub env: Vec<(OsString, OsString)>,
+    /// Addresses and secrets, which no word about a failure may hold.
+    pub hidden: Vec<String>,
     /// The tries of a host that does not answer.
     pub tries: TryWish,
 }

@@ -38,6 +38,8 @@ enum HostAnswer {
     Good,
     /// Refused for good, for this reason.
     Refused(String),
+    /// This one notice was refused for good, for this reason.
+    RefusedThis(String),
     /// Failed in a way that may pass, for this reason.
     MayPass(String),
 }
@@ -67,6 +69,7 @@ pub(super) fn post(teller: &Teller, sink: &WebhookSink, notice: &Notice) -> Sink
         match send(&agent, &url, (&body, secret.as_deref()), notice) {
             HostAnswer::Good => return SinkEnd::Taken,
             HostAnswer::Refused(reason) => return SinkEnd::Failed(reason),
+            HostAnswer::RefusedThis(reason) => return SinkEnd::Refused(reason),
             HostAnswer::MayPass(reason) => why = reason,
         }
     }
@@ -108,6 +111,7 @@ fn of_status(status: u16) -> HostAnswer {
         200..=299 => HostAnswer::Good,
         300..=399 => HostAnswer::Refused(format!("{said}, a redirect, which is not followed")),
         408 | 425 | 429 | 500..=599 => HostAnswer::MayPass(said),
+        400 | 413 | 422 => HostAnswer::RefusedThis(said),
         _ => HostAnswer::Refused(said),
     }
 }
@@ -155,7 +159,8 @@ fn agent(sink: &WebhookSink, is_encrypted: bool) -> Result<ureq::Agent, String> 
 
 /// The certificates that this system trusts; `SSL_CERT_FILE` names another bundle, as for other programs.
 fn certificates() -> Result<Vec<ureq::tls::Certificate<'static>>, String> {
-    let named = env::os("SSL_CERT_FILE").map(PathBuf::from);
+    let named = env::os("SSL_CERT_FILE").filter(|name| !name.is_empty());
+    let named = named.map(PathBuf::from);
     let known = BUNDLES.iter().map(PathBuf::from);
     let bundle = named.or_else(|| known.into_iter().find(|path| path.is_file()));
     let bundle = bundle.ok_or(

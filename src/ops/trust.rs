@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::base::{env, fs, hash};
 use crate::config;
-use crate::config::Trees;
+use crate::config::{Config, Trees};
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::trusted_set::{CONFIG, EXECUTABLE, ExecutableSet, TrustChange};
@@ -260,9 +260,35 @@ pub fn require(root: &Path, common_dir: &Path, what: &str) -> Result<(), OpError
     }
 }
 
+/// The same for what this configuration says itself, however long ago it was read: the file may be another one by now.
+pub fn require_of(
+    config: &Config,
+    (root, common_dir): (&Path, &Path),
+    what: &str,
+) -> Result<(), OpError> {
+    require(root, common_dir, what)?;
+    if trusted(common_dir)?.has_commands(config.code_digest().as_deref()) {
+        return Ok(());
+    }
+    Err(Refusal::Untrusted(format!("{what} (.ai/config.yaml was changed meanwhile)")).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_that_was_read_before_a_change_is_not_the_trusted_one() {
+        let set = |digest: Option<&str>| {
+            let mut set = ExecutableSet::default();
+            set.add_commands(digest.map(str::to_owned), None);
+            set
+        };
+        assert!(set(Some("a")).has_commands(Some("a")));
+        assert!(!set(Some("a")).has_commands(Some("b")));
+        assert!(!set(None).has_commands(Some("b")));
+        assert!(set(Some("a")).has_commands(None), "there is nothing to run");
+    }
 
     #[test]
     fn every_kind_of_change_asks_again() {

@@ -82,8 +82,12 @@ pub fn begins_with(process: &ProcessIdentity, words: &[&str]) -> bool {
 const MOST_PARENTS: usize = 64;
 
 /// True where the process, or one that it came from, was started for a run: as its agent, one of its checks, or
-/// something that those have started. The variable that says so is given to all of them.
+/// something that those have started. The variable that says so is given to all of them. A process that has gone
+/// cannot show that it was not.
 pub fn is_within_a_run(pid: i32) -> bool {
+    if procfs::stat(pid).is_none() {
+        return true;
+    }
     let mut at = pid;
     for _ in 0..MOST_PARENTS {
         if procfs::variable(at, env::AI_RUN).is_some() {
@@ -116,6 +120,11 @@ fn pid_namespace() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_has_gone_counts_as_within_a_run() {
+        assert!(is_within_a_run(i32::MAX));
+    }
 
     #[test]
     fn this_process_is_alive_and_survives_serialisation() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::snapshot;
+use crate::support::runs::wait_for;
 use crate::support::{Sandbox, Transcript, mask_also, poll, run};
 
 /// The longest that a delivery may take on a machine that is busy.
@@ -191,7 +192,7 @@ fn what_would_run_or_write_somewhere_waits_for_trust() {
     told(&log, 2);
     let listed = || sandbox.ai_json_lines(&["notify", "list"]);
     poll::until("the refusal is on record", LONG, || {
-        listed()[0]["dropped"] == 1
+        listed()[0]["waiting"] == 1
     });
     transcript.ai(&sandbox, &["notify", "list"]);
     snapshot!(about_notices(&sandbox), @"warn: bell is told of nothing: it waits for your trust -> ai trust --show, then ai trust");
@@ -204,9 +205,14 @@ fn what_would_run_or_write_somewhere_waits_for_trust() {
     $ ai notify test log
     log  delivered ([TIME] ms)
     $ ai notify list
-    bell  command  untrusted  0  0  1  everything
+    bell  command  untrusted  0  1  0  everything
     log  file  ok  2  0  0  everything
     ");
+    // What has waited is told once a person trusts the sink.
+    sandbox.ai_ok(&["trust"]);
+    sandbox.ai_ok(&["task", "unhold", &task]);
+    sandbox.ai_ok(&["task", "hold", &task, "--reason", "y"]);
+    wait_for(&sandbox.root().join("planted"));
 }
 
 /// The part of an examination that is about notices.

@@ -39,7 +39,7 @@ impl<'a> NotifyTested<'a> {
         let what = match end {
             SinkEnd::Taken => "delivered".to_owned(),
             SinkEnd::Absent(why) => format!("not there on this machine now: {why}"),
-            SinkEnd::Failed(why) => format!("not delivered: {why}"),
+            SinkEnd::Failed(why) | SinkEnd::Refused(why) => format!("not delivered: {why}"),
             SinkEnd::Later => "not tried".to_owned(),
         };
         let next = match (end, kind) {

@@ -14,7 +14,8 @@ use crate::cli::look::{Cell, Listing, Tone};
 use crate::config::Budgets;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::notice::{
-    Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, SinkEnd,
+    Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, SecretAt, SinkEnd,
+    UrlAt,
 };
 use crate::notify::{PATIENCE, Teller, TryWish, tell};
 use crate::ops::notices::{self, Courier, NoticePaths};
@@ -62,8 +63,30 @@ fn teller(context: &Context, tries: TryWish) -> Result<Teller, AppError> {
         dir: NoticePaths::of(&state).dir().to_owned(),
         home: env::os("HOME").map(Into::into),
         env: env::all(),
+        hidden: hidden(&context.workspace.config()?.notices),
         tries,
     })
+}
+
+/// Everything that no word about a failure may hold: addresses and secrets of webhooks.
+fn hidden(settings: &NoticeSettings) -> Vec<String> {
+    let named = |name: &String| env::text(name);
+    let mut hidden = Vec::new();
+    for sink in settings.sinks.values() {
+        let NoticeSink::Webhook(sink) = sink else {
+            continue;
+        };
+        match &sink.url {
+            UrlAt::Url(url) => hidden.push(url.clone()),
+            UrlAt::UrlEnv(name) => hidden.extend(named(name)),
+            UrlAt::UrlFile(_) => {}
+        }
+        if let Some(SecretAt::SecretEnv(name)) = &sink.secret {
+            hidden.extend(named(name));
+        }
+    }
+    hidden.retain(|text| !text.trim().is_empty());
+    hidden
 }
 
 fn test(args: &NotifyTestArgs, context: &mut Context) -> Outcome {
@@ -77,7 +100,9 @@ fn test(args: &NotifyTestArgs, context: &mut Context) -> Outcome {
     let place = context.workspace.place()?;
     if sink.needs_trust() {
         let what = format!("the sink `{}`", args.sink);
-        trust::require(context.workspace.root()?, &place.common_dir, &what)?;
+        let config = context.workspace.config()?;
+        let of = (context.workspace.root()?, place.common_dir.as_path());
+        trust::require_of(config, of, &what)?;
     }
     let teller = teller(context, TryWish::Once)?;
     fs::create_private_dir(&teller.dir)?;
@@ -86,7 +111,12 @@ fn test(args: &NotifyTestArgs, context: &mut Context) -> Outcome {
     let end = tell(&teller, sink, &notice);
     let took_ms = u64::try_from(clock::boot_ms() - begun).unwrap_or(0);
     let paths = NoticePaths::of(&context.workspace.state_dir()?);
-    let waiting = notices::take_trial_down(&paths, (&args.sink, &end), now().wall_ms)?;
+    let taken_down = notices::take_trial_down(&paths, (&args.sink, &end), now().wall_ms);
+    if let Err(error) = &taken_down {
+        let text = format!("what came of it could not be written down: {error}");
+        context.ui.warn(&one_line(&text));
+    }
+    let waiting = taken_down.unwrap_or_default();
     if waiting > 0 && end == SinkEnd::Taken {
         // What it did not take before is told now.
         start(None, context)?;

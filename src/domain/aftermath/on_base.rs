@@ -126,7 +126,12 @@ fn is_unsteady(word: &str) -> bool {
     let is_address = word
         .strip_prefix("0x")
         .is_some_and(|rest| rest.len() >= 4 && rest.chars().all(|c| c.is_ascii_hexdigit()));
-    let is_time = word.len() >= 4 && has(':') && of_digits(":.,");
+    // A line and a column are no clock time.
+    let is_clock = |part: &str| {
+        let whole = part.split(['.', ',']).next().unwrap_or_default();
+        (1..=2).contains(&whole.len())
+    };
+    let is_time = word.len() >= 4 && has(':') && of_digits(":.,") && word.split(':').all(is_clock);
     let is_date = word.len() >= 10 && word.matches('-').count() >= 2 && of_digits("-:.,TZ+");
     is_span || is_address || is_time || is_date
 }

@@ -1,7 +1,8 @@
 //! Attempts of one task that failed twice in the same way: more of them would only cost, so a person looks at both.
 //!
-//! The way is what the summary of a run tells: which checks failed and how, or why the agent did not get to its end, apart
-//! from times and addresses in it. A failure that says nothing is never taken for the same one, as with the base.
+//! The way is what the summary of a run tells: which checks failed and how, that nothing was changed, or what the policy
+//! denied, apart from times and addresses in it. A failure that says nothing is never taken for the same one, as with
+//! the base. Absent: attempts that did not get to their end, of which the plan for another try decides.
 
 use crate::base::text::one_line;
 use crate::domain::aftermath::on_base::{ON_THE_BASE, steady};
@@ -43,10 +44,10 @@ impl FailedWay<'_> {
     fn says_something(&self) -> bool {
         match self.outcome {
             Outcome::SendBackChecks => self.detail().is_some(),
-            Outcome::Retry => self.summary != self.outcome.meaning(),
             Outcome::SendBackNoChanges | Outcome::Denied => true,
-            // The next conflict may be another one.
+            // The next conflict may be another one, and what did not get to its end is tried again as `retry` says.
             Outcome::SendBackConflict
+            | Outcome::Retry
             | Outcome::ReadyForReview
             | Outcome::NeedsApproval
             | Outcome::NeedsRecheck
@@ -76,20 +77,29 @@ impl FailedWay<'_> {
     }
 }
 
-/// The newest run of these, oldest first, that counted as an attempt and failed.
+/// The newest run of these, oldest first, where it counted as an attempt and failed. Runs that were nobody's do not come
+/// between two attempts; one whose work went to a person does.
 pub fn last_failed(runs: &[Run]) -> Option<&Run> {
-    runs.iter().rev().find(|run| FailedWay::of(run).is_some())
+    attempts(runs)
+        .next()
+        .filter(|run| FailedWay::of(run).is_some())
 }
 
-/// The last two failed runs of these, oldest first, where both failed in the same way.
+/// The last two attempts of these runs, oldest first, where both failed in the same way.
 pub fn failed_alike(runs: &[Run]) -> Option<(&Run, &Run)> {
-    let mut failed = runs
-        .iter()
-        .rev()
-        .filter_map(|run| Some((run, FailedWay::of(run)?)));
-    let (last, its_way) = failed.next()?;
-    let (before, way_before) = failed.next()?;
-    its_way.is_that_of(&way_before).then_some((before, last))
+    let mut attempts = attempts(runs);
+    let (last, before) = (attempts.next()?, attempts.next()?);
+    let is_alike = FailedWay::of(last)?.is_that_of(&FailedWay::of(before)?);
+    is_alike.then_some((before, last))
+}
+
+/// The runs that were attempts, newest first.
+fn attempts(runs: &[Run]) -> impl Iterator<Item = &Run> {
+    let is_attempt = |run: &&Run| {
+        let end = run.end.as_ref();
+        end.is_some_and(|end| end.outcome.is_attempt())
+    };
+    runs.iter().rev().filter(is_attempt)
 }
 
 #[cfg(test)]

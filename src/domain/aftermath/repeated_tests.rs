@@ -33,17 +33,49 @@ rules! {
     another_test_fails: checks(BY_NAME).is_that_of(&checks(ANOTHER)) => false;
     a_check_that_says_nothing_is_never_the_same: checks(SILENT).is_that_of(&checks(SILENT)) => false;
     nor_are_two_of_them: checks(TWO_SILENT).is_that_of(&checks(TWO_SILENT)) => false;
-    an_agent_that_fails_with_the_same_words:
-        cut_off("it did not end: exit code 1: no model").is_that_of(&cut_off("it did not end: exit code 1: no model")) => true;
-    an_agent_that_fails_without_words:
-        cut_off(Outcome::Retry.meaning()).is_that_of(&cut_off(Outcome::Retry.meaning())) => false;
+    what_did_not_get_to_its_end_is_tried_again:
+        cut_off("it did not end: no model").is_that_of(&cut_off("it did not end: no model")) => false;
     nothing_is_changed_twice:
         nothing(Lifecycle::NoChanges).is_that_of(&nothing(Lifecycle::NoChanges)) => true;
     two_conflicts_may_be_two:
         way(Outcome::SendBackConflict, Lifecycle::Finished, "x\ny")
             .is_that_of(&way(Outcome::SendBackConflict, Lifecycle::Finished, "x\ny")) => false;
     the_end_is_another:
-        cut_off("same: words").is_that_of(&way(Outcome::Retry, Lifecycle::TimedOut, "same: words")) => false;
+        checks(BY_NAME).is_that_of(&way(Outcome::SendBackChecks, Lifecycle::Failed, BY_NAME)) => false;
     what_is_told_in_a_line: checks(BY_NAME).in_a_line()
         => "check `unit` failed: 1 of 9 tests: sums: left 1, right 2 after 0.12s";
+}
+
+/// A run of the task that ended with this outcome.
+fn run(epoch: u32, outcome: &str) -> Run {
+    serde_json::from_value(serde_json::json!({
+        "id": format!("t-1.{epoch}"), "task": "t-1", "agent": "a", "connector": "command", "branch": "ai/t-1/1",
+        "worktree": "w1", "supervisor": {"pid": 1, "boot_id": "b", "pid_namespace": "n", "start_ticks": 1},
+        "started_ms": 0, "step": "judged",
+        "end": {
+            "at_ms": 1, "lifecycle": "finished", "verification": "failed", "policy": "allow", "freshness": "current",
+            "outcome": outcome, "summary": BY_NAME,
+        },
+    }))
+    .unwrap()
+}
+
+/// The epochs of the last two attempts, where those failed alike.
+fn alike(outcomes: &[&str]) -> Option<(String, String)> {
+    let runs: Vec<Run> = (1..).zip(outcomes).map(|(n, word)| run(n, word)).collect();
+    let both = failed_alike(&runs)?;
+    Some((both.0.id.to_string(), both.1.id.to_string()))
+}
+
+fn two(first: u32, second: u32) -> Option<(String, String)> {
+    Some((format!("t-1.{first}"), format!("t-1.{second}")))
+}
+
+rules! {
+    two_in_a_row: alike(&["send_back_checks", "send_back_checks"]) => two(1, 2);
+    what_is_nobodys_does_not_come_between:
+        alike(&["send_back_checks", "retry_uncounted", "environment", "send_back_checks"]) => two(1, 4);
+    work_that_went_to_a_person_does: alike(&["send_back_checks", "ready_for_review", "send_back_checks"]) => None;
+    nor_is_it_the_last: alike(&["send_back_checks", "send_back_checks", "ready_for_review"]) => None;
+    one_alone: alike(&["send_back_checks"]) => None;
 }

@@ -1,5 +1,6 @@
 //! The summary of a run: one text for people and for the next attempt.
 
+use crate::base::text::one_line;
 use crate::domain::aftermath::{AttemptEnd, CheckEnd};
 use crate::domain::check::CheckStatus;
 use crate::domain::verdict::Outcome;
@@ -65,6 +66,11 @@ fn check_note(check: &CheckEnd<'_>) -> String {
             // The line above has told the exit code already.
             note.push_str(&format!("\n  {message}"));
         }
+    }
+    let rest = check.result.failures.iter().skip(MAX_FAILURES);
+    let names: Vec<String> = rest.map(|failure| one_line(&failure.name)).collect();
+    if !names.is_empty() {
+        note.push_str(&format!("\n  and {}", names.join(", ")));
     }
     note
 }

@@ -89,7 +89,7 @@ fn an_exit_code_is_not_told_twice() {
 }
 
 #[test]
-fn at_most_five_tests_of_a_check_are_told_and_each_is_cut() {
+fn five_tests_of_a_check_are_told_each_is_cut_and_the_rest_is_named() {
     let tests = (0..9)
         .map(|n| failed_test(&format!("t{n}"), &"é".repeat(700)))
         .collect();
@@ -97,7 +97,8 @@ fn at_most_five_tests_of_a_check_are_told_and_each_is_cut() {
         Outcome::SendBackChecks,
         &[check("a", CheckStatus::Failed, tests)],
     );
-    assert_eq!(text.lines().count(), 1 + 5);
+    assert_eq!(text.lines().count(), 1 + 5 + 1);
+    assert_eq!(text.lines().last(), Some("  and t5, t6, t7, t8"));
     let message = text
         .lines()
         .nth(1)

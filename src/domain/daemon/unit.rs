@@ -65,8 +65,17 @@ pub struct ServiceMark {
     pub directory: String,
     /// The git directory of the repository.
     pub repository: String,
-    /// The digest of the rest of the file.
+    /// The digest of the rest of the file, and of the words above.
     digest: String,
+}
+
+impl ServiceMark {
+    /// The digest of the file with this mark and this text below it.
+    fn digest_with(&self, body: &str) -> String {
+        let words = [&self.program, &self.directory, &self.repository];
+        let above: String = words.iter().map(|word| format!("{word}\n")).collect();
+        sha256_hex(format!("{above}{body}").as_bytes())
+    }
 }
 
 /// A file at the place of a service, as far as it is ours.
@@ -182,8 +191,10 @@ impl ServiceManager {
             program: program.to_owned(),
             directory: directory.to_owned(),
             repository: repository.to_owned(),
-            digest: sha256_hex(body.as_bytes()),
+            digest: String::new(),
         };
+        let digest = mark.digest_with(&body);
+        let mark = ServiceMark { digest, ..mark };
         Ok(self.marked(&mark, &body))
     }
 
@@ -240,7 +251,7 @@ impl ServiceManager {
         let Ok(mark) = serde_json::from_str::<ServiceMark>(mark.trim_end_matches(" -->")) else {
             return ServiceAuthor::Foreign;
         };
-        if mark.digest == sha256_hex(body.as_bytes()) {
+        if mark.digest == mark.digest_with(body) {
             ServiceAuthor::Ours(mark)
         } else {
             ServiceAuthor::Changed(mark)

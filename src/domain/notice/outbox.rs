@@ -67,6 +67,8 @@ pub enum SinkEnd {
     Absent(String),
     /// Failed, for this reason; tried again with the next one.
     Failed(String),
+    /// This one notice was refused for good, for this reason; the next may be taken.
+    Refused(String),
     /// Not tried, since the one before has failed; tried again with the next one.
     Later,
 }
@@ -144,8 +146,14 @@ impl Outbox {
         for cause in causes {
             let same = sameness(cause);
             if !self.standing.contains(&same) {
+                // Each is told under an id of its own.
+                let own = hash::sha256_hex(format!("{}{same}", place.mark).as_bytes());
                 self.standing.push(same);
-                self.take((cause, place), settings, moment);
+                let place = NoticePlace {
+                    mark: &own,
+                    ..*place
+                };
+                self.take((cause, &place), settings, moment);
             }
         }
     }
@@ -169,6 +177,9 @@ impl Outbox {
         if !settings.digest || (held.len() == 1 && more == 0) {
             for notice in &held {
                 self.queue(notice, settings, moment.now_ms);
+            }
+            for name in settings.sinks.keys().filter(|_| more > 0) {
+                self.standing_of(name).dropped += more;
             }
             return;
         }
@@ -229,9 +240,11 @@ impl Outbox {
     /// Takes the end of a try in.
     pub fn settle(&mut self, (sink, id): (&str, &str), end: &SinkEnd, now_ms: WallMs) {
         let is_it = |one: &PendingNotice| one.sink == sink && one.notice.id == id;
+        let before = self.waiting.len();
         if *end != SinkEnd::Later && !matches!(end, SinkEnd::Failed(_)) {
             self.waiting.retain(|one| !is_it(one));
         }
+        let gone = (before - self.waiting.len()) as u64;
         let standing = self.standing_of(sink);
         match end {
             SinkEnd::Taken => {
@@ -247,19 +260,21 @@ impl Outbox {
                 standing.failed_in_row += 1;
                 standing.error = Some(clipped(why, ERROR));
             }
+            SinkEnd::Refused(why) => {
+                // A trial waits for nobody.
+                standing.dropped += gone;
+                standing.failed_in_row += 1;
+                standing.error = Some(clipped(why, ERROR));
+            }
             SinkEnd::Later => return,
         }
         standing.last_ms = Some(now_ms);
     }
 
-    /// Gives up what waits for a sink that may not be used, for this reason.
+    /// Notes that a sink for which something waits may not be used, for this reason. What waits does so for its day.
     pub fn refuse(&mut self, sink: &str, why: &str, now_ms: WallMs) {
-        let before = self.waiting.len();
-        self.waiting.retain(|one| one.sink != sink);
-        let gone = (before - self.waiting.len()) as u64;
-        if gone > 0 {
+        if self.waiting.iter().any(|one| one.sink == sink) {
             let standing = self.standing_of(sink);
-            standing.dropped += gone;
             standing.failed_in_row += 1;
             standing.error = Some(clipped(why, ERROR));
             standing.last_ms = Some(now_ms);

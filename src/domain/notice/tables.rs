@@ -264,6 +264,37 @@ fn the_same_thing_is_told_once_within_the_window_and_another_at_once() {
 }
 
 #[test]
+fn a_notice_that_is_refused_for_good_goes_and_what_waits_for_trust_stays() {
+    let mut outbox = Outbox::default();
+    for n in 0..2 {
+        outbox.take((&cause(n), &place(&n.to_string())), &settings(), open_at(0));
+    }
+    let first = outbox.waiting_for("a")[0].id.clone();
+    outbox.settle(("a", &first), &SinkEnd::Refused("status 400".into()), 1);
+    assert_eq!(outbox.waiting_for("a").len(), 1);
+    assert_eq!(outbox.sinks["a"].dropped, 1);
+    outbox.settle(("a", ""), &SinkEnd::Refused("status 400".into()), 2);
+    assert_eq!(outbox.sinks["a"].dropped, 1, "a trial loses nothing");
+    outbox.refuse("b", "not trusted", 3);
+    assert_eq!(outbox.waiting_for("b").len(), 2);
+    let told = outbox.sinks["b"].error.as_deref();
+    assert_eq!((told, outbox.sinks["b"].dropped), (Some("not trusted"), 0));
+}
+
+#[test]
+fn things_that_hold_at_the_same_time_have_ids_of_their_own() {
+    let mut outbox = Outbox::default();
+    outbox.take_standing(
+        &[cause(1), cause(2)],
+        &place("x"),
+        (&settings(), open_at(0)),
+    );
+    let told = outbox.waiting_for("a");
+    assert_eq!(told.len(), 2);
+    assert_ne!(told[0].id, told[1].id);
+}
+
+#[test]
 fn what_a_sink_has_not_taken_waits_and_what_is_too_much_is_counted() {
     let mut outbox = Outbox::default();
     for n in 0..103 {

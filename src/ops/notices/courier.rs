@@ -5,6 +5,7 @@
 //! failure, so that a dead one delays no other. One process at a time delivers; another one that finds the lock held
 //! leaves its news to that one, which looks once more when it has let go.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -71,13 +72,23 @@ pub fn deliver(
 ) -> Result<CourierEnd, OpError> {
     let paths = NoticePaths::of(courier.state);
     fs::create_private_dir(paths.dir())?;
+    // A sink that has failed is left alone for this delivery.
+    let mut at_work = Delivering {
+        begun_ms: clock::boot_ms(),
+        resting: BTreeSet::new(),
+    };
     for _ in 0..ROUNDS {
         let Some(lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? else {
             return Ok(CourierEnd::AnotherAtIt);
         };
         sweep(&paths, (courier.clock)());
         let mut store = open();
-        let seen = pass(courier, (&paths, &lock), store.as_deref_mut().ok())?;
+        let seen = pass(
+            courier,
+            (&paths, &lock),
+            store.as_deref_mut().ok(),
+            &mut at_work,
+        )?;
         drop(lock);
         // Whoever found the lock held has left its news to this process.
         let newest = match &mut store {
@@ -89,6 +100,14 @@ pub fn deliver(
         }
     }
     Ok(CourierEnd::Done)
+}
+
+/// A delivery that is at work.
+struct Delivering {
+    /// Its begin, by the boot clock.
+    begun_ms: i64,
+    /// Sinks that have failed in it.
+    resting: BTreeSet<String>,
 }
 
 /// Removes what deliveries that were killed have left. What cannot be removed is in nobody's way.
@@ -107,6 +126,7 @@ fn pass(
     courier: &Courier<'_>,
     (paths, lock): (&NoticePaths, &FileLock),
     store: Option<&mut (dyn Store + 'static)>,
+    at_work: &mut Delivering,
 ) -> Result<Option<u64>, OpError> {
     let settings = &courier.config.notices;
     // One that cannot be read is of no use to anybody: the next look begins where this one does.
@@ -122,13 +142,12 @@ fn pass(
     let mut standing = Vec::new();
     if let Some(store) = store {
         let sight = store.read(|tx| {
-            let after = match outbox.seen.or(courier.since) {
-                Some(after) => after,
-                None => tx.last_event()?,
-            };
+            let newest = tx.last_event()?;
+            // A store that was restored has a shorter log than the one that was seen.
+            let seen = outbox.seen.filter(|seen| *seen <= newest);
+            let after = seen.or(courier.since).unwrap_or(newest);
             news(tx, after, now_ms)
         })?;
-        // A store that was restored has a shorter log.
         outbox.seen = Some(sight.newest);
         for one in &sight.found {
             take(&mut outbox, one, (courier, moment), (&repository, &redact));
@@ -150,9 +169,12 @@ fn pass(
     outbox.expire(settings, now_ms);
     refuse_untrusted(courier, &mut outbox, now_ms);
     kept::write(paths, &outbox)?;
-    let ends = tell_all(courier, &outbox);
+    let ends = tell_all(courier, &outbox, at_work);
     if !ends.is_empty() {
         for (sink, id, end) in &ends {
+            if matches!(end, SinkEnd::Failed(_)) {
+                at_work.resting.insert(sink.clone());
+            }
             outbox.settle((sink, id), end, (courier.clock)());
         }
         // Whoever has taken `ai` out of the repository meanwhile finds nothing of it there again.
@@ -201,7 +223,7 @@ fn budgets(courier: &Courier<'_>, store: &mut dyn Store) -> Result<Vec<NoticeCau
     Ok(near.collect())
 }
 
-/// Gives up what waits for sinks that nobody trusts: they are told by name in `ai doctor`.
+/// Notes for which sinks something waits that nobody trusts: they are told by name in `ai doctor`.
 fn refuse_untrusted(courier: &Courier<'_>, outbox: &mut Outbox, now_ms: WallMs) {
     let needing = courier.config.notices.sinks.iter();
     let needing = needing.filter(|(_, sink)| sink.needs_trust());
@@ -212,27 +234,40 @@ fn refuse_untrusted(courier: &Courier<'_>, outbox: &mut Outbox, now_ms: WallMs) 
     if waiting.is_empty() {
         return;
     }
-    if let Err(error) = trust::require(courier.root, courier.common_dir, "the sinks of notices") {
+    if let Err(error) = require_trust(courier) {
         for name in waiting {
             outbox.refuse(name, &format!("not trusted: {error}"), now_ms);
         }
     }
 }
 
+/// Refuses where the sinks are not those that a person has trusted, by the very words that were read.
+fn require_trust(courier: &Courier<'_>) -> Result<(), OpError> {
+    let of = (courier.root, courier.common_dir);
+    trust::require_of(courier.config, of, "the sinks of notices")
+}
+
 /// Tells every sink what waits for it.
-fn tell_all(courier: &Courier<'_>, outbox: &Outbox) -> Vec<(String, String, SinkEnd)> {
+fn tell_all(
+    courier: &Courier<'_>,
+    outbox: &Outbox,
+    at_work: &Delivering,
+) -> Vec<(String, String, SinkEnd)> {
     let due: Vec<(&String, &NoticeSink, Vec<Notice>)> = courier
         .config
         .notices
         .sinks
         .iter()
+        .filter(|(name, _)| !at_work.resting.contains(*name))
         .map(|(name, sink)| (name, sink, outbox.waiting_for(name)))
         .filter(|(_, _, waiting)| !waiting.is_empty())
         .collect();
     std::thread::scope(|scope| {
         let threads: Vec<_> = due
             .iter()
-            .map(|(name, sink, waiting)| scope.spawn(|| tell_one(courier, (name, sink), waiting)))
+            .map(|(name, sink, waiting)| {
+                scope.spawn(|| tell_one(courier, (name, sink), waiting, at_work))
+            })
             .collect();
         // A thread that failed has settled nothing, so what it was to tell waits on.
         let ends = threads.into_iter().filter_map(|thread| thread.join().ok());
@@ -244,14 +279,16 @@ fn tell_one(
     courier: &Courier<'_>,
     (name, sink): (&str, &NoticeSink),
     waiting: &[Notice],
+    at_work: &Delivering,
 ) -> Vec<(String, String, SinkEnd)> {
     let limit = i64::try_from(BEGINS_WITHIN.as_millis()).unwrap_or(i64::MAX);
-    let begun = clock::boot_ms();
     let mut is_well = true;
     let mut ends = Vec::new();
     for notice in waiting {
-        let is_in_time = clock::boot_ms() - begun < limit;
-        let end = if is_well && is_in_time {
+        let is_in_time = clock::boot_ms() - at_work.begun_ms < limit;
+        // Asked before each, since trust may be taken back meanwhile.
+        let is_trusted = || !sink.needs_trust() || require_trust(courier).is_ok();
+        let end = if is_well && is_in_time && is_trusted() {
             tell(courier.teller, sink, notice)
         } else {
             SinkEnd::Later

@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
+use crate::base::env;
 use crate::process::cgroup::{Cgroup, CgroupMembership};
 use crate::process::guard::fence::{FencedLine, LeaseFence};
 use crate::process::guard::orphans::{self, KeeperRegistration};
@@ -171,10 +172,13 @@ enum KeeperStart {
     Yes,
 }
 
-/// The running binary under a name that another program can open.
+/// The running binary under a name that another program can open. Where an upgrade has replaced it, what stands at its
+/// place now: a name in `/proc` of this process means another file to another program.
 fn real_program() -> PathBuf {
     let link = program();
-    link.canonicalize().unwrap_or(link)
+    link.canonicalize()
+        .or_else(|_| env::standing_program())
+        .unwrap_or(link)
 }
 
 /// Most bytes that Linux lets an ordinary user keep in one pipe.

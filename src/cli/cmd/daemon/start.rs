@@ -41,6 +41,9 @@ pub(in crate::cli) struct DaemonRestartArgs {
 
 pub(super) fn restart(args: &DaemonRestartArgs, context: &mut Context) -> Outcome {
     context.workspace.refuse_agents("restart the daemon")?;
+    // What would keep the next one from its work is told before this one has ended.
+    context.workspace.config()?;
+    context.store(Access::Write)?;
     if args.now {
         control::end(Some(Duration::ZERO), context)?;
     } else {

@@ -2,6 +2,7 @@
 
 use crate::base::text::counted;
 use crate::domain::action::Action;
+use crate::domain::actor::ActorKind;
 use crate::domain::aftermath::{
     CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, last_failed, refused_in_a_row,
     summary, used_tool_in_words,
@@ -95,7 +96,7 @@ pub(crate) fn finish(
         paused_until_ms,
         relief,
         refused_before: refusal.before,
-        failed_before: last_failed(&runs),
+        failed_before: last_failed(&runs).filter(|run| !has_word_since(task, run)),
     };
     let after = judged.after(cx.now.wall_ms, &cx.actor);
     // Nobody takes over a task that waits for a person.
@@ -152,6 +153,13 @@ pub(crate) fn finish(
         warnings,
         relief,
     })
+}
+
+/// True where a person has left a note since a run ended: what comes then is another attempt.
+fn has_word_since(task: &Task, run: &Run) -> bool {
+    let ended_ms = run.end.as_ref().map_or(run.started_ms, |end| end.at_ms);
+    let mut notes = task.notes.iter();
+    notes.any(|note| note.by.kind == ActorKind::Human && note.at_ms > ended_ms)
 }
 
 /// Finds who could go on in the place of an agent that its provider has refused, as the registry
