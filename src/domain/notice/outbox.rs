@@ -88,6 +88,9 @@ pub struct NoticeMoment {
 pub struct Outbox {
     /// The last record of the log that was looked at; absent before the first look.
     pub seen: Option<u64>,
+    /// The record behind which the first look began. A command that had begun before that one, and whose delivery comes
+    /// after it, has its own records looked at, too.
+    pub begun: Option<u64>,
     /// The record of each sink.
     pub sinks: BTreeMap<String, SinkStanding>,
     waiting: VecDeque<PendingNotice>,
@@ -102,6 +105,22 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Decides where a look begins by a delivery that was told of everything after `since`, in a log that ends with
+    /// `newest`: the record behind which everything is new, and the last of those further back that count as well.
+    pub fn look_from(&mut self, since: Option<u64>, newest: u64) -> (u64, Option<(u64, u64)>) {
+        // A store that was restored has a shorter log than the one that was seen.
+        let Some(seen) = self.seen.filter(|seen| *seen <= newest) else {
+            let after = since.unwrap_or(newest);
+            self.begun = Some(after);
+            return (after, None);
+        };
+        let earlier = since.zip(self.begun).filter(|(since, begun)| since < begun);
+        if let Some((since, _)) = earlier {
+            self.begun = Some(since);
+        }
+        (seen, earlier)
+    }
+
     /// Takes in something that came up.
     pub fn take(
         &mut self,

@@ -295,6 +295,21 @@ fn things_that_hold_at_the_same_time_have_ids_of_their_own() {
 }
 
 #[test]
+fn of_two_commands_at_once_both_are_looked_at_whoever_delivers_first() {
+    let mut outbox = Outbox::default();
+    // The one that began later delivers first, up to the newest record.
+    assert_eq!(outbox.look_from(Some(20), 21), (20, None));
+    outbox.seen = Some(21);
+    assert_eq!(outbox.look_from(Some(18), 21), (21, Some((18, 20))));
+    assert_eq!(outbox.look_from(Some(18), 21), (21, None), "once");
+    assert_eq!(outbox.look_from(Some(21), 25), (21, None));
+    assert_eq!(outbox.look_from(None, 25), (21, None));
+    // The store was restored.
+    assert_eq!(outbox.look_from(Some(7), 9), (7, None));
+    assert_eq!(Outbox::default().look_from(None, 9), (9, None));
+}
+
+#[test]
 fn what_a_sink_has_not_taken_waits_and_what_is_too_much_is_counted() {
     let mut outbox = Outbox::default();
     for n in 0..103 {

@@ -78,7 +78,7 @@ pub fn deliver(
         resting: BTreeSet::new(),
     };
     for _ in 0..ROUNDS {
-        let Some(lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? else {
+        let Some(lock) = lock(courier, &paths, &at_work)? else {
             return Ok(CourierEnd::AnotherAtIt);
         };
         sweep(&paths, (courier.clock)());
@@ -100,6 +100,31 @@ pub fn deliver(
         }
     }
     Ok(CourierEnd::Done)
+}
+
+/// Takes the lock; nothing where whoever holds it looks at what came up here, too. That one does not where it has begun
+/// behind it: two commands at once, of which the later one delivers first.
+fn lock(
+    courier: &Courier<'_>,
+    paths: &NoticePaths,
+    at_work: &Delivering,
+) -> Result<Option<FileLock>, OpError> {
+    loop {
+        if let Some(lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? {
+            return Ok(Some(lock));
+        }
+        let begun = kept::read(paths).unwrap_or_default().begun;
+        let is_seen = courier
+            .since
+            .is_none_or(|since| begun.is_some_and(|begun| begun <= since));
+        if is_seen || clock::boot_ms() - at_work.begun_ms > limit_ms() {
+            return Ok(None);
+        }
+    }
+}
+
+fn limit_ms() -> i64 {
+    i64::try_from(BEGINS_WITHIN.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A delivery that is at work.
@@ -142,11 +167,14 @@ fn pass(
     let mut standing = Vec::new();
     if let Some(store) = store {
         let sight = store.read(|tx| {
-            let newest = tx.last_event()?;
-            // A store that was restored has a shorter log than the one that was seen.
-            let seen = outbox.seen.filter(|seen| *seen <= newest);
-            let after = seen.or(courier.since).unwrap_or(newest);
-            news(tx, after, now_ms)
+            let (after, earlier) = outbox.look_from(courier.since, tx.last_event()?);
+            let mut sight = news(tx, after, now_ms)?;
+            if let Some((since, upto)) = earlier {
+                let mut before = news(tx, since, now_ms)?.found;
+                before.retain(|one| one.seq <= upto);
+                sight.found.splice(..0, before);
+            }
+            Ok::<_, OpError>(sight)
         })?;
         outbox.seen = Some(sight.newest);
         for one in &sight.found {
@@ -281,11 +309,10 @@ fn tell_one(
     waiting: &[Notice],
     at_work: &Delivering,
 ) -> Vec<(String, String, SinkEnd)> {
-    let limit = i64::try_from(BEGINS_WITHIN.as_millis()).unwrap_or(i64::MAX);
     let mut is_well = true;
     let mut ends = Vec::new();
     for notice in waiting {
-        let is_in_time = clock::boot_ms() - at_work.begun_ms < limit;
+        let is_in_time = clock::boot_ms() - at_work.begun_ms < limit_ms();
         // Asked before each, since trust may be taken back meanwhile.
         let is_trusted = || !sink.needs_trust() || require_trust(courier).is_ok();
         let end = if is_well && is_in_time && is_trusted() {

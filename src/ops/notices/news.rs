@@ -32,6 +32,8 @@ pub struct NoticeNews {
     pub cause: NoticeCause,
     /// The title of its task.
     pub title: Option<String>,
+    /// The number of its record.
+    pub seq: u64,
     /// The time of its record.
     pub at_ms: WallMs,
     /// The hash of its record.
@@ -75,6 +77,7 @@ pub fn news(tx: &mut dyn Tx, after: u64, now_ms: WallMs) -> Result<NewsSight, Op
             found.push(NoticeNews {
                 cause,
                 title: None,
+                seq: event.seq,
                 at_ms: event.at_ms,
                 mark: event.hash,
             });
