@@ -16,6 +16,7 @@ pub mod id;
 pub mod json_path;
 pub mod onlooker;
 pub mod path;
+pub mod peer;
 #[cfg(test)]
 pub(crate) mod rules;
 pub mod seed;

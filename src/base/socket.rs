@@ -105,36 +105,6 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | Interrupted | WouldBlock)
 }
 
-/// True where the other side belongs to the user of this process, or the system cannot say: the
-/// socket's own mode lets nobody else in.
-pub fn is_own_user(stream: &UnixStream) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        let own = rustix::process::geteuid();
-        rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == own)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _nobody_says = stream;
-        true
-    }
-}
-
-/// The process at the other side, as this process would name it; nothing where the system does not say, or it
-/// cannot be seen from here.
-pub fn peer_process(stream: &UnixStream) -> Option<i32> {
-    #[cfg(target_os = "linux")]
-    {
-        let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
-        Some(peer.pid.as_raw_pid()).filter(|pid| *pid > 0)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _nobody_says = stream;
-        None
-    }
-}
-
 /// The lines of one caller, with what has come beyond the last one that was taken.
 #[derive(Default)]
 pub struct SocketLines {
@@ -222,9 +192,6 @@ mod tests {
             let (end, _other) = UnixStream::pair().unwrap();
             let mut caller = connect(&path).unwrap();
             let mut heard = next_caller(&listener, &end).unwrap();
-            assert!(is_own_user(&heard));
-            let own = i32::try_from(std::process::id()).unwrap();
-            assert_eq!(peer_process(&heard), Some(own));
             write_all(&mut caller, b"hello\nrest", soon()).unwrap();
             assert_eq!(read_line(&mut heard, 5, soon()).unwrap(), b"hello");
         }

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::{read, write};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Signal, getpgrp, getpid, getsid, kill_process, kill_process_group};
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::process::job::Job;
 
 /// A signal that was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,10 +154,10 @@ pub(super) fn stop() {
 
 /// Asks the whole job to stop, this process among it, as the terminal does for that key.
 pub(super) fn stop_the_job() {
-    let _ = kill_process_group(getpgrp(), Signal::TSTP);
+    let _ = kill_current_process_group(Signal::TSTP);
 }
 
 /// True where a shell is there that would wake a process that stops.
 pub(super) fn somebody_would_wake() -> bool {
-    getsid(None).is_ok_and(|leader| leader != getpgrp())
+    Job::own().is_some_and(|job| job.is_of_a_shell())
 }

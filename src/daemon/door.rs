@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::daemon_words::REQUEST_CAP;
 use crate::base::fs::{self, FileId};
+use crate::base::peer;
 use crate::base::socket::{self, SocketLines};
 use crate::daemon::clerk::DaemonClerk;
 
@@ -81,7 +82,7 @@ fn serve(listener: &UnixListener, end: &UnixStream, clerk: &Arc<DaemonClerk>) {
     let mut visitors: Vec<Visitor> = Vec::new();
     while let Some(mut line) = socket::next_caller(listener, end) {
         visitors.retain(|visitor| !visitor.thread.is_finished());
-        if !socket::is_own_user(&line) {
+        if !peer::is_own_user(&line) {
             continue;
         }
         if visitors.len() >= CALLERS {
@@ -113,7 +114,7 @@ fn hear(line: UnixStream, clerk: &Arc<DaemonClerk>) -> Option<Visitor> {
 
 fn converse(line: &mut UnixStream, clerk: &DaemonClerk) -> io::Result<()> {
     let whole = Instant::now() + WHOLE;
-    let caller = socket::peer_process(line);
+    let caller = peer::peer_process(line);
     say(line, clerk.greeting(), PATIENCE)?;
     let mut said = SocketLines::default();
     for _ in 0..REQUESTS {

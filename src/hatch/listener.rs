@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::app::in_run::REQUEST_CAP;
-use crate::base::{clock, fs, socket};
+use crate::base::{clock, fs, peer, socket};
 use crate::hatch::answer::Clerk;
 use crate::ops::error::OpError;
 use crate::ops::hatch::HatchOrder;
@@ -75,7 +75,7 @@ fn serve(listener: &UnixListener, end: &UnixStream, clerk: &Arc<Clerk>) {
     let mut callers: Vec<Caller> = Vec::new();
     while let Some(line) = socket::next_caller(listener, end) {
         callers.retain(|caller| !caller.thread.is_finished());
-        if callers.len() < CALLERS && socket::is_own_user(&line) {
+        if callers.len() < CALLERS && peer::is_own_user(&line) {
             callers.extend(hear(line, clerk));
         }
     }

@@ -26,6 +26,7 @@ pub mod end_process;
 pub mod environment;
 pub mod guard;
 pub mod identity;
+pub mod job;
 mod procfs;
 pub mod redact;
 pub mod reexec;

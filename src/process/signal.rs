@@ -8,6 +8,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 
+use crate::process::job::Job;
 use crate::process::procfs::{ProcessStat, stat};
 
 /// Time for which `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible
@@ -122,11 +123,11 @@ pub(in crate::process) fn send(target: &ProcessStat, signal: Signal) {
 }
 
 fn kill_groups(targets: &[ProcessStat]) {
-    let own = rustix::process::getpgrp().as_raw_pid();
+    let own = Job::own();
     let groups: BTreeSet<i32> = targets
         .iter()
         .map(|stat| stat.group)
-        .filter(|group| *group != own)
+        .filter(|group| own.is_none_or(|job| !job.is_group(*group)))
         .collect();
     for group in groups.into_iter().filter_map(Pid::from_raw) {
         let _sent = kill_process_group(group, Signal::KILL);

@@ -129,6 +129,37 @@ fn a_stop_gives_the_terminal_to_the_shell_and_the_board_comes_back() {
     board.gets_back_what_was();
 }
 
+/// The kernel names the leader of such a session as process 0.
+#[test]
+fn a_board_that_is_led_from_outside_of_its_container_stays_where_it_is() {
+    let (sandbox, _) = project();
+    let apart = [
+        "--map-root-user",
+        "--fork",
+        "--pid",
+        "--kill-child",
+        "--mount-proc",
+    ];
+    let probe = sandbox.command("unshare").args(apart).arg("true").output();
+    if !probe.is_ok_and(|out| out.status.success()) {
+        eprintln!("skipped: nobody may make a container of process ids here");
+        return;
+    }
+    let mut command = sandbox.command("unshare");
+    command
+        .args(apart)
+        .args(["sh", "-c", "\"$0\" watch; exit $?"])
+        .arg(env!("CARGO_BIN_EXE_ai"));
+    let mut board = Typist::start(&mut command, (80, 24));
+    board.sees("for you 1");
+    board.types("\u{1a}");
+    board.types("2");
+    board.sees("[2 log]");
+    board.types("q");
+    assert_eq!(board.ends(), Some(0));
+    board.gets_back_what_was();
+}
+
 #[test]
 fn an_editor_and_a_shell_get_the_terminal_in_the_worktree_and_the_board_comes_back() {
     let (sandbox, _) = project();

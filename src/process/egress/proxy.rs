@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::base::{fs, socket};
+use crate::base::{fs, peer, socket};
 use crate::domain::egress::{Host, HostAnswer, HostPort, HostRules, HostSeen};
 use crate::process::egress::body::RequestBody;
 use crate::process::egress::carry::{EgressLine, STACK, carry, carry_body, is_filler};
@@ -147,7 +147,7 @@ fn serve(
     live: &Arc<Mutex<Live>>,
 ) {
     while let Some(client) = socket::next_caller(listener, end) {
-        if !socket::is_own_user(&client) {
+        if !peer::is_own_user(&client) {
             continue;
         }
         let Some(id) = begin(live, &client) else {
