@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-landing bench-daemon bench-check fuzz demo clean-demo storm e2e e2e-one doors projects overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-landing bench-daemon bench-check fuzz demo clean-demo storm soak drills e2e e2e-one doors projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -140,6 +140,15 @@ endif
 storm: ## Kill runs, keepers and accepts ROUNDS times, and count what is left (MODE=bubblewrap, landlock or none; all)
 	$(CARGO) test --locked $(FEATURES) --test it run_kills:: -- --nocapture --test-threads 1
 
+# A container of its own, and minutes: asked for.
+soak: ## Work a queue for MINUTES while everything is killed, stopped, filled up and put back (SOAK_FLAGS="--seed 7")
+	$(CARGO) $(FAKES)
+	python3 tests/soak/run.py --ai target/debug/ai --minutes $(or $(MINUTES),3) $(SOAK_FLAGS)
+
+drills: ## Try a damaged store, a lost machine and the way back to an older format
+	$(CARGO) $(FAKES)
+	python3 tests/soak/drills.py --ai target/debug/ai
+
 e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FLAGS="--cli pi --plan ok")
 	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py $(E2E_FLAGS)
@@ -178,4 +187,4 @@ ci: export CLIPPY_ARGS := -D__CLIPPY_HACKERY__warnings
 ci: export CARGO_PROFILE_DEV_DEBUG := none
 ci: export CARGO_INCREMENTAL := 0
 ci: export NEXTEST_PROFILE := ci
-ci: fmt-check tidy features doc test test-heavy deny e2e-one ## All of it, as CI runs it
+ci: fmt-check tidy features doc test test-heavy deny drills e2e-one ## All of it, as CI runs it

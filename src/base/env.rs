@@ -41,7 +41,7 @@ pub const GIT_CONFIG_COUNT: &str = "GIT_CONFIG_COUNT";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 28] = [
+pub const ALL: [(&str, &str); 29] = [
     (
         AI_LEASE,
         "The lease token for this command; outranks the one kept in the worktree's git directory.",
@@ -91,6 +91,10 @@ pub const ALL: [(&str, &str); 28] = [
     (
         "GIT_CONFIG_NOSYSTEM",
         "Set to a yes, the machine's settings of Git are not read; as Git takes it.",
+    ),
+    (
+        "AI_PROGRESS",
+        "`never` leaves out the line that shows on a terminal what a command of more than a second is doing.",
     ),
     (
         "AI_HOOKS_SKIP",

@@ -9,6 +9,7 @@ use crate::base::yaml::YamlProblems;
 use crate::base::{env, text};
 use crate::cli::live::LiveLine;
 use crate::cli::look;
+use crate::cli::progress::ProgressHand;
 use crate::cli::ui::{Talk, Ui};
 use crate::config::Trees;
 use crate::domain::ids::TaskId;
@@ -104,9 +105,10 @@ impl Context {
 
     /// The world around a run, which tells its progress on stderr.
     pub(super) fn world(&self) -> Result<World, AppError> {
-        let talkative = self.is_talkative();
+        let (talkative, line) = (self.is_talkative(), self.ui.progress());
         let mut world = self.workspace.world(Box::new(move |text| {
             if talkative {
+                let _still = line.as_ref().map(ProgressHand::hold_back);
                 // Nobody is left to tell when stderr is closed.
                 let _ = writeln!(std::io::stderr(), "{}", text::multi_line(text));
             }

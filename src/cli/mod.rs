@@ -12,6 +12,7 @@ mod look;
 mod mistake;
 #[cfg(test)]
 mod numbers_tests;
+mod progress;
 #[cfg(test)]
 mod reference;
 mod sarif;

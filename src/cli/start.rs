@@ -80,6 +80,7 @@ fn run(args: Vec<OsString>, doors: Doors) -> u8 {
         }
     };
     context.tell_scrubbed();
+    context.ui.end_progress();
     cmd::notify::after(&mut context);
     context.ui.flush();
     match context.ui.lost() {

@@ -7,10 +7,12 @@ use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::app::error::AppError;
+use crate::base::env;
 use crate::base::shown_time;
 use crate::base::yaml::YamlProblems;
 use crate::cli::error::{self, Detail};
 use crate::cli::look::{self, Cell, ColourWish, Listing, Look, Tone};
+use crate::cli::progress::{ProgressHand, ProgressLine};
 
 /// The form of the data on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ pub struct Ui {
     err: Stderr,
     gone: bool,
     lost: Option<io::Error>,
+    progress: Option<ProgressLine>,
 }
 
 impl Ui {
@@ -54,7 +57,27 @@ impl Ui {
             err: io::stderr(),
             gone: false,
             lost: None,
+            progress: None,
         }
+    }
+
+    /// Shows from now on what the command is doing, where a person waits for it at a terminal.
+    pub fn show_progress(&mut self, what: &'static str) {
+        let wanted = env::text("AI_PROGRESS").is_none_or(|word| word != "never");
+        let is_seen = wanted && self.talk == Talk::Normal && !self.json();
+        if is_seen && look::width_of_talk().is_some() {
+            self.progress = Some(ProgressLine::start(what));
+        }
+    }
+
+    /// A hand on the line that shows what the command is doing, where one does.
+    pub fn progress(&self) -> Option<ProgressHand> {
+        self.progress.as_ref().map(ProgressLine::hand)
+    }
+
+    /// Shows no more what the command is doing: something else has the terminal, or it has ended.
+    pub fn end_progress(&mut self) {
+        self.progress = None;
     }
 
     /// The same output, coloured as asked for.
@@ -73,7 +96,11 @@ impl Ui {
     /// Writes data. Returns false when nobody reads any more.
     pub fn print(&mut self, text: &str) -> bool {
         if !self.gone {
+            let fits = self.out.buffer().len() + text.len() < self.out.capacity();
+            let line = self.progress.as_ref().filter(|_| !fits);
+            let still = line.map(ProgressLine::hold_back);
             let written = self.out.write_all(text.as_bytes());
+            drop(still);
             self.note(written);
         }
         !self.gone
@@ -165,6 +192,7 @@ impl Ui {
     pub fn say(&mut self, text: &str) {
         if self.talk == Talk::Normal {
             self.flush();
+            let _still = self.progress.as_ref().map(ProgressLine::hold_back);
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(self.err, "{text}");
         }
@@ -182,6 +210,7 @@ impl Ui {
             return None;
         }
         self.flush();
+        let _still = self.progress.as_ref().map(ProgressLine::hold_back);
         let _ = write!(self.err, "{question} [y/N] ");
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).ok()?;
@@ -199,6 +228,7 @@ impl Ui {
     /// Shows an error on account of problems of a file.
     pub fn error_of_file(&mut self, error: &AppError, problems: Option<&YamlProblems>) {
         self.flush();
+        self.end_progress();
         let text = if self.json() {
             error::for_programs(error, self.detail)
         } else {
@@ -209,7 +239,9 @@ impl Ui {
 
     /// Hands everything to the reader.
     pub fn flush(&mut self) {
+        let still = self.progress.as_ref().map(ProgressLine::hold_back);
         let flushed = self.out.flush();
+        drop(still);
         self.note(flushed);
     }
 

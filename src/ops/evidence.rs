@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::base::fs::{self, PlainDigest};
+use crate::base::meter;
 use crate::base::text;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
@@ -159,7 +160,9 @@ pub fn examine(tx: &mut dyn Tx, state: &Path, typed: &str) -> Result<Examination
     pieces.retain(|piece| run.is_none() || piece.run == run);
     let mut contradicted = testimony.contradictions(tx)?;
     let mut examined = Vec::new();
+    let work = meter::begin("proving the evidence", pieces.len());
     for piece in pieces {
+        work.step();
         let row = evidence_row(&piece);
         let misstated = contradicted.iter().position(|one| one.row == row);
         let found = match misstated {

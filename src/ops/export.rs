@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::meter;
 use crate::domain::event_chain::CHAIN_START;
 use crate::domain::ids::Subject;
 use crate::domain::lease::Lease;
@@ -84,7 +85,12 @@ pub fn export(
     let header = header(tx, leases.len() as u64)?;
     let mut flow = each(&json(&header)?)?;
     if flow == Flow::More {
+        let work = meter::begin(
+            "writing the store down",
+            usize::try_from(header.events).unwrap_or(0),
+        );
         tx.events(&EventFilter::default(), &mut |event| {
+            work.step();
             flow = each(&event_line(&event)?)?;
             Ok(flow)
         })?;

@@ -1,5 +1,6 @@
 //! Verifying the log: the chain of hashes, the numbering, and that the tables are the fold of it.
 
+use crate::base::meter;
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::event_chain::CHAIN_START;
@@ -20,7 +21,12 @@ pub struct LogReport {
 pub fn verify(tx: &mut dyn Tx) -> Result<LogReport, StoreError> {
     let (mut head, mut events, mut fault) = (CHAIN_START.to_owned(), 0, None);
     let mut tables = ReplayedTables::default();
+    let work = meter::begin(
+        "checking the log",
+        usize::try_from(tx.last_event()?).unwrap_or(0),
+    );
     tx.events(&EventFilter::default(), &mut |event| {
+        work.step();
         fault = match check(&event, events + 1, &head) {
             None => replay(&mut tables, &event)?,
             broken => broken,

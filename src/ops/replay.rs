@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::meter;
 use crate::domain::decision::{Decision, DecisionRecord};
 use crate::domain::time::WallMs;
 use crate::ops::error::OpError;
@@ -34,7 +35,10 @@ pub fn replay(
     since_ms: Option<WallMs>,
 ) -> Result<Replayed, OpError> {
     let mut found = Replayed::default();
-    for record in tx.decisions(None, None)? {
+    let decisions = tx.decisions(None, None)?;
+    let work = meter::begin("asking again what was asked", decisions.len());
+    for record in decisions {
+        work.step();
         if since_ms.is_some_and(|since| record.at_ms < since) {
             continue;
         }

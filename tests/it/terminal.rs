@@ -1,9 +1,11 @@
 //! What a person sees on a terminal: headings, colour, an end to each line, and a run at work.
 
+use std::io::Write;
+
 use crate::snapshot;
 use crate::support::poll;
 use crate::support::runs::{CONFIG, PATIENCE, open_gate};
-use crate::support::{Outcome, Sandbox, mask, mask_also, run};
+use crate::support::{Outcome, Sandbox, Typist, mask, mask_also, run};
 
 /// What stands on the terminal in the end, escape sequences told as `<…>`.
 fn seen(outcome: &Outcome) -> String {
@@ -155,4 +157,43 @@ fn nothing_is_written_over_where_nobody_looks() {
 fn open_gate_later(sandbox: &Sandbox) {
     let gate = sandbox.base().join("gate");
     std::thread::spawn(move || open_gate(&gate));
+}
+
+#[test]
+fn a_command_that_takes_long_says_so_at_the_foot_and_takes_it_away() {
+    let sandbox = Sandbox::with_script("true");
+    let gate = sandbox.pipe("gate");
+    let config = format!(
+        "version: 1\nchecks: {{unit: {{run: \"read x < '{}'\"}}}}\n",
+        gate.display()
+    );
+    sandbox.write(".ai/config.yaml", &config);
+    sandbox.ai_ok(&["trust"]);
+    sandbox.commit("a check that waits");
+    let begin = |args: &[&str]| {
+        let mut command = sandbox.ai_command(args);
+        command.env("AI_PROGRESS", "auto");
+        Typist::start(&mut command, (80, 24))
+    };
+    let mut check = begin(&["check"]);
+    check.sees("running the checks");
+    open_gate(&gate);
+    assert_eq!(check.ends(), Some(0));
+    assert_eq!(check.screen().matches("running the checks").count(), 0);
+
+    for title in ["One", "Two"] {
+        sandbox.task(title, &[]);
+    }
+    let exported = sandbox.ai_ok(&["export"]).stdout;
+    let (first, rest) = exported.split_once('\n').unwrap();
+    let lines = sandbox.pipe("lines");
+    let mut import = begin(&["import", "--dry-run", lines.to_str().unwrap()]);
+    let mut input = std::fs::File::options().write(true).open(&lines).unwrap();
+    writeln!(input, "{first}").unwrap();
+    import.sees("reading the export  [");
+    import.sees("0 of ");
+    input.write_all(rest.as_bytes()).unwrap();
+    drop(input);
+    assert_eq!(import.ends(), Some(0));
+    assert_eq!(import.screen().matches("reading").count(), 0);
 }

@@ -54,7 +54,7 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
     {
         return Err(Refusal::no_reason(&format!("ai accept {id}")).into());
     }
-    let message = args.message.text()?;
+    let message = args.message.text(&mut context.ui)?;
     let kept = token::at_hand(&context.workspace)?;
     let world = context.world()?;
     let store = context.store(Access::Write)?;

@@ -109,6 +109,7 @@ pub(super) fn show(event: &StoredEvent, listing: &mut Listing, context: &mut Con
 }
 
 fn verify(context: &mut Context) -> Outcome {
+    context.ui.show_progress("checking the log");
     let store = context.store(Access::Read)?;
     let report = store.read(|tx| log::verify(tx))?;
     if context.ui.json() {

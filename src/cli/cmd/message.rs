@@ -7,6 +7,7 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::base::{env, fs};
 use crate::cli::cmd::task::source;
+use crate::cli::ui::Ui;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::trailer;
 
@@ -36,9 +37,12 @@ impl MessageArgs {
     }
 
     /// The message; nothing where none was given.
-    pub(super) fn text(&self) -> Result<Option<String>, AppError> {
+    pub(super) fn text(&self, ui: &mut Ui) -> Result<Option<String>, AppError> {
         let text = match &self.file {
-            Some(file) if file == Path::new("-") => source::stdin()?,
+            Some(file) if file == Path::new("-") => {
+                ui.end_progress();
+                source::stdin()?
+            }
             Some(file) => {
                 let here = env::current_dir()
                     .map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;

@@ -32,6 +32,7 @@ mod mcp;
 mod message;
 mod new_file;
 pub(super) mod notify;
+mod patience;
 mod policy;
 mod recover;
 mod restore;
@@ -197,6 +198,9 @@ pub(super) fn branch(first: &str, second: Option<&str>) -> Option<clap::Command>
 
 /// Runs a command.
 pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
+    if let Some(what) = patience::awaited(&command) {
+        context.ui.show_progress(what);
+    }
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::Task(command) => task::run(command, context),

@@ -86,6 +86,7 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     let input: Box<dyn Read> = if args.file == Path::new("-") {
         Box::new(std::io::stdin())
     } else {
+        context.ui.show_progress("reading the export");
         let opened = fs::open_named(&path)
             .map_err(|error| AppError::unreadable_input(error, "nothing was imported"));
         Box::new(opened?)

@@ -39,7 +39,7 @@ pub(super) fn run(args: &UndoArgs, context: &mut Context) -> Outcome {
     if reason.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(Refusal::no_reason(&format!("ai undo {}", args.id)).into());
     }
-    let message = args.message.text()?;
+    let message = args.message.text(&mut context.ui)?;
     let own = token::at_hand(&context.workspace)?;
     let order = UndoOrder {
         typed: &args.id,

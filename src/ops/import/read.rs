@@ -1,5 +1,6 @@
 //! Reading an export: line by line, each checked before anything is made of it.
 
+use crate::base::meter;
 use crate::base::text::counted;
 use std::io::BufRead;
 
@@ -28,6 +29,10 @@ pub(super) fn read(
     let mut lines = InputLines { input, number: 0 };
     let header = header(&mut lines)?;
     let mut head = CHAIN_START.to_owned();
+    let work = meter::begin(
+        "reading the export",
+        usize::try_from(header.events).unwrap_or(0),
+    );
     for seq in 1..=header.events {
         let line = lines.expect(|| {
             format!(
@@ -42,6 +47,7 @@ pub(super) fn read(
         }
         each(&stored, &event).map_err(|error| lines.at_line(error))?;
         head = stored.hash;
+        work.step();
     }
     if head != header.head {
         return Err(lines.wrong("the log does not end where the header says"));

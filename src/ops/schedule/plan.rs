@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::meter;
 use crate::domain::ids::TaskId;
 use crate::domain::schedule::{
     HeldPathsBy, Outlook, PastRun, QueueAction, QueueState, QueuedTask, RangeBasis, RangeQuality,
@@ -165,8 +166,11 @@ impl Planner<'_> {
         let limits = limits_of(settings, parallel, 0);
         let now = self.cx.now.wall_ms;
         let mut found = PlanFindings::default();
-        let mut look =
-            |queued: &QueuedTask, starts: &[TaskStart]| self.look(tx, queued, starts, &mut found);
+        let work = meter::begin("asking for every task", waiting.len());
+        let mut look = |queued: &QueuedTask, starts: &[TaskStart]| {
+            work.step();
+            self.look(tx, queued, starts, &mut found)
+        };
         let actions = tick_by(now, &state, &limits, TickScope::WholeQueue, &mut look)?;
         let past = self.past(tx)?;
         let at_work = self.at_work(tx, &past)?;

@@ -131,6 +131,7 @@ impl Glass {
                 let y = numbers.next().unwrap_or(0);
                 self.at = (numbers.next().unwrap_or(0), y);
             }
+            "K" => self.rows[self.at.1].fill(' '),
             "J" => self.rows.iter_mut().flatten().for_each(|cell| *cell = ' '),
             "h" => self.modes.push(parameters.to_owned()),
             "l" => self.modes.retain(|mode| mode != parameters),

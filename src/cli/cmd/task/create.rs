@@ -108,6 +108,9 @@ fn one(args: CreateArgs, context: &mut Context) -> Outcome {
 /// be very many.
 fn from_file(file: &Path, context: &mut Context) -> Outcome {
     let (mut tasks, mut named) = (NewTasks::default(), NamedThings::default());
+    if file != Path::new("-") {
+        context.ui.show_progress("creating tasks");
+    }
     entry_file::read(&context.workspace.start_dir()?, file, &mut |new| {
         named.note(&new);
         Ok(tasks.add(&new)?)
