@@ -4,7 +4,9 @@ use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlValue};
 use crate::config::checked_text::check_report;
 use crate::config::model::{Check, CommandLine, Config};
 use crate::config::reader::ConfigReader;
+use crate::config::resource_fields;
 use crate::domain::check::CheckParser;
+use crate::domain::resources::ResourceAmounts;
 use std::time::Duration;
 
 /// The time that a check may take that names none.
@@ -46,6 +48,9 @@ fn check(reader: &mut ConfigReader, name: &str, node: &YamlNode) -> Option<Check
     let required = fields
         .take("required")
         .and_then(|n| yaml::bool_of(n, "`required`", problems));
+    let resources = fields
+        .take("resources")
+        .and_then(|n| resource_fields::amounts(n, problems));
     fields.finish(problems);
     let mut check = Check::new(name, reader.command(run?, "`run`")?);
     check.timeout = timeout.unwrap_or(check.timeout);
@@ -54,6 +59,7 @@ fn check(reader: &mut ConfigReader, name: &str, node: &YamlNode) -> Option<Check
         .unwrap_or_default();
     check.report = report;
     check.required = required.unwrap_or(check.required);
+    check.resources = resources.unwrap_or_default();
     Some(check)
 }
 
@@ -67,6 +73,7 @@ impl Check {
             parser,
             report: None,
             required: true,
+            resources: ResourceAmounts::default(),
         }
     }
 }

@@ -15,14 +15,14 @@ version: 1
 modules:
   auth: [src/auth/, 'tests/auth_*.rs']
 checks:
-  test: {run: [cargo, test], timeout: 1h30m, parser: cargo, required: false}
+  test: {run: [cargo, test], timeout: 1h30m, parser: cargo, required: false, resources: {cpu: 2, memory: 1GiB}}
   lint: cargo clippy
   e2e: {run: ./e2e.sh, parser: junit, report: target/e2e.xml}
 defaults: {checks: [test], ttl: 2h, run_ttl: 90s, heartbeat: 30s, max_attempts: 5, max_lapses: 1, agent: codex, base: main}
 locks: {shared: [Cargo.lock], case: folding}
 runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3, caches: [target, web/node_modules], check_keep: [target], cache_mode: copy, ports: {PORT: 2}, port_base: 30000, disk_floor_mb: 100}
 router: {prefer: [codex], capabilities: {bug: [rust]}, fallback: {codex: [claude]}, weights: {cost: 2}}
-scheduler: {enabled: false, max_concurrency: 4, queue_policy: fifo, max_queue_size: 9, ageing: 2h, keep_paths: 5m, order: [bug], fairness: [web], rate_limit: {requests_per_minute: 6, burst: 2}, retry: {default: {strategy: fixed, pause: 1m}}, breaker: {failures: 3, rest: 10m}, maintenance: [{from: '22:00', to: '06:00'}]}
+scheduler: {enabled: false, max_concurrency: 4, queue_policy: fifo, max_queue_size: 9, ageing: 2h, keep_paths: 5m, order: [bug], fairness: [web], rate_limit: {requests_per_minute: 6, burst: 2}, retry: {default: {strategy: fixed, pause: 1m}}, breaker: {failures: 3, rest: 10m}, maintenance: [{from: '22:00', to: '06:00'}], machine: {cpu: 2}}
 daemon: {parallel: 3, stop_within: 30s, land: true}
 budgets: {run: {tokens: 9}, task: {attempts: 3}, agent: {minutes: 60}, day: {money: 1.5}, repository: {attempts: 99}}
 accept: {mode: ff-only, target: dev/next}

@@ -6,6 +6,7 @@ use crate::domain::budget::Amounts;
 use crate::domain::check::CheckParser;
 use crate::domain::egress::NetworkSetting;
 use crate::domain::notice::NoticeSettings;
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::retention::Retention;
 use crate::domain::routing::Weights;
 use crate::domain::sandbox::{Isolation, SandboxWish};
@@ -76,6 +77,9 @@ pub struct Check {
     pub report: Option<String>,
     /// True if work is proven only when the check passes; default yes.
     pub required: bool,
+    /// Resources of the machine that it takes.
+    #[serde(skip_serializing_if = "ResourceAmounts::is_nothing")]
+    pub resources: ResourceAmounts,
 }
 
 /// Values that tasks and runs get where they say nothing.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem};
 use crate::config::model::Config;
 use crate::config::reader::ConfigSection;
+use crate::config::resource_fields;
 use crate::domain::backoff::{RetryClass, RetryPlan, RetryStrategy};
 use crate::domain::schedule::{
     Breaker, MaintenanceWindow, QueuePolicy, RateLimit, UtcOffset, Weekday,
@@ -56,6 +57,9 @@ pub(super) fn scheduler(section: &mut ConfigSection<'_, '_>, config: &mut Config
             (problems.len() == before).then_some(windows)
         },
     );
+    section.set("machine", &mut slot.machine, |node, _, problems| {
+        resource_fields::machine(node, problems)
+    });
 }
 
 fn is_word(word: &str) -> Result<(), String> {
@@ -207,6 +211,7 @@ scheduler:
   maintenance:
     - {days: [sat, sun], from: \"22:00\", to: \"06:00\", utc_offset: \"+02:00\"}
     - {from: \"12:00\", to: \"13:00\"}
+  machine: {cpu: 6, memory: 24GiB, scratch: 200GiB, load: 1.5, pressure: {memory: 20, cpu: 80, io: 60.5}}
 ";
         let read = parse(text.as_bytes(), "f").unwrap().scheduler;
         let windows: Vec<String> = read
@@ -249,7 +254,13 @@ scheduler:
                 rest: Duration::from_secs(600),
             }),
             maintenance: read.maintenance.clone(),
+            machine: read.machine,
         };
+        let machine = serde_json::to_string(&read.machine).unwrap();
+        assert_eq!(
+            machine,
+            r#"{"cpu":6,"memory":"24GiB","scratch":"200GiB","load":1.5,"pressure":{"memory":20,"cpu":80,"io":60.5}}"#
+        );
         assert_eq!(read, expected);
     }
 
@@ -291,6 +302,16 @@ scheduler:
                 "maintenance: [{from: \"22:00\", to: \"06:00\", utc_offset: cest}]",
                 "`cest` is no distance from UTC",
             ),
+            ("machine: 4", "must be a mapping"),
+            ("machine: {cpu: 0}", "`cpu` must be more than nothing"),
+            ("machine: {memory: 24}", "`memory`: `24` has no unit"),
+            ("machine: {memory: 24GB}", "`24GB` is no size"),
+            ("machine: {gpu: 1}", "no field `gpu`"),
+            (
+                "machine: {pressure: {memory: 101}}",
+                "`memory` must be at most 100",
+            ),
+            ("machine: {pressure: {disk: 1}}", "no field `disk`"),
             ("windows: []", "no field `windows`"),
         ] {
             let text = format!("version: 1\nscheduler:\n  {text}\n");

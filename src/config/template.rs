@@ -69,7 +69,7 @@ impl StartConfig {
 
     fn checks_text(&self) -> String {
         if self.checks.is_empty() {
-            return "checks: {}\n#  test: {run: make test, timeout: 10m}\n".to_owned();
+            return "checks: {}\n#  test: {run: make test, timeout: 10m, resources: {cpu: 2, memory: 4GiB, scratch: 1GiB}}\n".to_owned();
         }
         let (mut taken, mut proposed) = (String::new(), String::new());
         for (check, standing) in &self.checks {
@@ -192,6 +192,7 @@ scheduler:
   retry: {}         # rests between attempts by what went wrong, such as {default: {strategy: fixed, pause: 1m}}
 #  breaker: {failures: 3, rest: 10m}                      # an agent whose provider or program fails so often in a row rests
   maintenance: []   # times in which nothing starts, such as {days: [sat, sun], from: '22:00', to: '06:00', utc_offset: '+02:00'}
+  machine: {}       # what all runs have together, else what is there, and lines over which starts pause, such as {memory: 24GiB, load: 1.5}
 
 # `ai daemon`, which works the queue unattended.
 daemon:

@@ -10,6 +10,7 @@ use crate::base::text;
 use crate::domain::egress::NetworkSetting;
 use crate::domain::mode::AgentMode;
 use crate::domain::money::Usd;
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::sandbox::{Demand, Isolation};
 
 /// The longest name of an agent or a connector, in bytes.
@@ -120,6 +121,9 @@ pub struct Agent {
     /// Ceilings of each run.
     #[serde(default)]
     pub limits: AgentLimits,
+    /// Resources of the machine that each run of it takes.
+    #[serde(default, skip_serializing_if = "ResourceAmounts::is_nothing")]
+    pub resources: ResourceAmounts,
     /// Agents that take a task over where this one is out of quota or not logged in, in order;
     /// nobody else does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -268,6 +272,7 @@ impl Agent {
             labels: BTreeSet::new(),
             capabilities: BTreeSet::new(),
             limits: AgentLimits::default(),
+            resources: ResourceAmounts::default(),
             fallback: Vec::new(),
             env_pass: Vec::new(),
             home: None,
@@ -294,6 +299,12 @@ impl Agent {
             });
         }
         self.limits.validate()?;
+        if let Some(kind) = self.resources.first_zero() {
+            return Err(BadField {
+                field: format!("resources.{}", kind.as_str()),
+                why: "must be more than nothing".into(),
+            });
+        }
         if let Some(model) = &self.model {
             check_word("model", model)?;
         }
@@ -416,6 +427,7 @@ fn bad_env_name(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::resources::ByteSize;
     use proptest::prelude::*;
 
     #[test]
@@ -459,6 +471,10 @@ mod tests {
         assert_eq!(field(|a| a.version = 2), "version");
         assert_eq!(field(|a| a.model = Some("--dangerous".into())), "model");
         assert_eq!(field(|a| a.limits.minutes = 0), "limits.minutes");
+        assert_eq!(
+            field(|a| a.resources.memory = Some(ByteSize(0))),
+            "resources.memory"
+        );
         assert_eq!(field(|a| a.limits.parallel = 5000), "limits.parallel");
         assert_eq!(
             field(|a| a.env_pass = vec!["LD_PRELOAD".into()]),

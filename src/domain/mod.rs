@@ -57,6 +57,7 @@ pub mod pruning;
 pub mod public_address;
 pub mod repo_path;
 pub mod rescued;
+pub mod resources;
 pub mod restoring;
 pub mod resume;
 pub mod retention;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::budget::RunUsage;
 use crate::domain::decision::Override;
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::sandbox::Isolation;
 use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
 use crate::domain::verdict::{Cell, Outcome};
@@ -49,6 +50,9 @@ pub struct Run {
     /// The commit of that tree on the run's branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// Resources of the machine that are taken while it is at work: enough for its agent, and for each of its checks.
+    #[serde(default, skip_serializing_if = "ResourceAmounts::is_nothing")]
+    pub resources: ResourceAmounts,
     /// The lost run whose snapshot this one takes up, instead of asking an agent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<RunId>,

@@ -16,7 +16,7 @@ use crate::store::Tx;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gate {
     /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`,
-    /// `login`, `backoff`, `budget`, `not_before`, `agent`, `review`, `failed`, `cancelled`, `done`
+    /// `login`, `backoff`, `budget`, `not_before`, `agent`, `resources`, `impossible`, `disk`, `pressure`, `review`, `failed`, `cancelled`, `done`
     /// or `ready`.
     pub gate: Cow<'static, str>,
     /// One sentence.

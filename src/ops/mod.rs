@@ -6,6 +6,7 @@ pub mod accept;
 mod accept_case;
 mod accept_landing;
 pub mod accepted_run;
+pub mod admission;
 pub mod agent_doctor;
 pub mod agent_log;
 pub mod agents;

@@ -11,6 +11,7 @@ use crate::config::{
     Check, CheckFamily, CheckStanding, CommandLine, Config, DetectedCheck, StartConfig,
 };
 use crate::domain::check::{CheckResult, CheckStatus};
+use crate::domain::resources::ResourceAmounts;
 use crate::git::Oid;
 use crate::ops::check;
 use crate::ops::error::OpError;
@@ -98,6 +99,7 @@ fn alone(check: &DetectedCheck) -> Config {
         parser: check.parser.clone(),
         report: None,
         required: true,
+        resources: ResourceAmounts::default(),
     });
     config.runs.setup = check
         .setup

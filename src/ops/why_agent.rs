@@ -8,6 +8,7 @@ use crate::domain::agent::Agent;
 use crate::domain::eligibility::TaskDemands;
 use crate::domain::run::RoutedBy;
 use crate::domain::task::{Task, TaskState};
+use crate::ops::admission;
 use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, READY, gate};
 use crate::ops::route::Wish;
@@ -48,8 +49,33 @@ pub fn add(
     if let Some(nobody) = nobody(&registered, capabilities, task, &trace) {
         gates.retain(|gate| gate.gate != READY);
         gates.push(nobody);
+    } else if gates.iter().all(|gate| gate.gate == READY)
+        && let Some(gate) = by_machine(world, store, &registered, (task, &trace))?
+    {
+        *gates = vec![gate];
     }
     Ok(())
+}
+
+/// The gate of a task that an agent could have, where the machine has no room for it now.
+fn by_machine(
+    world: &World,
+    store: &mut dyn Store,
+    registered: &Registered,
+    (task, trace): (&Task, &Trace),
+) -> Result<Option<Gate>, OpError> {
+    let (config, agents) = (&world.config, registered.agents());
+    let machine = admission::sight(config, agents, &world.pool_dir());
+    let active = store.read(|tx| tx.active_runs())?;
+    let machine = machine.using(admission::used_by(&active));
+    let checks = admission::checks_need(config, task);
+    let scored = trace.considered.iter().filter(|one| one.score.is_some());
+    let names = trace.chosen.iter().chain(scored.map(|one| &one.agent));
+    let named = names.filter_map(|name| agents.iter().find(|one| one.name.as_str() == name));
+    let needs = named.map(|agent| agent.resources.enough_for(checks));
+    let needs: Vec<_> = needs.collect();
+    let now = (world.clock)().wall_ms;
+    Ok(admission::gate_for(&task.id, (&machine, &needs), now))
 }
 
 /// Finds that gate by what the router has said; nothing where an agent can have the task, or could once some

@@ -198,7 +198,7 @@ fn remove_tree(dir: &Path) -> Result<(), FsError> {
 }
 
 /// The directory of the cgroup in which this process is.
-fn own_dir(kernel: KernelFiles<'_>) -> Option<PathBuf> {
+pub(in crate::process) fn own_dir(kernel: KernelFiles<'_>) -> Option<PathBuf> {
     let text = fs::read_text(kernel.own, CAP).ok()?;
     let own = text.lines().find_map(|line| line.strip_prefix("0::"))?;
     let mounts = fs::read_text(kernel.mounts, CAP).ok()?;

@@ -27,6 +27,7 @@ pub mod environment;
 pub mod guard;
 pub mod identity;
 pub mod job;
+pub mod machine;
 mod procfs;
 pub mod redact;
 pub mod reexec;

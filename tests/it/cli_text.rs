@@ -673,6 +673,7 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     scheduler.retry = {}  (default)
     scheduler.breaker = null  (default)
     scheduler.maintenance = []  (default)
+    scheduler.machine = {}  (default)
     daemon.parallel = null  (default)
     daemon.stop_within = "5m"  (default)
     daemon.land = false  (default)

@@ -22,6 +22,7 @@ fn examined(scene: &Sandbox, args: &[&str]) -> Outcome {
         ),
         // What the machine lets a run have.
         (r"(?m)^ok +processes .*\n", ""),
+        (r"(?m)^ok +resources .*\n", ""),
         (r"time:\[\d+\]", "time:[N]"),
         (r"id [a-z0-9]{26}", "id [ID]"),
         (r"head [0-9a-f]{12,64}", "head [HASH]"),

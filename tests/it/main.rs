@@ -81,6 +81,8 @@ mod quick_start;
 mod ready;
 mod repeated;
 mod repositories;
+#[cfg(feature = "test-fakes")]
+mod resources;
 mod routing;
 mod run_basic;
 mod run_budgets;

@@ -392,6 +392,7 @@ fn facts(
         ),
         ("labels", set(&agent.labels)),
         ("capabilities", set(&agent.capabilities)),
+        ("resources", agent.resources.in_words()),
         ("fallback", none(fallback)),
         (
             "variables",

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::ids::TaskId;
+use crate::domain::resources::{ResourceAmounts, ResourceKind};
+use crate::domain::schedule::admission::{MachineSight, MachineWait};
 use crate::domain::schedule::bucket::TokenBucket;
 use crate::domain::schedule::circuit::Circuit;
 use crate::domain::schedule::maintenance::MaintenanceWindow;
@@ -25,6 +28,10 @@ pub(super) struct Desk<'a> {
     kept: Vec<PathsInUse>,
     /// Starts of this tick, by agent.
     given: BTreeMap<String, u32>,
+    /// The machine, with what these starts take of it.
+    machine: MachineSight,
+    /// Tasks that have waited so long for a resource that nobody behind them gets any of it.
+    kept_room: Vec<(TaskId, ResourceKind)>,
     bucket: Option<TokenBucket>,
     closed: Option<QueueWait>,
 }
@@ -48,6 +55,8 @@ impl<'a> Desk<'a> {
             taken: Vec::new(),
             kept: Vec::new(),
             given: BTreeMap::new(),
+            machine: state.machine.clone(),
+            kept_room: Vec::new(),
             bucket: settings.rate_limit.map(bucket),
             closed,
         }
@@ -67,6 +76,9 @@ impl<'a> Desk<'a> {
         let parallel = self.limits.parallel;
         if is_full(parallel, self.limits.own) {
             return Some(QueueWait::Parallel { limit: parallel });
+        }
+        if let Some(pause) = self.machine.pause(self.now) {
+            return Some(QueueWait::Machine(pause));
         }
         let at_ms = self.bucket.as_ref()?.ready_ms();
         (at_ms > self.now).then_some(QueueWait::Rate { at_ms })
@@ -95,11 +107,17 @@ impl<'a> Desk<'a> {
             return Err(wait);
         }
         let agent = match outlook {
-            Outlook::Open { agents } => Some(self.free_agent(&agents)?),
+            Outlook::Open { agents } => {
+                let found = self.free_agent(&agents, &task.needs);
+                Some(found.inspect_err(|wait| self.keep_room(task, wait))?)
+            }
             Outlook::Try { agent } => {
                 if let Some(agent) = &agent {
                     self.refuse_resting(agent)?;
                 }
+                let need = self.need_of(agent.as_deref(), &task.needs);
+                self.room_for(&need)
+                    .inspect_err(|wait| self.keep_room(task, wait))?;
                 agent
             }
             Outlook::Held { .. } => None,
@@ -110,6 +128,8 @@ impl<'a> Desk<'a> {
         if let Some(bucket) = &mut self.bucket {
             bucket.take();
         }
+        let need = self.need_of(agent.as_deref(), &task.needs);
+        self.machine = self.machine.using(need);
         if let Some(agent) = &agent {
             *self.given.entry(agent.clone()).or_insert(0) += 1;
         }
@@ -128,6 +148,38 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Keeps what comes free of a resource for a task that has waited for it long enough. What can never be met
+    /// keeps nothing.
+    fn keep_room(&mut self, task: &QueuedTask, wait: &QueueWait) {
+        let waited = self.now.saturating_sub(task.since_ms());
+        if let QueueWait::Machine(MachineWait::Taken { kind, .. }) = wait
+            && waited >= millis(self.limits.settings.keep_paths)
+        {
+            self.kept_room.push((task.id.clone(), *kind));
+        }
+    }
+
+    /// Resources that a run of a task on this agent is given: enough for the agent, and for each check after it.
+    fn need_of(&self, agent: Option<&str>, checks: &ResourceAmounts) -> ResourceAmounts {
+        let standing = agent.and_then(|agent| self.state.agents.get(agent));
+        standing.map_or(*checks, |standing| standing.needs.enough_for(*checks))
+    }
+
+    fn room_for(&self, need: &ResourceAmounts) -> Result<(), QueueWait> {
+        self.machine
+            .admit(need, self.now)
+            .map_err(QueueWait::Machine)?;
+        let kept = self.kept_room.iter();
+        let mut kept = kept.filter(|(_, kind)| need.of(*kind).is_some());
+        match kept.next() {
+            Some((by, kind)) => Err(QueueWait::Machine(MachineWait::Kept {
+                by: by.clone(),
+                kind: *kind,
+            })),
+            None => Ok(()),
+        }
+    }
+
     fn paths_in_the_way(&self, wanted: &[WantedPath]) -> Option<QueueWait> {
         let harmless = &self.state.harmless;
         let meets = |one: &PathsInUse| {
@@ -142,19 +194,26 @@ impl<'a> Desk<'a> {
         kept.map(|(by, example)| QueueWait::PathsKept { by, example })
     }
 
-    /// The first of these agents that has room and is not at rest.
-    fn free_agent(&self, agents: &[String]) -> Result<String, QueueWait> {
-        let mut first = None;
+    /// The first of these agents that has room, is not at rest, and could ever find what it declares: the one that the
+    /// run itself will choose. Where it does not find that now, the task waits for it.
+    fn free_agent(&self, agents: &[String], checks: &ResourceAmounts) -> Result<String, QueueWait> {
+        let (mut first, mut never) = (None, None);
         for agent in agents {
-            match self
-                .refuse_resting(agent)
-                .and_then(|()| self.room_of(agent))
-            {
+            let is_free = self.refuse_resting(agent);
+            if let Err(wait) = is_free.and_then(|()| self.room_of(agent)) {
+                first = first.or(Some(wait));
+                continue;
+            }
+            match self.room_for(&self.need_of(Some(agent), checks)) {
                 Ok(()) => return Ok(agent.clone()),
-                Err(wait) => first = first.or(Some(wait)),
+                Err(wait @ QueueWait::Machine(MachineWait::Never { .. })) => {
+                    never = never.or(Some(wait));
+                }
+                Err(wait) => return Err(wait),
             }
         }
-        Err(first.unwrap_or(QueueWait::Held))
+        // One that can never have it is told of only where that is so for all of them.
+        Err(first.or(never).unwrap_or(QueueWait::Held))
     }
 
     fn circuit_of(&self, agent: &str) -> Circuit {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::ids::TaskId;
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::schedule::state::{PathsInUse, QueueLimits, QueueState, QueuedTask, WantedPath};
 use crate::domain::schedule::tick::{QueueAction, tick};
 use crate::domain::schedule::urgency::fair_label;
@@ -23,6 +24,8 @@ pub struct RunAtWork {
     pub agent: String,
     /// The paths that it locks.
     pub paths: Vec<WantedPath>,
+    /// The resources that it has declared.
+    pub needs: ResourceAmounts,
     /// The time of its end; absent where nobody knows.
     pub ends_ms: Option<WallMs>,
 }
@@ -44,6 +47,9 @@ pub fn forecast(
         done: BTreeMap::new(),
         at_work,
     };
+    // Nobody knows for how long the machine is under pressure; it is played on as if it were over.
+    play.state.machine.crossed = None;
+    play.state.machine.disk = None;
     for _ in 0..TICKS {
         let Some(next) = play.turn(took_ms) else {
             break;
@@ -96,6 +102,8 @@ impl Play {
                 paths: run.paths.clone(),
             })
             .collect();
+        let used = self.at_work.iter().map(|run| run.needs);
+        self.state.machine.used = used.fold(ResourceAmounts::default(), ResourceAmounts::and);
         self.state.running = count(self.at_work.len());
         let own = self
             .at_work
@@ -115,6 +123,8 @@ impl Play {
         };
         let task = self.state.tasks.swap_remove(at);
         // A run takes at least a moment, or the clock would stand still.
+        let standing = self.state.agents.get(&agent);
+        let needs = standing.map_or(task.needs, |one| one.needs.enough_for(task.needs));
         let ends_ms = took_ms(&task, &agent).map(|ms| self.now.saturating_add(ms.max(1)));
         self.done.extend(ends_ms.map(|at| (id.clone(), at)));
         let label = fair_label(&task.labels, &self.limits.settings.fairness);
@@ -125,6 +135,7 @@ impl Play {
             task: id.clone(),
             agent,
             paths: task.paths,
+            needs,
             ends_ms,
         });
     }
@@ -162,6 +173,7 @@ mod tests {
             task: TaskId("r".into()),
             agent: "a".into(),
             paths: vec![exclusive("src/x")],
+            needs: ResourceAmounts::default(),
             ends_ms: Some(MONDAY + 150),
         };
         let done = forecast(MONDAY, &state, &two, vec![running], &|_, _| Some(100));

@@ -6,6 +6,7 @@
 //! that could start is overtaken for a bounded time only (ADR 0077). Absent on purpose: who may have a task
 //! (the router), what else holds one (the gates of `ai why`), and any start itself.
 
+mod admission;
 mod bucket;
 mod circuit;
 mod desk;
@@ -17,6 +18,9 @@ mod state;
 mod tick;
 mod urgency;
 
+pub use admission::{
+    DiskRoom, LineCrossed, MachineSettings, MachineSight, MachineWait, PressureKind, PressureLimits,
+};
 pub use circuit::{AgentHealth, Circuit};
 pub use durations::{PastRun, RangeBasis, RangeQuality, RunRange};
 pub use forecast::{RunAtWork, forecast};
@@ -31,6 +35,8 @@ pub use tick::tick;
 pub use tick::{QueueAction, QueueWait, TaskStart, TickScope, tick_by};
 pub use urgency::fair_label;
 
+#[cfg(test)]
+mod admission_tables;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -93,7 +93,7 @@ prop_compose! {
         state.outlooks = tasks.into_iter().map(|(task, outlook)| (task.id, outlook)).collect();
         state.agents = AGENTS.into_iter().zip(loads).map(|(name, (load, parallel, failures))| {
             let health = AgentHealth { failures, last_failure_ms: MONDAY + 100 * HOUR - 30_000 * i64::from(parallel) };
-            (name.to_owned(), AgentStanding { load, parallel, health })
+            (name.to_owned(), AgentStanding { load, health, ..standing(parallel) })
         }).collect();
         state.in_use = used.into_iter().map(|glob| PathsInUse {
             task: TaskId("r".into()),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::duration;
 use crate::domain::backoff::RetryPlan;
+use crate::domain::schedule::admission::MachineSettings;
 use crate::domain::schedule::maintenance::MaintenanceWindow;
 
 /// Settings of the queue: the section `scheduler` of the configuration.
@@ -37,6 +38,8 @@ pub struct SchedulerSettings {
     pub breaker: Option<Breaker>,
     /// Times in which nothing is started.
     pub maintenance: Vec<MaintenanceWindow>,
+    /// Resources that all runs have together, and measures over which starts pause.
+    pub machine: MachineSettings,
 }
 
 /// The order of the queue.
@@ -84,6 +87,7 @@ impl Default for SchedulerSettings {
             retry: RetryPlan::default(),
             breaker: None,
             maintenance: Vec::new(),
+            machine: MachineSettings::default(),
         }
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::domain::resources::{ByteSize, Hundredths, ResourceAmounts, ResourceKind};
+
 use super::testing::*;
 use super::*;
 
@@ -14,6 +16,18 @@ const TASKS: u32 = 12;
 const GLOBS: [&str; 5] = ["a/**", "a/x", "b/**", "**", "c"];
 const AGENTS: [&str; 2] = ["a", "b"];
 const LONGEST_RUN: i64 = 2 * HOUR;
+/// Everything that runs may have together.
+const BUDGET: ResourceAmounts = ResourceAmounts {
+    cpu: Some(Hundredths(300)),
+    memory: Some(ByteSize(4 << 30)),
+    scratch: None,
+};
+/// The resources that agent `b` declares; `a` declares none.
+const OF_B: ResourceAmounts = ResourceAmounts {
+    cpu: Some(Hundredths(150)),
+    memory: None,
+    scratch: None,
+};
 
 /// A generator whose numbers follow from its seed (splitmix64).
 struct Dice(u64);
@@ -40,6 +54,7 @@ impl Dice {
 struct AtWork {
     task: QueuedTask,
     agent: String,
+    needs: ResourceAmounts,
     ends_ms: i64,
 }
 
@@ -53,6 +68,8 @@ struct Repository {
     starts_ms: Vec<i64>,
     served_ms: BTreeMap<String, i64>,
     limits: QueueLimits,
+    /// True while the machine is under pressure.
+    is_pressed: bool,
     done: u32,
 }
 
@@ -68,6 +85,7 @@ impl Repository {
                 paths: (0..dice.roll(3))
                     .map(|_| exclusive(dice.pick(&GLOBS)))
                     .collect(),
+                needs: needs(&mut dice),
                 ..queued(&format!("t-{number}"))
             })
             .collect();
@@ -103,6 +121,7 @@ impl Repository {
             health: BTreeMap::new(),
             starts_ms: Vec::new(),
             served_ms: BTreeMap::new(),
+            is_pressed: false,
             done: 0,
         }
     }
@@ -133,13 +152,29 @@ impl Repository {
                     load: u32::try_from(load).unwrap(),
                     parallel: 2,
                     health: self.health.get(*name).copied().unwrap_or_default(),
+                    needs: declared(name),
                 };
                 ((*name).to_owned(), one)
             })
             .collect();
         state.starts_ms = self.starts_ms.clone();
         state.served_ms = self.served_ms.clone();
+        state.machine = MachineSight {
+            budget: BUDGET,
+            used: self.used(),
+            disk: None,
+            crossed: self.is_pressed.then_some(LineCrossed {
+                kind: PressureKind::Memory,
+                is: Hundredths(30),
+                line: Hundredths(20),
+            }),
+        };
         state
+    }
+
+    fn used(&self) -> ResourceAmounts {
+        let needs = self.at_work.iter().map(|one| one.needs);
+        needs.fold(ResourceAmounts::default(), ResourceAmounts::and)
     }
 
     /// Starts what the tick says, and returns the next time at which something happens.
@@ -152,6 +187,7 @@ impl Repository {
             self.queue.extend(self.coming.pop());
         }
         self.limits.own = u32::try_from(self.at_work.len()).unwrap();
+        self.is_pressed = self.dice.roll(10) == 0;
         let actions = tick(self.now, &self.state(), &self.limits);
         let mut next: Vec<i64> = self
             .coming
@@ -161,7 +197,10 @@ impl Repository {
             .collect();
         for action in actions {
             match action {
-                QueueAction::Start(start) => self.start(&start),
+                QueueAction::Start(start) => {
+                    assert!(!self.is_pressed, "{} starts under pressure", start.task);
+                    self.start(&start);
+                }
                 QueueAction::Wait { wait, .. } => next.extend(wait.until_ms()),
             }
         }
@@ -184,9 +223,11 @@ impl Repository {
         let label = fair_label(&task.labels, &self.limits.settings.fairness).to_owned();
         self.served_ms.insert(label, self.now);
         self.starts_ms.push(self.now);
+        let agent = start.agent.clone().unwrap();
         self.at_work.push(AtWork {
+            needs: declared(&agent).enough_for(task.needs),
             task,
-            agent: start.agent.clone().unwrap(),
+            agent,
             ends_ms: self.now + 1 + self.dice.ms(LONGEST_RUN),
         });
     }
@@ -219,6 +260,32 @@ impl Repository {
     }
 }
 
+/// Resources of a task's checks: mostly none, seldom more than there is.
+fn needs(dice: &mut Dice) -> ResourceAmounts {
+    let mut needs = ResourceAmounts::default();
+    match dice.roll(8) {
+        0..3 => needs.cpu = Some(Hundredths::of(50 + 50 * dice.roll(6))),
+        3..6 => needs.memory = Some(ByteSize((1 + dice.roll(4)) << 30)),
+        6 if dice.roll(4) == 0 => needs.memory = Some(ByteSize(5 << 30)),
+        _ => {}
+    }
+    needs
+}
+
+fn declared(agent: &str) -> ResourceAmounts {
+    match agent {
+        "b" => OF_B,
+        _ => ResourceAmounts::default(),
+    }
+}
+
+fn is_over(needs: &ResourceAmounts) -> bool {
+    let over = |kind: ResourceKind| Some(needs.of(kind)? > BUDGET.of(kind)?);
+    ResourceKind::ALL
+        .into_iter()
+        .any(|kind| over(kind) == Some(true))
+}
+
 /// Runs a schedule to its end; every task is done, and by then.
 fn run(seed: u64) {
     let mut repository = Repository::new(seed);
@@ -236,9 +303,11 @@ fn run(seed: u64) {
             .unwrap_or(u32::MAX)
             .min(limits.parallel);
         assert!(repository.at_work.len() <= usize::try_from(most).unwrap());
+        assert!(!is_over(&repository.used()), "more is used than there is");
         // Nobody waits longer than all the others together could run one after another.
         let bound = DAY + i64::from(TASKS) * 2 * (LONGEST_RUN + HOUR);
-        for task in &repository.queue {
+        let can_be_met = repository.queue.iter().filter(|task| !is_over(&task.needs));
+        for task in can_be_met {
             assert!(
                 repository.now - task.since_ms() < bound,
                 "{} starves",
@@ -246,7 +315,12 @@ fn run(seed: u64) {
             );
         }
     }
-    assert_eq!((repository.done, repository.queue.len()), (TASKS, 0));
+    let left = repository.queue.len();
+    assert!(
+        repository.queue.iter().all(|task| is_over(&task.needs)),
+        "only what can never start is left"
+    );
+    assert_eq!(repository.done, TASKS - u32::try_from(left).unwrap());
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::{HarmlessSet, LockMode, overlap_outside};
 use crate::domain::path_pattern::PathPattern;
+use crate::domain::resources::ResourceAmounts;
+use crate::domain::schedule::admission::MachineSight;
 use crate::domain::schedule::circuit::AgentHealth;
 use crate::domain::schedule::settings::SchedulerSettings;
 use crate::domain::time::WallMs;
@@ -54,6 +56,8 @@ pub struct QueuedTask {
     pub not_before_ms: Option<WallMs>,
     /// The paths that it locks. Who looks a task up when it is its turn tells them only then.
     pub paths: Vec<WantedPath>,
+    /// Resources that are enough for each of its checks.
+    pub needs: ResourceAmounts,
 }
 
 impl QueuedTask {
@@ -112,6 +116,8 @@ pub struct AgentStanding {
     pub parallel: u32,
     /// The state of the machinery around it.
     pub health: AgentHealth,
+    /// Resources that it declares for each run.
+    pub needs: ResourceAmounts,
 }
 
 /// Paths that somebody locks, or is about to lock.
@@ -143,6 +149,8 @@ pub struct QueueState {
     pub served_ms: BTreeMap<String, WallMs>,
     /// Paths over which nobody waits.
     pub harmless: HarmlessSet,
+    /// The machine, with what is used of it.
+    pub machine: MachineSight,
 }
 
 /// The limits of a tick.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::{HarmlessSet, LockMode};
 use crate::domain::path_pattern::{CaseMode, PathPattern};
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::schedule::{
-    AgentHealth, AgentStanding, Outlook, QueueAction, QueueLimits, QueueState, QueueWait,
-    QueuedTask, SchedulerSettings, WantedPath,
+    AgentHealth, AgentStanding, MachineSight, MachineWait, Outlook, QueueAction, QueueLimits,
+    QueueState, QueueWait, QueuedTask, SchedulerSettings, WantedPath,
 };
 
 pub(super) const HOUR: i64 = 3_600_000;
@@ -25,6 +26,7 @@ pub(super) fn queued(id: &str) -> QueuedTask {
         created_ms: MONDAY,
         not_before_ms: None,
         paths: Vec::new(),
+        needs: ResourceAmounts::default(),
     }
 }
 
@@ -40,6 +42,7 @@ pub(super) fn standing(parallel: u32) -> AgentStanding {
         load: 0,
         parallel,
         health: AgentHealth::default(),
+        needs: ResourceAmounts::default(),
     }
 }
 
@@ -57,6 +60,7 @@ pub(super) fn queue(tasks: Vec<QueuedTask>) -> QueueState {
         starts_ms: Vec::new(),
         served_ms: BTreeMap::new(),
         harmless: HarmlessSet::new([], CaseMode::Sensitive),
+        machine: MachineSight::default(),
     }
 }
 
@@ -101,8 +105,36 @@ fn word(action: &QueueAction) -> String {
                     Some(until) => format!("{agent} rests until {}", until - MONDAY),
                     None => format!("{agent} is tried"),
                 },
+                QueueWait::Machine(wait) => machine_word(wait),
             };
             format!("{task} waits: {wait}")
         }
+    }
+}
+
+fn machine_word(wait: &MachineWait) -> String {
+    match wait {
+        MachineWait::Never { kind, need, budget } => {
+            format!("{} {need} is more than {budget}", kind.as_str())
+        }
+        MachineWait::Taken {
+            kind,
+            need,
+            used,
+            budget,
+        } => format!("{} {need} beside {used} of {budget}", kind.as_str()),
+        MachineWait::Kept { by, kind } => format!("{} kept for {by}", kind.as_str()),
+        MachineWait::Disk {
+            free,
+            needed,
+            again_ms,
+        } => format!("{free} of {needed} free, again at {}", again_ms - MONDAY),
+        MachineWait::Pressure { crossed, again_ms } => format!(
+            "{:?} {} over {}, again at {}",
+            crossed.kind,
+            crossed.is,
+            crossed.line,
+            again_ms - MONDAY
+        ),
     }
 }

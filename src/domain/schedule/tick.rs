@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use crate::domain::ids::TaskId;
+use crate::domain::schedule::admission::MachineWait;
 use crate::domain::schedule::desk::Desk;
 use crate::domain::schedule::state::{
     HeldPathsBy, Outlook, QueueLimits, QueueState, QueuedTask, TaskLook,
@@ -81,6 +82,8 @@ pub enum QueueWait {
         /// The end of its rest; absent while one run tries it.
         until_ms: Option<WallMs>,
     },
+    /// The machine has no room for it, or is under pressure.
+    Machine(MachineWait),
 }
 
 impl QueueWait {
@@ -90,6 +93,7 @@ impl QueueWait {
             QueueWait::NotBefore { at_ms } | QueueWait::Rate { at_ms } => Some(*at_ms),
             QueueWait::Maintenance { until_ms } => Some(*until_ms),
             QueueWait::Breaker { until_ms, .. } => *until_ms,
+            QueueWait::Machine(wait) => wait.again_ms(),
             QueueWait::Held
             | QueueWait::Disabled
             | QueueWait::Concurrency { .. }

@@ -1,7 +1,7 @@
 //! The examination as a whole.
 
 use crate::ops::doctor::{
-    Finding, Level, Patient, limits, locks, machine, project, repository, store, work,
+    Finding, Level, Patient, limits, locks, machine, project, repository, resources, store, work,
 };
 
 /// The result of an examination.
@@ -39,6 +39,7 @@ pub fn examine(patient: &Patient<'_>) -> Examination {
         work::slots(patient, repo, &mut findings);
     }
     machine::look(patient, &mut findings);
+    resources::look(patient, &mut findings);
     Examination {
         findings,
         store_unusable,

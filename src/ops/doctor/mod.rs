@@ -13,6 +13,7 @@ mod notices;
 mod patient;
 mod project;
 mod repository;
+mod resources;
 mod store;
 mod work;
 

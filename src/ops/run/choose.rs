@@ -10,6 +10,7 @@ use crate::domain::agent::Agent;
 use crate::domain::ids::TaskId;
 use crate::domain::run::RoutedBy;
 use crate::domain::task::Task;
+use crate::ops::admission;
 use crate::ops::agents;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx};
@@ -77,7 +78,12 @@ pub(crate) fn choose(
     let files = agents::list(&world.root)?;
     let none = BTreeMap::new();
     let (connectors, config) = (stage.connectors, &world.config);
-    let unready = unready(&world.root, &world.env, connectors, &files.agents);
+    let mut unready = unready(&world.root, &world.env, connectors, &files.agents);
+    unready.extend(admission::never_here(
+        config,
+        &files.agents,
+        &world.pool_dir(),
+    ));
     let field = Field {
         agents: &files.agents,
         connectors,
@@ -250,6 +256,8 @@ pub(crate) struct Registered {
     connectors: ConnectorRegistry,
     reserved: BTreeMap<String, u32>,
     unready: BTreeMap<String, String>,
+    /// The same, and those for which this machine is too small.
+    passed_over: BTreeMap<String, String>,
 }
 
 impl Registered {
@@ -280,11 +288,18 @@ impl Registered {
         let agents = agents::list(&world.root)?.agents;
         let connectors = agents::connectors(&world.root)?;
         let unready = unready(&world.root, &world.env, &connectors, &agents);
+        let mut passed_over = unready.clone();
+        passed_over.extend(admission::never_here(
+            &world.config,
+            &agents,
+            &world.pool_dir(),
+        ));
         Ok(Registered {
             agents,
             connectors,
             reserved: BTreeMap::new(),
             unready,
+            passed_over,
         })
     }
 
@@ -295,7 +310,7 @@ impl Registered {
             connectors: &self.connectors,
             config: &world.config,
             reserved: &self.reserved,
-            unready: &self.unready,
+            unready: &self.passed_over,
         }
     }
 }

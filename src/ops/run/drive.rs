@@ -18,6 +18,7 @@ use crate::domain::verdict::Lifecycle;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::Slot;
 use crate::git::{Oid, Repo};
+use crate::ops::admission;
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::{Bug as _, Kept as _, NO_ACTOR, OpError};
@@ -175,12 +176,14 @@ impl CommandCx<'_> {
         let cx = world.cx_as(policy, actor.clone())?;
         let routed = &route::routed(&choice.trace);
         let config = &world.config;
+        let machine = admission::sight(config, std::slice::from_ref(agent), &world.pool_dir());
         let order = Order {
             which: &which,
             agent,
             starter: Some(&world.actor).filter(|actor| actor.kind == ActorKind::Agent),
             routed,
             config,
+            machine: &machine,
             origin,
             isolation,
             secrets: &secrets,

@@ -48,6 +48,7 @@ impl RunNow {
             task: self.run.task.clone(),
             agent: self.run.agent.clone(),
             paths: self.paths.clone(),
+            needs: self.run.resources,
             ends_ms: self.ends_ms(end),
         }
     }

@@ -14,6 +14,7 @@ use crate::domain::schedule::{
 };
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::WallMs;
+use crate::ops::admission;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, READY, gate};
@@ -155,10 +156,14 @@ impl Planner<'_> {
     fn plan(&self, tx: &mut dyn Tx, parallel: usize) -> Result<QueuePlan, OpError> {
         let settings = &self.world.config.scheduler;
         let waiting: Vec<Task> = self.tasks.iter().filter(|t| !is_held(t)).cloned().collect();
+        let config = &self.world.config;
+        let agents = self.registered.agents();
+        let machine = admission::sight(config, agents, &self.world.pool_dir());
         let view = QueueView {
-            settings,
+            config,
+            machine: &machine,
             tasks: &waiting,
-            agents: self.registered.agents(),
+            agents,
             named: None,
             starting: &[],
         };

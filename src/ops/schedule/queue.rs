@@ -5,15 +5,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Config;
 use crate::domain::agent::Agent;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::Subject;
 use crate::domain::path_pattern::PathPattern;
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::schedule::{
-    AgentHealth, AgentStanding, HeldPathsBy, Outlook, PathsInUse, QueueLimits, QueueState,
-    QueuedTask, SchedulerSettings, TaskLook, WantedPath, fair_label,
+    AgentHealth, AgentStanding, HeldPathsBy, MachineSight, Outlook, PathsInUse, QueueLimits,
+    QueueState, QueuedTask, SchedulerSettings, TaskLook, WantedPath, fair_label,
 };
 use crate::domain::task::{Task, TaskState};
+use crate::ops::admission;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::patterns;
@@ -36,8 +39,10 @@ pub struct StartingRun<'a> {
 /// The parts of which the state of the queue is made, beside the store.
 #[derive(Clone, Copy)]
 pub struct QueueView<'a> {
-    /// The settings.
-    pub settings: &'a SchedulerSettings,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The machine, with nothing used.
+    pub machine: &'a MachineSight,
     /// The tasks that wait, those of one priority in the order of their creation.
     pub tasks: &'a [Task],
     /// Every agent whose file can be read.
@@ -53,7 +58,8 @@ impl QueueView<'_> {
     /// turn.
     pub fn state(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<QueueState, OpError> {
         let mut active = tx.active_runs()?;
-        if self.settings.max_concurrency.is_some() {
+        let used = admission::used_by(&active);
+        if self.settings().max_concurrency.is_some() {
             active.retain(|run| why::dead(run).is_none());
         }
         let past = self.past(tx)?;
@@ -71,6 +77,7 @@ impl QueueView<'_> {
                     _ => agent.limits.parallel,
                 },
                 health: past.health.get(&name).copied().unwrap_or_default(),
+                needs: agent.resources,
             };
             (name, standing)
         });
@@ -83,7 +90,10 @@ impl QueueView<'_> {
             });
         }
         let state = QueueState {
-            tasks: (0..).zip(self.tasks).map(queued).collect(),
+            tasks: (0..)
+                .zip(self.tasks)
+                .map(|(number, task)| self.queued(number, task))
+                .collect(),
             outlooks: BTreeMap::new(),
             in_use,
             running: u32::try_from(active.len() + self.starting.len()).unwrap_or(u32::MAX),
@@ -91,15 +101,38 @@ impl QueueView<'_> {
             starts_ms: past.starts_ms,
             served_ms: past.served_ms,
             harmless: cx.rules.harmless.clone(),
+            machine: self.machine.using(used.and(self.used_by_starting())),
         };
         Ok(self.with_starting(state, cx))
+    }
+
+    fn settings(&self) -> &SchedulerSettings {
+        &self.config.scheduler
+    }
+
+    fn queued(&self, number: u32, task: &Task) -> QueuedTask {
+        QueuedTask {
+            needs: admission::checks_need(self.config, task),
+            ..queued(number, task)
+        }
+    }
+
+    /// Resources of the runs that the store does not know of yet.
+    fn used_by_starting(&self) -> ResourceAmounts {
+        let needs = self.starting.iter().map(|one| {
+            let named = |agent: &&Agent| one.agent == Some(agent.name.as_str());
+            let agent = self.agents.iter().find(named);
+            let of_agent = agent.map(|agent| agent.resources).unwrap_or_default();
+            of_agent.enough_for(admission::checks_need(self.config, one.task))
+        });
+        needs.fold(ResourceAmounts::default(), ResourceAmounts::and)
     }
 
     /// Counts the runs that the store does not know of yet.
     fn with_starting(&self, mut state: QueueState, cx: &Cx) -> QueueState {
         for one in self.starting {
             state.starts_ms.push(cx.now.wall_ms);
-            let label = fair_label(&one.task.labels, &self.settings.fairness);
+            let label = fair_label(&one.task.labels, &self.settings().fairness);
             state.served_ms.insert(label.to_owned(), cx.now.wall_ms);
         }
         state
@@ -107,7 +140,7 @@ impl QueueView<'_> {
 
     /// Reads what the runs so far say, as far as a setting asks for it: without one, no run is read.
     fn past(&self, tx: &mut dyn Tx) -> Result<QueuePast, OpError> {
-        let settings = self.settings;
+        let settings = self.settings();
         let mut past = QueuePast::default();
         let (rate, breaker) = (settings.rate_limit.is_some(), settings.breaker.is_some());
         if !rate && !breaker && settings.fairness.is_empty() {
@@ -142,7 +175,7 @@ struct QueuePast {
     health: BTreeMap<String, AgentHealth>,
 }
 
-fn queued((number, task): (u32, &Task)) -> QueuedTask {
+fn queued(number: u32, task: &Task) -> QueuedTask {
     QueuedTask {
         id: task.id.clone(),
         number,
@@ -152,6 +185,7 @@ fn queued((number, task): (u32, &Task)) -> QueuedTask {
         created_ms: task.created_ms,
         not_before_ms: task.not_before_ms,
         paths: Vec::new(),
+        needs: ResourceAmounts::default(),
     }
 }
 

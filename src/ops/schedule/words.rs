@@ -4,6 +4,7 @@ use crate::base::text::counted;
 use crate::domain::ids::TaskId;
 use crate::domain::schedule::QueueWait;
 use crate::domain::time::WallMs;
+use crate::ops::admission;
 use crate::ops::gates::{Gate, gate};
 use crate::ops::refusal::seconds;
 
@@ -13,6 +14,7 @@ pub fn gate_of(id: &TaskId, wait: &QueueWait, now_ms: WallMs) -> Option<Gate> {
     let in_way = |by: &TaskId| (Some(by.to_string()), Some(format!("ai why {by}")));
     Some(match wait {
         QueueWait::Held => return None,
+        QueueWait::Machine(wait) => admission::machine_gate(id, wait),
         QueueWait::NotBefore { at_ms } => gate(
             "not_before",
             format!("not before {} from now", seconds(at_ms - now_ms)),

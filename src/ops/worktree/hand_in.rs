@@ -10,6 +10,7 @@ use crate::domain::aftermath::CutOffBy;
 use crate::domain::check::CheckStatus;
 use crate::domain::event::Event;
 use crate::domain::lease::{Lease, ShownToken, Token};
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
@@ -309,6 +310,7 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
         step: RunStep::Claimed,
         tree: None,
         commit: None,
+        resources: ResourceAmounts::default(),
         adopted: None,
         resumed: None,
         used: None,

@@ -1,16 +1,21 @@
 //! `ai daemon pause|resume|drain`: an order that stands until it is taken back, whether a daemon is at work
 //! or not.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::app::daemon_orders;
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::DaemonOrderAnswer;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::daemon::OrderKind;
+use crate::ops::admission;
 use crate::ops::daemon::{self, DaemonPlace};
+use crate::ops::places::Places;
 
 #[derive(Args)]
 pub(in crate::cli) struct DaemonPauseArgs {
@@ -70,8 +75,26 @@ pub(super) fn resume(_args: &DaemonResumeArgs, context: &mut Context) -> Outcome
     Ok(exit::OK)
 }
 
+/// Tells that the machine holds every start from the queue back. Where the project's own files cannot be read, that is
+/// told elsewhere.
+fn tell_pause(context: &mut Context) -> Result<(), AppError> {
+    let common_dir = context.workspace.place()?.common_dir.clone();
+    let Ok(root) = context.workspace.root().map(Path::to_owned) else {
+        return Ok(());
+    };
+    let Ok(config) = context.workspace.config() else {
+        return Ok(());
+    };
+    let pool = Places::of(&common_dir, &root).pool();
+    if let Some(wait) = admission::pause(config, &pool, now().wall_ms) {
+        context.ui.say(&admission::text(&wait));
+    }
+    Ok(())
+}
+
 /// Tells of the order that stands, whoever looks at the queue.
 pub(in crate::cli::cmd) fn tell(context: &mut Context) -> Result<(), AppError> {
+    tell_pause(context)?;
     let place = DaemonPlace::of(&context.workspace.state_dir()?);
     if let Some(order) = daemon::order(&place)? {
         let words = one_line(&order.in_words());

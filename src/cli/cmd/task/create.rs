@@ -17,11 +17,13 @@ use crate::base::text::{counted, one_line};
 use crate::cli::cmd::backup;
 use crate::cli::cmd::task::{entry_file, source};
 use crate::cli::context::{Context, Outcome};
+use crate::ops::admission;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::commit;
 use crate::ops::entries::NewTasks;
 use crate::ops::error::Bug;
+use crate::ops::places::Places;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -206,9 +208,34 @@ impl NamedThings {
         }
     }
 
+    /// What asks for more than the machine has for all runs can never start here: better said now, too. Another machine
+    /// may have more, so that the task is made all the same.
+    fn warn_too_large(&self, context: &mut Context) -> Result<(), AppError> {
+        let root = context.workspace.root()?.to_owned();
+        let places = Places::of(&context.workspace.place()?.common_dir, &root);
+        let mut config = context.workspace.config()?.clone();
+        let checks = config.defaults.checks.clone();
+        config.checks.retain(|check| match &checks {
+            _ if !self.checks.is_empty() => self.checks.contains(&check.name),
+            Some(names) => names.contains(&check.name),
+            None => true,
+        });
+        let mut agents = if self.agents.is_empty() {
+            Vec::new()
+        } else {
+            agents::list(&root)?.agents
+        };
+        agents.retain(|agent| self.agents.contains(agent.name.as_str()));
+        for one in admission::too_large((&config, &agents), &places.pool()) {
+            context.ui.warn(&one);
+        }
+        Ok(())
+    }
+
     /// A check that nobody has configured can never pass: better said now than at night. Nor can an
     /// agent that is not there run anything.
     fn warn_unknown(mut self, context: &mut Context) -> Result<(), AppError> {
+        self.warn_too_large(context)?;
         if !self.checks.is_empty() {
             let config = context.workspace.config()?;
             self.checks.retain(|name| config.check(name).is_none());

@@ -10,6 +10,7 @@ use crate::domain::schedule::{
 };
 use crate::domain::task::Task;
 use crate::domain::time::WallMs;
+use crate::ops::admission;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::route::{self, Field, Wish};
@@ -98,16 +99,20 @@ impl Picker<'_> {
         };
         let mut tasks = tx.ready(&cx.now, READY)?;
         tasks.retain(|task| !except(task));
+        let config = &self.world.config;
+        let agents = self.registered.agents();
+        let machine = admission::sight(config, agents, &self.world.pool_dir());
         let view = QueueView {
-            settings: &self.world.config.scheduler,
+            config,
+            machine: &machine,
             tasks: &tasks,
-            agents: self.registered.agents(),
+            agents,
             named: self.named,
             starting: &starting,
         };
         let state = view.state(tx, cx)?;
         let at_work = own.len() + others;
-        let limits = limits_of(view.settings, self.parallel, at_work);
+        let limits = limits_of(&config.scheduler, self.parallel, at_work);
         let by_id: HashMap<&TaskId, &Task> = tasks.iter().map(|task| (&task.id, task)).collect();
         let mut due_ms = None;
         let mut look = |queued: &QueuedTask, _: &[TaskStart]| -> Result<TaskLook, OpError> {

@@ -14,8 +14,10 @@ use crate::domain::ids::RunId;
 use crate::domain::resume::{self, Next};
 use crate::domain::run::{Resumed, Routed, Run, RunStep};
 use crate::domain::sandbox::Isolation;
+use crate::domain::schedule::MachineSight;
 use crate::domain::task::Task;
 use crate::domain::verdict::Lifecycle;
+use crate::ops::admission;
 use crate::ops::ask::{self, Question};
 use crate::ops::budget;
 use crate::ops::claim::{self, Which};
@@ -36,6 +38,8 @@ pub struct Order<'a> {
     pub routed: &'a Routed,
     /// The project's budgets.
     pub config: &'a Config,
+    /// The machine, with nothing used.
+    pub machine: &'a MachineSight,
     /// From where.
     pub origin: &'a Origin,
     /// The place in which it works.
@@ -58,6 +62,7 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
         starter,
         routed,
         config,
+        machine,
         origin,
         isolation,
         secrets,
@@ -72,6 +77,8 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
         // would not help.
         let claimed = claim::claim_for_run(tx, cx, which, ttl_ms)?;
         refuse_full(tx, cx, agent)?;
+        let need = admission::checks_need(config, &claimed.task).enough_for(agent.resources);
+        admission::refuse_no_room(tx, (machine, &need), cx.now.wall_ms)?;
         let budget = budget::admit(tx, cx, config, &claimed.task, agent)?;
         let mut question = Question::on_task(Action::RunStart, &claimed.task);
         let id = claimed.task.id.run(claimed.lease.epoch);
@@ -132,6 +139,7 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
             step: RunStep::Claimed,
             tree: None,
             commit: None,
+            resources: need,
             adopted,
             resumed,
             used: None,

@@ -1,0 +1,100 @@
+//! The machine as it lets runs in: what all of them have together, what the kernel tells of pressure, and who asks for
+//! more than there is.
+
+use std::path::Path;
+
+use crate::config::{Config, Trees};
+use crate::domain::agent::Agent;
+use crate::domain::schedule::PressureKind;
+use crate::ops::doctor::{Finding, Patient};
+use crate::ops::places::Places;
+use crate::ops::{admission, agents, project};
+use crate::process::machine::MachineFiles;
+
+const PRESSURES: [PressureKind; 3] = [PressureKind::Memory, PressureKind::Cpu, PressureKind::Io];
+
+pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
+    let Some(root) = patient.root else { return };
+    // A configuration that cannot be read has been told of.
+    let Ok(config) = project::config(root, &Trees::none()) else {
+        return;
+    };
+    let agents = agents::list(root).map(|files| files.agents);
+    let pool = Places::of(&patient.place.common_dir, root).pool();
+    let seen = (&config, &*agents.unwrap_or_default());
+    look_at(seen, &MachineFiles::of_this_machine(), &pool, findings);
+}
+
+fn look_at(
+    (config, agents): (&Config, &[Agent]),
+    files: &MachineFiles,
+    pool: &Path,
+    findings: &mut Vec<Finding>,
+) {
+    let settings = &config.scheduler.machine;
+    let budget = admission::budget(settings, files, pool);
+    let told = PRESSURES
+        .iter()
+        .filter(|kind| files.pressure(**kind).is_some());
+    let pressure = match told.count() {
+        0 => "this kernel tells of no pressure",
+        _ => "the kernel tells of pressure",
+    };
+    let text = format!("all runs together have {}; {pressure}", budget.in_words());
+    findings.push(Finding::ok("resources", text));
+    let lines = [
+        (PressureKind::Memory, settings.pressure.memory),
+        (PressureKind::Cpu, settings.pressure.cpu),
+        (PressureKind::Io, settings.pressure.io),
+    ];
+    for (kind, _) in lines
+        .into_iter()
+        .filter(|(kind, line)| line.is_some() && files.pressure(*kind).is_none())
+    {
+        let word = admission::pressure_word(kind);
+        let text = format!(
+            "`scheduler.machine.pressure.{word}` counts for nothing: this kernel does not tell it in /proc/pressure/{word}"
+        );
+        findings.push(Finding::warn("resources", text).next("take it out of .ai/config.yaml"));
+    }
+    for text in admission::never_met((config, agents), &budget) {
+        let next = "lower its `resources`, or raise `scheduler.machine` in .ai/config.yaml";
+        findings.push(Finding::warn("resources", text).next(next));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_for_nothing_and_what_can_never_start_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("cpus"), "4").unwrap();
+        std::fs::write(dir.path().join("meminfo"), "MemTotal: 8388608 kB\n").unwrap();
+        std::fs::write(dir.path().join("disk"), "1073741824 107374182400").unwrap();
+        let mut config = Config::default();
+        config.scheduler.machine.pressure.memory = "20".parse().ok();
+        let mut agent = Agent::new(
+            "big".to_owned().try_into().unwrap(),
+            "command".to_owned().try_into().unwrap(),
+        );
+        agent.resources.cpu = "5".parse().ok();
+        agent.resources.memory = "64GiB".parse().ok();
+        let mut findings = Vec::new();
+        let files = MachineFiles::below(dir.path());
+        look_at((&config, &[agent]), &files, dir.path(), &mut findings);
+        let told: Vec<String> = findings
+            .iter()
+            .map(|one| format!("{} {}", one.level.as_str(), one.text))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "ok all runs together have 4 cores, 8 GiB of memory, 100 GiB of scratch; this kernel tells of no pressure",
+                "warn `scheduler.machine.pressure.memory` counts for nothing: this kernel does not tell it in /proc/pressure/memory",
+                "warn agent big: can never start: it asks for 5 cores, and all runs together have 4",
+            ]
+        );
+    }
+}
