@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::resources::in_words;
+
 /// The end of one child process: of an agent's CLI or of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
@@ -38,6 +40,11 @@ pub enum ProcessEnd {
     Dismissed,
     /// The kernel or a memory limit killed it.
     OutOfMemory,
+    /// The kernel ended all of it, since the memory that was declared for it was used up.
+    OverMemory {
+        /// The limit, in bytes.
+        limit_bytes: u64,
+    },
     /// The process never ran: not found, not executable, no resources.
     NotStarted {
         /// The operating system's words.
@@ -111,6 +118,10 @@ impl ProcessEnd {
                 Some(format!("stopped after {limit_bytes} bytes of output"))
             }
             Self::Stopped => Some("stopped from outside".to_owned()),
+            Self::OverMemory { limit_bytes } => Some(format!(
+                "ended by its memory limit of {}",
+                in_words(*limit_bytes)
+            )),
             Self::OutOfMemory => Some("killed: out of memory".to_owned()),
             Self::NotStarted { why } => Some(format!("could not start: {why}")),
         }

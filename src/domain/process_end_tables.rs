@@ -17,6 +17,7 @@ rules! {
     too_much_output_is_told: trouble(ProcessEnd::TooMuchOutput { limit_bytes: 9 })
         => Some("stopped after 9 bytes of output".to_owned());
     a_stop_is_told: trouble(ProcessEnd::Stopped) => Some("stopped from outside".to_owned());
+    its_own_limit_is_told: trouble(ProcessEnd::OverMemory { limit_bytes: 4 << 30 }) => Some("ended by its memory limit of 4 GiB".to_owned());
     want_of_memory_is_told: trouble(ProcessEnd::OutOfMemory)
         => Some("killed: out of memory".to_owned());
     a_program_that_is_not_there_is_told:

@@ -3,8 +3,8 @@
 //! What is started in a cgroup stays in it, however often it forks and whatever it clears; writing
 //! `1` to `cgroup.kill` ends all of it in one stroke of the kernel. It is a net below the others of
 //! [`super::guard`]: where none can be made, nothing is missing but the certainty about a process
-//! that has escaped the keeper. Only version 2 is used, no controller is enabled, nothing is
-//! limited.
+//! that has escaped the keeper. Only version 2 is used. Limits are a matter of
+//! [`super::cgroup_limits`].
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::fs::{self, FsError};
 use crate::base::{clock, id};
+use crate::domain::resources::ByteSize;
+use crate::process::cgroup_limits::was_full;
 use crate::process::identity::own_pid;
 use crate::process::signal::{KILL_BOUND, STEP};
 
@@ -61,6 +63,16 @@ pub enum NoCgroup {
 pub struct Cgroup {
     dir: PathBuf,
     home: PathBuf,
+    memory: Option<ByteSize>,
+}
+
+/// What ending a cgroup has told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CgroupEnded {
+    /// Processes that were left in it, and were killed.
+    pub killed: usize,
+    /// The limit of memory for which the kernel has ended it, where it did.
+    pub memory_limit: Option<ByteSize>,
 }
 
 impl Cgroup {
@@ -70,9 +82,22 @@ impl Cgroup {
     /// Where that cannot be done here; nothing is left behind then.
     pub fn make(kernel: KernelFiles<'_>, name: &str) -> Result<Cgroup, NoCgroup> {
         let home = own_dir(kernel).ok_or(NoCgroup::NotMounted)?;
-        let dir = home.join(format!("{PREFIX}{name}-{}", id::random_text(6)));
+        Cgroup::make_below(&home.clone(), home, name)
+    }
+
+    /// Makes one below `parent`, for a process that comes back to `home`.
+    pub(in crate::process) fn make_below(
+        parent: &Path,
+        home: PathBuf,
+        name: &str,
+    ) -> Result<Cgroup, NoCgroup> {
+        let dir = parent.join(format!("{PREFIX}{name}-{}", id::random_text(6)));
         fs::create_dir_all(&dir).map_err(NoCgroup::NotDelegated)?;
-        let made = Cgroup { dir, home };
+        let made = Cgroup {
+            dir,
+            home,
+            memory: None,
+        };
         if made.dir.join("cgroup.kill").exists() {
             return Ok(made);
         }
@@ -88,7 +113,31 @@ impl Cgroup {
         ours.then(|| Cgroup {
             dir: dir.to_owned(),
             home,
+            memory: None,
         })
+    }
+
+    /// Those of this name that stand beside the one at `dir`, which may be gone.
+    pub fn named_beside(dir: &Path, name: &str) -> Vec<Cgroup> {
+        let prefix = format!("{PREFIX}{name}-");
+        let all = dir.parent().and_then(|around| fs::list_dir(around).ok());
+        let all = all.unwrap_or_default().into_iter();
+        let ours = all.filter(|other| {
+            let name = other.file_name().and_then(|name| name.to_str());
+            other != dir && name.is_some_and(|name| name.starts_with(&prefix))
+        });
+        ours.filter_map(|dir| Cgroup::recorded(&dir)).collect()
+    }
+
+    /// The same, which holds its processes to so much memory.
+    pub(in crate::process) fn holding(self, memory: Option<ByteSize>) -> Cgroup {
+        Cgroup { memory, ..self }
+    }
+
+    /// Goes in and comes back.
+    pub(in crate::process) fn try_out(&self) -> Result<(), NoCgroup> {
+        let moved = enter(&self.dir).and_then(|()| enter(&self.home));
+        moved.map_err(NoCgroup::NotMovable)
     }
 
     /// The directory of the group.
@@ -136,9 +185,9 @@ impl Cgroup {
         found
     }
 
-    /// Kills all that is in it, waits until nothing is, and removes it. Returns how many were
-    /// killed. Never ends this process.
-    pub fn end(&self) -> usize {
+    /// Kills all that is in it, waits until nothing is, and removes it. Never ends this process.
+    pub fn end(&self) -> CgroupEnded {
+        let is_full = self.memory.filter(|_| was_full(&self.dir));
         let begun = Instant::now();
         let first = self.processes();
         while !self.processes().is_empty()
@@ -151,11 +200,14 @@ impl Cgroup {
             clock::pause(STEP);
         }
         self.remove();
-        first.len()
+        CgroupEnded {
+            killed: first.len(),
+            memory_limit: is_full,
+        }
     }
 
     /// Removes it, and what was made below it. One in which something lives stays.
-    fn remove(&self) {
+    pub(in crate::process) fn remove(&self) {
         // A process that was killed a moment ago may still be on its way out.
         let until = Instant::now() + Duration::from_millis(200);
         while remove_tree(&self.dir).is_err()
@@ -180,9 +232,9 @@ pub(in crate::process) enum CgroupMembership {
 pub fn probe() -> Result<(), NoCgroup> {
     let made = Cgroup::make(KernelFiles::of_this_machine(), "probe")?;
     // Going in and out is what every start does.
-    let moved = enter(&made.dir).and_then(|()| enter(&made.home));
+    let moved = made.try_out();
     made.remove();
-    moved.map_err(NoCgroup::NotMovable)
+    moved
 }
 
 /// Puts this process into a cgroup.
@@ -316,6 +368,16 @@ mod tests {
             (found.dir(), found.processes()),
             (group.as_path(), vec![11, 12, 13])
         );
+        let of_a_check = dir.path().join("ai-t-1.1-check-y");
+        for other in [&of_a_check, &dir.path().join("ai-t-1.12-x")] {
+            std::fs::create_dir(other).unwrap();
+            std::fs::write(other.join("cgroup.procs"), "").unwrap();
+        }
+        let beside = Cgroup::named_beside(&group, "t-1.1");
+        assert_eq!(
+            beside.iter().map(Cgroup::dir).collect::<Vec<_>>(),
+            [of_a_check.as_path()]
+        );
         std::fs::rename(&group, dir.path().join("system.slice")).unwrap();
         assert_eq!(Cgroup::recorded(&dir.path().join("system.slice")), None);
         assert_eq!(Cgroup::recorded(&group), None);
@@ -338,7 +400,7 @@ mod tests {
             (b"out\n".to_vec(), CgroupMembership::Yes)
         );
         assert!(!group.processes().is_empty() && !group.processes().contains(&own_pid()));
-        assert!(group.end() >= 1);
+        assert!(group.end().killed >= 1);
         assert!(group.processes().is_empty() && !group.dir().exists());
     }
 

@@ -19,6 +19,7 @@
 pub(crate) mod capture;
 pub mod captured;
 pub mod cgroup;
+pub mod cgroup_limits;
 pub mod child_command;
 pub mod editor;
 pub mod egress;

@@ -77,6 +77,7 @@ impl AttemptEnd<'_> {
             ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } => self.out_of_time(change),
             ProcessEnd::Signaled { .. }
             | ProcessEnd::OutOfMemory
+            | ProcessEnd::OverMemory { .. }
             | ProcessEnd::TooMuchOutput { .. } => Lifecycle::Killed,
             ProcessEnd::Exited { .. } | ProcessEnd::Dismissed | ProcessEnd::Stopped => {
                 self.lifecycle_by_itself(change)

@@ -109,6 +109,8 @@ rules! {
         => Lifecycle::Killed;
     want_of_memory_kills:
         with_changes(ProcessEnd::OutOfMemory, StreamOutcome::Completed) => Lifecycle::Killed;
+    over_its_own_memory:
+        with_changes(ProcessEnd::OverMemory { limit_bytes: 1 << 30 }, StreamOutcome::Completed) => Lifecycle::Killed;
     too_much_output_kills:
         with_changes(ProcessEnd::TooMuchOutput { limit_bytes: 1 }, StreamOutcome::Completed)
         => Lifecycle::Killed;

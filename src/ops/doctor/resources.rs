@@ -5,10 +5,12 @@ use std::path::Path;
 
 use crate::config::{Config, Trees};
 use crate::domain::agent::Agent;
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::schedule::PressureKind;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::places::Places;
 use crate::ops::{admission, agents, project};
+use crate::process::cgroup_limits::probe_limits;
 use crate::process::machine::MachineFiles;
 
 const PRESSURES: [PressureKind; 3] = [PressureKind::Memory, PressureKind::Cpu, PressureKind::Io];
@@ -23,6 +25,24 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     let pool = Places::of(&patient.place.common_dir, root).pool();
     let seen = (&config, &*agents.unwrap_or_default());
     look_at(seen, &MachineFiles::of_this_machine(), &pool, findings);
+    findings.extend(held(&config, seen.1));
+}
+
+/// Tells whether a cgroup holds a run to what it declares, where anything is declared. Makes one, and removes it.
+fn held(config: &Config, agents: &[Agent]) -> Option<Finding> {
+    let by_checks = config.checks.iter().map(|check| check.resources);
+    let by_agents = agents.iter().map(|agent| agent.resources);
+    let all = by_checks
+        .chain(by_agents)
+        .fold(ResourceAmounts::default(), ResourceAmounts::enough_for);
+    if all.memory.is_none() && all.cpu.is_none() {
+        return None;
+    }
+    let text = match probe_limits(&all) {
+        Ok(()) => "a cgroup holds each run to what it declares".to_owned(),
+        Err(why) => format!("what is declared is counted, and nothing holds a run to it: {why}"),
+    };
+    Some(Finding::ok("resources", text))
 }
 
 fn look_at(

@@ -34,7 +34,6 @@ use crate::ops::refusal::Refusal;
 use crate::ops::run::files::RunDir;
 use crate::ops::world::{Glimpse, World};
 use crate::policy::PolicyState;
-use crate::process::cgroup::Cgroup;
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::store::{Lasting, Store};
 
@@ -155,6 +154,9 @@ pub struct AgentProcess {
     /// The means by which its processes were held together.
     #[serde(default)]
     pub held: HeldBy,
+    /// The reason why nothing held it to the resources that it has declared, where nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlimited: Option<String>,
     /// The logs that are not whole, and why.
     #[serde(default)]
     pub unwritten: Vec<String>,
@@ -246,17 +248,6 @@ pub enum HeldBy {
     /// The keeper, a child subreaper.
     #[default]
     Subreaper,
-}
-
-impl HeldBy {
-    /// The means of a run that was given this cgroup.
-    pub fn of(cgroup: Option<&Cgroup>) -> HeldBy {
-        if cgroup.is_some() {
-            HeldBy::Cgroup
-        } else {
-            HeldBy::Subreaper
-        }
-    }
 }
 
 /// The judged tree.

@@ -11,7 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::base::env;
-use crate::process::cgroup::{Cgroup, CgroupMembership};
+use crate::process::cgroup::{Cgroup, CgroupEnded, CgroupMembership};
 use crate::process::guard::fence::{FencedLine, LeaseFence};
 use crate::process::guard::orphans::{self, KeeperRegistration};
 use crate::process::guard::protocol::{KeeperLaunch, KeeperReport, KeeperWord};
@@ -111,10 +111,10 @@ impl Keeper {
         self.status = self.child.wait().await.ok();
     }
 
-    /// Ends what is left in the cgroup after the keeper has ended. Returns how many processes that
-    /// were.
-    pub fn end_cgroup(&mut self) -> usize {
-        self.cgroup.take().map_or(0, |group| group.end())
+    /// Ends what is left in the cgroup after the keeper has ended.
+    pub fn end_cgroup(&mut self) -> CgroupEnded {
+        let group = self.cgroup.take();
+        group.map(|group| group.end()).unwrap_or_default()
     }
 
     /// Returns the reason why no keeper ever began, where it was started by a sandbox that could

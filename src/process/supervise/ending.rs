@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::domain::resources::ByteSize;
 use crate::process::capture::OutputCapture;
 use crate::process::guard::{KeeperReport, StopCause};
 use crate::process::procfs::oom_kills;
@@ -51,6 +52,8 @@ pub(super) struct RawOutcome {
     pub stall: Vec<String>,
     /// Places that were to be covered and were in its sight.
     pub uncovered: usize,
+    /// The limit of memory for which the kernel has ended it, where it did.
+    pub memory_limit: Option<ByteSize>,
 }
 
 impl RawOutcome {
@@ -63,6 +66,7 @@ impl RawOutcome {
             survivors: Vec::new(),
             stall: Vec::new(),
             uncovered: 0,
+            memory_limit: None,
         }
     }
 }
@@ -129,6 +133,7 @@ pub(super) fn ending(
         survivors,
         stall,
         uncovered,
+        memory_limit: None,
     }
 }
 
@@ -151,10 +156,10 @@ pub(super) fn outcome(
         survivors: ending.survivors,
         stall: ending.stall,
         uncovered: ending.uncovered,
-        oom: if oom_rose && killed {
-            OomHint::Likely
-        } else {
-            OomHint::None
+        oom: match ending.memory_limit {
+            Some(limit) => OomHint::Limit(limit),
+            None if oom_rose && killed => OomHint::Likely,
+            None => OomHint::None,
         },
     }
 }

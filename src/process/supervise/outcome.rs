@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::text::path_bytes;
+use crate::domain::resources::ByteSize;
 use crate::process::supervise::StopReason;
 
 /// Everything that is known about a command that has ended.
@@ -120,6 +121,8 @@ pub enum OomHint {
     /// The command died by `SIGKILL`, which was not ours, and the kernel's count of such kills rose
     /// meanwhile.
     Likely,
+    /// Its cgroup had so much memory, and the kernel has ended it for that; this is no guess.
+    Limit(ByteSize),
 }
 
 /// A command that never ran.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::domain::stall::StallState;
 use crate::process::capture::OutputCapture;
+use crate::process::cgroup::CgroupEnded;
 use crate::process::guard::{Keeper, KeeperReport, end_orphans, reap_orphans};
 use crate::process::signal::KILL_BOUND;
 use crate::process::supervise::ending::{
@@ -62,7 +63,7 @@ pub(super) struct CommandWatch<'a> {
     fallen: OrphanCleanup,
     voice: Option<StdinPipe>,
     stillness: Option<Stillness>,
-    escaped: usize,
+    group: CgroupEnded,
 }
 
 impl<'a> CommandWatch<'a> {
@@ -91,7 +92,7 @@ impl<'a> CommandWatch<'a> {
             fallen: OrphanCleanup::default(),
             voice,
             stillness: spec.limits.silence.map(still),
-            escaped: 0,
+            group: CgroupEnded::default(),
         }
     }
 
@@ -131,7 +132,8 @@ impl<'a> CommandWatch<'a> {
             // The keeper may know first; whatever else goes on under this lease has to end, too.
             cancel.cancel(StopReason::LeaseLost);
         }
-        ending.leftovers += self.escaped;
+        ending.leftovers += self.group.killed;
+        ending.memory_limit = self.group.memory_limit;
         outcome(self.started, self.captures, ending)
     }
 
@@ -291,7 +293,7 @@ impl<'a> CommandWatch<'a> {
             self.fallen = OrphanCleanup { ended, survivors };
         }
         // Nothing should be there any more; what is has escaped the keeper.
-        self.escaped = self.keeper.end_cgroup();
+        self.group = self.keeper.end_cgroup();
         reap_orphans();
         self.phase = KeeperPhase::Ended {
             since: Instant::now(),

@@ -1,6 +1,5 @@
 //! Starts an agent in its worktree, listens, and sees it to its end.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +23,12 @@ use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
-use crate::ops::run::agent::{cgroup, guard, own_home, ports, session, tool_flags};
+use crate::ops::run::agent::{cgroup, guard, own_home, own_sandbox, ports, session, tool_flags};
 use crate::ops::run::files::{AGENT_LOGS, RunDir};
 use crate::ops::run::model::{AgentEnd, AgentProcess, AgentReach, AgentStream, HeldBy};
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
 use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, ConfinedEnd};
+use crate::ops::run::sandbox::holding::RunHold;
 use crate::ops::run::sandbox::layer;
 use crate::ops::run::sandbox::network::NetworkLeave;
 use crate::ops::world::World;
@@ -168,14 +168,21 @@ impl<'a> AgentLaunch<'a> {
         }
         let used = sandbox.used();
         if layer::leaves_no_room(world, used) {
-            drop_own_sandbox(&mut plan.command.argv, self.manifest());
+            own_sandbox::drop_own_sandbox(&mut plan.command.argv, self.manifest());
         }
         if used.mode.confines() {
-            work_unasked(&mut plan, self.manifest());
+            own_sandbox::work_unasked(&mut plan, self.manifest());
         }
         world.say(&format!("sandbox of {}: {used}", self.label));
-        let command = self.command(world, &plan)?;
-        let held = HeldBy::of(command.cgroup.as_ref());
+        let hold = cgroup::make(self.files, self.label, &self.crew.agent.resources);
+        if let Some(why) = &hold.unlimited {
+            world.say(&format!(
+                "nothing holds {} to what it declares: {why}",
+                self.label
+            ));
+        }
+        let (unlimited, held) = (hold.unlimited.clone(), hold.held_by());
+        let command = self.command(world, &plan, hold)?;
         let meter = Meter {
             levels: self.budget.to_vec(),
             before: self.resumed.map(|resumed| resumed.used).unwrap_or_default(),
@@ -196,6 +203,7 @@ impl<'a> AgentLaunch<'a> {
         let mut end = ended.map(|ended| self.conclude(world, listener, ended, used, held));
         if let Ok(end) = &mut end {
             end.process.hidden = self.hidden(&walls, end);
+            end.process.unlimited = unlimited;
         }
         if let Some(home) = plan.home.as_deref() {
             self.leave_home(world, home, end.as_ref().ok());
@@ -288,7 +296,12 @@ impl<'a> AgentLaunch<'a> {
         Ok(sandbox)
     }
 
-    fn command(&self, world: &World, plan: &LaunchPlan) -> Result<ConfinedCommand, OpError> {
+    fn command(
+        &self,
+        world: &World,
+        plan: &LaunchPlan,
+        hold: RunHold,
+    ) -> Result<ConfinedCommand, OpError> {
         let mut env = self.environment(world, plan)?;
         let ports = ports::of_run(&world.config, self.files, &self.place.slot.name)?;
         env.extend(ports::variables(&ports));
@@ -297,7 +310,7 @@ impl<'a> AgentLaunch<'a> {
             env,
             label: self.label.to_owned(),
             watched: Some(self.place.slot.path.clone()),
-            cgroup: cgroup::make(self.files, self.label),
+            cgroup: hold.cgroup,
             limits: self.limits(world),
             output: CommandOutput::Files(self.files.agent_log()),
         })
@@ -409,6 +422,7 @@ impl<'a> AgentLaunch<'a> {
                 unfinished: None,
                 hidden: None,
                 held,
+                unlimited: None,
                 unwritten,
             },
             stream,
@@ -444,39 +458,6 @@ impl<'a> AgentLaunch<'a> {
     }
 }
 
-/// A CLI whose own sandbox cannot be made inside of ours would refuse all work.
-fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
-    for word in argv {
-        if let Some(other) = word
-            .to_str()
-            .and_then(|text| manifest.without_own_sandbox.get(text))
-        {
-            *word = other.into();
-        }
-    }
-}
-
-/// A CLI that stops at what only a person may allow could neither run tests nor commit. What it may
-/// not touch is what the sandbox says, so within one it is not to ask; what an agent's file says
-/// beside that holds.
-fn work_unasked(plan: &mut LaunchPlan, manifest: &Manifest) {
-    let own_words = manifest.argv.len();
-    for word in plan.command.argv.iter_mut().take(own_words) {
-        if let Some(other) = word
-            .to_str()
-            .and_then(|text| manifest.in_sandbox.words.get(text))
-        {
-            *word = other.into();
-        }
-    }
-    let variables = &manifest.in_sandbox.env_set;
-    plan.env_set.extend(
-        variables
-            .iter()
-            .map(|(name, value)| (name.clone(), value.into())),
-    );
-}
-
 /// The logs that could not be written to their end, on a full disk mostly. The agent was not
 /// stopped for that.
 fn unwritten(outcome: &CommandOutcome, events: Option<&str>) -> Vec<String> {
@@ -494,73 +475,4 @@ fn unwritten(outcome: &CommandOutcome, events: Option<&str>) -> Vec<String> {
 
 fn at_most(limit: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     limit.into_iter().chain(other).min()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connector::manifest::SandboxedStart;
-    use crate::connector::registry::ConnectorRegistry;
-
-    /// The start of a shipped connector's CLI within a sandbox: its command line, and `IS_SANDBOX`.
-    fn within_a_sandbox(connector: &str, own: &[&str]) -> (String, Option<OsString>) {
-        let known = ConnectorRegistry::shipped();
-        let connector = known.get(connector).unwrap();
-        let name = connector.describe().name.clone();
-        let mut agent = Agent::new(Name::new("a").unwrap(), name);
-        agent.argv = own.iter().map(|word| (*word).to_owned()).collect();
-        let request = LaunchRequest {
-            agent: &agent,
-            model: None,
-            prompt: "do it",
-            prompt_file: Path::new("/run/prompt.md"),
-            pipe: Path::new("/run/pipe"),
-            worktree: Path::new("/tree"),
-            run_dir: Path::new("/run"),
-            files_dir: Path::new("/run/files"),
-            home_dir: Path::new("/run/home"),
-            session: SessionChoice::New,
-            program: None,
-        };
-        let mut plan = connector.command(&request).unwrap();
-        work_unasked(&mut plan, connector.describe());
-        let words: Vec<&str> = plan
-            .command
-            .argv
-            .iter()
-            .filter_map(|word| word.to_str())
-            .collect();
-        let told = plan.env_set.iter().find(|(name, _)| name == "IS_SANDBOX");
-        (words.join(" "), told.map(|(_, value)| value.clone()))
-    }
-
-    #[test]
-    fn claude_works_without_asking_within_a_sandbox() {
-        let (words, told) = within_a_sandbox("claude-code", &[]);
-        assert_eq!(
-            words,
-            "claude -p --output-format stream-json --verbose --permission-mode bypassPermissions"
-        );
-        // Root it would refuse that otherwise.
-        assert_eq!(told, Some("1".into()));
-    }
-
-    #[test]
-    fn what_an_agent_file_says_of_leave_holds_within_a_sandbox() {
-        let (words, _) = within_a_sandbox("claude-code", &["--permission-mode", "acceptEdits"]);
-        assert!(
-            words.ends_with("bypassPermissions --permission-mode acceptEdits"),
-            "{words}"
-        );
-    }
-
-    #[test]
-    fn no_other_shipped_cli_asks_for_leave() {
-        let known = ConnectorRegistry::shipped();
-        let others = known
-            .all()
-            .filter(|connector| connector.describe().in_sandbox != SandboxedStart::default());
-        let names: Vec<&str> = others.map(|c| c.describe().name.as_str()).collect();
-        assert_eq!(names, ["claude-code"]);
-    }
 }

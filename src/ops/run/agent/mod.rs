@@ -8,6 +8,7 @@ pub mod launch;
 pub mod listener;
 pub(crate) mod mail;
 pub(crate) mod own_home;
+mod own_sandbox;
 pub mod ports;
 pub mod session;
 pub(crate) mod tool_flags;

@@ -142,6 +142,7 @@ pub(crate) fn was_interrupted(end: &AgentEnd) -> bool {
             | ProcessEnd::Silent { .. }
             | ProcessEnd::Signaled { .. }
             | ProcessEnd::OutOfMemory
+            | ProcessEnd::OverMemory { .. }
     );
     let refused = matches!(
         end.stream.result.outcome,

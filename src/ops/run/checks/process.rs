@@ -4,11 +4,13 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use crate::domain::resources::ResourceAmounts;
 use crate::ops::error::OpError;
 use crate::ops::run::checks::environment::CheckEnvironment;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::sandbox::builder::{Occupant, SandboxBuilder};
 use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, ConfinedEnd};
+use crate::ops::run::sandbox::holding::hold;
 use crate::ops::run::sandbox::layer;
 use crate::ops::world::World;
 use crate::process::supervise::{CancelToken, ChildCommand, CommandLimits, QuietObserver};
@@ -31,7 +33,7 @@ impl CheckProcess<'_> {
         &self,
         variables: &CheckEnvironment,
         argv: Vec<OsString>,
-        limit: Duration,
+        (limit, needs): (Duration, &ResourceAmounts),
         output: CommandOutput,
     ) -> Result<ConfinedEnd, OpError> {
         let (world, place) = (self.world, self.place);
@@ -48,7 +50,7 @@ impl CheckProcess<'_> {
             env: variables.variables.clone(),
             label: self.label.to_owned(),
             watched: None,
-            cgroup: None,
+            cgroup: hold(&format!("{}-check", self.label), needs).cgroup,
             limits: CommandLimits {
                 total: Some(limit),
                 silence: None,

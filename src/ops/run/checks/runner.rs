@@ -17,6 +17,7 @@ use crate::domain::agent::Name;
 use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, CheckStatus};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::repo_path::RepoPath;
+use crate::domain::resources::ResourceAmounts;
 use crate::domain::task::Task;
 use crate::domain::verdict::Verification;
 use crate::ops::error::OpError;
@@ -48,6 +49,8 @@ pub struct CheckPlan {
     pub spec: CheckSpec,
     /// The time limit, to the second.
     timeout: Duration,
+    /// Resources that it has declared.
+    resources: ResourceAmounts,
     /// The command as it is started at the place, where that is not as it is written.
     started: Option<CheckCommand>,
 }
@@ -105,6 +108,7 @@ impl CheckPlan {
         Ok(CheckPlan {
             spec,
             timeout: check.timeout,
+            resources: check.resources,
             started: None,
         })
     }
@@ -178,7 +182,12 @@ pub fn run_checks(
         variables.shown.extend(plan.borrow(&main, &place.root));
     }
     let ask = |argv: Vec<OsString>| {
-        let answer = process.run(&variables, argv, ASK_LIMIT, CommandOutput::Memory)?;
+        let answer = process.run(
+            &variables,
+            argv,
+            (ASK_LIMIT, &ResourceAmounts::default()),
+            CommandOutput::Memory,
+        )?;
         Ok(answer.outcome.stdout.memory)
     };
     let leads = match &unprepared {
@@ -286,7 +295,7 @@ fn set_up(process: &CheckProcess<'_>, logs: &CheckLogs) -> Result<Option<String>
     let ended = process.run(
         &variables,
         words(command),
-        SETUP_LIMIT,
+        (SETUP_LIMIT, &ResourceAmounts::default()),
         CommandOutput::Files(output.clone()),
     )?;
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;
@@ -363,7 +372,7 @@ fn run_one(
     let ended = process.run(
         variables,
         plan.argv(),
-        plan.timeout,
+        (plan.timeout, &plan.resources),
         CommandOutput::Files(output.clone()),
     )?;
     let cap = log_cap(process.world);

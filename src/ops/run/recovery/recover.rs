@@ -170,7 +170,7 @@ fn recover(
 ) -> Result<Recovered, OpError> {
     let since_ms = leftovers::since_ms(&run).unwrap_or_default();
     let mut left = kill_leftovers(run.id.as_str(), since_ms, world.config.runs.grace)?;
-    left.ended += cgroup::end(&RunDir::of(world, &run.id));
+    left.ended += cgroup::end(&RunDir::of(world, &run.id), run.id.as_str());
     if !left.survivors.is_empty() {
         let pids = listed(left.survivors.iter().map(|p| p.pid));
         let text = format!(

@@ -213,6 +213,11 @@ fn process_end(end: &CommandEnd, oom: OomHint, limits: &CommandLimits) -> Proces
     let ms = |limit: Option<Duration>| {
         u64::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
     };
+    if let (OomHint::Limit(limit), CommandEnd::Signaled(_) | CommandEnd::KeeperLost) = (oom, end) {
+        return ProcessEnd::OverMemory {
+            limit_bytes: limit.0,
+        };
+    }
     match end {
         CommandEnd::Exited(code) => ProcessEnd::Exited { code: *code },
         CommandEnd::Signaled(_) if oom == OomHint::Likely => ProcessEnd::OutOfMemory,
@@ -235,6 +240,7 @@ fn process_end(end: &CommandEnd, oom: OomHint, limits: &CommandLimits) -> Proces
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::resources::ByteSize;
     use crate::domain::sandbox::{Network, SandboxMode, SandboxUsed};
     use crate::process::sandbox::SandboxLayer;
 
@@ -351,6 +357,18 @@ mod tests {
                 CommandEnd::Signaled(9),
                 OomHint::Likely,
                 ProcessEnd::OutOfMemory,
+            ),
+            (
+                CommandEnd::KeeperLost,
+                OomHint::Limit(ByteSize(4 << 30)),
+                ProcessEnd::OverMemory {
+                    limit_bytes: 4 << 30,
+                },
+            ),
+            (
+                CommandEnd::Exited(0),
+                OomHint::Limit(ByteSize(4 << 30)),
+                ProcessEnd::Exited { code: 0 },
             ),
             (
                 CommandEnd::TimedOut(TimeoutKind::Total),

@@ -3,6 +3,7 @@
 
 pub mod builder;
 pub mod command;
+pub(crate) mod holding;
 pub mod home;
 mod launched;
 pub mod layer;
