@@ -277,6 +277,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::AgentFile(_)
         | Refusal::Connector(_)
         | Refusal::Credentials(_)
+        | Refusal::Recurring(_)
         | Refusal::Entry { .. }
         | Refusal::Entries(_)
         | Refusal::Line { .. }

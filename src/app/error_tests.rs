@@ -101,6 +101,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Unclear { .. } => "Unclear",
     Refusal::Config(_) => "Config",
     Refusal::Credentials(_) => "Credentials",
+    Refusal::Recurring(_) => "Recurring",
     Refusal::NotProven(_) => "NotProven",
     Refusal::Conflict { .. } => "Conflict",
     Refusal::MergeConflict { .. } => "MergeConflict",
@@ -474,6 +475,7 @@ fn every_refusal_has_its_class_and_its_next_command() {
         },
         Refusal::Config(ConfigError::Read(file_error())),
         Refusal::Credentials(ConfigError::Read(file_error())),
+        Refusal::Recurring(ConfigError::Read(file_error())),
         Refusal::NotProven("no check was run".into()),
         Refusal::Conflict {
             why: "the branch has moved".into(),

@@ -27,5 +27,6 @@ pub(crate) mod simulated;
 pub mod socket;
 pub mod suggest;
 pub mod text;
+pub mod time_zone;
 pub mod version;
 pub mod yaml;

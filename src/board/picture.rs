@@ -79,6 +79,7 @@ impl CardMark {
                 | NeedKind::Trust
                 | NeedKind::Bypass
                 | NeedKind::Override
+                | NeedKind::Recurring
                 | NeedKind::Message,
             ) => '?',
             CardMark::Claimed => 'c',

@@ -74,6 +74,7 @@ impl Daemon<'_> {
             self.barred = Some(error.hint("`ai daemon resume` takes it back"));
             return Ok(());
         }
+        self.tick_recurring(world, store)?;
         let landing = self.land(world, store)?;
         let registered = Registered::read(world)?;
         let picker = Picker {
@@ -280,6 +281,6 @@ fn ending_of(tx: &mut dyn Tx, id: &RunId) -> Result<Option<String>, StoreError> 
 }
 
 /// A time of the wall clock by the clock that nobody sets, never before now.
-fn by_boot(at_ms: WallMs, now_ms: WallMs) -> i64 {
+pub(super) fn by_boot(at_ms: WallMs, now_ms: WallMs) -> i64 {
     clock::boot_ms() + at_ms.saturating_sub(now_ms).max(SOON_MS)
 }

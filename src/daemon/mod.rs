@@ -15,6 +15,7 @@ mod journal;
 mod landing;
 mod look;
 mod notices;
+mod recurring;
 mod report;
 mod serve;
 mod settings;

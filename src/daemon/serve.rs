@@ -69,6 +69,8 @@ pub(super) struct Daemon<'a> {
     /// The error that this was, where it takes a person.
     pub(super) barred: Option<AppError>,
     pub(super) lines: VecDeque<Line>,
+    /// What stood in the way of recurring work at the last look.
+    pub(super) recurring_told: Vec<String>,
     /// The order that stood at the last look.
     pub(super) order_given: Option<StandingOrder>,
     pub(super) place: DaemonPlace,
@@ -110,6 +112,7 @@ pub fn serve(order: DaemonOrder<'_>) -> Result<DaemonReport, AppError> {
         queue: QueueSight::Unseen,
         due_ms: None,
         held_back: Vec::new(),
+        recurring_told: Vec::new(),
         order_given: None,
         recovery: None,
         looked_ms: None,

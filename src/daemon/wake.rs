@@ -50,6 +50,7 @@ pub(super) fn watch_settings((root, orders): (&Path, &Path), news: &Sender<Wake>
     let mut all = DirWatch::over(&settings)
         .and(&settings.join("agents"))
         .and(&settings.join("connectors"))
+        .and(&settings.join("recurring"))
         .and(orders);
     if let Some(trust) = trust::dir() {
         all = all.and(&trust);

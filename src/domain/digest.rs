@@ -103,6 +103,7 @@ impl Fates {
             | Event::BypassFound { .. }
             | Event::PolicyOverridden { .. }
             | Event::FrictionTold { .. }
+            | Event::RecurringTold { .. }
             | Event::OutputPruned { .. }
             | Event::MessageSent { .. }
             | Event::MessageGiven { .. }

@@ -16,12 +16,14 @@ use crate::domain::budget::RunUsage;
 use crate::domain::bypass::Bypass;
 use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
+pub use crate::domain::follow_up::FollowUp;
 use crate::domain::friction::FrictionWord;
 use crate::domain::ids::{EvidenceId, RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::message::{Message, Sighting};
 use crate::domain::path_lock::LockMode;
 use crate::domain::policy_override::OverrideWord;
+use crate::domain::recurring::RecurringWord;
 use crate::domain::run::{Accepting, Run, RunEnd, RunStep};
 use crate::domain::task::{Hold, LockRequest, Note, Proof, Task};
 use crate::domain::time::WallMs;
@@ -359,6 +361,12 @@ pub enum Event {
         /// The word.
         said: Box<FrictionWord>,
     },
+    /// Recurring work was switched on or off, or one of its moments was dealt with.
+    #[serde(rename = "recurring.told")]
+    RecurringTold {
+        /// The word.
+        said: Box<RecurringWord>,
+    },
     /// The output of an agent was given up to make room; what proves the work stays.
     #[serde(rename = "output.pruned")]
     OutputPruned {
@@ -399,42 +407,6 @@ pub enum Event {
     Decided {
         /// The record.
         record: Box<DecisionRecord>,
-    },
-}
-
-/// The consequence for a task whose run has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(tag = "to", rename_all = "snake_case")]
-#[schemars(rename = "After")]
-pub enum FollowUp {
-    /// A person looks at it.
-    Review {
-        /// The count of the attempt against the limit; absent where it counts.
-        #[serde(default, skip_serializing_if = "AttemptCount::does_count")]
-        attempt: AttemptCount,
-    },
-    /// Another attempt.
-    Requeue {
-        /// The count of the attempt against the limit.
-        attempt: AttemptCount,
-        /// Not before this wall time.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        not_before_ms: Option<WallMs>,
-        /// For the next prompt.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        note: Option<Note>,
-    },
-    /// The task waits for a person.
-    Hold {
-        /// The hold.
-        hold: Hold,
-        /// The count of the attempt against the limit.
-        attempt: AttemptCount,
-    },
-    /// Attempts are used up.
-    Fail {
-        /// The reason.
-        reason: String,
     },
 }
 

@@ -43,6 +43,7 @@ impl Event {
             Event::BypassFound { .. } => "bypass.found",
             Event::PolicyOverridden { .. } => "policy.overridden",
             Event::FrictionTold { .. } => "friction.told",
+            Event::RecurringTold { .. } => "recurring.told",
             Event::OutputPruned { .. } => "output.pruned",
             Event::MessageSent { .. } => "message.sent",
             Event::MessageGiven { .. } => "message.given",

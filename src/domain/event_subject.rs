@@ -46,6 +46,7 @@ impl Event {
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Answered { task, .. } => task.as_ref().map(|task| task.as_str()),
             Event::FrictionTold { said } => said.task().map(|task| task.as_str()),
+            Event::RecurringTold { said } => said.task().map(|task| task.as_str()),
             Event::MessageSent { message } => match &message.to {
                 Addressee::Task(task) => Some(task.as_str()),
                 Addressee::Agent(_) | Addressee::Person(_) | Addressee::People => None,

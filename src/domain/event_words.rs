@@ -103,6 +103,7 @@ pub fn told(event: &Event) -> String {
         Event::BypassFound { bypass } => bypass.told(),
         Event::PolicyOverridden { said } => said.told(),
         Event::FrictionTold { said } => said.told(),
+        Event::RecurringTold { said } => said.told(),
         Event::OutputPruned { run, pieces, bytes } => format!(
             "gave up the output of run {run}: {} of {}",
             counted(pieces.len(), "file"),

@@ -182,6 +182,18 @@ fn events() -> Vec<Value> {
             json!({"kind": "message.seen", "message": "m-4k2m", "task": "t-1", "sighting": way}),
         );
     }
+    for said in [
+        json!({"word": "enabled", "name": "nightly", "clock": "0 3 * * * UTC"}),
+        json!({"word": "disabled", "name": "nightly"}),
+        json!({"word": "rescheduled", "name": "nightly", "clock": "every 6h"}),
+        json!({"word": "fired", "name": "nightly", "task": "t-1", "due_ms": 1}),
+        json!({"word": "fired", "name": "nightly", "task": "t-1", "due_ms": 1, "passed": 2}),
+        json!({"word": "skipped", "name": "nightly", "due_ms": 1, "why": {"because": "still_open", "task": "t-1"}}),
+        json!({"word": "skipped", "name": "nightly", "due_ms": 1, "passed": 1, "why": {"because": "missed"}}),
+        json!({"word": "refused", "name": "nightly", "due_ms": 1, "why": "policy denies task.create"}),
+    ] {
+        all.push(json!({"kind": "recurring.told", "said": said}));
+    }
     all.push(json!({"kind": "friction.told", "said": {"word": "mended_by", "id": "f-4k2m", "task": "t-1"}}));
     all.push(json!({"kind": "friction.told", "said": {"word": "dropped", "id": "f-4k2m", "reason": "it is none"}}));
     all.push(json!({"kind": "policy.overridden", "said": {"word": "given", "granted": {

@@ -64,6 +64,7 @@ pub fn apply<T: Tables + ?Sized>(
         | Event::PolicyOverridden { .. }
         | Event::OutputPruned { .. }
         | Event::FrictionTold { .. }
+        | Event::RecurringTold { .. }
         | Event::MessageSent { .. }
         | Event::MessageGiven { .. }
         | Event::MessageSeen { .. } => Ok(()),

@@ -10,6 +10,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, FollowUp, TaskEdit};
 use crate::domain::friction::FrictionWord;
 use crate::domain::policy_override::OverrideWord;
+use crate::domain::recurring::RecurringWord;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Accepting;
 use crate::domain::task::{Hold, Proof, Task, TaskState};
@@ -73,6 +74,11 @@ impl Event {
                 FrictionWord::Dropped { reason, .. } => visit(reason),
                 FrictionWord::MendedBy { .. } => {}
             },
+            Event::RecurringTold { said } => {
+                if let RecurringWord::Refused { why, .. } = &mut **said {
+                    visit(why);
+                }
+            }
             Event::MessageSent { message } => visit(&mut message.text),
             Event::Decided { record } => {
                 visit(&mut record.reason);

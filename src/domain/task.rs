@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::shown_time;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::path_lock::LockMode;
@@ -58,6 +59,9 @@ pub struct Task {
     /// The hold that keeps the task out of the queue besides dependencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The recurring work for which it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurring: Option<RecurringOrigin>,
     /// Attempts that counted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempts: u32,
@@ -81,6 +85,26 @@ pub struct Task {
     pub updated_ms: WallMs,
     /// Tells this task from one of another store that happens to bear the same id.
     pub uid: String,
+}
+
+/// The recurring work for which a task was created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RecurringOrigin {
+    /// The name.
+    pub name: String,
+    /// The moment that it is for, in milliseconds since 1970; absent where somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_ms: Option<WallMs>,
+}
+
+impl RecurringOrigin {
+    /// The origin in a few words.
+    pub fn told(&self) -> String {
+        match self.due_ms {
+            Some(due_ms) => format!("{}, for {}", self.name, shown_time::time(due_ms)),
+            None => format!("{}, when somebody asked for it", self.name),
+        }
+    }
 }
 
 /// The stored states.

@@ -18,6 +18,9 @@ pub const EXECUTABLE: [&str; 5] = [
     "skills",
     "credentials.yaml",
 ];
+/// The directory below `.ai/` with recurring work: what a clock will have agents do. It is trusted with the rest, and where
+/// it is not, only what stands in it waits.
+pub const RECURRING: &str = "recurring";
 /// The configuration below `.ai/`, of which only what runs counts.
 pub const CONFIG: &str = "config.yaml";
 /// Largest text that is kept, to show later what has changed.
@@ -129,6 +132,11 @@ impl ExecutableSet {
             }
         }
         changes
+    }
+
+    /// True where a file is in the set with exactly this content.
+    pub fn has_file(&self, path: &str, digest: &str) -> bool {
+        self.files.get(path).is_some_and(|own| own == digest)
     }
 
     /// The content of a file, where it was a short text.

@@ -11,7 +11,7 @@ use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
-use crate::domain::task::{BlockReason, Hold, LockRequest, Task, TaskState};
+use crate::domain::task::{BlockReason, Hold, LockRequest, RecurringOrigin, Task, TaskState};
 use crate::domain::task_text::{BadText, check_priority, check_text, check_word};
 use crate::ops::ask::{Asked, Question};
 use crate::ops::cx::{self, Cx};
@@ -75,6 +75,9 @@ pub struct NewTask {
     /// Create it on hold, for this reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<String>,
+    /// The recurring work for which it is created; no file can say so.
+    #[serde(skip)]
+    pub recurring: Option<RecurringOrigin>,
 }
 
 impl NewTask {
@@ -276,6 +279,7 @@ fn build(cx: &Cx, batch: &Batch, new: &NewTask) -> Result<(Task, Vec<TaskId>), O
         not_before_ms: new.not_before_ms,
         max_attempts: new.max_attempts,
         hold,
+        recurring: new.recurring.clone(),
         attempts: 0,
         lapses: 0,
         epoch: 0,
@@ -298,7 +302,7 @@ fn existing(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, bool), OpError> {
     Ok((id, done))
 }
 
-fn validate(new: &NewTask) -> Result<(), OpError> {
+pub(super) fn validate(new: &NewTask) -> Result<(), OpError> {
     check_text(Some(&new.title), Some(&new.body))?;
     check_priority(new.priority)?;
     new.labels

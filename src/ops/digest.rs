@@ -65,6 +65,9 @@ pub struct DigestTask {
     /// The run whose work it is about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
+    /// The name of the recurring work for which it was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recurring: Option<String>,
     /// The branch that has the work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -271,6 +274,7 @@ fn digest_task(task: Task, word: LastWord, run: Option<&Run>) -> DigestTask {
         by: word.by.label(),
         why: None,
         run: run.map(|run| run.id.clone()),
+        recurring: task.recurring.map(|origin| origin.name),
         target: None,
         commit: None,
     };

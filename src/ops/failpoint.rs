@@ -7,7 +7,7 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 #[cfg(feature = "test-fakes")]
-pub const STEPS: [&str; 33] = [
+pub const STEPS: [&str; 35] = [
     "claimed",
     "worktree",
     "prompt",
@@ -34,6 +34,8 @@ pub const STEPS: [&str; 33] = [
     "land-merged",
     "land-done",
     "land-sent-back",
+    "recurring-created",
+    "recurring-done",
     "undo-intent",
     "undo-merged",
     "undo-done",

@@ -77,6 +77,7 @@ pub mod project;
 pub mod prove;
 mod queue_room;
 pub mod ready;
+pub mod recurring;
 pub mod refusal;
 pub mod refusal_words;
 pub mod reject;

@@ -22,6 +22,7 @@ use crate::git::{Git, Repo, RepoLocation};
 use crate::ops::cx::PolicyAtHand;
 use crate::ops::error::OpError;
 use crate::ops::hooks::bypass;
+use crate::ops::recurring::{self, ListedRecurring, RecurringState};
 use crate::ops::{approve, gates, mail, overridden, trust};
 use crate::policy::ShownOverride;
 use crate::store::{Flow, Store, TaskFilter, Tx};
@@ -57,6 +58,8 @@ pub enum NeedKind {
     Bypass,
     /// A look at a rule of the policy that does not hold for a while.
     Override,
+    /// A look at recurring work of which nothing is created.
+    Recurring,
     /// A look at a message to people that nobody has seen.
     Message,
 }
@@ -289,7 +292,7 @@ fn may_have_rescues(common_dir: &Path) -> bool {
 
 /// Trust that was not given: nothing of it runs on this machine.
 pub fn trust(root: &Path, common_dir: &Path) -> Result<Option<Need>, OpError> {
-    let missing = trust::missing(root, common_dir)?;
+    let missing = trust::untrusted(root, common_dir)?;
     let files = counted(missing.len(), "file");
     let verb = if missing.len() == 1 { "waits" } else { "wait" };
     Ok((!missing.is_empty()).then(|| Need {
@@ -316,6 +319,33 @@ pub fn bypasses(tx: &mut dyn Tx, state_dir: &Path) -> Result<Vec<Need>, OpError>
         title: None,
     };
     Ok(told.into_iter().take(SHOWN).map(need).collect())
+}
+
+/// Recurring work that is switched on and of which nothing is created, but for trust and for a yes, which are told by
+/// themselves.
+pub fn recurring(
+    around: (&Path, &Path),
+    store: &mut dyn Store,
+    now_ms: WallMs,
+) -> Result<Vec<Need>, OpError> {
+    let all = recurring::overview(around, store, now_ms)?;
+    let is_told = |one: &ListedRecurring| match one.state {
+        RecurringState::Untrusted | RecurringState::Off => true,
+        RecurringState::On => one.waits_for_a_yes(),
+        RecurringState::Broken | RecurringState::Gone => !one.enabled,
+    };
+    let told = all.listed.into_iter().filter(|one| !is_told(one));
+    let needs = told.filter_map(|one| {
+        let trouble = one.trouble?;
+        Some(Need {
+            kind: NeedKind::Recurring,
+            id: one.name,
+            what: one_line(&format!("creates nothing: {}", trouble.why)),
+            next: trouble.next,
+            title: one.title,
+        })
+    });
+    Ok(needs.take(SHOWN).collect())
 }
 
 /// Overrides that have not ended: each is a hole that somebody made for a while.

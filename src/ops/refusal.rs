@@ -266,6 +266,9 @@ pub enum Refusal {
     /// The file of credentials cannot be used.
     #[error(transparent)]
     Credentials(ConfigError),
+    /// The file of recurring work cannot be used.
+    #[error(transparent)]
+    Recurring(ConfigError),
     /// The checks do not pass on this tree.
     #[error("{0}")]
     NotProven(String),
@@ -404,6 +407,9 @@ impl Refusal {
             | Refusal::Missing { hint, .. }
             | Refusal::Unclear { hint, .. } => hint.clone(),
             Refusal::Config(error) => error.hint().to_owned(),
+            Refusal::Recurring(_) => {
+                "correct the file; `ai recurring list` looks at all of them".to_owned()
+            }
             Refusal::Pattern(error) => return error.hint().map(str::to_owned),
             Refusal::AgentChange(ChangeError::Nobody(_)) => {
                 "give --connector to register it".to_owned()

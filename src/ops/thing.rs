@@ -21,6 +21,8 @@ pub enum Thing {
     Friction,
     /// A message that is the asker's to read.
     Message,
+    /// Recurring work, by the name of its file.
+    Recurring,
     /// A file into which a store was saved.
     Backup,
     /// A branch.
@@ -44,6 +46,7 @@ impl Thing {
             Thing::Override => "override",
             Thing::Friction => "friction",
             Thing::Message => "message",
+            Thing::Recurring => "recurring work",
             Thing::Backup => "backup",
             Thing::Branch => "branch",
             Thing::Commit => "commit",
@@ -63,6 +66,9 @@ impl Thing {
             Thing::Override => "`ai policy override list` shows those in force",
             Thing::Friction => "`ai friction list` shows those that are open",
             Thing::Message => "`ai inbox` shows your messages",
+            Thing::Recurring => {
+                "`ai recurring list` shows what there is; a file .ai/recurring/NAME.yaml makes it"
+            }
             Thing::Backup => "`ai restore --dry-run` lists the backups",
             Thing::Branch => return None,
             Thing::Commit => "`git log --oneline` shows the newest ones, `git branch` the branches",

@@ -15,7 +15,7 @@ use crate::config;
 use crate::config::{Config, Trees};
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
-use crate::domain::trusted_set::{CONFIG, EXECUTABLE, ExecutableSet, TrustChange};
+use crate::domain::trusted_set::{CONFIG, EXECUTABLE, ExecutableSet, RECURRING, TrustChange};
 use crate::git::diff::{file_diff, unified};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
@@ -49,6 +49,19 @@ pub fn executable_set(root: &Path) -> Result<ExecutableSet, OpError> {
     add_config(&mut set, root, &base)?;
     for name in EXECUTABLE {
         add(&mut set, &base, &base.join(name), DEPTH)?;
+    }
+    Ok(set)
+}
+
+/// The same with recurring work, which runs nothing at once.
+fn whole_set(root: &Path) -> Result<ExecutableSet, OpError> {
+    let mut set = executable_set(root)?;
+    let base = root.join(".ai");
+    // Only files of this form count there; a directory that cannot be looked into has none that do.
+    let files = fs::list_dir(&base.join(RECURRING)).unwrap_or_default();
+    let count = |path: &&PathBuf| path.extension().is_some_and(|e| e == "yaml") && !path.is_dir();
+    for path in files.iter().filter(count) {
+        add(&mut set, &base, path, DEPTH)?;
     }
     Ok(set)
 }
@@ -172,7 +185,7 @@ pub fn trusted(common_dir: &Path) -> Result<ExecutableSet, OpError> {
 /// Records that everything executable in the checkout at `root` is trusted as it is now. Refuses
 /// what is a link, a pipe or a device.
 pub fn trust(root: &Path, common_dir: &Path) -> Result<ExecutableSet, OpError> {
-    let set = executable_set(root)?;
+    let set = whole_set(root)?;
     if let Some(path) = set.irregular() {
         let why = format!(
             ".ai/{path} is no regular file, and what it shows could change unseen, so it cannot be trusted"
@@ -231,13 +244,30 @@ pub fn keeping<T>(
     Ok(done)
 }
 
-/// Lists the files that have to be trusted before anything may run; empty where everything is.
+/// Lists the files that have to be trusted before anything may run; empty where everything is. Recurring work is not
+/// among them: what stands there waits by itself.
 pub fn missing(root: &Path, common_dir: &Path) -> Result<Vec<Change>, OpError> {
     let set = executable_set(root)?;
     if set.is_empty() {
         return Ok(Vec::new());
     }
+    let mut changes = changes(&set, &trusted(common_dir)?);
+    changes.retain(|change| !is_recurring(&change.path));
+    Ok(changes)
+}
+
+/// Lists everything that waits for trust, recurring work as well.
+pub fn untrusted(root: &Path, common_dir: &Path) -> Result<Vec<Change>, OpError> {
+    let set = whole_set(root)?;
+    if set.is_empty() {
+        return Ok(Vec::new());
+    }
     Ok(changes(&set, &trusted(common_dir)?))
+}
+
+fn is_recurring(path: &str) -> bool {
+    path.strip_prefix(RECURRING)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Refuses to run anything that is not trusted. `what` names what was going to run.

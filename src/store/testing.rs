@@ -67,6 +67,7 @@ pub(crate) fn task(name: &str) -> Task {
         not_before_ms: None,
         max_attempts: None,
         hold: None,
+        recurring: None,
         attempts: 0,
         lapses: 0,
         epoch: 0,

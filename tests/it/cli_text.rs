@@ -37,6 +37,7 @@ fn help_is_short_and_whole() {
       budget       Show budgets and what is left of them
       route        Say which agent would get a task, and why
       schedule     Say which tasks would start now, why the others wait, and when each would be done
+      recurring    Have a clock create tasks
       daemon       Work the queue unattended
       digest       Tell what a stretch of time has brought, and what comes next
       friction     Write down what got in the way, and say which task mends it

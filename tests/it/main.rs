@@ -79,6 +79,7 @@ mod policy_past;
 mod policy_tools;
 mod quick_start;
 mod ready;
+mod recurring;
 mod repeated;
 mod repositories;
 #[cfg(feature = "test-fakes")]

@@ -99,6 +99,12 @@ fn the_page_about_notices_does_what_it_says() {
     replay("docs/notices.md", Path::new("/nonexistent"), &path, 4);
 }
 
+#[test]
+fn the_page_about_recurring_work_does_what_it_says() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    replay("docs/recurring.md", Path::new("/nonexistent"), &path, 10);
+}
+
 /// Types a page into one shell and compares what it prints; `least` commands are expected there.
 fn replay(page: &str, cargo_home: &Path, path: &OsStr, least: usize) {
     let sandbox = Sandbox::empty();

@@ -8,6 +8,7 @@ mod lease;
 mod notify;
 mod policy;
 mod project;
+mod recurring;
 mod store;
 mod work;
 mod worktree;
@@ -31,6 +32,7 @@ pub(super) use project::{
     BadPolicyFile, ErrorAnswer, ErrorBody, InitAnswer, InitCheck, PolicyValidated, SchemaLine,
     StatusAgent, StatusAnswer, StatusLease, StatusRun, WhyAnswer,
 };
+pub(super) use recurring::{RecurringShown, RecurringSwitched, RecurringTicked};
 pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer};
 pub(super) use work::{
     AcceptAnswer, AgentLine, AgentStats, AgentStatus, ApprovalAnswer, BudgetLine, CheckAnswer,

@@ -12,6 +12,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::message::Message;
 use crate::domain::run::RunStep;
+use crate::domain::task::RecurringOrigin;
 use crate::ops::gates::Gate;
 use crate::ops::needs_you::Need;
 use crate::ops::trust::Change;
@@ -84,6 +85,9 @@ pub(in crate::cli) struct WhyAnswer<'a> {
     pub(in crate::cli) task: &'a TaskId,
     /// The state.
     pub(in crate::cli) status: &'a str,
+    /// The recurring work for which it was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) recurring: Option<&'a RecurringOrigin>,
     /// Gates that hold the task, the decisive one first.
     pub(in crate::cli) gates: &'a [Gate],
     /// Messages to the task that nobody has seen.

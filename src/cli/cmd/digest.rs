@@ -137,7 +137,11 @@ fn row(task: &DigestTask) -> Vec<String> {
         (false, None) => landed,
         (false, Some(why)) => format!("{landed}: {why}"),
     };
-    let cells = [task.task.as_str(), &task.title, &task.by, &what];
+    let title = match &task.recurring {
+        Some(name) => format!("{} (recurring {name})", task.title),
+        None => task.title.clone(),
+    };
+    let cells = [task.task.as_str(), &title, &task.by, &what];
     cells.iter().map(|cell| one_line(cell)).collect()
 }
 

@@ -35,6 +35,7 @@ pub(super) mod notify;
 mod patience;
 mod policy;
 mod recover;
+mod recurring;
 mod restore;
 mod review;
 mod route;
@@ -102,6 +103,9 @@ pub(super) enum Command {
     Route(route::RouteCommand),
     /// Say which tasks would start now, why the others wait, and when each would be done
     Schedule(schedule::ScheduleArgs),
+    /// Have a clock create tasks
+    #[command(subcommand)]
+    Recurring(recurring::RecurringCommand),
     /// Work the queue unattended
     #[command(subcommand)]
     Daemon(daemon::DaemonCommand),
@@ -219,6 +223,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Budget(args) => budget::run(&args, context),
         Command::Route(command) => route::run(&command, context),
         Command::Schedule(args) => schedule::run(&args, context),
+        Command::Recurring(command) => recurring::run(&command, context),
         Command::Daemon(command) => daemon::run(command, context),
         Command::Digest(args) => digest::run(&args, context),
         Command::Friction(command) => friction::run(&command, context),

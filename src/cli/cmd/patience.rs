@@ -27,6 +27,7 @@ pub(super) fn awaited(command: &Command) -> Option<&'static str> {
         | Command::Budget(_)
         | Command::Route(_)
         | Command::Friction(_)
+        | Command::Recurring(_)
         | Command::Inbox(_)
         | Command::Review(_)
         | Command::Why(_)

@@ -57,6 +57,17 @@ fn show(plan: &QueuePlan, now_ms: i64, context: &mut Context) {
             }
         }
     }
+    for coming in &plan.recurring {
+        let when = if coming.at_ms <= now_ms {
+            "now".to_owned()
+        } else {
+            format!("in {}", seconds(coming.at_ms - now_ms))
+        };
+        let title = one_line(&coming.title);
+        context
+            .ui
+            .line(&format!("recurring  {}  {when}  {title}", coming.name));
+    }
     context.ui.say(&summary(plan));
 }
 

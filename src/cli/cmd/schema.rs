@@ -31,6 +31,7 @@ use crate::ops::export::Header;
 use crate::ops::hooks::{HookPlan, HookStanding, RemovedHooks};
 use crate::ops::import;
 use crate::ops::policy_export::AuditLine;
+use crate::ops::recurring::{ListedRecurring, RecurringFileShape, UpcomingRecurring};
 use crate::ops::run::batch;
 use crate::ops::schedule::QueuePlan;
 use crate::ops::send::MessageSent;
@@ -170,6 +171,15 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::PolicyTested<'_>>("policy-tested", "`ai policy test`"),
     printed::<answer::PolicyValidated<'_>>("policy-validate", "`ai policy validate`"),
     printed::<answer::RecoverLine<'_>>("recover", "a line of `ai recover`"),
+    printed::<ListedRecurring>("recurring", "a line of `ai recurring list`"),
+    read::<RecurringFileShape>("recurring-file", "`.ai/recurring/NAME.yaml`, for editors"),
+    printed::<UpcomingRecurring>("recurring-next", "a line of `ai recurring next`"),
+    printed::<answer::RecurringShown<'_>>("recurring-show", "`ai recurring show`"),
+    printed::<answer::RecurringSwitched<'_>>(
+        "recurring-switch",
+        "`ai recurring enable` and `ai recurring disable`",
+    ),
+    printed::<answer::RecurringTicked<'_>>("recurring-tick", "`ai recurring tick`"),
     printed::<answer::RestoreAnswer<'_>>("restore", "`ai restore`"),
     printed::<answer::ReviewAnswer<'_>>("review", "`ai review`"),
     printed::<answer::RouteAnswer<'_>>("route", "`ai route explain`"),

@@ -100,6 +100,16 @@ fn look_around(needs: &mut Vec<Need>, store: &mut dyn Store, context: &mut Conte
         Ok(state_dir) => store.read(|tx| needs_you::bypasses(tx, &state_dir)),
         Err(_) => Ok(Vec::new()),
     };
+    let recurring = match context.workspace.root() {
+        Ok(root) => needs_you::recurring((root, &place.common_dir), store, now().wall_ms),
+        Err(_) => Ok(Vec::new()),
+    };
+    match recurring {
+        Ok(recurring) => needs.extend(recurring),
+        Err(error) => context
+            .ui
+            .warn(&format!("recurring work could not be looked at: {error}")),
+    }
     match bypasses {
         Ok(bypasses) => needs.extend(bypasses),
         Err(error) => context.ui.warn(&format!(

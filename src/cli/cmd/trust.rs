@@ -37,7 +37,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
             .say("nothing of this repository is trusted on this machine any more");
         return Ok(exit::OK);
     }
-    let missing = trust::missing(&root, &common)?;
+    let missing = trust::untrusted(&root, &common)?;
     for change in &missing {
         if context.ui.json() {
             context.ui.object(change);

@@ -76,6 +76,7 @@ fn show(task: &Task, (gates, messages): (&[Gate], &[Message]), context: &mut Con
         context.ui.object(&WhyAnswer {
             task: &task.id,
             status: task.state.name(),
+            recurring: task.recurring.as_ref(),
             gates,
             messages,
         });
@@ -94,6 +95,10 @@ fn show(task: &Task, (gates, messages): (&[Gate], &[Message]), context: &mut Con
         if let Some(next) = &gate.next {
             context.ui.line(&format!("  {:<10} {next}", "next"));
         }
+    }
+    if let Some(origin) = &task.recurring {
+        let told = one_line(&origin.told());
+        context.ui.line(&format!("  {:<10} {told}", "recurring"));
     }
     for message in messages {
         let line = inbox::waiting_line(message);

@@ -137,6 +137,7 @@ pub fn cause_of(event: &Event) -> Option<NoticeCause> {
         | Event::BypassFound { .. }
         | Event::PolicyOverridden { .. }
         | Event::FrictionTold { .. }
+        | Event::RecurringTold { .. }
         | Event::OutputPruned { .. }
         | Event::MessageSent { .. }
         | Event::MessageGiven { .. }

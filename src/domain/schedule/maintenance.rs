@@ -57,6 +57,13 @@ impl Weekday {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinuteOfDay(u16);
 
+impl MinuteOfDay {
+    /// The hour and the minute of the hour.
+    pub fn hour_and_minute(self) -> (u16, u16) {
+        (self.0 / 60, self.0 % 60)
+    }
+}
+
 impl FromStr for MinuteOfDay {
     type Err = String;
 

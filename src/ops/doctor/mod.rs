@@ -12,6 +12,7 @@ mod machine;
 mod notices;
 mod patient;
 mod project;
+mod recurring;
 mod repository;
 mod resources;
 mod store;

@@ -8,7 +8,7 @@ use crate::base::text::{counted, one_line};
 use crate::base::yaml::YamlProblems;
 use crate::config::Trees;
 use crate::domain::agent::Agent;
-use crate::ops::doctor::{Finding, Patient, notices};
+use crate::ops::doctor::{Finding, Patient, notices, recurring};
 use crate::ops::unready::unready;
 use crate::ops::{agents, check, credentials, project, standing_policy, trust};
 use crate::policy::{self, PolicyState};
@@ -29,6 +29,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     findings.push(trusted(patient, root));
     credentials(patient, root, findings);
     notices::look(patient, root, findings);
+    recurring::look(patient, root, findings);
 }
 
 fn link(patient: &Patient<'_>, root: &Path) -> Finding {
@@ -249,7 +250,7 @@ fn credentials(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Finding>) 
 }
 
 fn trusted(patient: &Patient<'_>, root: &Path) -> Finding {
-    match trust::missing(root, &patient.place.common_dir) {
+    match trust::untrusted(root, &patient.place.common_dir) {
         Ok(missing) => match missing.first() {
             None => Finding::ok("trust", "nothing waits for your trust"),
             Some(first) => {

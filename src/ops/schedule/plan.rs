@@ -18,6 +18,7 @@ use crate::ops::admission;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, READY, gate};
+use crate::ops::recurring::{self, UpcomingRecurring};
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::choose::Registered;
 use crate::ops::schedule::at_work::{RangeEnd, RunNow};
@@ -48,6 +49,9 @@ pub struct QueuePlan {
     pub tasks: Vec<PlannedTask>,
     /// The quality of the last ranges.
     pub ranges: RangeQuality,
+    /// The next moment of each recurring work that is switched on, the nearest first. A daemon at work creates its task then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recurring: Vec<UpcomingRecurring>,
 }
 
 /// A task of the plan.
@@ -99,7 +103,10 @@ pub struct DoneBetween {
 pub fn plan(world: &World, store: &mut dyn Store, parallel: usize) -> Result<QueuePlan, OpError> {
     let registered = Registered::read(world)?;
     let cx = world.cx(&world.checkout_policy())?;
-    store.read(|tx| {
+    let around = (world.root.as_path(), world.location.common_dir.as_path());
+    // Files that cannot be read are told of elsewhere, and keep nobody from the plan.
+    let recurring = recurring::next_of_each(around, store, cx.now.wall_ms).unwrap_or_default();
+    let plan: Result<QueuePlan, OpError> = store.read(|tx| {
         let tasks = open_tasks(tx)?;
         let planner = Planner {
             world,
@@ -109,7 +116,8 @@ pub fn plan(world: &World, store: &mut dyn Store, parallel: usize) -> Result<Que
             tasks: &tasks,
         };
         planner.plan(tx, parallel)
-    })
+    });
+    Ok(QueuePlan { recurring, ..plan? })
 }
 
 fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<Task>, StoreError> {
@@ -242,6 +250,7 @@ impl Planner<'_> {
             running: u32::try_from(at_work.len()).unwrap_or(u32::MAX),
             tasks,
             ranges: RangeQuality::of(&past),
+            recurring: Vec::new(),
         })
     }
 

@@ -33,13 +33,14 @@ const ON_DISK: [&str; 15] = [
     "torture",
 ];
 /// Likewise single tests of other modules.
-const TESTS_ON_DISK: [&str; 7] = [
+const TESTS_ON_DISK: [&str; 8] = [
     "agent_doctor::a_program_that_its_sandbox_hides_is_told_by_the_doctor_and_by_the_run",
     "digest::the_agent_of_a_run_tells_of_a_friction_and_closes_none",
     "agents::a_cli_whose_settings_stand_in_its_home_alone_finds_ours_beneath_the_users",
     "hooks::an_agent_that_can_commit_does_so_past_the_hooks_of_the_checkout",
     "in_place::in_a_sandbox_git_and_the_settings_are_out_of_reach",
     "messages::the_agent_of_a_run_writes_and_reads_its_own_messages",
+    "recurring::within_a_run_its_agent_has_no_hand_at_it",
     "mcp::within_a_run_the_supervisor_answers_for_its_own_task",
 ];
 const MEMORY: &str = "/dev/shm";

@@ -183,6 +183,7 @@ fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
         not_before_ms: not_before_ms.transpose()?,
         max_attempts: args.max_attempts,
         hold: args.hold,
+        recurring: None,
     })
 }
 

@@ -125,6 +125,13 @@ fn text(task: &Task, gates: &[Gate], deps: &[TaskId], messages: &[Message]) -> S
         "created",
         format!("{} by {}", time(task.created_ms), task.created_by),
     );
+    row(
+        "recurring",
+        task.recurring
+            .as_ref()
+            .map(|origin| one_line(&origin.told()))
+            .unwrap_or_default(),
+    );
     row("changed", time(task.updated_ms));
     row(
         "next step",
