@@ -23,6 +23,8 @@ impl TimeZone {
     pub fn named(name: &str) -> Option<TimeZone> {
         let zone = match name {
             "UTC" => jiff::tz::TimeZone::UTC,
+            // The name of no place: it stands for a zone that nobody knows.
+            name if name.eq_ignore_ascii_case("Etc/Unknown") => return None,
             name => jiff::tz::TimeZone::get(name).ok()?,
         };
         let name = name.to_owned();

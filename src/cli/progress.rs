@@ -10,13 +10,18 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::base::meter::{self, Metered};
+use crate::cli::look;
 
 /// The time that a command may take without a word.
 const SILENT: Duration = Duration::from_secs(1);
 /// Time between two pictures.
 const TICK: Duration = Duration::from_millis(125);
-const COUNTED: &str = "{spinner} {msg}  [{bar:24}] {human_pos} of {human_len}  {elapsed}";
+const COUNTED: &str = "{spinner} {msg}  [{bar:12}] {human_pos} of {human_len}  {elapsed}";
 const UNCOUNTED: &str = "{spinner} {msg}  {elapsed}";
+/// One that is cut to the width, for a terminal on which the others may not fit.
+const NARROW: &str = "{spinner} {wide_msg}";
+/// The least width for the others: the longest words, the largest numbers and a time of hours fit.
+const WIDE: usize = 80;
 const BAR: &str = "=> ";
 
 /// The line, until it is dropped.
@@ -114,20 +119,31 @@ impl Shared {
 impl LineState {
     fn draw(&mut self, took: Duration) {
         let metered = meter::now();
-        let (template, what) = shape(self.what, metered.as_ref());
+        let width = look::width_of_talk().unwrap_or(0);
+        let (template, what) = shape(self.what, metered.as_ref(), width);
         // They are constants, which a test tries.
         let Ok(style) = ProgressStyle::with_template(template) else {
             return;
         };
+        let style = style.progress_chars(BAR);
         let bar = self.bar.get_or_insert_with(|| {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_elapsed(took)
+            // Half of a picture is not shown: it has everything before it has a terminal.
+            let bar = ProgressBar::hidden().with_elapsed(took);
+            bar.set_style(style.clone());
+            bar.set_message(what.clone());
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar
         });
-        bar.set_style(style.progress_chars(BAR));
-        if let Some(counted) = metered {
-            bar.set_length(counted.of);
-            bar.set_position(counted.done.min(counted.of));
+        bar.set_style(style);
+        if bar.message() != what {
+            bar.set_message(what);
         }
-        bar.set_message(what);
+        if let Some(counted) = metered {
+            bar.update(|state| {
+                state.set_len(counted.of);
+                state.set_pos(counted.done.min(counted.of));
+            });
+        }
         bar.tick();
     }
 
@@ -139,11 +155,19 @@ impl LineState {
 }
 
 /// The template of a picture, and what stands in it.
-fn shape(what: &'static str, metered: Option<&Metered>) -> (&'static str, &'static str) {
-    match metered {
-        Some(counted) if counted.of > 0 => (COUNTED, counted.what),
-        Some(counted) => (UNCOUNTED, counted.what),
-        None => (UNCOUNTED, what),
+fn shape(what: &'static str, metered: Option<&Metered>, width: usize) -> (&'static str, String) {
+    let counted = metered.filter(|counted| counted.of > 0);
+    let what = metered.map_or(what, |metered| metered.what);
+    match counted {
+        _ if width >= WIDE => {
+            let template = counted.map_or(UNCOUNTED, |_| COUNTED);
+            (template, what.to_owned())
+        }
+        Some(counted) => (
+            NARROW,
+            format!("{what}  {} of {}", counted.done, counted.of),
+        ),
+        None => (NARROW, what.to_owned()),
     }
 }
 
@@ -152,21 +176,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_has_a_bar_where_the_steps_are_known() {
+    fn a_picture_has_a_bar_where_the_steps_are_known_and_there_is_room() {
         let counted = |of| Metered {
             what: "reading the log",
             done: 1,
             of,
         };
         let table = [
-            (None, (UNCOUNTED, "looking")),
-            (Some(counted(0)), (UNCOUNTED, "reading the log")),
-            (Some(counted(9)), (COUNTED, "reading the log")),
+            (None, 80, (UNCOUNTED, "looking")),
+            (Some(counted(0)), 80, (UNCOUNTED, "reading the log")),
+            (Some(counted(9)), 80, (COUNTED, "reading the log")),
+            (Some(counted(9)), 79, (NARROW, "reading the log  1 of 9")),
+            (None, 20, (NARROW, "looking")),
         ];
-        for (metered, expected) in table {
-            assert_eq!(shape("looking", metered.as_ref()), expected);
+        for (metered, width, (template, text)) in table {
+            let expected = (template, text.to_owned());
+            assert_eq!(shape("looking", metered.as_ref(), width), expected);
         }
-        assert!(ProgressStyle::with_template(COUNTED).is_ok());
-        assert!(ProgressStyle::with_template(UNCOUNTED).is_ok());
+        for template in [COUNTED, UNCOUNTED, NARROW] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
     }
 }

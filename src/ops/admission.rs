@@ -93,7 +93,8 @@ fn disk(config: &Config, files: &MachineFiles, pool: &Path) -> Option<DiskRoom> 
 /// The first measure that is over its line. One that the kernel does not tell is over none.
 fn crossed(settings: &MachineSettings, files: &MachineFiles) -> Option<LineCrossed> {
     let per_core = || {
-        let (load, cores) = (files.load()?.0, files.cores()?.0.max(1));
+        // The load is the whole machine's, however few of its cores this process may have.
+        let (load, cores) = (files.load()?.0, files.all_cores()?.0.max(1));
         Some(Hundredths::of(u64::from(load) * 100 / u64::from(cores)))
     };
     let lines = [

@@ -331,7 +331,7 @@ pub fn recurring(
     let all = recurring::overview(around, store, now_ms)?;
     let is_told = |one: &ListedRecurring| match one.state {
         RecurringState::Untrusted | RecurringState::Off => true,
-        RecurringState::On => one.waits_for_a_yes(),
+        RecurringState::On => one.waits_for_a_yes,
         RecurringState::Broken | RecurringState::Gone => !one.enabled,
     };
     let told = all.listed.into_iter().filter(|one| !is_told(one));

@@ -15,6 +15,7 @@ use crate::config;
 use crate::config::{Config, Trees};
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
+use crate::domain::agent::Name;
 use crate::domain::trusted_set::{CONFIG, EXECUTABLE, ExecutableSet, RECURRING, TrustChange};
 use crate::git::diff::{file_diff, unified};
 use crate::ops::ask::{self, Question};
@@ -59,9 +60,20 @@ fn whole_set(root: &Path) -> Result<ExecutableSet, OpError> {
     let base = root.join(".ai");
     // Only files of this form count there; a directory that cannot be looked into has none that do.
     let files = fs::list_dir(&base.join(RECURRING)).unwrap_or_default();
-    let count = |path: &&PathBuf| path.extension().is_some_and(|e| e == "yaml") && !path.is_dir();
+    let is_named = |path: &&PathBuf| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        stem.is_some_and(|stem| Name::new(stem).is_ok())
+    };
+    let count = |path: &&PathBuf| {
+        let is_file = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+        is_file && path.extension().is_some_and(|e| e == "yaml") && is_named(path)
+    };
     for path in files.iter().filter(count) {
-        add(&mut set, &base, path, DEPTH)?;
+        // What is no file, cannot be read or is too large is used by nobody, and keeps nothing else from trust.
+        if let Ok(bytes) = fs::read_capped(path, CAP) {
+            let name = path.strip_prefix(&base).unwrap_or(path).to_string_lossy();
+            set.add_file(&name, hash::sha256_hex(&bytes), bytes);
+        }
     }
     Ok(set)
 }

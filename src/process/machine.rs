@@ -28,7 +28,7 @@ impl MachineFiles {
         MachineFiles { instead: instead() }
     }
 
-    /// The files below a directory: `meminfo`, `loadavg`, `pressure/`, `cpus`, `disk`, `mounts` and `cgroup`.
+    /// The files below a directory: `meminfo`, `loadavg`, `pressure/`, `stat`, `cpus`, `disk`, `mounts` and `cgroup`.
     #[cfg(test)]
     pub(crate) fn below(dir: &Path) -> MachineFiles {
         MachineFiles {
@@ -43,6 +43,17 @@ impl MachineFiles {
 
     fn read(&self, name: &str) -> Option<String> {
         fs::read_text(&self.of_proc(name), CAP).ok()
+    }
+
+    /// Cores of the machine, also those on which this process may not run.
+    pub fn all_cores(&self) -> Option<Hundredths> {
+        let text = self.read("stat")?;
+        let is_core = |line: &&str| {
+            let rest = line.strip_prefix("cpu");
+            rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let cores = u64::try_from(text.lines().filter(is_core).count()).ok()?;
+        (cores > 0).then(|| Hundredths::of(cores * 100))
     }
 
     /// Cores on which this process may run: those of its affinity, less where a cgroup gives it less time.

@@ -264,6 +264,93 @@ rules:
     assert_eq!(tasks(&sandbox).len(), 1);
 }
 
+/// A project in which policy wants a yes for what the clock creates.
+fn asked() -> Sandbox {
+    let policy = "version: 1
+default: allow
+rules:
+  - {id: look, on: [task.create], actors: ['daemon:recurring:*'], effect: require_approval, reason: somebody looks}
+";
+    let scene = Scene::new().agent(Agent::new("one", GOOD)).policy(policy);
+    let sandbox = scene.file(FILE, NIGHTLY).build();
+    sandbox.ai_ok(&["recurring", "enable", "nightly"]);
+    assert_eq!(tick(&sandbox, 61 * MINUTE), ["refused"]);
+    sandbox
+}
+
+fn waiting(sandbox: &Sandbox) -> Vec<String> {
+    let asks = sandbox.ai_json_lines(&["approvals"]);
+    let id = |ask: &Value| ask["decision"]["id"].as_str().unwrap().to_owned();
+    asks.iter().map(id).collect()
+}
+
+#[test]
+fn one_question_waits_at_a_time_and_its_answer_is_not_lost() {
+    let sandbox = asked();
+    let questions = waiting(&sandbox);
+    assert_eq!(questions.len(), 1);
+    // The next times wait for the answer, and are caught up behind it.
+    assert_eq!(tick(&sandbox, 121 * MINUTE), [""; 0]);
+    assert_eq!(waiting(&sandbox), questions);
+    sandbox.ai_ok(&["approve", &questions[0]]);
+    assert_eq!(tick(&sandbox, 122 * MINUTE), ["fired", "skipped"]);
+    assert_eq!(tasks(&sandbox).len(), 1);
+
+    let sandbox = asked();
+    let questions = waiting(&sandbox);
+    sandbox.ai_ok(&["deny", &questions[0], "--reason", "not this week"]);
+    assert_eq!(tick(&sandbox, 121 * MINUTE), ["refused"]);
+    let listed = &at(&sandbox, 122 * MINUTE, &["recurring", "list", "--json"]).json_lines()[0];
+    assert_eq!(listed["trouble"]["next"], "ai recurring show nightly");
+    assert_eq!((waiting(&sandbox).len(), tasks(&sandbox).len()), (0, 0));
+
+    // A question that nobody has answered lapses.
+    let sandbox = asked();
+    assert_eq!(tick(&sandbox, 8 * 24 * HOUR), ["refused"]);
+}
+
+#[test]
+fn a_clock_that_was_ahead_is_told_of_and_begins_anew() {
+    let sandbox = scene(NIGHTLY);
+    let ahead = 400 * 24 * HOUR;
+    let outcome = at(&sandbox, ahead, &["recurring", "enable", "nightly"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let outcome = sandbox.ai(&["recurring", "tick", "--json"]);
+    let troubles = &outcome.json()["troubles"];
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert_eq!(troubles[0]["next"], "ai recurring enable nightly");
+    sandbox.ai_ok(&["recurring", "enable", "nightly"]);
+    assert_eq!(tick(&sandbox, 61 * MINUTE), ["fired"]);
+}
+
+#[test]
+fn a_file_that_nobody_can_use_keeps_nothing_else_from_trust() {
+    let sandbox = scene(NIGHTLY);
+    let dir = sandbox.root().join(".ai/recurring");
+    std::os::unix::fs::symlink("nowhere", dir.join("link.yaml")).unwrap();
+    sandbox.pipe("pipe");
+    std::fs::rename(sandbox.base().join("pipe"), dir.join("pipe.yaml")).unwrap();
+    std::fs::write(dir.join("large.yaml"), " ".repeat((1 << 20) + 1)).unwrap();
+    std::fs::write(dir.join(".hidden.yaml"), NIGHTLY).unwrap();
+    sandbox.ai_ok(&["trust"]);
+    sandbox.ai_ok(&["recurring", "enable", "nightly"]);
+    for name in ["link", "pipe", "large"] {
+        assert_ne!(
+            sandbox.ai(&["recurring", "enable", name]).code,
+            Some(0),
+            "{name}"
+        );
+    }
+    // A file that was changed since creates nothing by hand either.
+    sandbox.write(FILE, NIGHTLY.replace("Update", "Upset"));
+    let outcome = sandbox.ai(&["recurring", "run", "nightly"]);
+    assert_eq!(
+        (outcome.code, tasks(&sandbox).len()),
+        (Some(8), 0),
+        "{outcome}"
+    );
+}
+
 #[test]
 fn a_full_queue_takes_none_and_says_so() {
     let sandbox = Scene::new()

@@ -26,7 +26,11 @@ fn scene(script: &str) -> Sandbox {
 fn machine(scene: &Sandbox, files: &[(&str, &str)]) -> String {
     let dir = scene.base().join("machine");
     std::fs::create_dir_all(dir.join("pressure")).unwrap();
-    let always = [("cpus", "2\n"), ("meminfo", "MemTotal: 8388608 kB\n")];
+    let always = [
+        ("cpus", "2\n"),
+        ("stat", "cpu  2 0\ncpu0 1 0\ncpu1 1 0\nctxt 5\n"),
+        ("meminfo", "MemTotal: 8388608 kB\n"),
+    ];
     for (name, text) in always.iter().chain(files) {
         std::fs::write(dir.join(name), text).unwrap();
     }

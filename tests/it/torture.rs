@@ -32,7 +32,7 @@ use crate::support::{Sandbox, poll};
 
 /// Least number of kills and of acknowledged operations: fewer would say nothing.
 const MIN_KILLS: u32 = 150;
-const MIN_ANSWERS: usize = 2_000;
+const MIN_ANSWERS: usize = 1_000;
 /// How long the faults go on at least, and at most on a machine that is too busy for the minima.
 const LEAST: Duration = Duration::from_secs(20);
 const MOST: Duration = Duration::from_secs(90);

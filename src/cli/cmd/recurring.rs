@@ -267,6 +267,8 @@ fn run_now(args: &RecurringRunArgs, context: &mut Context) -> Outcome {
         }
         return Ok(exit::OK);
     }
+    let common_dir = context.workspace.place()?.common_dir.clone();
+    recurring::require_trust(&common_dir, (&name, &template))?;
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let open = store.read(|tx| recurring::last_open(tx, name.as_str()))?;

@@ -1,6 +1,6 @@
 //! `ai export` and `ai import`
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -84,6 +84,9 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let input: Box<dyn Read> = if args.file == Path::new("-") {
+        if !std::io::stdin().is_terminal() {
+            context.ui.show_progress("reading the export");
+        }
         Box::new(std::io::stdin())
     } else {
         context.ui.show_progress("reading the export");

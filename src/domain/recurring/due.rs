@@ -58,8 +58,23 @@ pub struct DueSight<'a> {
     pub last_ms: Option<WallMs>,
     /// The last task, while it is neither done nor given up.
     pub open: Option<&'a TaskId>,
-    /// The moment for which policy wanted a yes that was given since.
-    pub approved_ms: Option<WallMs>,
+    /// The moment for which policy wanted a yes, where nobody has said no.
+    pub asked: Option<AskedMoment>,
+}
+
+/// A moment about which people were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedMoment {
+    /// They have said yes.
+    Approved {
+        /// The moment.
+        at_ms: WallMs,
+    },
+    /// Nobody has answered, or not enough of them.
+    Waits {
+        /// The time at which the question lapses.
+        until_ms: WallMs,
+    },
 }
 
 /// The reason for which a moment is passed over.
@@ -114,11 +129,16 @@ pub fn due(clock: &RecurringClock, rules: RecurringRules, sight: &DueSight<'_>) 
         now_ms, began_ms, ..
     } = *sight;
     let after_ms = sight.last_ms.unwrap_or(began_ms).max(began_ms);
+    match sight.asked {
+        Some(AskedMoment::Approved { at_ms }) => return RecurringDue::Fire { at_ms, passed: 0 },
+        // One question at a time: another one would have the answer to the first go nowhere.
+        Some(AskedMoment::Waits { until_ms }) if now_ms < until_ms => {
+            return RecurringDue::NotYet(Some(until_ms));
+        }
+        Some(AskedMoment::Waits { .. }) | None => {}
+    }
     let Some(newest) = clock.newest(began_ms, (after_ms, now_ms)) else {
-        return match sight.approved_ms {
-            Some(at_ms) => RecurringDue::Fire { at_ms, passed: 0 },
-            None => RecurringDue::NotYet(clock.next_after(began_ms, after_ms.max(now_ms))),
-        };
+        return RecurringDue::NotYet(clock.next_after(began_ms, after_ms.max(now_ms)));
     };
     let passed_before = |at_ms| clock.count(began_ms, (after_ms, at_ms));
     let skip = |why| RecurringDue::Skip {

@@ -20,7 +20,7 @@ fn at(hours: f64, last: Option<i64>) -> DueSight<'static> {
         began_ms: 0,
         last_ms: last.map(|hours| hours * HOUR),
         open: None,
-        approved_ms: None,
+        asked: None,
     }
 }
 
@@ -49,7 +49,11 @@ fn each_moment_is_dealt_with_once_and_missed_ones_by_the_rule() {
     };
     let still = || RecurringSkip::StillOpen { task: task.clone() };
     let yes = |sight: DueSight<'static>| DueSight {
-        approved_ms: Some(2 * HOUR),
+        asked: Some(AskedMoment::Approved { at_ms: 2 * HOUR }),
+        ..sight
+    };
+    let waits = |sight: DueSight<'static>| DueSight {
+        asked: Some(AskedMoment::Waits { until_ms: 9 * HOUR }),
         ..sight
     };
     for (name, rules, sight, expected) in [
@@ -72,6 +76,24 @@ fn each_moment_is_dealt_with_once_and_missed_ones_by_the_rule() {
             rules(Queue, All),
             at(-5.0, Some(3)),
             not_yet(4),
+        ),
+        (
+            "asked, and nobody has answered",
+            rules(Queue, All),
+            waits(at(5.5, Some(1))),
+            not_yet(9),
+        ),
+        (
+            "asked, and nobody has answered for long",
+            rules(Queue, Last),
+            waits(at(9.5, Some(1))),
+            fire(9, 7),
+        ),
+        (
+            "approved, before what is newer",
+            rules(Queue, All),
+            yes(at(5.5, Some(2))),
+            fire(2, 0),
         ),
         (
             "missed, one for all",
@@ -128,10 +150,10 @@ fn each_moment_is_dealt_with_once_and_missed_ones_by_the_rule() {
             fire(2, 0),
         ),
         (
-            "a yes came, and the next is due",
+            "a yes came, and the next is due behind it",
             rules(Skip, Last),
             yes(at(3.5, Some(2))),
-            fire(3, 0),
+            fire(2, 0),
         ),
     ] {
         assert_eq!(due(&hourly(), rules, &sight), expected, "{name}");
@@ -156,7 +178,7 @@ proptest! {
         for jump in jumps {
             now_ms += jump * HOUR / 4;
             for _ in 0..24 {
-                let sight = DueSight { now_ms, began_ms: 0, last_ms, open: None, approved_ms: None };
+                let sight = DueSight { now_ms, began_ms: 0, last_ms, open: None, asked: None };
                 match due(&hourly(), rules, &sight) {
                     RecurringDue::NotYet(next) => {
                         prop_assert!(next.is_some_and(|next| next > now_ms));

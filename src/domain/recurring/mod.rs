@@ -9,5 +9,5 @@ mod due;
 mod word;
 
 pub use clock::{ClockKind, RecurringClock};
-pub use due::{CatchUpRule, DueSight, OverlapRule, RecurringDue, RecurringRules, due};
+pub use due::{AskedMoment, CatchUpRule, DueSight, OverlapRule, RecurringDue, RecurringRules, due};
 pub use word::{RecurringMemory, RecurringStanding, RecurringSwitch, RecurringWord};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::text::counted;
 use crate::domain::ids::TaskId;
+use crate::domain::recurring::clock::MOST_COUNTED;
 use crate::domain::recurring::due::RecurringSkip;
 use crate::domain::time::WallMs;
 
@@ -129,6 +130,7 @@ impl RecurringWord {
 fn earlier(passed: u32, how: &str) -> String {
     match passed {
         0 => String::new(),
+        n if n >= MOST_COUNTED => format!(" ({how} {n} or more missed times before)"),
         n => format!(" ({how} {} before)", counted(n, "missed time")),
     }
 }
@@ -180,6 +182,12 @@ impl RecurringStanding {
             )) => Some((*due_ms, decision)),
             _ => None,
         }
+    }
+
+    /// True where the clock of the machine stands before what was seen by it, so that nothing comes for long. A minute is
+    /// what clocks are set by all the time.
+    pub fn is_ahead_of(&self, now_ms: WallMs) -> bool {
+        self.last_ms.unwrap_or(self.began_ms).max(self.began_ms) > now_ms.saturating_add(60_000)
     }
 
     /// The reason for which no task could be created the last time.

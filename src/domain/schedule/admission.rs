@@ -211,6 +211,18 @@ impl MachineSight {
         crossed.or_else(|| self.room_on_disk(0, now).err())
     }
 
+    /// The same once something has been started that asks for this: what it will write is not on the disk yet.
+    pub fn starting(&self, need: ResourceAmounts) -> MachineSight {
+        let promised = need.of(ResourceKind::Scratch).unwrap_or(0);
+        MachineSight {
+            disk: self.disk.map(|disk| DiskRoom {
+                free: disk.free.saturating_sub(promised),
+                ..disk
+            }),
+            ..self.using(need)
+        }
+    }
+
     /// The same while something more is used.
     pub fn using(&self, more: ResourceAmounts) -> MachineSight {
         MachineSight {

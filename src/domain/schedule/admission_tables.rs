@@ -3,6 +3,7 @@
 use super::testing::*;
 use super::*;
 use crate::domain::resources::ResourceAmounts;
+use crate::domain::schedule::admission::MEASURE_AGAIN_MS;
 
 const GIB: u64 = 1 << 30;
 
@@ -93,6 +94,39 @@ fn what_comes_free_is_kept_for_one_that_has_waited_long_enough() {
         told(MONDAY + HOUR, r#"{"cpu": 1}"#, &tasks),
         [wide, "small waits: cpu kept for wide", "other on a"]
     );
+}
+
+#[test]
+fn of_two_kinds_that_come_free_in_turn_both_are_kept() {
+    let tasks = [
+        ("wide", r#"{"cpu": 4, "memory": "8GiB"}"#),
+        ("cores", r#"{"cpu": 1}"#),
+        ("memory", r#"{"memory": "1GiB"}"#),
+    ];
+    let wide = "wide waits: memory 8589934592 beside 4294967296 of 8589934592";
+    assert_eq!(
+        told(MONDAY + HOUR, r#"{"memory": "4GiB"}"#, &tasks),
+        [
+            wide,
+            "cores waits: cpu kept for wide",
+            "memory waits: memory kept for wide"
+        ]
+    );
+}
+
+#[test]
+fn what_is_started_in_the_same_tick_is_promised_its_part_of_the_disk() {
+    let one = amounts(r#"{"scratch": "3GiB"}"#);
+    let sight = MachineSight {
+        disk: Some(DiskRoom {
+            free: 5 * GIB,
+            floor: GIB,
+        }),
+        ..MachineSight::default()
+    };
+    assert_eq!(sight.admit(&one, MONDAY), Ok(()));
+    let wait = sight.starting(one).admit(&one, MONDAY).unwrap_err();
+    assert_eq!(wait.again_ms(), Some(MONDAY + MEASURE_AGAIN_MS));
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl<'a> Desk<'a> {
         let agent = match outlook {
             Outlook::Open { agents } => {
                 let found = self.free_agent(&agents, &task.needs);
-                Some(found.inspect_err(|wait| self.keep_room(task, wait))?)
+                Some(found.inspect_err(|wait| self.keep_room(task, &agents, wait))?)
             }
             Outlook::Try { agent } => {
                 if let Some(agent) = &agent {
@@ -117,7 +117,7 @@ impl<'a> Desk<'a> {
                 }
                 let need = self.need_of(agent.as_deref(), &task.needs);
                 self.room_for(&need)
-                    .inspect_err(|wait| self.keep_room(task, wait))?;
+                    .inspect_err(|wait| self.keep_room(task, agent.as_slice(), wait))?;
                 agent
             }
             Outlook::Held { .. } => None,
@@ -129,7 +129,7 @@ impl<'a> Desk<'a> {
             bucket.take();
         }
         let need = self.need_of(agent.as_deref(), &task.needs);
-        self.machine = self.machine.using(need);
+        self.machine = self.machine.starting(need);
         if let Some(agent) = &agent {
             *self.given.entry(agent.clone()).or_insert(0) += 1;
         }
@@ -150,13 +150,26 @@ impl<'a> Desk<'a> {
 
     /// Keeps what comes free of a resource for a task that has waited for it long enough. What can never be met
     /// keeps nothing.
-    fn keep_room(&mut self, task: &QueuedTask, wait: &QueueWait) {
+    ///
+    /// Everything that it asks for is kept, not only what it lacks now: of two kinds that come free in turn, each would
+    /// else be given away while the other is lacking.
+    fn keep_room(&mut self, task: &QueuedTask, agents: &[String], wait: &QueueWait) {
         let waited = self.now.saturating_sub(task.since_ms());
-        if let QueueWait::Machine(MachineWait::Taken { kind, .. }) = wait
-            && waited >= millis(self.limits.settings.keep_paths)
-        {
-            self.kept_room.push((task.id.clone(), *kind));
+        let QueueWait::Machine(MachineWait::Taken { .. } | MachineWait::Disk { .. }) = wait else {
+            return;
+        };
+        if waited < millis(self.limits.settings.keep_paths) {
+            return;
         }
+        let mut needs: Vec<ResourceAmounts> = agents
+            .iter()
+            .map(|agent| self.need_of(Some(agent), &task.needs))
+            .collect();
+        needs.push(task.needs);
+        let asked = |kind: &ResourceKind| needs.iter().any(|need| need.of(*kind).is_some());
+        let kinds = ResourceKind::ALL.into_iter().filter(asked);
+        self.kept_room
+            .extend(kinds.map(|kind| (task.id.clone(), kind)));
     }
 
     /// Resources that a run of a task on this agent is given: enough for the agent, and for each check after it.

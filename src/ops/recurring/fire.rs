@@ -2,11 +2,12 @@
 //! two who look at once, or of one that is killed, there is one task or none.
 
 use crate::domain::agent::Name;
+use crate::domain::approval::{ApprovalStanding, HOLDS_MS};
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::recurring::{
-    DueSight, RecurringDue, RecurringStanding, RecurringSwitch, RecurringWord, due,
+    AskedMoment, DueSight, RecurringDue, RecurringStanding, RecurringSwitch, RecurringWord, due,
 };
 use crate::domain::task::{RecurringOrigin, Task, TaskState};
 use crate::domain::time::WallMs;
@@ -16,6 +17,7 @@ use crate::ops::error::{OpError, Refused};
 use crate::ops::failpoint;
 use crate::ops::recurring::file::RecurringTemplate;
 use crate::ops::recurring::memory::{memory, say};
+use crate::ops::standing::standing as question_standing;
 use crate::store::{StoreError, Tx};
 
 /// The result of one step.
@@ -62,7 +64,7 @@ pub(super) fn due_now(
         began_ms: standing.began_ms,
         last_ms: standing.last_ms,
         open: open.as_ref(),
-        approved_ms: approved(tx, standing)?,
+        asked: asked_about(tx, standing, now_ms)?,
     };
     Ok(due(&template.clock, template.rules, &sight))
 }
@@ -83,15 +85,25 @@ fn is_failed(task: &Task) -> bool {
     matches!(task.state, TaskState::Failed { .. })
 }
 
-/// The moment for which people have said yes since it was refused.
-fn approved(tx: &mut dyn Tx, standing: &RecurringStanding) -> Result<Option<WallMs>, StoreError> {
-    let Some((due_ms, decision)) = standing.asked() else {
+/// The moment about which people were asked last, by what was said to that question; nothing where there is none, or
+/// somebody said no.
+pub(super) fn asked_about(
+    tx: &mut dyn Tx,
+    standing: &RecurringStanding,
+    now_ms: WallMs,
+) -> Result<Option<AskedMoment>, OpError> {
+    let Some((at_ms, decision)) = standing.asked() else {
         return Ok(None);
     };
-    let record = tx.decision(decision)?;
-    Ok(record
-        .is_some_and(|record| record.overridden.is_some())
-        .then_some(due_ms))
+    let Some(record) = tx.decision(decision)? else {
+        return Ok(None);
+    };
+    let until_ms = record.at_ms.saturating_add(HOLDS_MS);
+    Ok(match question_standing(tx, &record, now_ms)? {
+        ApprovalStanding::Approved => Some(AskedMoment::Approved { at_ms }),
+        ApprovalStanding::Waits(_) => Some(AskedMoment::Waits { until_ms }),
+        ApprovalStanding::SaidNo(_) => None,
+    })
 }
 
 /// Nothing where something is due now; else the time of the next moment, if any comes.

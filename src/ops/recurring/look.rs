@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use crate::domain::ids::TaskId;
 use crate::domain::recurring::{
-    CatchUpRule, ClockKind, OverlapRule, RecurringDue, RecurringStanding, RecurringSwitch,
-    RecurringWord,
+    AskedMoment, CatchUpRule, ClockKind, OverlapRule, RecurringDue, RecurringStanding,
+    RecurringSwitch, RecurringWord,
 };
 use crate::domain::time::WallMs;
 use crate::domain::trusted_set::ExecutableSet;
 use crate::ops::error::OpError;
 use crate::ops::recurring::file::{RecurringFiles, RecurringTemplate, load_all, shown};
-use crate::ops::recurring::fire::{due_now, open_task};
+use crate::ops::recurring::fire::{asked_about, due_now, open_task};
 use crate::ops::recurring::memory::memory;
-use crate::ops::recurring::tick::{RecurringTrouble, broken, usable};
+use crate::ops::recurring::tick::{RecurringTrouble, behind, broken, usable};
 use crate::ops::trust;
 use crate::store::{Store, Tx};
 
@@ -92,6 +92,9 @@ pub struct ListedRecurring {
     /// Something that is in the way, or was the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<RecurringTrouble>,
+    /// True where people are asked, which is told where all questions are.
+    #[serde(skip)]
+    pub waits_for_a_yes: bool,
 }
 
 /// Everything that there is of recurring work.
@@ -149,6 +152,7 @@ pub fn overview(
                 last: standing.last_word.as_ref().map(|(_, word)| word.clone()),
                 last_ms: standing.last_word.as_ref().map(|(at_ms, _)| *at_ms),
                 trouble: None,
+                waits_for_a_yes: false,
                 name,
             };
             if let Some(task) = &standing.task {
@@ -169,18 +173,6 @@ pub fn overview(
 }
 
 impl ListedRecurring {
-    /// True where the last task waits for a yes of people.
-    pub fn waits_for_a_yes(&self) -> bool {
-        let last = self.last.as_ref();
-        matches!(
-            last,
-            Some(RecurringWord::Refused {
-                decision: Some(_),
-                ..
-            })
-        )
-    }
-
     fn describe(&mut self, template: &RecurringTemplate) {
         self.schedule = Some(template.clock.schedule().to_owned());
         let is_placed = template.clock.kind() == ClockKind::OnTheWall;
@@ -225,7 +217,10 @@ impl ListedRecurring {
             }
         };
         self.next_ms = next_of(tx, template, standing, now_ms)?;
-        self.trouble = trouble_of(&self.name, standing, now_ms);
+        let asked = asked_about(tx, standing, now_ms)?;
+        self.waits_for_a_yes = matches!(asked, Some(AskedMoment::Waits { .. }));
+        self.trouble = behind(&self.name, standing, now_ms)
+            .or_else(|| refusal_of(&self.name, standing, asked));
         Ok(())
     }
 }
@@ -247,27 +242,20 @@ fn next_of(
     })
 }
 
-/// What went wrong with it the last time, or will keep it from coming.
-fn trouble_of(
+/// What went wrong with it the last time; nothing where that is settled.
+fn refusal_of(
     name: &str,
     standing: &RecurringStanding,
-    now_ms: WallMs,
+    asked: Option<AskedMoment>,
 ) -> Option<RecurringTrouble> {
-    let trouble = |why: String, next: String| {
-        let name = name.to_owned();
-        Some(RecurringTrouble { name, why, next })
-    };
-    if standing.last_ms.is_some_and(|last| last > now_ms) {
-        return trouble(
-            "the clock of this machine was set back: nothing is created for a time that was dealt with".to_owned(),
-            format!("ai recurring enable {name}"),
-        );
-    }
     let why = standing.refused()?.to_owned();
-    match standing.asked() {
-        Some((_, decision)) => trouble(why, format!("ai approve {decision}")),
-        None => trouble(why, format!("ai recurring run {name}")),
-    }
+    let next = match (asked, standing.asked()) {
+        (Some(AskedMoment::Approved { .. }), _) => return None,
+        (Some(AskedMoment::Waits { .. }), Some((_, decision))) => format!("ai approve {decision}"),
+        _ => format!("ai recurring show {name}"),
+    };
+    let name = name.to_owned();
+    Some(RecurringTrouble { name, why, next })
 }
 
 /// The moments that come until a time, the nearest first, at most so many. Where `most` is reached there may be more.

@@ -34,7 +34,7 @@ pub fn enable(
     trust::require_person(tx, cx)?;
     let mut memory = memory(tx)?;
     let standing = memory.of(name.as_str());
-    let is_ahead = standing.last_ms.is_some_and(|last| last > cx.now.wall_ms);
+    let is_ahead = standing.is_ahead_of(cx.now.wall_ms);
     let is_same = standing.clock == template.clock.mark();
     if standing.switch == RecurringSwitch::On && is_same && !is_ahead {
         return Ok(Switched::Already);

@@ -82,6 +82,8 @@ pub fn tick(world: &World, store: &mut dyn Store) -> Result<RecurringTick, OpErr
         match usable(&files, &trusted, &name) {
             Ok(work) => {
                 let standing = memory.of(&name);
+                let now_ms = (world.clock)().wall_ms;
+                told.troubles.extend(behind(&name, &standing, now_ms));
                 let next = of_name((world, &policy), store, (work, standing), &mut told)?;
                 told.next_ms = told.next_ms.into_iter().chain(next).min();
             }
@@ -118,6 +120,19 @@ fn of_name(
         }
     }
     Ok(Some(now_ms))
+}
+
+/// The trouble of a clock that was set back behind what it has seen.
+pub(super) fn behind(
+    name: &str,
+    standing: &RecurringStanding,
+    now_ms: WallMs,
+) -> Option<RecurringTrouble> {
+    standing.is_ahead_of(now_ms).then(|| RecurringTrouble {
+        name: name.to_owned(),
+        why: "the clock of this machine was set back: nothing is created for a time that was dealt with".to_owned(),
+        next: format!("ai recurring enable {name}"),
+    })
 }
 
 /// The file of a name that is switched on, where it can be used.

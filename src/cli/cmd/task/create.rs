@@ -5,6 +5,7 @@
 //! goes to standard error.
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -110,7 +111,7 @@ fn one(args: CreateArgs, context: &mut Context) -> Outcome {
 /// be very many.
 fn from_file(file: &Path, context: &mut Context) -> Outcome {
     let (mut tasks, mut named) = (NewTasks::default(), NamedThings::default());
-    if file != Path::new("-") {
+    if file != Path::new("-") || !std::io::stdin().is_terminal() {
         context.ui.show_progress("creating tasks");
     }
     entry_file::read(&context.workspace.start_dir()?, file, &mut |new| {
