@@ -65,7 +65,7 @@ pub struct DueSight<'a> {
 /// A moment about which people were asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedMoment {
-    /// They have said yes.
+    /// Enough people have said yes.
     Approved {
         /// The moment.
         at_ms: WallMs,

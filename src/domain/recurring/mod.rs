@@ -1,6 +1,6 @@
 //! Recurring work: tasks that a clock creates.
 //!
-//! [`due`] decides, from the clock, the rules, and how the work stands by the words of the log. A moment is dealt with
+//! [`due()`] decides, from the clock, the rules, and how the work stands by the words of the log. A moment is dealt with
 //! once. Absent on purpose: the files that say what is created, trust in them, and any clock or time zone table.
 
 mod clock;

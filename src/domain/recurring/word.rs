@@ -18,7 +18,7 @@ pub enum RecurringWord {
     Enabled {
         /// The name.
         name: String,
-        /// Its schedule, and the place whose clock counts.
+        /// The schedule, and the place whose clock counts.
         clock: String,
     },
     /// A person switched it off.
@@ -26,7 +26,7 @@ pub enum RecurringWord {
         /// The name.
         name: String,
     },
-    /// Its file has another schedule; its moments count from now.
+    /// The file has another schedule; its moments count from now.
     Rescheduled {
         /// The name.
         name: String,

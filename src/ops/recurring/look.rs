@@ -27,7 +27,7 @@ pub enum RecurringState {
     On,
     /// Switched on; its file waits for trust.
     Untrusted,
-    /// Its file cannot be used, whether it is switched on or not.
+    /// The file cannot be used, whether it is switched on or not.
     Broken,
     /// Switched on; its file is gone.
     Gone,

@@ -2,7 +2,7 @@
 //!
 //! A file does nothing by itself: it has to be switched on in this store and trusted on this machine, byte for byte, and
 //! each task is asked about like any other, in the name `daemon:recurring:NAME` (ADR 0087). Nothing here waits: who calls
-//! [`tick`] and when is the daemon's matter, or a person's.
+//! [`tick()`] and when is the daemon's matter, or a person's.
 
 mod file;
 mod fire;

@@ -18,9 +18,9 @@ use crate::store::Tx;
 /// Whether something was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switched {
-    /// It stands as is wanted now, and did not before.
+    /// The state is another one than before.
     Now,
-    /// It stood so before.
+    /// The state was the wanted one before.
     Already,
 }
 
