@@ -32,10 +32,10 @@ use crate::support::{Sandbox, poll};
 
 /// Least number of kills and of acknowledged operations: fewer would say nothing.
 const MIN_KILLS: u32 = 150;
-const MIN_ANSWERS: usize = 1_000;
+const MIN_ANSWERS: usize = 2_000;
 /// How long the faults go on at least, and at most on a machine that is too busy for the minima.
 const LEAST: Duration = Duration::from_secs(20);
-const MOST: Duration = Duration::from_secs(90);
+const MOST: Duration = Duration::from_secs(180);
 /// How long a planted fault may hide; nearly always it is found in the first seconds.
 const HUNT: Duration = Duration::from_secs(40);
 /// How long everything may take to end once the faults have stopped: many times the length of a
