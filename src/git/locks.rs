@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::{clock, fs};
 use crate::git::merge::{IndexHolder, index_holder};
+use crate::git::repo::left_locks;
 
 /// The files that Git locks in a git directory, besides references.
 const LOCKED: [&str; 6] = [
@@ -26,8 +27,19 @@ pub struct LockFile {
     pub path: PathBuf,
     /// The time since it was made.
     pub age: Duration,
-    /// The line of the `ai` that has taken it; `None` where it is somebody else's.
-    pub of_ai: Option<String>,
+    /// The maker of it.
+    pub maker: LockMaker,
+}
+
+/// The maker of a lock file, as far as it can be proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockMaker {
+    /// A lander of `ai`, who has written this line into it.
+    Lander(String),
+    /// A command of `ai` that was killed while it moved a reference.
+    KilledSwap,
+    /// Anybody.
+    Other,
 }
 
 /// Lists the lock files of the repository with this common directory, those of its linked worktrees
@@ -39,20 +51,25 @@ pub fn lock_files(common_dir: &Path) -> Vec<LockFile> {
         paths.extend(LOCKED.map(|name| git_dir.join(name)));
     }
     below(&common_dir.join("refs"), DEPTH, &mut paths);
-    let mut found: Vec<LockFile> = paths.into_iter().filter_map(look).collect();
+    let left = left_locks(common_dir).unwrap_or_default();
+    let mut found: Vec<LockFile> = paths
+        .into_iter()
+        .filter_map(|path| look(path, &left))
+        .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-fn look(path: PathBuf) -> Option<LockFile> {
+fn look(path: PathBuf, left: &[PathBuf]) -> Option<LockFile> {
     let age_ms = clock::wall_ms() - fs::modified_ms(&path)?;
     let is_index = path.file_name().is_some_and(|name| name == "index.lock");
     let holder = path.parent().filter(|_| is_index).and_then(index_holder);
     Some(LockFile {
         age: Duration::from_millis(u64::try_from(age_ms).unwrap_or_default()),
-        of_ai: match holder {
-            Some(IndexHolder::Ai(name)) => Some(name),
-            Some(IndexHolder::Other) | None => None,
+        maker: match holder {
+            Some(IndexHolder::Ai(name)) => LockMaker::Lander(name),
+            _ if left.contains(&path) => LockMaker::KilledSwap,
+            Some(IndexHolder::Other) | None => LockMaker::Other,
         },
         path,
     })

@@ -65,11 +65,12 @@ pub fn accept(
     order: &AcceptOrder<'_>,
 ) -> Result<Accepted, OpError> {
     let (typed, overridden) = (order.typed, order.overridden);
+    let repo = world.repo()?;
+    repo.clear_left_locks()?;
     let id = store.read(|tx| cx::resolve(tx, typed))?;
     testimony::require(world, store, &id, overridden)?;
     let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
     landing::refuse_in_use(store)?;
-    let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;
     if let Some(started) = &run.accepting
         && landing::landed(&repo, started)?

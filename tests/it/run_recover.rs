@@ -192,6 +192,41 @@ fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
 }
 
 #[test]
+fn a_recovery_that_was_killed_while_it_saved_the_work_is_seen_through_by_the_next() {
+    let (sandbox, id) = stuck_agent();
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    command.wait();
+    // As one leaves it that is killed between the lock of the reference and the reference.
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    let name = format!("refs/ai/rescue/{id}/1");
+    for (path, text) in [
+        (format!("{name}.lock"), String::new()),
+        (
+            "ai/ref-moves/7-0".to_owned(),
+            format!("{name} {}\n", "1".repeat(40)),
+        ),
+    ] {
+        let path = sandbox.root().join(".git").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    let findings = sandbox.ai(&["doctor", "--json"]).json_lines();
+    let told = findings.iter().find(|found| found["check"] == "locks");
+    snapshot!(told.unwrap(), @r#"{"check":"locks","level":"warn","text":"[PATH]/repo/.git/refs/ai/rescue/[TASK]/1.lock, 60m old, was left by an `ai` that was killed","next":"`ai recover` takes it away"}"#);
+    sandbox.ai_ok(&["recover"]);
+    sandbox.is_at_rest(&id);
+    saved_half(&sandbox, &id, 1);
+    let findings = sandbox.ai(&["doctor", "--json"]).json_lines();
+    assert_eq!(
+        findings.iter().find(|found| found["check"] == "locks"),
+        None
+    );
+}
+
+#[test]
 fn both_keepers_and_their_supervisor_killed_together_leave_nothing_running() {
     let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);

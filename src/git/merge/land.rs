@@ -34,6 +34,7 @@ pub fn land(
     plan: &MergePlan,
     (log, lander): (&str, &Lander<'_>),
 ) -> Result<LandedMerge, MergeError> {
+    repo.clear_left_locks()?;
     ref_lock::clear_left(repo.common_dir(), &plan.target, lander).map_err(GitError::from)?;
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
         clear_index_locks(repo, pools, plan, lander)?;

@@ -18,6 +18,7 @@ mod refs;
 mod repository;
 mod spawned;
 mod stash;
+mod swap_note;
 mod transaction;
 
 pub use commit::{CommitIdentity, NewCommit};
@@ -27,6 +28,7 @@ pub(in crate::git) use loose::LooseBlobs;
 pub(in crate::git) use objects::{read_blobs, store_objects};
 pub use refs::{ExpectedRef, RefError, is_valid_ref_name};
 pub use repository::Repo;
+pub use swap_note::left_locks;
 
 #[cfg(test)]
 mod tests;

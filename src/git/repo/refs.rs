@@ -1,8 +1,8 @@
 //! References, moved only by compare-and-swap.
 //!
 //! A swap says what it expects and loses cleanly: [`RefError::Conflict`] carries what stands there
-//! now. Contention on the lock file is retried with jitter up to a deadline; a lock that stays is
-//! named, never deleted.
+//! now. Contention on the lock file is retried with jitter up to a deadline. A lock that stays is
+//! named; it goes only where a note of a killed command proves that it was that one's.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::git::error::GitError;
 use crate::git::format::RefStorage;
 use crate::git::oid::Oid;
 use crate::git::repo::repository::RepoBackend;
+use crate::git::repo::swap_note::{self, SwapNote};
 use crate::git::repo::{Repo, native, spawned};
 
 /// Largest file of packed references that is read.
@@ -213,10 +214,12 @@ impl Repo {
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
+            let note = self.note_swap(name, new)?;
             let attempt = match &self.backend {
                 RepoBackend::Native(repo) => swap_native(repo, name, new, expected, log),
                 RepoBackend::Spawned => self.swap_spawned(name, new, expected, log),
             };
+            drop(note);
             // The library reports a collision in many ways; the references themselves say it in
             // one.
             let attempt = match attempt {
@@ -239,10 +242,26 @@ impl Repo {
                         why,
                     });
                 }
+                SwapAttempt::Locked if self.clear_left_locks()? > 0 => {}
                 SwapAttempt::Locked if Instant::now() < deadline => clock::pause(jitter()),
                 SwapAttempt::Locked => return Err(self.locked(name)),
             }
         }
+    }
+
+    /// Notes that a reference is about to move, where a killed move would leave its lock.
+    fn note_swap(&self, name: &str, new: Option<&Oid>) -> Result<Option<SwapNote>, RefError> {
+        if self.format.refs != RefStorage::Files {
+            return Ok(None);
+        }
+        let note = SwapNote::write(self.common_dir(), name, new);
+        Ok(Some(note.map_err(GitError::from)?))
+    }
+
+    /// Takes away the locks of references that commands of ours have left, since they were killed
+    /// while they moved one; returns how many. Looks at each for a second.
+    pub fn clear_left_locks(&self) -> Result<usize, GitError> {
+        Ok(swap_note::clear_left(self.common_dir())?)
     }
 
     /// Finds the reference that makes `name` impossible.

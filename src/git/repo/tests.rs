@@ -246,6 +246,38 @@ fn a_lock_that_stays_is_named_and_left_alone() {
 }
 
 #[test]
+fn a_lock_that_a_killed_command_left_is_taken_away() {
+    let test = TestRepo::new();
+    test.git(&["branch", "ai/packed"]);
+    test.git(&["pack-refs", "--all"]);
+    let at = test.oid("HEAD");
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let leave = |path: &str, text: &str| {
+        test.write(format!(".git/{path}"), text);
+        let path = test.root.join(".git").join(path);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(then).unwrap();
+    };
+    for (n, repo) in both(&test).into_iter().enumerate() {
+        let name = format!("refs/ai/rescue/t-1/{n}");
+        leave(&format!("{name}.lock"), at.as_str());
+        leave("ai/ref-moves/7-0", &format!("{name} {at}\n"));
+        repo.create_ref(&name, &at, "x").unwrap();
+        assert_eq!(repo.find_ref(&name).unwrap(), Some(at.clone()));
+    }
+    for repo in both(&test) {
+        leave("refs/heads/ai/packed.lock", "");
+        leave("packed-refs.lock", "");
+        leave("ai/ref-moves/7-0", "refs/heads/ai/packed -\n");
+        repo.delete_ref("refs/heads/ai/packed", &at, "x").unwrap();
+        assert_eq!(repo.find_ref("refs/heads/ai/packed").unwrap(), None);
+        repo.create_ref("refs/heads/ai/packed", &at, "x").unwrap();
+        test.git(&["pack-refs", "--all"]);
+    }
+    assert_eq!(crate::git::locks::lock_files(&test.root.join(".git")), []);
+}
+
+#[test]
 fn racing_swaps_lose_nothing() {
     let test = TestRepo::new();
     let start = test.oid("HEAD");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::text::path_bytes;
-use crate::git::locks::{LockFile, lock_files};
+use crate::git::locks::{LockFile, LockMaker, lock_files};
 use crate::ops::doctor::store::open_in;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::landing::has_ended;
@@ -20,15 +20,19 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Finding> {
 fn finding(lock: &LockFile) -> Option<Finding> {
     let path = path_bytes(lock.path.as_os_str().as_encoded_bytes());
     let age = seconds(i64::try_from(lock.age.as_millis()).unwrap_or(i64::MAX));
-    match &lock.of_ai {
-        Some(name) if has_ended(name) => {
+    match &lock.maker {
+        LockMaker::Lander(name) if has_ended(name) => {
             let text = format!("{path}, {age} old, was left by an `ai accept` that was killed");
             return Some(
                 Finding::warn("locks", text).next("`ai accept` of any task takes it away"),
             );
         }
-        Some(_) => return None,
-        None => {}
+        LockMaker::Lander(_) => return None,
+        LockMaker::KilledSwap => {
+            let text = format!("{path}, {age} old, was left by an `ai` that was killed");
+            return Some(Finding::warn("locks", text).next("`ai recover` takes it away"));
+        }
+        LockMaker::Other => {}
     }
     if lock.age < YOUNG {
         return None;

@@ -49,6 +49,7 @@ pub fn lost_runs(
         }
         Ok::<_, StoreError>(lost)
     })?;
+    repo.clear_left_locks()?;
     let mut recovered = Vec::new();
     for (run, loss) in lost {
         let found = match loss {
