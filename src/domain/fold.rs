@@ -461,7 +461,10 @@ pub fn dependency_trouble(on: &Task) -> Option<String> {
         }
         TaskState::Blocked {
             blocked_by: BlockReason::Parked,
-        } => Some("was parked after too many lapses".into()),
+        } => Some(match &on.hold {
+            Some(hold) => format!("was parked: {}", hold.reason),
+            None => "was parked".into(),
+        }),
         _ => None,
     }
 }

@@ -161,6 +161,17 @@ rules! {
         => None;
 }
 
+fn parked(hold: Option<Hold>) -> Option<String> {
+    let state = TaskState::Blocked {
+        blocked_by: BlockReason::Parked,
+    };
+    dependency_trouble(&Task {
+        state,
+        hold,
+        ..running()
+    })
+}
+
 fn trouble(state: TaskState) -> Option<String> {
     dependency_trouble(&Task { state, ..running() })
 }
@@ -172,9 +183,9 @@ rules! {
     a_cancelled_dependency_is_trouble:
         trouble(TaskState::Cancelled { cancelled_because: "no".into() })
         => Some("was cancelled: no".to_owned());
-    a_parked_dependency_is_trouble:
-        trouble(TaskState::Blocked { blocked_by: BlockReason::Parked })
-        => Some("was parked after too many lapses".to_owned());
+    a_parked_dependency_is_trouble_for_the_reason_that_parked_it:
+        parked(Some(hold(BlockReason::Parked))) => Some("was parked: why".to_owned());
+    a_parked_dependency_without_a_reason_is_trouble: parked(None) => Some("was parked".to_owned());
     a_held_dependency_is_none: trouble(TaskState::Blocked { blocked_by: BlockReason::Hold }) => None;
     a_dependency_at_work_is_none: trouble(TaskState::Running { run: run() }) => None;
 }

@@ -1,6 +1,6 @@
 //! The gate that a queued task meets where no agent can have it: the one that it names is missing,
-//! the one that would run it cannot start here, or nobody is able. What time alone helps (a quota, a
-//! busy agent) is no such gate.
+//! the one that would run it cannot start here, nobody is able, or all of them rest until some time.
+//! A busy agent is no such gate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,12 +49,39 @@ pub fn add(
     if let Some(nobody) = nobody(&registered, capabilities, task, &trace) {
         gates.retain(|gate| gate.gate != READY);
         gates.push(nobody);
-    } else if gates.iter().all(|gate| gate.gate == READY)
-        && let Some(gate) = by_machine(world, store, &registered, (task, &trace))?
-    {
-        *gates = vec![gate];
+    } else if gates.iter().all(|gate| gate.gate == READY) {
+        let in_time = match later(task, &trace) {
+            None => by_machine(world, store, &registered, (task, &trace))?,
+            gate => gate,
+        };
+        if let Some(gate) = in_time {
+            *gates = vec![gate];
+        }
     }
     Ok(())
+}
+
+/// The gate of a task that nobody may have before some time has passed: a quota, a login, a budget of the day.
+/// Nothing where an agent has it, or will once it has room.
+pub(in crate::ops) fn later(task: &Task, trace: &Trace) -> Option<Gate> {
+    let will_have_room = [RouteGate::Room, RouteGate::Breaker]
+        .into_iter()
+        .any(|gate| trace.lost_at(gate).next().is_some());
+    if trace.chosen.is_some() || will_have_room {
+        return None;
+    }
+    let (agent, lost) = trace.considered.iter().find_map(|one| {
+        let lost = one.lost.as_ref().filter(|lost| lost.until_ms.is_some())?;
+        Some((&one.agent, lost))
+    })?;
+    let text = format!("{agent}: {}", lost.why);
+    let next = format!("ai route explain {}", task.id);
+    Some(gate(
+        lost.gate.as_str(),
+        text,
+        Some(agent.clone()),
+        Some(next),
+    ))
 }
 
 /// The gate of a task that an agent could have, where the machine has no room for it now.
@@ -171,6 +198,9 @@ impl Nobody<'_> {
                 let on = self.task.labels.iter();
                 let marks: Vec<&str> = on.filter_map(|label| label.strip_prefix("on:")).collect();
                 format!("ai agent label {name} {}", marks.join(" "))
+            }
+            (Some(_), Some(RouteGate::Policy)) => {
+                format!("ai approvals, or `ai route explain {id}`")
             }
             _ => format!("ai route explain {id}"),
         }

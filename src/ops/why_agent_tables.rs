@@ -65,6 +65,6 @@ rules! {
     it_is_disabled: told(&[], RoutedBy::Task, &[("a", RouteGate::Usable, None)], &[]) => "ai agent doctor a";
     it_is_not_able: told(&[], RoutedBy::Score, &[("a", RouteGate::Capability, None)], &[]) => "ai agent register a --replace --capability gpu,rust, if it is able to";
     it_bears_no_mark: told(&["on:big", "on:new", "x"], RoutedBy::Score, &[("a", RouteGate::Label, None)], &[]) => "ai agent label a big new";
-    policy_denies: told(&[], RoutedBy::Score, &[("a", RouteGate::Policy, None)], &[]) => "ai route explain t-1";
+    policy_denies: told(&[], RoutedBy::Score, &[("a", RouteGate::Policy, None)], &[]) => "ai approvals, or `ai route explain t-1`";
     it_has_tried_enough: told(&[], RoutedBy::Score, &[("a", RouteGate::Attempts, None)], &[]) => "ai route explain t-1";
 }

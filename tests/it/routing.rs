@@ -156,6 +156,14 @@ fn a_model_is_never_changed_without_being_told_to() {
       next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
     ");
     assert_eq!(sandbox.runs_of(&second).len(), 0);
+    snapshot!(sandbox.ai(&["why", &second]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  Two
+      quota      one: out of quota, or its provider down, for another [LEFT]
+      next       ai route explain [TASK]
+    ----- stderr -----
+    ");
 
     let outcome = sandbox.ai(&["run", &second, "--agent", "two", "--json"]);
     assert_eq!(outcome.code, Some(0), "{outcome}");

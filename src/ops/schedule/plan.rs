@@ -375,20 +375,10 @@ impl Planner<'_> {
         if !agents_of(trace).is_empty() {
             return None;
         }
-        let lost = trace.considered.iter().find_map(|one| {
-            let lost = one.lost.as_ref().filter(|lost| lost.until_ms.is_some())?;
-            Some((one.agent.clone(), lost))
-        });
-        let (name, text, by) = match lost {
-            Some((agent, lost)) => (
-                lost.gate.as_str(),
-                format!("{agent}: {}", lost.why),
-                Some(agent),
-            ),
-            None => ("agent", trace.why.clone(), None),
-        };
-        let next = Some(format!("ai route explain {}", task.id));
-        Some(gate(name, text, by, next))
+        why_agent::later(task, trace).or_else(|| {
+            let next = Some(format!("ai route explain {}", task.id));
+            Some(gate("agent", trace.why.clone(), None, next))
+        })
     }
 
     /// The newest runs that ended by themselves.
