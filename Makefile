@@ -13,7 +13,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-landing bench-daemon bench-check fuzz demo clean-demo storm soak drills e2e e2e-one doors projects overhead gen ci
+.PHONY: help setup build test test-heavy quick coverage lint features fmt fmt-check doc tidy deny bench bench-policy bench-routing bench-landing bench-daemon bench-check fuzz demo clean-demo storm soak drills e2e e2e-one doors night projects overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -158,6 +158,11 @@ e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FL
 doors: ## What real CLIs come to that try what they may not, offline (DOORS_FLAGS="--cli claude")
 	$(CARGO) $(FAKES)
 	python3 tests/e2e/doors.py $(DOORS_FLAGS)
+
+# Minutes, and two CLIs that are large: asked for.
+night: ## One night of the daemon: fourteen tasks, a closed lid, a kill, a quota, offline (NIGHT_FLAGS="--lid 300")
+	$(CARGO) $(FAKES)
+	python3 tests/e2e/night.py $(NIGHT_FLAGS)
 
 e2e-one: ## The same with one CLI, as CI does it; says so and skips where npm does not answer
 	$(CARGO) $(FAKES)

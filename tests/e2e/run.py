@@ -34,8 +34,8 @@ PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "lat
 class Model:
     """The fake model as a process; it ends when its standard input does."""
 
-    def __init__(self, log, address="127.0.0.1"):
-        program, self.address = ROOT / "tests/fakes/model_server.py", address
+    def __init__(self, log, address="127.0.0.1", program=ROOT / "tests/fakes/model_server.py"):
+        self.address = address
         self.child = subprocess.Popen([sys.executable, str(program), "--log", str(log), "--address", address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port, self.log, self.began = int(self.child.stdout.readline()), log, time.time()
 

@@ -120,9 +120,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, wire, behaviour):
         status = int(behaviour[:3])
-        words = {401: "invalid api key", 429: "rate limit reached", 500: "internal error"}[status]
+        words = {401: "invalid api key", 429: self.quota_words(), 500: "internal error"}[status]
         extra = {"retry-after": str(RETRY_AFTER_S)} if behaviour == "429-after" else {}
         self.reply(status, json.dumps(wire.error(status, f"scripted: {words}")).encode(), extra)
+
+    def quota_words(self):
+        """What a service says whose quota is used up."""
+        return "rate limit reached"
 
     def hang(self):
         """Accepts and never answers; ends when the other side does."""
@@ -173,8 +177,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, log, dump_dir):
-        super().__init__((address, 0), Handler)
+    def __init__(self, address, log, dump_dir, handler=Handler):
+        super().__init__((address, 0), handler)
         self.log, self.dump_dir, self.lock, self.count = log, dump_dir, threading.Lock(), 0
 
     def note(self, facts):
@@ -195,13 +199,13 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def main():
+def main(handler=Handler):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--address", default="127.0.0.1", help="of the loopback: programs that keep a proxy from 127.0.0.1 reach another one through it")
     parser.add_argument("--log", help="file that gets a line of JSON for each request")
     parser.add_argument("--dump", help="directory that gets the body of each request")
     options = parser.parse_args()
-    server = Server(options.address, options.log, options.dump)
+    server = Server(options.address, options.log, options.dump, handler)
     print(server.server_address[1], flush=True)
     # Ends with whoever started it: nobody has to remember to stop it.
     threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()

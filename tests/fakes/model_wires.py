@@ -76,7 +76,8 @@ class Anthropic:
     @staticmethod
     def message(ask, content, stop):
         usage = {"input_tokens": SENT, "output_tokens": RECEIVED, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
-        return {"id": "msg_fake", "type": "message", "role": "assistant", "model": ask.model, "content": content, "stop_reason": stop, "stop_sequence": None, "usage": usage}
+        # Each answer has an id of its own, as from a service: CLIs and `ai` count an answer once.
+        return {"id": f"msg_fake{ask.answered}", "type": "message", "role": "assistant", "model": ask.model, "content": content, "stop_reason": stop, "stop_sequence": None, "usage": usage}
 
     @classmethod
     def whole(cls, turn, ask):
