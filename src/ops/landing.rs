@@ -9,8 +9,7 @@
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::FileExt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,10 +17,9 @@ use crate::base::clock;
 use crate::domain::run::{Accepting, ProcessRef, Run};
 use crate::domain::task::Task;
 use crate::git::merge::{
-    self, KilledLanding, LandedMerge, Lander, MergeError, MergePlan, MergeProposal, PreparedMerge,
-    Reversal,
+    self, LandedMerge, Lander, MergeError, MergePlan, MergeProposal, PreparedMerge, Reversal,
 };
-use crate::git::repo::{RefError, is_valid_ref_name};
+use crate::git::repo::RefError;
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::error::{Bug as _, Doing as _, Kept as _, OpError};
@@ -39,8 +37,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(20);
 /// The file below the state directory that is locked over a landing.
 pub(crate) const LOCK: &str = "accept.lock";
-/// More than the name of a reference.
-const WORD: u64 = 4096;
 /// The copy of a checkout's index below the state directory, while an accept looks ahead.
 const INDEX: &str = "accept.index";
 
@@ -176,16 +172,9 @@ pub(crate) fn land_alone(
     store: &mut dyn Store,
     (repo, shadow): (&Repo, &ShadowRepo),
     landing: &PreparedLanding<'_>,
-    alone: &LandingLock,
+    _alone: &LandingLock,
 ) -> Result<Result<LandedMerge, MergeError>, OpError> {
     let plan = landing.plan;
-    let killed = alone.killed()?;
-    alone.sets_out(&plan.target)?;
-    let runs = store.read(|tx| tx.all_runs())?;
-    let begun = runs
-        .into_iter()
-        .flat_map(|run| run.accepting.into_iter().chain(run.undoing));
-    let intended: Vec<String> = begun.map(|landing| landing.commit).collect();
     let name = serde_json::to_string(&this_process()?).bug("a process cannot be named")?;
     let (store, opposed) = (RefCell::new(store), RefCell::new(None));
     let unopposed = |go: merge::Move<'_>| {
@@ -202,8 +191,6 @@ pub(crate) fn land_alone(
     let lander = Lander {
         name: &name,
         has_ended: &has_ended,
-        intended: &intended,
-        killed: killed.as_ref(),
         reached: &|step| {
             // A crash by an error is nothing that could be told apart from Git's own.
             let _planted = failpoint::hit(step);
@@ -212,7 +199,6 @@ pub(crate) fn land_alone(
     };
     let pools = world.places.pools();
     let landed = merge::land(repo, shadow, &pools, plan, (landing.log, &lander));
-    alone.is_through()?;
     match opposed.take() {
         Some(why) => Err(why),
         None => Ok(landed),
@@ -262,37 +248,8 @@ pub(crate) fn has_ended(name: &str) -> bool {
         .is_ok_and(|process| liveness(&process) == ProcessLiveness::Dead)
 }
 
-/// The file that is locked over a landing. While one is under way it holds the reference that is to
-/// move: whoever finds a word in it has come after one who was killed.
-pub(crate) struct LandingLock(File);
-
-impl LandingLock {
-    /// The landing that the one before has not seen through.
-    fn killed(&self) -> Result<Option<KilledLanding>, OpError> {
-        let look = || -> std::io::Result<Option<KilledLanding>> {
-            let mut word = Vec::new();
-            (&self.0).take(WORD).read_to_end(&mut word)?;
-            Ok(match String::from_utf8(word) {
-                Ok(target) if is_valid_ref_name(&target) => Some(KilledLanding {
-                    target,
-                    since: self.0.metadata()?.modified()?,
-                }),
-                _ => None,
-            })
-        };
-        look().doing("read the lock of accepts")
-    }
-
-    fn sets_out(&self, target: &str) -> Result<(), OpError> {
-        self.is_through()?;
-        let written = self.0.write_all_at(target.as_bytes(), 0);
-        written.doing("write into the lock of accepts")
-    }
-
-    fn is_through(&self) -> Result<(), OpError> {
-        self.0.set_len(0).doing("clear the lock of accepts")
-    }
-}
+/// Held while somebody lands.
+pub(crate) struct LandingLock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 /// Waits until nobody else lands in this repository.
 pub(crate) fn alone(world: &World) -> Result<LandingLock, OpError> {

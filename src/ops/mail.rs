@@ -3,7 +3,9 @@
 //! They are read from the log each time, by the index over kinds of events. Deliberately absent: any act that reads a message as
 //! a yes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
 
 use crate::base::text::listed;
 use crate::domain::actor::ActorKind;
@@ -36,35 +38,90 @@ pub enum MessagesMeant<'a> {
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<Message>, OpError> {
     let mut messages = Messages::default();
     for kind in [SENT, GIVEN, SEEN] {
-        let filter = EventFilter {
-            kind: Some(kind),
-            ..EventFilter::default()
-        };
-        tx.events(&filter, &mut |stored| {
-            let event: Event =
-                serde_json::from_str(&stored.body).map_err(|source| StoreError::Row {
-                    row: format!("event {}", stored.seq),
-                    source: source.into(),
-                })?;
-            match event {
-                Event::MessageSent { message } => messages.sent(*message),
-                Event::MessageGiven { message, run } => messages.given(&message, run),
-                Event::MessageSeen {
-                    message, sighting, ..
-                } => messages.seen(&message, *sighting),
-                _ => {}
-            }
-            Ok(Flow::More)
+        each(tx, kind, &mut |body| {
+            take_in(&mut messages, serde_json::from_str(body)?);
+            Ok(())
         })?;
     }
     Ok(messages.in_order())
 }
 
-/// The messages that nobody has seen, oldest first.
+/// The messages that nobody has seen, oldest first. Of the others, which are nearly all in a log of some age, no more is read than
+/// their ids.
 fn unread(tx: &mut dyn Tx) -> Result<Vec<Message>, OpError> {
-    let mut unread = all(tx)?;
-    unread.retain(|message| message.seen.is_none());
-    Ok(unread)
+    let mut seen = HashSet::new();
+    each(tx, SEEN, &mut |body| {
+        let record: MovedMessage = serde_json::from_str(body)?;
+        seen.insert(record.message);
+        Ok(())
+    })?;
+    let (mut messages, mut waiting) = (Messages::default(), HashSet::new());
+    each(tx, SENT, &mut |body| {
+        let record: SentMessage = serde_json::from_str(body)?;
+        if !seen.contains(&record.message.id) {
+            take_in(&mut messages, serde_json::from_str(body)?);
+            waiting.insert(record.message.id);
+        }
+        Ok(())
+    })?;
+    if !waiting.is_empty() {
+        each(tx, GIVEN, &mut |body| {
+            let record: MovedMessage = serde_json::from_str(body)?;
+            if waiting.contains(&record.message) {
+                take_in(&mut messages, serde_json::from_str(body)?);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(messages.in_order())
+}
+
+fn take_in(messages: &mut Messages, event: Event) {
+    match event {
+        Event::MessageSent { message } => messages.sent(*message),
+        Event::MessageGiven { message, run } => messages.given(&message, run),
+        Event::MessageSeen {
+            message, sighting, ..
+        } => messages.seen(&message, *sighting),
+        _ => {}
+    }
+}
+
+/// As much of a record that a message was given or seen as tells which.
+#[derive(Deserialize)]
+struct MovedMessage {
+    message: String,
+}
+
+/// As much of a record that a message was sent as tells which.
+#[derive(Deserialize)]
+struct SentMessage {
+    message: NamedMessage,
+}
+
+/// The id of a message.
+#[derive(Deserialize)]
+struct NamedMessage {
+    id: String,
+}
+
+/// Reads the records of one kind, oldest first.
+fn each(
+    tx: &mut dyn Tx,
+    kind: &'static str,
+    read: &mut dyn FnMut(&str) -> Result<(), serde_json::Error>,
+) -> Result<(), StoreError> {
+    let filter = EventFilter {
+        kind: Some(kind),
+        ..EventFilter::default()
+    };
+    tx.events(&filter, &mut |stored| {
+        read(&stored.body).map_err(|source| StoreError::Row {
+            row: format!("event {}", stored.seq),
+            source: source.into(),
+        })?;
+        Ok(Flow::More)
+    })
 }
 
 /// The unread messages that are a reader's to take: none that another run has which is at work.
@@ -201,4 +258,66 @@ fn these(
 /// The ids of messages in a row, for a sentence.
 pub fn ids(messages: &[Message]) -> String {
     listed(messages.iter().map(|message| message.id.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::domain::actor::Actor;
+    use crate::ops::testing::World;
+
+    fn message(n: usize) -> Message {
+        Message {
+            id: format!("m-{n}"),
+            from: Actor::new(ActorKind::Human, "ann").unwrap(),
+            to: Addressee::Task(TaskId("t-7k3f".into())),
+            text: "look".into(),
+            at_ms: 0,
+            given: None,
+            seen: None,
+        }
+    }
+
+    #[test]
+    fn what_is_read_of_unread_messages_is_what_all_of_the_log_says() {
+        let given = |n: usize, run: &str| Event::MessageGiven {
+            message: format!("m-{n}"),
+            run: RunId(run.into()),
+        };
+        let seen = |n: usize| Event::MessageSeen {
+            message: format!("m-{n}"),
+            task: None,
+            sighting: Box::new(Sighting {
+                by: Actor::new(ActorKind::Agent, "codex").unwrap(),
+                at_ms: 0,
+                way: MessageWay::Inbox,
+            }),
+        };
+        let sent = |n: usize| Event::MessageSent {
+            message: Box::new(message(n)),
+        };
+        let log = [
+            sent(1),
+            given(1, "t-7k3f.1"),
+            sent(2),
+            seen(1),
+            given(2, "t-7k3f.1"),
+            given(2, "t-7k3f.2"),
+            sent(3),
+            seen(9),
+            sent(4),
+            seen(4),
+        ];
+        let mut world = World::new();
+        let mut counts = Vec::new();
+        for event in &log {
+            world.run(|tx, cx| cx.record(tx, event)).unwrap();
+            let (some, all) = world.read(|tx| Ok((unread(tx)?, all(tx)?)));
+            let expected: Vec<_> = all.into_iter().filter(|one| one.seen.is_none()).collect();
+            assert_eq!(some, expected);
+            counts.push(some.len());
+        }
+        assert_eq!(counts, [1, 1, 2, 1, 1, 1, 2, 2, 3, 2]);
+    }
 }

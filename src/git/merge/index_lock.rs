@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
-use crate::git::merge::{KilledLanding, MergeError};
+use crate::git::merge::MergeError;
 
 /// The first line of such a lock; Git's begin with the signature of an index, or are empty.
 const MARK: &str = "ai accept";
@@ -26,10 +26,6 @@ pub struct Lander<'a> {
     pub name: &'a str,
     /// Tells of such a line whether its process has certainly ended.
     pub has_ended: &'a dyn Fn(&str) -> bool,
-    /// The commits that accepts have set out to land.
-    pub intended: &'a [String],
-    /// The accept that was killed while it landed, where the last one was.
-    pub killed: Option<&'a KilledLanding>,
     /// Hears of each step that was done, for crashes on purpose.
     pub reached: &'a dyn Fn(&'static str),
     /// Makes the move, its argument, while nobody can object to it any more; where somebody does, it
@@ -188,8 +184,6 @@ mod tests {
         Lander {
             name,
             has_ended,
-            intended: &[],
-            killed: None,
             reached: &|_| {},
             unopposed: &|go| go(),
         }

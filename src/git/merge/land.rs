@@ -10,7 +10,7 @@ use crate::git::error::GitError;
 use crate::git::merge::checkout::{self, MergeCheckout};
 use crate::git::merge::index_lock::{FormerLander, IndexHolder, IndexLock, index_holder};
 use crate::git::merge::prepare::expected;
-use crate::git::merge::{Lander, MergeError, MergePlan, obstacles, ref_lock};
+use crate::git::merge::{Lander, MergeError, MergePlan, obstacles};
 use crate::git::oid::Oid;
 use crate::git::repo::{RefError, Repo};
 use crate::git::shadow::ShadowRepo;
@@ -35,7 +35,6 @@ pub fn land(
     (log, lander): (&str, &Lander<'_>),
 ) -> Result<LandedMerge, MergeError> {
     repo.clear_left_locks()?;
-    ref_lock::clear_left(repo.common_dir(), &plan.target, lander).map_err(GitError::from)?;
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
         clear_index_locks(repo, pools, plan, lander)?;
         return Ok(LandedMerge {

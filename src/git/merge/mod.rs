@@ -17,7 +17,6 @@ mod index_lock;
 mod land;
 mod obstacles;
 mod prepare;
-mod ref_lock;
 mod reverse;
 
 pub use contained::{Containment, containment};
@@ -27,7 +26,6 @@ pub use land::{LandedMerge, land, look_ahead};
 pub use prepare::{
     ACCEPT_LOG, MergeMode, MergePlan, MergeProposal, PreparedMerge, prepare, prepare_on,
 };
-pub use ref_lock::KilledLanding;
 pub use reverse::{Reversal, UNDO_LOG, reverse};
 
 #[cfg(test)]

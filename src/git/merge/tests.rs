@@ -17,8 +17,6 @@ const MAIN: &str = "refs/heads/main";
 const NOBODY: Lander<'static> = Lander {
     name: "nobody",
     has_ended: &|_| false,
-    intended: &[],
-    killed: None,
     reached: &|_| {},
     unopposed: &|go| go(),
 };
@@ -375,6 +373,13 @@ fn the_index_lock_of_somebody_else_is_left_alone() {
     assert!(path.exists());
 }
 
+/// The note that a killed lander has left of the reference which he was about to move.
+fn noted(work: &Work, plan: &MergePlan) {
+    let dir = work.run.repo.common_dir().join("ai/ref-moves");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("7-0"), format!("{MAIN} {}\n", plan.new)).unwrap();
+}
+
 #[test]
 fn what_a_killed_lander_has_left_is_put_away() {
     let work = Work::new(&[("README", "new\n"), ("added", "x\n")]);
@@ -385,16 +390,13 @@ fn what_a_killed_lander_has_left_is_put_away() {
     fs::write(git.join("index.ai.lock"), "").unwrap();
     // One file was written before the kill.
     fs::write(work.root("README"), "new\n").unwrap();
-    let intended = [plan.new.to_string()];
+    noted(&work, &plan);
     fs::write(git.join("refs/heads/main.lock"), format!("{}\n", plan.new)).unwrap();
     fs::write(git.join("HEAD.lock"), "").unwrap();
     let lander = Lander {
         name: "the next",
         has_ended: &|name| name == "of the dead",
-        intended: &intended,
-        killed: None,
-        reached: &|_| {},
-        unopposed: &|go| go(),
+        ..NOBODY
     };
     let pool = work.run.pool().dir().to_owned();
     let (repo, shadow) = (&work.run.repo, &work.run.shadow);
@@ -416,17 +418,11 @@ fn what_a_lander_has_left_who_was_killed_at_the_end_is_put_away_too() {
     work.land(&plan).unwrap();
     fs::write(git.join("index.lock"), "ai accept\nof the dead\n").unwrap();
     fs::write(git.join("index.ai"), "copy").unwrap();
+    noted(&work, &plan);
     fs::write(git.join("HEAD.lock"), "").unwrap();
     let lander = Lander {
         name: "the next",
         has_ended: &|name| name == "of the dead",
-        killed: Some(&KilledLanding {
-            target: MAIN.to_owned(),
-            since: fs::metadata(git.join("HEAD.lock"))
-                .unwrap()
-                .modified()
-                .unwrap(),
-        }),
         ..NOBODY
     };
     let pool = work.run.pool().dir().to_owned();

@@ -250,7 +250,11 @@ impl Repo {
     }
 
     /// Notes that a reference is about to move, where a killed move would leave its lock.
-    fn note_swap(&self, name: &str, new: Option<&Oid>) -> Result<Option<SwapNote>, RefError> {
+    pub(super) fn note_swap(
+        &self,
+        name: &str,
+        new: Option<&Oid>,
+    ) -> Result<Option<SwapNote>, RefError> {
         if self.format.refs != RefStorage::Files {
             return Ok(None);
         }

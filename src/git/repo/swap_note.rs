@@ -4,7 +4,7 @@
 //! reference, and of what it moves to, lies in `.git/ai/ref-moves/` for as long as one of ours is
 //! moved, and its maker holds it by a lock that the kernel releases. A note that nobody holds is that
 //! of a killed command, and proves a lock to be its own: the one that holds what the note says, or
-//! nothing yet and was made in the same moment. Others are anybody's, and stay. Reference tables have
+//! nothing yet and was made moments after it. Others are anybody's, and stay. Reference tables have
 //! locks of another kind, and no notes.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::base::clock;
 use crate::base::fs::{self, FsError};
+use crate::base::{clock, file_lock};
 use crate::git::oid::Oid;
 use crate::git::repo::refs::is_valid_ref_name;
 
@@ -24,14 +24,13 @@ const DIR: &str = "ai/ref-moves";
 const NOTHING: &str = "-";
 /// A reference name and an object name.
 const CAP: u64 = 8_192;
-/// From the note to the lock, and from one lock to those beside it.
-const SAME_MOMENT: Duration = Duration::from_secs(2);
+/// From the note to the last of its locks, on a machine that has much to do.
+const MOMENTS: Duration = Duration::from_secs(10);
 /// A Git that outlives its `ai` is through by then, or will never be.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
-/// What Git locks beside a reference: both are held within its lock.
-const BESIDE: [&str; 2] = ["HEAD.lock", "packed-refs.lock"];
 
 /// The note of one reference that is being moved. It goes when it is dropped.
+#[derive(Debug)]
 pub(super) struct SwapNote {
     path: PathBuf,
     #[expect(dead_code, reason = "the open file is the lock")]
@@ -138,24 +137,34 @@ impl LeftNote {
             return Vec::new();
         }
         let own = common_dir.join(format!("{name}.lock"));
-        let content = fs::read_capped(&own, CAP).unwrap_or_default();
-        let Some(at) = made(&own) else {
-            return Vec::new();
-        };
-        let is_own = if content.is_empty() {
-            is_just_after(self.written, at)
-        } else {
-            new != NOTHING && content.trim_ascii() == new.as_bytes()
-        };
-        if !is_own {
+        if made(&own).is_some() && !self.is_own(&own, new) {
             return Vec::new();
         }
-        let beside = BESIDE.map(|name| common_dir.join(name)).into_iter();
-        let beside = beside.filter(|path| made(path).is_some_and(|of| is_just_after(at, of)));
-        [own].into_iter().chain(beside).collect()
+        let beside = locked_beside(common_dir, name, new).into_iter();
+        let beside = beside.filter(|lock| self.is_just_before(lock));
+        let own = Some(own).filter(|own| made(own).is_some());
+        own.into_iter().chain(beside).collect()
     }
 
-    /// Takes its locks away, where they have stood for long enough, and then the note.
+    /// True for the lock of the reference that holds what the note says, or was made moments after
+    /// the note and holds nothing yet.
+    fn is_own(&self, lock: &Path, new: &str) -> bool {
+        let content = fs::read_capped(lock, CAP).unwrap_or_default();
+        if content.is_empty() {
+            self.is_just_before(lock)
+        } else {
+            new != NOTHING && content.trim_ascii() == new.as_bytes()
+        }
+    }
+
+    fn is_just_before(&self, lock: &Path) -> bool {
+        made(lock)
+            .and_then(|at| at.duration_since(self.written).ok())
+            .is_some_and(|between| between <= MOMENTS)
+    }
+
+    /// Takes its locks away, where they have stood for long enough, and then the note. While another
+    /// is at work, a lock that it may have taken beside its own waits for the next look.
     fn clear(self, common_dir: &Path) -> Result<usize, FsError> {
         let standing = || {
             self.locks(common_dir)
@@ -167,6 +176,12 @@ impl LeftNote {
             clock::pause(LONG_ENOUGH);
             let still: Vec<_> = standing().collect();
             locks.retain(|lock| still.contains(lock));
+        }
+        let has_others = locks
+            .iter()
+            .any(|(_, lock)| !lock.starts_with(common_dir.join("refs")));
+        if has_others && is_any_other_at_work(common_dir, &self.path)? {
+            return Ok(0);
         }
         // The lock of the reference last: it proves the others.
         for (_, lock) in locks.iter().rev() {
@@ -197,15 +212,31 @@ pub fn left_locks(common_dir: &Path) -> Result<Vec<PathBuf>, FsError> {
         .collect())
 }
 
+/// The locks that Git takes beside that of a reference, and gives back after it: that of HEAD, whose
+/// log is written where it stands on the reference, and that of packed references for a deletion.
+fn locked_beside(common_dir: &Path, name: &str, new: &str) -> Vec<PathBuf> {
+    let head = fs::read_capped(&common_dir.join("HEAD"), CAP).unwrap_or_default();
+    let is_at_head = head.trim_ascii() == format!("ref: {name}").as_bytes();
+    let of_head = Some("HEAD.lock").filter(|_| is_at_head);
+    let of_packed = Some("packed-refs.lock").filter(|_| new == NOTHING);
+    let names = of_head.into_iter().chain(of_packed);
+    names.map(|name| common_dir.join(name)).collect()
+}
+
+/// True while somebody holds another note.
+fn is_any_other_at_work(common_dir: &Path, own: &Path) -> Result<bool, FsError> {
+    for path in fs::list_dir(&common_dir.join(DIR))? {
+        if path != own && file_lock::is_held(&path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn made(lock: &Path) -> Option<SystemTime> {
     std::fs::symlink_metadata(lock)
         .and_then(|meta| meta.modified())
         .ok()
-}
-
-fn is_just_after(before: SystemTime, at: SystemTime) -> bool {
-    at.duration_since(before)
-        .is_ok_and(|between| between <= SAME_MOMENT)
 }
 
 #[cfg(test)]
@@ -215,6 +246,7 @@ mod tests {
     use super::*;
 
     const OURS: &str = "1111111111111111111111111111111111111111";
+    const OURS_LINE: &str = "1111111111111111111111111111111111111111\n";
     const OTHER: &str = "2222222222222222222222222222222222222222";
     const REF: &str = "refs/ai/rescue/t-1/1";
 
@@ -230,6 +262,7 @@ mod tests {
     fn stays(note: &str, locks: &[(&str, &str, f64)]) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let written = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        write_at(&dir.path().join("HEAD"), "ref: refs/heads/main\n", written);
         write_at(&dir.path().join(DIR).join("1-1"), note, written);
         for (name, text, after) in locks {
             let at = if *after < 0.0 {
@@ -252,44 +285,38 @@ mod tests {
     fn only_locks_that_a_note_proves_go() {
         const LOCK: &str = "refs/ai/rescue/t-1/1.lock";
         const MAIN: &str = "refs/heads/main.lock";
+        const HEAD: &str = "HEAD.lock";
+        const PACKED: &str = "packed-refs.lock";
         let moves = format!("{REF} {OURS}\n");
         let deletes = format!("{REF} {NOTHING}\n");
-        let out = format!("../../../x {OURS}\n");
+        let of_head = format!("refs/heads/main {OURS}\n");
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str, f64)], &'a [&'a str]);
-        let table: [Row<'_>; 15] = [
+        let table: [Row<'_>; 18] = [
             (&moves, &[], &[]),
             (&moves, &[(LOCK, "", 0.5)], &[]),
             (&moves, &[(LOCK, OURS, 0.5)], &[]),
-            (
-                &moves,
-                &[(LOCK, "1111111111111111111111111111111111111111\n", 9.0)],
-                &[],
-            ),
+            (&moves, &[(LOCK, OURS_LINE, 60.0)], &[]),
             (&moves, &[(LOCK, OTHER, 0.5)], &[LOCK]),
             // Before it, or long after.
             (&moves, &[(LOCK, "", -1.0)], &[LOCK]),
-            (&moves, &[(LOCK, "", 9.0)], &[LOCK]),
+            (&moves, &[(LOCK, "", 11.0)], &[LOCK]),
             (&moves, &[(MAIN, OURS, 0.5)], &[MAIN]),
             (&deletes, &[(LOCK, "", 0.5)], &[]),
             (&deletes, &[(LOCK, NOTHING, 0.5)], &[LOCK]),
+            // Those beside it, also where its own has gone already.
+            (&deletes, &[(LOCK, "", 0.5), (PACKED, "# pack", 1.0)], &[]),
+            (&deletes, &[(PACKED, "", 1.0)], &[]),
+            (&moves, &[(LOCK, OURS, 0.5), (PACKED, "", 0.5)], &[PACKED]),
+            (&of_head, &[(MAIN, OURS, 0.5), (HEAD, "", 0.5)], &[]),
+            (&of_head, &[(HEAD, "", 0.5)], &[]),
             (
-                &deletes,
-                &[(LOCK, "", 0.5), ("packed-refs.lock", "# pack-refs", 1.0)],
-                &[],
+                &of_head,
+                &[(MAIN, OTHER, 0.5), (HEAD, "", 0.5)],
+                &[MAIN, HEAD],
             ),
-            (
-                &moves,
-                &[(LOCK, OURS, 0.5), ("HEAD.lock", "", 4.0)],
-                &["HEAD.lock"],
-            ),
-            (
-                &moves,
-                &[("HEAD.lock", "", 0.5), ("packed-refs.lock", "", 0.5)],
-                &["HEAD.lock", "packed-refs.lock"],
-            ),
-            // Cut off while it was written, and one that leads out.
+            (&moves, &[(HEAD, "", 0.5)], &[HEAD]),
+            // Cut off while it was written.
             (&moves[..30], &[(LOCK, "", 0.5)], &[LOCK]),
-            (&out, &[(LOCK, OURS, 0.5)], &[LOCK]),
         ];
         for (note, locks, stay) in table {
             assert_eq!(stays(note, locks), stay, "{note:?} {locks:?}");

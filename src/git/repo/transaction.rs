@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout};
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::repo::refs::{ExpectedRef, RefError};
+use crate::git::repo::swap_note::SwapNote;
 use crate::git::repo::{Repo, is_valid_ref_name, spawned};
 
 /// One reference, checked and locked by Git, not yet moved. Dropping it, or dying, releases the
@@ -16,6 +17,9 @@ pub struct LockedRef {
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     name: String,
+    /// Goes after the lock, since it is dropped once the process has ended.
+    #[expect(dead_code, reason = "it lies there for others")]
+    note: Option<SwapNote>,
 }
 
 impl Repo {
@@ -41,6 +45,7 @@ impl Repo {
                 "--stdin",
             ],
         );
+        let note = self.note_swap(name, Some(new))?;
         let mut child = command.input(Vec::new()).spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(GitError::NotInstalled.into());
@@ -50,6 +55,7 @@ impl Repo {
             input: Some(input),
             output: BufReader::new(output),
             name: name.to_owned(),
+            note,
         };
         let update = match expected {
             ExpectedRef::Absent => format!("create {name} {new}"),
