@@ -409,9 +409,12 @@ def main():
     args = parser.parse_args()
     args.ai, args.clis, args.place = args.ai.resolve(), args.clis.resolve(), args.place.resolve()
     args.place.mkdir(parents=True, exist_ok=True)
-    for cli in clis.CLIS:
-        if cli.name in ("claude", "codex"):
+    try:
+        for cli in (cli for cli in clis.CLIS if cli.name in ("claude", "codex")):
             clis.install(cli, args.clis)
+    except clis.NotInstalled as reason:
+        print(f"night: {cli.name} could not be installed: {reason}")
+        return 1
     model = Model(args.place / "night-requests.jsonl", program=Path(__file__).with_name("night_model.py"))
     night = Night(args, model)
     try:
