@@ -100,7 +100,7 @@ bench-landing: ## Measure one landing of 20 works of which two break only togeth
 	$(CARGO) build --locked --release
 	python3 benches/landing.py --ai target/release/ai
 
-bench-daemon: ## Measure an idle daemon over 10,000 tasks, and how soon an agent starts
+bench-daemon: ## Measure a daemon: at rest over 10,000 tasks, until an agent starts, tasks a second
 	$(CARGO) build --locked --release
 	python3 benches/daemon.py --ai target/release/ai
 

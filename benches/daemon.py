@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Measures a daemon: what it costs while it has nothing to do, and how soon an agent starts after its task was created.
+"""Measures a daemon: what it costs while it has nothing to do, how soon an agent starts after its task was created, how many tasks it
+works in a second, and what a run costs besides its agent and its check.
 
 Idle: a store with many tasks that wait for a person, one daemon, and for a minute the processor time, the voluntary context
 switches of all its threads (each of them is a wake-up), and the memory that is resident. Start: tasks one after another without
 worktrees and without a sandbox, from before `ai task create` to the first word of the agent, by the clock of the wall. On the same run, where it is
-installed, task-spooler (`tsp`) with a command that leaves the same mark. Standard library only; Linux only.
+installed, task-spooler (`tsp`) with a command that leaves the same mark. Queue: tasks that do nothing, two at once, each in a worktree and with
+everything that `ai` records, from the start of the daemon to its end; beside it pueue and task-spooler, where they are installed, with `true`. Own: runs in a
+worktree of 1,000 files, with the sandbox that the machine has and one check, without what agent and check say that they took themselves.
+Standard library only; Linux only.
 """
 
 import argparse
@@ -18,17 +22,22 @@ import sys
 import tempfile
 import time
 
-CONFIG = "version: 1\nruns: {grace: 1s, isolation: none, sandbox: none}\ndefaults: {max_attempts: 1}\nchecks: {unit: {run: 'true'}}\n"
+CONFIG = "version: 1\nruns: {{grace: 1s, {runs}}}\ndefaults: {{max_attempts: 1}}\nchecks: {{unit: {{run: '{check}'}}}}\n"
 # The mark is made whole under another name, so that nobody reads half of it.
 MARK = 'date +%s%N > "$1.new" && mv "$1.new" "$1"\n'
 AGENT = 'sh "{mark}" "{marks}/$AI_TASK"\ncat >/dev/null\n'
+# An agent that reads its prompt and ends.
+IDLE = "cat >/dev/null\n"
+# Says when it began and when it ended.
+TIMED = "date +%s%N; cat >/dev/null; echo work > work.txt; date +%s%N\n"
+TIMED_CHECK = "date +%s%N; test -f work.txt && date +%s%N"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Scene:
     """A repository with one agent, and a home of its own."""
 
-    def __init__(self, ai, base):
+    def __init__(self, ai, base, runs="isolation: none, sandbox: none", check="true", agent=AGENT, files=0):
         self.program, self.base = os.path.abspath(ai), base
         self.root, self.home, self.marks = (os.path.join(base, name) for name in ("repo", "home", "marks"))
         for path in (self.root, self.home, self.marks):
@@ -37,11 +46,16 @@ class Scene:
         self.env.update(HOME=self.home, XDG_CONFIG_HOME=os.path.join(self.home, ".config"), AI_ACTOR="human:bench")
         self.env.update({f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "bench"), ("EMAIL", "bench@example.com"))})
         self.run(["git", "init", "-q", "-b", "main"])
+        for number in range(files):
+            path = os.path.join(self.root, f"d{number // 50}", f"f{number}")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self.write(path, f"{number}\n")
+        self.run(["git", "add", "-A"])
         self.run(["git", "commit", "-q", "--allow-empty", "-m", "first"])
         self.ai("init", "--yes")
-        self.write(os.path.join(self.root, ".ai/config.yaml"), CONFIG)
+        self.write(os.path.join(self.root, ".ai/config.yaml"), CONFIG.format(runs=runs, check=check))
         self.mark = self.write(os.path.join(base, "mark.sh"), MARK)
-        script = self.write(os.path.join(base, "agent.sh"), AGENT.format(mark=self.mark, marks=self.marks))
+        script = self.write(os.path.join(base, "agent.sh"), agent.format(mark=self.mark, marks=self.marks))
         self.ai("agent", "register", "marker", "--connector", "command", "--", "/bin/sh", script, "{prompt_file}")
         self.ai("trust")
         self.run(["git", "add", "-A"])
@@ -53,9 +67,9 @@ class Scene:
             out.write(text)
         return path
 
-    def run(self, argv, **more):
+    def run(self, argv, fine=(0,), **more):
         done = subprocess.run(argv, cwd=self.root, env=self.env, capture_output=True, text=True, check=False, **more)
-        if done.returncode != 0:
+        if done.returncode not in fine:
             sys.exit(f"{argv} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
@@ -85,9 +99,9 @@ class Scene:
             time.sleep(0.02)
         sys.exit(f"the daemon does not come to rest in {patience} s")
 
-    def fill(self, tasks):
-        """Tasks that wait for a person, by one import."""
-        lines = [json.dumps({"title": f"task {number}", "hold": "not yet"}) for number in range(tasks)]
+    def fill(self, tasks, **more):
+        """Tasks by one import."""
+        lines = [json.dumps({"title": f"task {number}", **more}) for number in range(tasks)]
         self.ai("task", "create", "--from", "-", "--quiet", input="\n".join(lines) + "\n")
 
 
@@ -105,7 +119,7 @@ def counters(pid):
 
 
 def idle(scene, args):
-    scene.fill(args.tasks)
+    scene.fill(args.tasks, hold="not yet")
     pid = scene.daemon()
     time.sleep(args.settle)
     began, (cpu, switches, _) = time.monotonic(), counters(pid)
@@ -151,6 +165,100 @@ def starts(scene, args):
         print(f"ratio: {statistics.median(times) / statistics.median(peer):.1f}")
 
 
+def rate(name, count, took):
+    print(f"{name}: {count / took:.1f} tasks a second ({count} in {took:.1f} s)")
+    return count / took
+
+
+def queue(scene, args):
+    # The first runs make what later ones find.
+    scene.fill(4)
+    work = ["daemon", "run", "--until-empty", "--parallel", "2", "--quiet"]
+    # Nothing was changed, so none of them can be accepted.
+    scene.ai(*work, fine=(0, 1, 6))
+    scene.fill(args.queue)
+    began = time.monotonic()
+    scene.ai(*work, fine=(0, 1, 6))
+    took = time.monotonic() - began
+    left = [line for line in scene.ai("task", "list", "--json").splitlines() if json.loads(line)["status"] == "queued"]
+    if left:
+        sys.exit(f"{len(left)} tasks are still queued")
+    own = rate("tasks that do nothing, two at once, in worktrees (target 100)", args.queue, took)
+    for name, measure in (("pueue", pueue), ("tsp", spooler)):
+        if shutil.which(name):
+            print(f"ratio: {own / rate(name, args.queue, measure(scene, args.queue)):.2f}")
+        else:
+            print(f"{name}: not installed")
+
+
+def pueue(scene, count):
+    env = dict(scene.env, XDG_DATA_HOME=os.path.join(scene.home, "data"), XDG_RUNTIME_DIR=scene.home)
+    server = subprocess.Popen(["pueued"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    client = lambda *args: subprocess.run(["pueue", *args], env=env, capture_output=True, check=False).returncode
+    try:
+        until = time.monotonic() + 20
+        while client("status") != 0:
+            if time.monotonic() > until:
+                sys.exit("pueued does not answer")
+            time.sleep(0.05)
+        client("parallel", "2")
+        began = time.monotonic()
+        for _ in range(count):
+            client("add", "--", "true")
+        client("wait")
+        return time.monotonic() - began
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def spooler(scene, count):
+    env = dict(scene.env, TS_SOCKET=os.path.join(scene.home, "tsp"))
+    client = lambda *args: subprocess.run(["tsp", *args], env=env, capture_output=True, check=False)
+    client("-S", "2")
+    began = time.monotonic()
+    for _ in range(count):
+        client("-n", "true")
+    client("-w")
+    took = time.monotonic() - began
+    client("-K")
+    return took
+
+
+def between(path):
+    """The milliseconds between the first and the last time that stand in a log."""
+    with open(path, encoding="utf-8") as log:
+        times = [int(line) for line in log.read().split()]
+    return (times[-1] - times[0]) / 1e6
+
+
+def own(scene, args):
+    times, wall = [], []
+    for number in range(args.runs + 3):
+        task = json.loads(scene.ai("task", "create", f"own {number}", "--json"))
+        name = task.get("id") or task["task"]["id"]
+        began = time.monotonic()
+        scene.ai("run", name, "--quiet")
+        took = (time.monotonic() - began) * 1000
+        files = os.path.join(scene.root, ".git/ai/runs", f"{name}.1")
+        wall.append(took)
+        times.append(took - between(os.path.join(files, "stdout.log")) - between(os.path.join(files, "checks/unit.log")))
+    # The first ones make the worktree and learn what the machine can do.
+    times, wall = times[3:], wall[3:]
+    mode = json.loads(scene.ai("task", "list", "--json").splitlines()[0]).get("status")
+    print(f"a run in a worktree of {args.files} files, one check: own time p50 {statistics.median(times):.1f} ms (target 60), p95 {percentile(times, 0.95):.1f} ms; "
+          f"in all {statistics.median(wall):.1f} ms, {len(times)} runs, each ended in {mode}")
+
+
+# What is measured, and the scene that it needs.
+MEASURES = {
+    "idle": (idle, {}),
+    "starts": (starts, {}),
+    "queue": (queue, {"runs": "sandbox: none", "agent": IDLE}),
+    "own": (own, {"runs": "sandbox: auto", "agent": TIMED, "check": TIMED_CHECK}),
+}
+
+
 def main(argv=None):
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--ai", default="target/release/ai", help="the program")
@@ -158,10 +266,18 @@ def main(argv=None):
     words.add_argument("--seconds", type=float, default=60.0, help="how long it is watched (60)")
     words.add_argument("--settle", type=float, default=5.0, help="how long it has to come to rest before (5)")
     words.add_argument("--starts", type=int, default=40, help="tasks that are started (40)")
+    words.add_argument("--queue", type=int, default=500, help="tasks that do nothing (500)")
+    words.add_argument("--runs", type=int, default=20, help="runs whose own time is measured (20)")
+    words.add_argument("--files", type=int, default=1_000, help="files of their repository (1000)")
+    words.add_argument("--only", choices=sorted(MEASURES), action="append", help="this alone; may be given more than once")
     args = words.parse_args(argv)
-    for measure in (idle, starts):
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for name, (measure, needs) in MEASURES.items():
+        if args.only and name not in args.only:
+            continue
+        files = {"files": args.files} if name == "own" else {}
         with tempfile.TemporaryDirectory(prefix="ai-daemon-") as base:
-            measure(Scene(args.ai, base), args)
+            measure(Scene(args.ai, base, **needs, **files), args)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,17 @@ fn check_work(sandbox: &Sandbox, id: &str, case: &str) {
 }
 
 #[test]
+fn what_the_person_leaves_out_later_is_left_out() {
+    let sandbox = checkout(GOOD);
+    assert_eq!(sandbox.run(&sandbox.task("One", &[])).code, Some(0));
+    sandbox.write(".git/info/exclude", "notes\n");
+    sandbox.write("notes", "the person's");
+    let outcome = sandbox.run(&sandbox.task("Two", &[]));
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(sandbox.read("notes"), "the person's");
+}
+
+#[test]
 fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
     let sandbox = checkout(BUSY);
     let before = state(&sandbox);

@@ -87,6 +87,7 @@ mod resources;
 mod routing;
 mod run_basic;
 mod run_budgets;
+mod run_costs;
 mod run_failpoints;
 mod run_full_disk;
 mod run_kills;

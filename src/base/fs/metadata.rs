@@ -180,14 +180,34 @@ pub fn unchanged_for_ms(root: &Path, enough_ms: u64, most: usize) -> Option<u64>
 
 /// The entries of a directory, sorted by name; a directory that is not there has none.
 pub fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FsError> {
+    let entries = list_kinds(path)?;
+    Ok(entries.into_iter().map(|entry| entry.path).collect())
+}
+
+/// An entry of a directory.
+#[derive(Debug)]
+pub struct ListedEntry {
+    /// Its path.
+    pub path: PathBuf,
+    /// True for a directory itself, and not for a link to one.
+    pub is_dir: bool,
+}
+
+/// The same with what each of them is, which the directory itself tells on most file systems; what
+/// cannot be told is no directory.
+pub fn list_kinds(path: &Path) -> Result<Vec<ListedEntry>, FsError> {
     let entries = match fs::read_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => at("list", path, other)?,
     };
-    let mut paths = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
-        paths.push(at("list", path, entry)?.path());
+        let entry = at("list", path, entry)?;
+        found.push(ListedEntry {
+            path: entry.path(),
+            is_dir: entry.file_type().is_ok_and(|kind| kind.is_dir()),
+        });
     }
-    paths.sort();
-    Ok(paths)
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
 }

@@ -18,3 +18,5 @@ pub use parse::{NulFields, oid_line};
 pub use program::{Git, GitVersion, MINIMUM};
 pub(in crate::git) use remembered::Answer;
 pub use run::GitOutput;
+#[cfg(test)]
+pub(in crate::git) use run::started_here;

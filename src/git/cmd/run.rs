@@ -119,6 +119,8 @@ impl GitCommand {
         if self.timeout.is_some() {
             command.process_group(0);
         }
+        #[cfg(test)]
+        STARTED.with(|started| started.set(started.get() + 1));
         command.spawn().map_err(|source| GitError::Spawn {
             argv: self.argv(),
             source,
@@ -154,6 +156,17 @@ impl GitOutput {
             stderr: self.stderr.clone(),
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static STARTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// The number of processes of Git that this thread has started.
+#[cfg(test)]
+pub(in crate::git) fn started_here() -> usize {
+    STARTED.with(std::cell::Cell::get)
 }
 
 struct CollectedOutput {

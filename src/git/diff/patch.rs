@@ -87,6 +87,10 @@ impl ShadowRepo {
         cap: usize,
     ) -> Result<(Patch, DiffStats), GitError> {
         const COUNTS_CAP: usize = 32 << 20;
+        if old == new {
+            let (text, truncated) = (Vec::new(), false);
+            return Ok((Patch { text, truncated }, DiffStats::default()));
+        }
         if let Some(found) = self.patch_of_whole_files(old, new, cap) {
             return Ok(found);
         }

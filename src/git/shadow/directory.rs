@@ -88,6 +88,17 @@ impl ShadowRepo {
         settings::write(repo, &self.dir, &wanted)
     }
 
+    /// Brings the settings up to date for a tree that a person has filled, and in which nobody else is
+    /// at work. Where another part of it would stand there by them, they stay as they are.
+    pub fn follow_settings(&self, repo: &Repo) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        let wanted = settings::data_settings(repo)?;
+        if settings::cone(&self.dir)? == settings::wanted_cone(repo, &wanted)? {
+            settings::write(repo, &self.dir, &wanted)?;
+        }
+        Ok(())
+    }
+
     fn at(repo: &Repo, dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),

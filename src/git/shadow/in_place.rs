@@ -1,20 +1,26 @@
-//! The shadow over a person's checkout in which an agent works: what is staged and ignored there,
-//! and putting all of it back.
+//! The shadow over a person's checkout in which an agent works: what is staged there, and putting all
+//! of it back.
 //!
 //! Only what the shadow's index knows is ever removed, and that is what a look has just put into
 //! objects.
 
 use std::path::Path;
 
+use crate::base::{fs, hash};
 use crate::domain::repo_path::RepoPath;
-use crate::git::cmd::NulFields;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
 
+/// Largest index that is compared.
+const INDEX_CAP: u64 = 1 << 30;
+
 impl ShadowRepo {
     /// True where the real index `index` of the checkout at `root` differs from `tree`.
     pub fn has_staged(&self, root: &Path, index: &Path, tree: &Oid) -> Result<bool, GitError> {
+        if self.is_known_to_hold(index, tree)? {
+            return Ok(false);
+        }
         let command = self
             .in_tree(root, tree, ["diff-index", "--cached", "--quiet"])?
             .arg(tree);
@@ -26,20 +32,14 @@ impl ShadowRepo {
         }
     }
 
-    /// Lists the paths that Git ignores at `root`; of a directory all of which is ignored, its name
-    /// with `/`.
-    pub fn list_ignored(&self, root: &Path, tree: &Oid) -> Result<Vec<RepoPath>, GitError> {
+    /// True where another index tracks what this one does, which is known to hold `tree`.
+    fn is_known_to_hold(&self, index: &Path, tree: &Oid) -> Result<bool, GitError> {
         let _guard = self.guard()?;
-        let args = [
-            "ls-files",
-            "-z",
-            "-o",
-            "-i",
-            "--exclude-standard",
-            "--directory",
-        ];
-        let out = self.in_tree(root, tree, args)?.run()?;
-        Ok(NulFields::of(&out).map(RepoPath::new).collect())
+        if self.known_tree()?.as_ref() != Some(tree) {
+            return Ok(false);
+        }
+        let bytes = fs::read_capped(index, INDEX_CAP);
+        Ok(bytes.is_ok_and(|bytes| self.tracks_the_same(&bytes)))
     }
 
     /// Takes paths out of the index; the files stay. The tree without them.
@@ -61,23 +61,55 @@ impl ShadowRepo {
     }
 
     /// Turns the files at `root` that the index knows into exactly `tree`. What it does not know is
-    /// left alone.
-    pub fn put_back(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
+    /// left alone. `index` is that of the checkout.
+    pub fn put_back(&self, root: &Path, index: &Path, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
+        let known = self.known_tree()?.filter(|_| !self.has_left_out());
         if self.has_left_out() {
             self.take_down(root)?;
         }
         self.forget()?;
         self.forget_other_rules()?;
+        if let Some(known) = known.filter(|known| known != tree)
+            && self.reset_in_process(root, (&known, tree))?.is_some()
+            && self.is_untouched(root)
+        {
+            self.remember(tree)?;
+            return self.note_if_tracked(index);
+        }
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
         self.remember(tree)
     }
 
-    /// Lets the real index of a checkout know the files as they are now, so that the person's next
-    /// look need not read them.
-    pub fn refresh_index(&self, root: &Path, index: &Path, tree: &Oid) -> Result<(), GitError> {
+    /// Notes that this index takes account of another one, where that tracks the same.
+    fn note_if_tracked(&self, index: &Path) -> Result<(), GitError> {
+        match fs::read_capped(index, INDEX_CAP) {
+            Ok(bytes) if self.tracks_the_same(&bytes) => {
+                self.note_own_index(&hash::sha256_hex(&bytes))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the real index of a checkout the content that it had, and lets it know the files as they
+    /// are now, so that the person's next look need not read them.
+    pub fn restore_index(
+        &self,
+        root: &Path,
+        (index, content): (&Path, &[u8]),
+        tree: &Oid,
+    ) -> Result<(), GitError> {
+        let is_file = std::fs::symlink_metadata(index).is_ok_and(|meta| meta.is_file());
+        let is_same =
+            is_file && fs::read_capped(index, INDEX_CAP).is_ok_and(|found| found == content);
+        if is_same && self.look_by(index, root, 0).is_some() {
+            return Ok(());
+        }
+        if !is_same {
+            fs::write_atomic(index, content)?;
+        }
         let command = self
             .in_tree(root, tree, ["update-index", "-q", "--refresh"])?
             .env("GIT_INDEX_FILE", index);

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::git::cmd::{GitOutput, NulFields, oid_line};
 use crate::git::error::GitError;
-use crate::git::oid::Oid;
+use crate::git::oid::{ObjectFormat, Oid};
 use crate::git::shadow::ShadowRepo;
+use crate::git::shadow::index_file::{self, IndexEntry};
+use crate::git::shadow::plain_rules::os_path;
+use crate::git::shadow::untouched::{LINK, is_plain};
 
 /// The file that holds the digest of the worktree's own index, once that is taken account of.
 const OWN_SEEN: &str = "own";
@@ -156,15 +159,29 @@ impl ShadowRepo {
 
     /// The symbolic links of the tree that the index holds, relative to the root.
     pub fn links(&self, root: &Path) -> Result<Vec<PathBuf>, GitError> {
-        const LINK: &[u8] = b"120000 ";
+        if let Some(links) = self.links_by_index() {
+            return Ok(links);
+        }
+        const MODE: &[u8] = b"120000 ";
         let listed = self
             .in_tree(root, &self.format.empty_tree(), ["ls-files", "-s", "-z"])?
             .run()?;
-        let links = NulFields::of(&listed).filter(|entry| entry.starts_with(LINK));
+        let links = NulFields::of(&listed).filter(|entry| entry.starts_with(MODE));
         let names = links.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
         Ok(names
             .map(|name| PathBuf::from(OsStr::from_bytes(name)))
             .collect())
+    }
+
+    /// The same where the index can be read in this process.
+    fn links_by_index(&self) -> Option<Vec<PathBuf>> {
+        if self.format != ObjectFormat::Sha1 {
+            return None;
+        }
+        let bytes = fs::read_capped(&self.index_path(), INDEX_CAP).ok()?;
+        let entries = index_file::entries(&bytes)?;
+        let links = entries.iter().filter(|entry| entry.mode == LINK);
+        Some(links.map(|entry| os_path(entry.path).to_owned()).collect())
     }
 
     /// Puts the files of `tree`, which may be an agent's, into the directory `root`, which holds
@@ -247,6 +264,38 @@ impl ShadowRepo {
         let is_as_long =
             std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.len() == bytes.len() as u64);
         Ok(is_as_long && fs::read_capped(&path, INDEX_CAP)? == bytes)
+    }
+
+    /// True where another index tracks what this one does: the same paths with the same modes and
+    /// content, nothing of it in conflict or marked.
+    pub(in crate::git) fn tracks_the_same(&self, bytes: &[u8]) -> bool {
+        if self.format != ObjectFormat::Sha1 {
+            return false;
+        }
+        let Ok(own) = fs::read_capped(&self.index_path(), INDEX_CAP) else {
+            return false;
+        };
+        let (Some(own), Some(other)) = (index_file::entries(&own), index_file::entries(bytes))
+        else {
+            return false;
+        };
+        let is_same = |(own, other): (&IndexEntry<'_>, &IndexEntry<'_>)| {
+            is_plain(own)
+                && is_plain(other)
+                && (own.mode, own.id, own.path) == (other.mode, other.id, other.path)
+        };
+        own.len() == other.len() && own.iter().zip(&other).all(is_same)
+    }
+
+    /// True where this index is known to hold what the commit `head` does.
+    pub(in crate::git) fn holds_commit(&self, head: &Oid) -> Result<bool, GitError> {
+        Ok(match self.known_tree()? {
+            // A commit that cannot be read may hold anything.
+            Some(known) => self
+                .changed_paths(head, &known)
+                .is_ok_and(|changed| changed.is_empty()),
+            None => false,
+        })
     }
 
     /// Marks paths of the index as missing on purpose.

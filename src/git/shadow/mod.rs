@@ -16,6 +16,7 @@
 
 mod directory;
 mod drivers;
+mod ignored;
 mod in_place;
 mod index;
 mod index_file;

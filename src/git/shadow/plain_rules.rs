@@ -84,6 +84,11 @@ impl ShadowRepo {
 }
 
 impl PlainRules {
+    /// The texts of the files of patterns outside of the tree, in the order in which they count.
+    pub(super) fn outside(&self) -> &[Vec<u8>] {
+        &self.outside
+    }
+
     /// True where no pattern can ignore the file at this path of the tree at `root`.
     pub(super) fn surely_take(&self, root: &Path, path: &[u8]) -> bool {
         let dirs = path
@@ -104,7 +109,8 @@ impl PlainRules {
     }
 }
 
-fn os_path(bytes: &[u8]) -> &Path {
+/// A path of a tree, relative to its root.
+pub(super) fn os_path(bytes: &[u8]) -> &Path {
     use std::os::unix::ffi::OsStrExt as _;
     Path::new(std::ffi::OsStr::from_bytes(bytes))
 }

@@ -59,7 +59,13 @@ impl ShadowRepo {
         self.copy_index(&self.index_path(), &dir.join("index"))?;
         let head = head.map_or_else(|| UNBORN.to_vec(), |oid| format!("{oid}\n").into_bytes());
         fs::write_atomic(&dir.join("HEAD"), &head)?;
-        Ok(fs::write_atomic(&link, &line(b"gitdir: ", dir))?)
+        let leads = line(b"gitdir: ", dir);
+        // Where it leads there already, the directory stays as the index has seen it.
+        let is_file = std::fs::symlink_metadata(&link).is_ok_and(|meta| meta.is_file());
+        if is_file && fs::read_capped(&link, CAP).is_ok_and(|found| found == leads) {
+            return Ok(());
+        }
+        Ok(fs::write_atomic(&link, &leads)?)
     }
 }
 

@@ -120,9 +120,20 @@ fn write_if_other(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
 pub(super) fn ignore_also(dir: &Path, lines: &[String]) -> Result<(), GitError> {
     let file = dir.join("info/exclude");
     let mut excludes = read_rules(&file)?.unwrap_or_default();
-    for line in lines.iter().filter(|line| !line.contains('\n')) {
-        excludes.extend_from_slice(format!("{line}\n").as_bytes());
+    let is_there = |line: &str| {
+        excludes
+            .split(|byte| *byte == b'\n')
+            .any(|there| there == line.as_bytes())
+    };
+    let new: String = lines
+        .iter()
+        .filter(|line| !line.contains('\n') && !is_there(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    if new.is_empty() {
+        return Ok(());
     }
+    excludes.extend_from_slice(new.as_bytes());
     Ok(fs::write_atomic(&file, &excludes)?)
 }
 

@@ -7,7 +7,8 @@
 //! submodule, a path that is left out or only meant to be added, anything that cannot be read or
 //! that Git would not take. All of it is no answer, which says that Git has to be asked as ever. So no
 //! rule of ignoring, no attribute and no filter plays a part here (ADR 0034); who takes touched files
-//! by their content sees to it that none of those has a say (ADR 0046).
+//! by their content sees to it that none of those has a say (ADR 0046). What Git has said before that
+//! it ignores is passed over ([`crate::git::shadow::ignored`]).
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -21,6 +22,7 @@ use crate::base::fs;
 use crate::domain::repo_path::RepoPath;
 use crate::git::oid::ObjectFormat;
 use crate::git::shadow::ShadowRepo;
+use crate::git::shadow::ignored::{KnownIgnored, is_patterns};
 use crate::git::shadow::index_file::{self, IndexEntry};
 
 /// A file that changed no longer before the index was written than this is compared by its content:
@@ -63,6 +65,10 @@ pub(super) struct DiskLook {
     pub(super) index: Vec<u8>,
     /// The touched files, in the order of an index.
     pub(super) touched: Vec<Touched>,
+    /// What was known to be ignored there.
+    pub(super) ignored: Option<KnownIgnored>,
+    /// The number of those paths at which something stands.
+    pub(super) passed: usize,
 }
 
 impl ShadowRepo {
@@ -75,9 +81,14 @@ impl ShadowRepo {
     /// The files at `root` that are not as the index knows them, where they are no more than `most`.
     /// None where Git has to be asked.
     pub(super) fn look_at_disk(&self, root: &Path, most: usize) -> Option<DiskLook> {
+        self.look_by(&self.index_path(), root, most)
+    }
+
+    /// The same by another index of the same tree.
+    pub(super) fn look_by(&self, index: &Path, root: &Path, most: usize) -> Option<DiskLook> {
         // No other kind of index is read.
         if self.format == ObjectFormat::Sha1 {
-            look_at_disk(&self.index_path(), root, most)
+            look_at_disk(index, root, most, |entries| self.known_ignored(entries))
         } else {
             None
         }
@@ -93,14 +104,23 @@ struct Walk {
     /// The most files that may have been touched.
     most: usize,
     touched: Vec<Touched>,
+    ignored: Option<KnownIgnored>,
+    passed: usize,
 }
 
-fn look_at_disk(index: &Path, root: &Path, most: usize) -> Option<DiskLook> {
+fn look_at_disk(
+    index: &Path,
+    root: &Path,
+    most: usize,
+    known_ignored: impl FnOnce(&[IndexEntry<'_>]) -> Option<KnownIgnored>,
+) -> Option<DiskLook> {
     let written = rustix::fs::lstat(index).ok()?;
     let bytes = fs::read_capped(index, INDEX_CAP).ok()?;
     let entries = index_file::entries(&bytes)?;
+    let ignored = known_ignored(&entries);
     let top = openat(CWD, root, directory(), Mode::empty()).ok()?;
-    if most == 0 {
+    // Where something is ignored, names come and go.
+    if most == 0 && ignored.is_none() {
         has_old_directories(&top, &entries, &written)?;
     }
     let mut walk = Walk {
@@ -109,13 +129,26 @@ fn look_at_disk(index: &Path, root: &Path, most: usize) -> Option<DiskLook> {
         content_left: CONTENT_CAP,
         most,
         touched: Vec::new(),
+        ignored,
+        passed: 0,
     };
     walk.directory(top, b"", &entries)?;
-    let Walk { mut touched, .. } = walk;
+    let Walk {
+        mut touched,
+        ignored,
+        passed,
+        ..
+    } = walk;
+    // Under other rules, other paths are ignored.
+    if passed > 0 && touched.iter().any(|touched| is_patterns(&touched.path)) {
+        return None;
+    }
     touched.sort_by(|one, other| one.path.cmp(&other.path));
     Some(DiskLook {
         index: bytes,
         touched,
+        ignored,
+        passed,
     })
 }
 
@@ -203,12 +236,24 @@ impl Walk {
         name: &[u8],
         (above, depth): (&[u8], usize),
     ) -> Option<()> {
-        if self.most == 0 || depth > DEEPEST {
+        if (self.most == 0 && self.ignored.is_none()) || depth > DEEPEST {
             return None;
         }
         let path = [above, name].concat();
         let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        match FileType::from_raw_mode(stat.st_mode) {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if self
+            .ignored
+            .as_ref()
+            .is_some_and(|known| known.holds(&path, kind))
+        {
+            self.passed += 1;
+            return Some(());
+        }
+        if self.most == 0 {
+            return None;
+        }
+        match kind {
             FileType::RegularFile => {
                 let now = self.read(dir, name, stat)?;
                 self.note(path, Some(now))
@@ -288,7 +333,7 @@ impl Walk {
 }
 
 /// True for an entry of which there is no more to know than what stands on the disk.
-fn is_plain(entry: &IndexEntry<'_>) -> bool {
+pub(super) fn is_plain(entry: &IndexEntry<'_>) -> bool {
     entry.flags & (ASSUMED_VALID | STAGES) == 0
         && entry.more_flags & (INTENT_TO_ADD | SKIP_WORKTREE) == 0
         && matches!(entry.mode, FILE | PROGRAM | LINK)
@@ -296,7 +341,8 @@ fn is_plain(entry: &IndexEntry<'_>) -> bool {
 
 const FILE: u32 = 0o100_644;
 const PROGRAM: u32 = 0o100_755;
-const LINK: u32 = 0o120_000;
+/// The mode of a symbolic link.
+pub(super) const LINK: u32 = 0o120_000;
 
 fn is_of_mode(stat: &Stat, mode: u32) -> bool {
     match (FileType::from_raw_mode(stat.st_mode), mode) {
@@ -313,12 +359,17 @@ fn is_of_mode(stat: &Stat, mode: u32) -> bool {
     clippy::cast_sign_loss,
     reason = "an index keeps the low 32 bits of each"
 )]
-fn is_known(stat: &Stat, entry: &IndexEntry<'_>) -> bool {
+pub(super) fn is_known(stat: &Stat, entry: &IndexEntry<'_>) -> bool {
     entry.inode == stat.st_ino as u32
         && entry.owner == (stat.st_uid, stat.st_gid)
         && entry.size == stat.st_size as u32
         && Some(entry.modified) == index_time(stat.st_mtime, stat.st_mtime_nsec)
         && Some(entry.changed) == index_time(stat.st_ctime, stat.st_ctime_nsec)
+}
+
+/// True for a path whose last part is this name.
+pub(super) fn is_named(path: &[u8], name: &[u8]) -> bool {
+    path.rsplit(|byte| *byte == b'/').next() == Some(name)
 }
 
 /// A time as an index keeps it.

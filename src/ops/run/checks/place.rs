@@ -129,14 +129,12 @@ pub fn remove(world: &World, name: &str) -> Result<(), OpError> {
 /// Gives manifests the time of this judgement, so that no tool takes what it built from an earlier
 /// tree for this one's.
 fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
-    for path in fs::list_dir(dir)? {
+    for entry in fs::list_kinds(dir)? {
+        let path = entry.path;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Ok(meta) = std::fs::symlink_metadata(&path) else {
-            continue;
-        };
-        if meta.is_dir() && depth > 1 && is_of_project(&name) {
+        if entry.is_dir && depth > 1 && is_of_project(&name) {
             renew_manifests(&path, depth - 1)?;
-        } else if MANIFESTS.contains(&name.as_ref()) && !meta.is_dir() {
+        } else if MANIFESTS.contains(&name.as_ref()) && !entry.is_dir {
             fs::touch(&path)?;
         }
     }

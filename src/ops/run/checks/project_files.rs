@@ -1,8 +1,8 @@
 //! Files by which a tree is known to be a project of some language, looked for without asking Git.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::base::fs;
+use crate::base::fs::{self, ListedEntry};
 
 /// The largest file of settings that is read.
 pub(crate) const CAP: u64 = 256 << 10;
@@ -18,28 +18,26 @@ pub(crate) fn is_of_project(name: &str) -> bool {
 /// Returns true if a file with such a name stands at the root or in a directory below it, hidden
 /// ones and those of dependencies left out.
 pub(crate) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> bool {
-    let entries = fs::list_dir(dir).unwrap_or_default();
-    let name_of = |path: &Path| {
-        path.file_name()
+    let entries = fs::list_kinds(dir).unwrap_or_default();
+    let name_of = |entry: &ListedEntry| {
+        entry
+            .path
+            .file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned()
     };
     if entries
         .iter()
-        .any(|path| is_wanted(&name_of(path)) && path.is_file())
+        .any(|entry| is_wanted(&name_of(entry)) && entry.path.is_file())
     {
         return true;
     }
-    let is_own = |path: &&PathBuf| {
-        let name = name_of(path);
-        is_of_project(&name) && std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
-    };
     depth > 1
         && entries
             .iter()
-            .filter(is_own)
-            .any(|path| has_any(path, is_wanted, depth - 1))
+            .filter(|entry| entry.is_dir && is_of_project(&name_of(entry)))
+            .any(|entry| has_any(&entry.path, is_wanted, depth - 1))
 }
 
 #[cfg(test)]

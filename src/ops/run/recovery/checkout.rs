@@ -377,13 +377,12 @@ impl Entered<'_> {
             if Some(&seen.tree) != saved && seen.tree != base {
                 reference = self.save(&seen.tree)?.or(reference);
             }
-            shadow.put_back(root, &base)?;
+            shadow.put_back(root, &self.checkout.index(), &base)?;
         }
         failpoint::hit("checkout-files")?;
         let index = fs::read_capped(&dir(world).join(INDEX_FILE), INDEX_CAP)?;
         if !index.is_empty() {
-            fs::write_atomic(&self.checkout.index(), &index)?;
-            shadow.refresh_index(root, &self.checkout.index(), &base)?;
+            shadow.restore_index(root, (&self.checkout.index(), &index), &base)?;
         }
         failpoint::hit("checkout-index")?;
         let commit = self.base()?;

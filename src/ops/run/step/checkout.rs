@@ -22,6 +22,7 @@ use crate::ops::world::World;
 /// run is to start.
 pub(crate) fn refuse_dirty(world: &World, repo: &Repo, base: Option<&str>) -> Result<(), OpError> {
     let checkout = Checkout::open(world, repo)?;
+    checkout.shadow.follow_settings(repo)?;
     checkout.clean()?;
     let head = repo.head_of(repo.common_dir())?;
     if head.commit().map(Oid::as_str) == base {

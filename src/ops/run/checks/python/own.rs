@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::fs::{self, ListedEntry};
 use crate::checks::foreign;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, is_of_project};
 
@@ -42,11 +42,14 @@ pub(crate) fn modules(root: &Path) -> Vec<OwnModule> {
             .rsplit('/')
             .next()
             .is_some_and(|name| SOURCES.contains(&name));
-        for entry in fs::list_dir(&at).unwrap_or_default() {
+        for ListedEntry {
+            path: entry,
+            is_dir,
+        } in fs::list_kinds(&at).unwrap_or_default()
+        {
             let Some(name) = entry.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
-            let is_dir = std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir());
             let is_package = is_dir && entry.join("__init__.py").is_file();
             let stem = name.strip_suffix(".py").filter(|_| is_source && !is_dir);
             let own = |name: &str| OwnModule {
@@ -94,9 +97,12 @@ pub(crate) fn project_names(root: &Path) -> Vec<String> {
                 &fs::read_text(&at.join(name), CAP).unwrap_or_default(),
             ));
         }
-        for entry in fs::list_dir(&at).unwrap_or_default() {
+        for ListedEntry {
+            path: entry,
+            is_dir,
+        } in fs::list_kinds(&at).unwrap_or_default()
+        {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
-            let is_dir = std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir());
             if is_dir && depth < DEPTH && is_of_project(&name) {
                 open.push((entry.clone(), depth + 1));
             }
