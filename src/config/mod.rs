@@ -15,7 +15,7 @@ mod model;
 mod notices_section;
 mod origin;
 mod reader;
-mod resource_fields;
+pub mod resource_fields;
 mod routing_sections;
 mod scheduler_section;
 mod sections;

@@ -7,8 +7,8 @@ use crate::domain::schedule::{MachineSettings, PressureLimits};
 /// The whole of a time, in hundredths of a percent.
 const WHOLE: Hundredths = Hundredths(100 * 100);
 
-/// Reads `{cpu, memory, scratch}`.
-pub(super) fn amounts(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<ResourceAmounts> {
+/// Reads `{cpu, memory, scratch}`, here and in the file of an agent.
+pub fn amounts(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<ResourceAmounts> {
     let mut fields = MappingFields::of(node, "resources", problems)?;
     let amounts = amounts_in(&mut fields, problems);
     fields.finish(problems);

@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
-use crate::base::yaml;
+use crate::base::yaml::{self, YamlNode, YamlProblem, YamlValue};
+use crate::config::resource_fields;
 use crate::connector::yaml_out::to_yaml;
 use crate::domain::agent::{Agent, BadField, Name};
 
@@ -122,6 +123,7 @@ fn parse(path: &Path, text: &str) -> Result<Agent, AgentFileError> {
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     yaml::check_bounds(text).map_err(|problem| malformed(problem.to_string()))?;
+    refuse_strange_numbers(text).map_err(|problem| malformed(problem.to_string()))?;
     let agent: Agent = serde_yaml::from_str(text).map_err(|e| malformed(e.to_string()))?;
     agent.validate().map_err(|source| AgentFileError::Invalid {
         path: path.to_owned(),
@@ -137,6 +139,46 @@ fn parse(path: &Path, text: &str) -> Result<Agent, AgentFileError> {
         )));
     }
     Ok(agent)
+}
+
+/// Refuses amounts that YAML takes for another number than a person reads: `0x10` is 16 there, and `+2` is 2. A file that
+/// only the other reader understands has been read by that one.
+fn refuse_strange_numbers(text: &str) -> Result<(), YamlProblem> {
+    let Ok(root) = yaml::parse(text.as_bytes()) else {
+        return Ok(());
+    };
+    let YamlValue::Map(fields) = &root.value else {
+        return Ok(());
+    };
+    let mut problems = Vec::new();
+    for (key, _, node) in fields {
+        match &**key {
+            "resources" => drop(resource_fields::amounts(node, &mut problems)),
+            "limits" => problems.extend(strange_limits(node)),
+            _ => {}
+        }
+    }
+    problems.into_iter().next().map_or(Ok(()), Err)
+}
+
+fn strange_limits(node: &YamlNode<'_>) -> Option<YamlProblem> {
+    let YamlValue::Map(fields) = &node.value else {
+        return None;
+    };
+    fields.iter().find_map(|(key, _, node)| match &node.value {
+        YamlValue::Plain(text) if !is_plain_number(text) => Some(YamlProblem::new(
+            node.place,
+            format!("limits.{key}: `{text}` is no plain decimal number, such as 16"),
+        )),
+        _ => None,
+    })
+}
+
+/// True for a decimal number as a person writes it, without sign, exponent, or zeros in front.
+fn is_plain_number(text: &str) -> bool {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    is_digits(whole) && is_digits(rest) && (whole == "0" || !whole.starts_with('0'))
 }
 
 #[cfg(test)]
@@ -235,6 +277,48 @@ mod tests {
                 errors.iter().any(|e| e.contains(file) && e.contains(words)),
                 "{file}: {errors:#?}"
             );
+        }
+    }
+
+    #[test]
+    fn numbers_that_yaml_reads_in_its_own_way_are_refused_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.yaml");
+        let told = |fields: &str| {
+            std::fs::write(&file, format!("name: a\nconnector: command\n{fields}\n")).unwrap();
+            match load(dir.path(), &name("a")) {
+                Ok(_) => "read".to_owned(),
+                Err(error) => {
+                    let told = error.to_string();
+                    let (_, why) = told.split_once("a.yaml: ").unwrap();
+                    why.to_owned()
+                }
+            }
+        };
+        let decimal =
+            "is no plain decimal number with at most two digits behind the point, such as 2 or 0.5";
+        for written in ["0x10", "0o17", "+2", "1e3", "010"] {
+            assert_eq!(
+                told(&format!("resources:\n  cpu: {written}")),
+                format!("line 4, column 8: `cpu`: `{written}` {decimal}")
+            );
+        }
+        for written in ["0x10", "+16", "1e1"] {
+            let told = told(&format!("limits: {{minutes: 5, parallel: {written}}}"));
+            let limit =
+                format!("limits.parallel: `{written}` is no plain decimal number, such as 16");
+            assert_eq!(told.split_once(": ").unwrap().1, limit);
+        }
+        assert_eq!(
+            told("resources: {memory: 010GiB}"),
+            "line 3, column 21: `memory`: `010GiB` is no size; write a whole number with KiB, MiB, GiB or TiB, such as 4GiB"
+        );
+        for fine in [
+            "resources: {cpu: 0.5, memory: 4GiB}",
+            "resources: {cpu: '2', scratch: '1 GiB'}",
+            "limits: {parallel: 3, money: 0.25, tokens: 1000000}",
+        ] {
+            assert_eq!(told(fine), "read", "{fine}");
         }
     }
 

@@ -51,12 +51,12 @@ impl FromStr for Hundredths {
         let bad = || {
             let shown = text::one_line(text);
             format!(
-                "`{shown}` is no number with at most two digits behind the point, such as 2 or 0.5"
+                "`{shown}` is no plain decimal number with at most two digits behind the point, such as 2 or 0.5"
             )
         };
         let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !is_number(whole) || !is_number(rest) || rest.len() > 2 {
+        if !is_number(whole) || is_padded(whole) || !is_number(rest) || rest.len() > 2 {
             return Err(bad());
         }
         let whole = whole.parse::<u32>().ok().filter(|n| *n <= MOST_CORES);
@@ -67,6 +67,11 @@ impl FromStr for Hundredths {
             .map(|(whole, rest)| whole * 100 + rest * scale);
         all.map(Hundredths).ok_or_else(bad)
     }
+}
+
+/// True for digits with a zero in front, which some take for octal.
+fn is_padded(digits: &str) -> bool {
+    digits.len() > 1 && digits.starts_with('0')
 }
 
 impl Serialize for Hundredths {
@@ -143,6 +148,9 @@ impl FromStr for ByteSize {
             .iter()
             .find(|(word, _)| *word == unit.trim())
             .ok_or_else(bad)?;
+        if is_padded(number) {
+            return Err(bad());
+        }
         let number = number.parse::<u64>().map_err(|_| bad())?;
         let bytes = number.checked_mul(*unit).filter(|n| *n <= MOST_BYTES);
         bytes
@@ -342,6 +350,10 @@ mod tests {
             ".5",
             "1e3",
             "2 ",
+            "010",
+            "00.5",
+            "0x10",
+            "+2",
             "100001",
             "99999999999",
         ] {
@@ -360,6 +372,10 @@ mod tests {
             (
                 "1.5GiB",
                 "`1.5GiB` is no size; write a whole number with KiB, MiB, GiB or TiB, such as 4GiB",
+            ),
+            (
+                "010GiB",
+                "`010GiB` is no size; write a whole number with KiB, MiB, GiB or TiB, such as 4GiB",
             ),
             ("9999999TiB", "`9999999TiB` is more than 1024TiB"),
         ] {

@@ -23,7 +23,7 @@ use crate::ops::fitness::AgentRoster;
 use crate::ops::mail::MessagesMeant;
 use crate::ops::ready::ReadyAsked;
 use crate::ops::send::{self, AddressBook};
-use crate::ops::{backup, edit, land, lease, lock, mail, why, why_agent};
+use crate::ops::{backup, edit, land, lease, lock, mail, schedule, why, why_agent};
 use crate::store::{Access, Flow, Store, StoreError};
 
 /// Tasks that are listed where nobody says how many.
@@ -164,7 +164,9 @@ fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
     // Agents are files: where they cannot be looked at, what holds the task is told all the same.
     let agents = workspace.world(Box::new(|_| ())).and_then(|world| {
         land::add_gate(&world, &mut *store, &task, &mut gates)?;
-        Ok(why_agent::add(&world, &mut *store, &task, &mut gates)?)
+        land::add_conflict(&world, &mut *store, &task, &mut gates)?;
+        why_agent::add(&world, &mut *store, &task, &mut gates)?;
+        Ok(schedule::add_kept(&world, &mut *store, &task, &mut gates)?)
     });
     let unseen = agents.err().map(|error| error.to_string());
     Ok(json!({

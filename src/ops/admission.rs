@@ -9,8 +9,9 @@ use std::path::Path;
 
 use crate::config::Config;
 use crate::domain::agent::Agent;
+use crate::domain::eligibility::TaskDemands;
 use crate::domain::ids::TaskId;
-use crate::domain::resources::{ByteSize, Hundredths, ResourceAmounts, ResourceKind, in_words};
+use crate::domain::resources::{Hundredths, ResourceAmounts, ResourceKind, in_words};
 use crate::domain::run::Run;
 use crate::domain::schedule::{
     DiskRoom, LineCrossed, MachineSettings, MachineSight, MachineWait, PressureKind,
@@ -41,7 +42,7 @@ pub fn checks_need(config: &Config, task: &Task) -> ResourceAmounts {
 pub fn sight(config: &Config, agents: &[Agent], pool: &Path) -> MachineSight {
     let files = MachineFiles::of_this_machine();
     let budget = if declares((config, agents)) {
-        budget(&config.scheduler.machine, &files, pool)
+        budget(&config.scheduler.machine, &files)
     } else {
         ResourceAmounts::default()
     };
@@ -54,7 +55,7 @@ pub fn sight(config: &Config, agents: &[Agent], pool: &Path) -> MachineSight {
 }
 
 /// True where some agent or check declares something.
-fn declares((config, agents): (&Config, &[Agent])) -> bool {
+pub fn declares((config, agents): (&Config, &[Agent])) -> bool {
     let by_agents = agents.iter().map(|agent| agent.resources);
     let by_checks = config.checks.iter().map(|check| check.resources);
     by_agents.chain(by_checks).any(|needs| !needs.is_nothing())
@@ -71,21 +72,30 @@ pub fn pause(config: &Config, pool: &Path, now: WallMs) -> Option<MachineWait> {
     sight.pause(now)
 }
 
-/// Everything that runs may have together: what is set, else what the machine has.
-pub fn budget(settings: &MachineSettings, files: &MachineFiles, pool: &Path) -> ResourceAmounts {
+/// Everything that runs may have together: what is set, else what the machine has. Of the disk only what is set: what
+/// else is on it is not theirs, so that there counts what is free.
+fn budget(settings: &MachineSettings, files: &MachineFiles) -> ResourceAmounts {
     ResourceAmounts {
         cpu: settings.cpu.or_else(|| files.cores()),
         memory: settings.memory.or_else(|| files.memory()),
-        scratch: settings
-            .scratch
-            .or_else(|| Some(ByteSize(files.disk(pool)?.1))),
+        scratch: settings.scratch,
+    }
+}
+
+/// The machine as far as it may have for a run that is alone on it, with what is free on its disk.
+pub fn whole(config: &Config, files: &MachineFiles, pool: &Path) -> MachineSight {
+    MachineSight {
+        budget: budget(&config.scheduler.machine, files),
+        disk: disk(config, files, pool),
+        ..MachineSight::default()
     }
 }
 
 fn disk(config: &Config, files: &MachineFiles, pool: &Path) -> Option<DiskRoom> {
-    let (free, _) = files.disk(pool)?;
+    let (free, whole) = files.disk(pool)?;
     Some(DiskRoom {
         free,
+        whole,
         floor: u64::from(config.runs.disk_floor_mb) << 20,
     })
 }
@@ -122,10 +132,11 @@ pub fn used_by<'a>(runs: impl IntoIterator<Item = &'a Run>) -> ResourceAmounts {
     })
 }
 
-/// Refuses a run for which the machine has no room beside what is at work.
+/// Refuses a run of a task on an agent for which the machine has no room beside what is at work.
 pub fn refuse_no_room(
     tx: &mut dyn Tx,
     (machine, need): (&MachineSight, &ResourceAmounts),
+    (task, agent): (&TaskId, &str),
     now: WallMs,
 ) -> Result<(), OpError> {
     if need.is_nothing() {
@@ -133,25 +144,26 @@ pub fn refuse_no_room(
     }
     let used = used_by(&tx.active_runs()?);
     let found = machine.using(used).admit(need, now);
-    found.map_err(|wait| refusal(&wait).into())
+    found.map_err(|wait| refusal(&wait, (task, agent)).into())
 }
 
-/// The gate of a task that an agent could have, where the machine holds it back; `needs` has what a run takes with each
-/// of the agents, the best first. The first that could ever start is the one that counts.
+/// The gate of a task that an agent could have, where the machine holds it back; `needs` has the agents, the best
+/// first, with what a run takes with each. The first that could ever start is the one that counts.
 pub fn gate_for(
     id: &TaskId,
-    (machine, needs): (&MachineSight, &[ResourceAmounts]),
+    (machine, needs): (&MachineSight, &[(&str, ResourceAmounts)]),
     now: WallMs,
 ) -> Option<Gate> {
     let mut never = None;
-    for need in needs {
+    for (agent, need) in needs {
+        let gate = |wait| machine_gate(id, Some(agent), &wait);
         match machine.admit(need, now) {
-            Ok(()) => return machine.pause(now).map(|wait| machine_gate(id, &wait)),
-            Err(wait @ MachineWait::Never { .. }) => never = never.or(Some(wait)),
-            Err(wait) => return Some(machine_gate(id, &wait)),
+            Ok(()) => return machine.pause(now).map(|wait| machine_gate(id, None, &wait)),
+            Err(wait @ MachineWait::Never { .. }) => never = never.or_else(|| Some(gate(wait))),
+            Err(wait) => return Some(gate(wait)),
         }
     }
-    never.map(|wait| machine_gate(id, &wait))
+    never
 }
 
 /// Agents that ask for more than all runs together have here, with a sentence each: another one that could do their
@@ -160,48 +172,86 @@ pub fn never_here(config: &Config, agents: &[Agent], pool: &Path) -> BTreeMap<St
     if agents.iter().all(|agent| agent.resources.is_nothing()) {
         return BTreeMap::new();
     }
-    let files = MachineFiles::of_this_machine();
-    let machine = MachineSight {
-        budget: budget(&config.scheduler.machine, &files, pool),
-        ..MachineSight::default()
-    };
-    let over = agents.iter().filter_map(|agent| {
-        let wait = machine.admit(&agent.resources, 0).err()?;
-        Some((agent.name.to_string(), text(&wait)))
-    });
+    let machine = whole(config, &MachineFiles::of_this_machine(), pool);
+    let over = agents
+        .iter()
+        .filter_map(|agent| match machine.admit(&agent.resources, 0) {
+            Err(wait @ MachineWait::Never { .. }) => {
+                Some((agent.name.to_string(), text(&wait, Some("it"))))
+            }
+            _ => None,
+        });
     over.collect()
 }
 
-/// Checks and agents that ask for more than all runs together have, each with a sentence.
-pub fn never_met((config, agents): (&Config, &[Agent]), budget: &ResourceAmounts) -> Vec<String> {
-    let machine = MachineSight {
-        budget: *budget,
-        ..MachineSight::default()
-    };
+/// Checks, and agents that may work, that ask for more than this machine has with nothing at work, each with a sentence.
+pub fn never_met((config, agents): (&Config, &[Agent]), machine: &MachineSight) -> Vec<String> {
     let checks = config.checks.iter();
     let checks = checks.map(|check| (format!("check {}", check.name), check.resources));
-    let agents = agents.iter();
+    let agents = agents.iter().filter(|agent| agent.enabled);
     let agents = agents.map(|agent| (format!("agent {}", agent.name), agent.resources));
-    let all = checks.chain(agents);
-    all.filter_map(|(who, need)| match machine.admit(&need, 0) {
-        Err(wait @ MachineWait::Never { .. }) => Some(format!("{who}: {}", text(&wait))),
-        _ => None,
+    let all = checks.chain(agents).filter(|(_, need)| !need.is_nothing());
+    all.filter_map(|(who, need)| {
+        let wait = machine.admit(&need, 0).err()?;
+        Some(text(&wait, Some(&who)))
     })
     .collect()
 }
 
-/// The same by what this machine has, which is read only where something is declared.
-pub fn too_large(declaring: (&Config, &[Agent]), pool: &Path) -> Vec<String> {
-    if !declares(declaring) {
-        return Vec::new();
+/// The sentence about a new task, of several alike, that this machine has no room for even with nothing at work, whichever
+/// of the agents has it that could; with the next command. What the machine has is read only where something is declared.
+pub fn warning_of(
+    (task, alike): (&Task, usize),
+    (config, agents): (&Config, &[Agent]),
+    pool: &Path,
+) -> Option<String> {
+    if !declares((config, agents)) {
+        return None;
     }
-    let machine = sight(declaring.0, declaring.1, pool);
-    never_met(declaring, &machine.budget)
+    let machine = whole(config, &MachineFiles::of_this_machine(), pool);
+    let checks = checks_need(config, task);
+    let tasks = match alike {
+        0 | 1 => task.id.to_string(),
+        all => format!("{} and {} more like it", task.id, all - 1),
+    };
+    let said = |agent: Option<&str>, wait: &MachineWait| {
+        let on = agent.map_or(String::new(), |agent| format!(" on {agent}"));
+        let who = format!("a run of {tasks}{on}");
+        format!("{}; {}", text(wait, Some(&who)), next(wait, agent))
+    };
+    let able = able(task, config, agents);
+    if able.is_empty() {
+        return Some(said(None, &machine.admit(&checks, 0).err()?));
+    }
+    let mut first = None;
+    for agent in able {
+        let wait = machine
+            .admit(&checks.enough_for(agent.resources), 0)
+            .err()?;
+        first = first.or_else(|| Some(said(Some(agent.name.as_str()), &wait)));
+    }
+    first
 }
 
-/// Refuses for this wait: what can never be met is no matter of time.
-fn refusal(wait: &MachineWait) -> Refusal {
-    let (why, hint) = (text(wait), next(wait));
+/// The agents to which a task could go by what it names and asks for; of more is not asked here.
+fn able<'a>(task: &Task, config: &Config, agents: &'a [Agent]) -> Vec<&'a Agent> {
+    let demands = TaskDemands::of(task, &config.router.capabilities);
+    let named = task.agent.as_ref().or(config.defaults.agent.as_ref());
+    let all = agents.iter().filter(|agent| match named {
+        Some(named) => agent.name.as_str() == named,
+        None => agent.enabled,
+    });
+    all.filter(|agent| {
+        let unmet = demands.unmet_by_words(&agent.capabilities, &agent.labels);
+        unmet.is_none()
+    })
+    .collect()
+}
+
+/// Refuses a run for this wait: what can never be met is no matter of time.
+fn refusal(wait: &MachineWait, (task, agent): (&TaskId, &str)) -> Refusal {
+    let why = text(wait, Some(&format!("a run of {task} on {agent}")));
+    let hint = next(wait, Some(agent));
     match wait {
         MachineWait::Never { .. } => Refusal::Conflict { why, hint },
         MachineWait::Taken { .. }
@@ -211,23 +261,26 @@ fn refusal(wait: &MachineWait) -> Refusal {
     }
 }
 
-/// The gate of a task that waits for the machine, in the words of `ai why`.
-pub fn machine_gate(id: &TaskId, wait: &MachineWait) -> Gate {
+/// The gate of a task that waits for the machine, in the words of `ai why`; `agent` is the one with which it asks for
+/// so much.
+pub fn machine_gate(id: &TaskId, agent: Option<&str>, wait: &MachineWait) -> Gate {
     let (name, by, next) = match wait {
-        MachineWait::Never { .. } => ("impossible", None, next(wait)),
+        MachineWait::Never { .. } => ("impossible", None, next(wait, agent)),
         MachineWait::Taken { .. } => ("resources", None, "ai status".to_owned()),
         MachineWait::Kept { by, .. } => ("resources", Some(by.to_string()), format!("ai why {by}")),
-        MachineWait::Disk { .. } => ("disk", None, next(wait)),
+        MachineWait::Disk { .. } => ("disk", None, next(wait, agent)),
         MachineWait::Pressure { .. } => ("pressure", None, format!("ai run {id}")),
     };
-    gate(name, text(wait), by, Some(next))
+    let who = agent.map_or("it".to_owned(), |agent| format!("its run on {agent}"));
+    gate(name, text(wait, Some(&who)), by, Some(next))
 }
 
-/// The sentence about a wait.
-pub fn text(wait: &MachineWait) -> String {
+/// The sentence about a wait of `who`; absent where it is every start that waits.
+pub fn text(wait: &MachineWait, who: Option<&str>) -> String {
+    let asker = who.unwrap_or("it");
     match wait {
         MachineWait::Never { kind, need, budget } => format!(
-            "can never start: it asks for {}, and all runs together have {}",
+            "{asker} can never start: it asks for {}, and all runs together have {}",
             kind.in_words(*need),
             amount(*kind, *budget)
         ),
@@ -237,7 +290,7 @@ pub fn text(wait: &MachineWait) -> String {
             used,
             budget,
         } => format!(
-            "it asks for {}, and runs at work have declared {} of {}",
+            "{asker} asks for {}, and runs at work have declared {} of {}",
             kind.in_words(*need),
             amount(*kind, *used),
             amount(*kind, *budget)
@@ -246,11 +299,24 @@ pub fn text(wait: &MachineWait) -> String {
             "what comes free of `{}` is kept for {by}, which has waited for it longer than `scheduler.keep_paths`",
             kind.as_str()
         ),
-        MachineWait::Disk { free, needed, .. } => format!(
-            "only {} are free on the disk of the worktrees, {} are needed",
-            in_words(*free),
-            in_words(*needed)
-        ),
+        MachineWait::Disk {
+            free,
+            promised,
+            needed,
+            ..
+        } => {
+            let promised = match promised {
+                0 => String::new(),
+                some => format!(", {} of them declared by runs at work", in_words(*some)),
+            };
+            let needed = in_words(*needed);
+            let needed = match who {
+                Some(who) => format!("{who} needs {needed}"),
+                None => format!("{needed} are needed"),
+            };
+            let free = in_words(*free);
+            format!("only {free} are free on the disk of the worktrees{promised}, and {needed}")
+        }
         MachineWait::Pressure { crossed, .. } => {
             let (is, line) = (crossed.is, crossed.line);
             match crossed.kind {
@@ -290,12 +356,19 @@ fn amount(kind: ResourceKind, amount: u64) -> String {
     }
 }
 
-fn next(wait: &MachineWait) -> String {
+fn next(wait: &MachineWait, agent: Option<&str>) -> String {
     match wait {
-        MachineWait::Never { kind, .. } => format!(
-            "lower `resources` of the agent or the check, or raise `scheduler.machine.{}` in .ai/config.yaml",
-            kind.as_str()
-        ),
+        MachineWait::Never { kind, .. } => {
+            let shows = agent.map_or(String::new(), |agent| format!(" (`ai agent show {agent}`)"));
+            let raise = match kind {
+                ResourceKind::Cpu | ResourceKind::Memory => "or raise",
+                ResourceKind::Scratch => "the disk has no more, or less is set by",
+            };
+            format!(
+                "lower `resources` of the agent{shows} or the check, {raise} `scheduler.machine.{}` in .ai/config.yaml",
+                kind.as_str()
+            )
+        }
         MachineWait::Taken { kind, .. } | MachineWait::Kept { kind, .. } => format!(
             "wait, or raise `scheduler.machine.{}` in .ai/config.yaml; `ai status` shows what is at work",
             kind.as_str()

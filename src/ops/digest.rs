@@ -175,7 +175,7 @@ pub fn digest(world: &World, store: &mut dyn Store, since_ms: WallMs) -> Result<
     needs.extend(needs_you::rescues(&world.location, store)?);
     needs.extend(needs_you::trust(&world.root, &world.location.common_dir)?);
     let parallel = world.config.scheduler.hands(None);
-    let plan = schedule::plan(world, store, parallel)?;
+    let plan = schedule::plan(world, store, (parallel, 0))?;
     let told = |task: &PlannedTask| needs.iter().any(|need| need.id == task.task.as_str());
     let open = plan.tasks.into_iter().filter(|task| !told(task));
     Ok(Digest {

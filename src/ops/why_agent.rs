@@ -99,7 +99,10 @@ fn by_machine(
     let scored = trace.considered.iter().filter(|one| one.score.is_some());
     let names = trace.chosen.iter().chain(scored.map(|one| &one.agent));
     let named = names.filter_map(|name| agents.iter().find(|one| one.name.as_str() == name));
-    let needs = named.map(|agent| agent.resources.enough_for(checks));
+    let needs = named.map(|agent| {
+        let need = agent.resources.enough_for(checks);
+        (agent.name.as_str(), need)
+    });
     let needs: Vec<_> = needs.collect();
     let now = (world.clock)().wall_ms;
     Ok(admission::gate_for(&task.id, (&machine, &needs), now))

@@ -537,3 +537,30 @@ fn one_that_cannot_start_says_why() {
       next: correct the file, or remove it to work with the defaults
     ");
 }
+
+#[test]
+fn nothing_is_said_to_start_now_while_the_daemon_holds_as_many_runs_as_it_may() {
+    let scene = Scene::new()
+        .agent(Agent::new("one", GATED).registered(&["--parallel", "3"]))
+        .build();
+    let _ended = Ended(&scene);
+    let [first, second, third] =
+        ["First", "Second", "Third"].map(|title| gated_task(&scene, title));
+    scene.ai_ok(&["daemon", "start", "--parallel", "1"]);
+    wait_until_started(&scene, &first);
+    let status = scene.ai(&["daemon", "status", "--json"]);
+    let told = status.json();
+    let waiting = told["waiting"].as_array().unwrap();
+    let whys: Vec<(&Value, &Value)> = waiting
+        .iter()
+        .map(|one| (&one["gate"], &one["why"]))
+        .collect();
+    let full = (
+        &Value::from("capacity"),
+        &Value::from("1 run is at work, as many as are started at a time"),
+    );
+    assert_eq!(whys, [full, full], "{status}");
+    for task in [&first, &second, &third] {
+        open_gate(&scene.base().join(format!("gate-{task}")));
+    }
+}

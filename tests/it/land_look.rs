@@ -54,6 +54,37 @@ fn looking_writes_nothing_and_says_what_a_landing_would() {
 }
 
 #[test]
+fn why_tells_of_a_work_that_no_landing_takes() {
+    let sandbox = project("false");
+    let first = work(&sandbox, 1, &[]);
+    sandbox.set_script("fake", "cat >/dev/null; echo other > w01.txt");
+    let second = sandbox.reviewed("Otherwise");
+    let gates = |id: &str| -> Vec<Value> {
+        let gates = sandbox.ai_json(&["why", id])["gates"].clone();
+        gates
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["gate"].clone())
+            .collect()
+    };
+    assert_eq!(gates(&second), ["review"]);
+    sandbox.ai_ok(&["accept", &first]);
+    let before = everything(&sandbox);
+    snapshot!(sandbox.ai(&["why", &second]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  Otherwise
+      conflict   no landing takes it: 1 path conflicts: w01.txt
+      next       `ai reject [TASK] --note TEXT`, so that the next run begins on what the target is now
+      review     run [RUN] has finished and waits for a person; accepted, it goes into main
+      next       ai review [TASK]
+    ----- stderr -----
+    ");
+    assert_eq!(everything(&sandbox), before);
+}
+
+#[test]
 fn what_needs_a_work_that_does_not_fit_is_left_out_of_a_dry_run_too() {
     let sandbox = project("false");
     let first = work(&sandbox, 1, &[]);

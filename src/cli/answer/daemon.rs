@@ -15,6 +15,7 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::time::WallMs;
 use crate::ops::daemon::DaemonAtWork;
 use crate::ops::land::{LandingAtWork, PlannedLanding};
+use crate::ops::recurring::UpcomingRecurring;
 use crate::ops::refusal::seconds;
 use crate::ops::schedule::PlannedTask;
 
@@ -37,6 +38,9 @@ pub(in crate::cli) struct DaemonAnswer {
     pub(in crate::cli) running: Vec<DaemonRunTold>,
     /// Tasks that are not, with the reason of each.
     pub(in crate::cli) waiting: Vec<DaemonWaiting>,
+    /// The next moment of each recurring work that is switched on, the nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::cli) recurring: Vec<UpcomingRecurring>,
     /// Landing by its own hand.
     pub(in crate::cli) landing: DaemonLanding,
     /// The differences of the daemon from this `ai`: `ai daemon restart` begins one of this `ai`.

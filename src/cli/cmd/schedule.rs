@@ -29,7 +29,7 @@ pub(super) fn run(args: &ScheduleArgs, context: &mut Context) -> Outcome {
     let world = context.world()?;
     let parallel = world.config.scheduler.hands(*parallel);
     let store = context.store(Access::Read)?;
-    let plan = plan(&world, store, parallel)?;
+    let plan = plan(&world, store, (parallel, 0))?;
     if context.ui.json() {
         context.ui.object(&plan);
         return Ok(exit::OK);

@@ -15,7 +15,7 @@ use crate::domain::message::Message;
 use crate::domain::task::Task;
 use crate::ops::error::OpError;
 use crate::ops::gates::Gate;
-use crate::ops::{land, mail, why, why_agent};
+use crate::ops::{land, mail, schedule, why, why_agent};
 use crate::store::Access;
 
 const TO_EXPLAIN: Wanted = Wanted {
@@ -40,18 +40,20 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
         let messages = mail::of_task(tx, &task.id)?;
         Ok((task, gates, messages))
     })?;
-    let asked = context
-        .world()
-        .and_then(|world| Ok(land::add_gate(&world, store, &task, &mut gates)?));
+    let asked = context.world().and_then(|world| {
+        land::add_gate(&world, store, &task, &mut gates)?;
+        Ok(land::add_conflict(&world, store, &task, &mut gates)?)
+    });
     if let Err(error) = asked {
         context
             .ui
             .warn(&format!("its landing could not be looked at: {error}"));
     }
     // Agents are files: where they cannot be looked at, what holds the task is told all the same.
-    let asked = context
-        .world()
-        .and_then(|world| Ok(why_agent::add(&world, store, &task, &mut gates)?));
+    let asked = context.world().and_then(|world| {
+        why_agent::add(&world, store, &task, &mut gates)?;
+        Ok(schedule::add_kept(&world, store, &task, &mut gates)?)
+    });
     if let Err(error) = asked {
         context
             .ui

@@ -21,7 +21,7 @@ pub struct MachineSettings {
     /// Memory of all runs together; default that of this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
-    /// Room on the disk of all runs together; default the size of the disk.
+    /// Room on the disk of all runs together; default what is free there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scratch: Option<ByteSize>,
     /// Load for each core over which starts pause; default without limit.
@@ -58,6 +58,8 @@ impl PressureLimits {
 pub struct DiskRoom {
     /// Free now.
     pub free: u64,
+    /// The size of the disk.
+    pub whole: u64,
     /// Kept free, by `runs.disk_floor_mb`.
     pub floor: u64,
 }
@@ -89,7 +91,7 @@ pub struct LineCrossed {
 /// The machine as it is at the moment of a tick.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MachineSight {
-    /// Everything that runs may have together; a kind that is not known is not limited.
+    /// Everything that runs may have together; a kind that is not known is not limited, and the disk by what is free.
     pub budget: ResourceAmounts,
     /// The sum of what runs at work, or about to begin, have declared.
     pub used: ResourceAmounts,
@@ -133,6 +135,8 @@ pub enum MachineWait {
     Disk {
         /// Free, in bytes.
         free: u64,
+        /// The part of it that runs at work have declared, in bytes.
+        promised: u64,
         /// Needed, in bytes.
         needed: u64,
         /// The time at which it is measured again.
@@ -168,12 +172,15 @@ impl MachineSight {
     /// What it lacks: first what there is too little of altogether.
     pub fn admit(&self, need: &ResourceAmounts, now: WallMs) -> Result<(), MachineWait> {
         let asked = ResourceKind::ALL.into_iter();
-        let asked = asked.filter_map(|kind| Some((kind, need.of(kind)?, self.budget.of(kind)?)));
-        let never = asked.clone().find(|(_, need, budget)| need > budget);
-        if let Some((kind, need, budget)) = never {
+        let asked = asked.filter_map(|kind| Some((kind, need.of(kind)?)));
+        let most = asked
+            .clone()
+            .filter_map(|(kind, need)| Some((kind, need, self.most(kind)?)));
+        if let Some((kind, need, budget)) = most.into_iter().find(|(_, need, most)| need > most) {
             return Err(MachineWait::Never { kind, need, budget });
         }
-        for (kind, need, budget) in asked {
+        let limited = asked.filter_map(|(kind, need)| Some((kind, need, self.budget.of(kind)?)));
+        for (kind, need, budget) in limited {
             let used = self.used.of(kind).unwrap_or(0);
             if used.saturating_add(need) > budget {
                 return Err(MachineWait::Taken {
@@ -184,19 +191,42 @@ impl MachineSight {
                 });
             }
         }
-        let scratch = need.of(ResourceKind::Scratch).unwrap_or(0);
-        self.room_on_disk(scratch, now)
+        // Nobody knows how much of it they have written already: it is taken for not written.
+        let promised = self.used.of(ResourceKind::Scratch).unwrap_or(0);
+        match need.of(ResourceKind::Scratch) {
+            Some(scratch) => self.room_on_disk((scratch, promised), now),
+            None => self.room_on_disk((0, 0), now),
+        }
     }
 
-    /// Finds that many bytes on the disk above what is kept free.
-    fn room_on_disk(&self, bytes: u64, now: WallMs) -> Result<(), MachineWait> {
+    /// The most that one run could have of a kind if nothing else were at work, and nothing else on the disk.
+    fn most(&self, kind: ResourceKind) -> Option<u64> {
+        let disk = self.disk.filter(|_| kind == ResourceKind::Scratch);
+        let disk = disk.map(|disk| disk.whole.saturating_sub(disk.floor));
+        self.budget.of(kind).into_iter().chain(disk).min()
+    }
+
+    /// What all runs may have together of each kind; where no amount is set for the disk, what is free there now.
+    pub fn amounts(&self) -> ResourceAmounts {
+        let free = self
+            .disk
+            .map(|disk| ByteSize(disk.free.saturating_sub(disk.floor)));
+        ResourceAmounts {
+            scratch: self.budget.scratch.or(free),
+            ..self.budget
+        }
+    }
+
+    /// Finds that many bytes on the disk above what is kept free, beside what is promised of it.
+    fn room_on_disk(&self, (bytes, promised): (u64, u64), now: WallMs) -> Result<(), MachineWait> {
         let Some(disk) = self.disk else { return Ok(()) };
         let needed = disk.floor.saturating_add(bytes);
-        if disk.free >= needed {
+        if disk.free >= needed.saturating_add(promised) {
             return Ok(());
         }
         Err(MachineWait::Disk {
             free: disk.free,
+            promised,
             needed,
             again_ms: now.saturating_add(MEASURE_AGAIN_MS),
         })
@@ -208,19 +238,7 @@ impl MachineSight {
             crossed,
             again_ms: now.saturating_add(MEASURE_AGAIN_MS),
         });
-        crossed.or_else(|| self.room_on_disk(0, now).err())
-    }
-
-    /// The same once something has been started that asks for this: what it will write is not on the disk yet.
-    pub fn starting(&self, need: ResourceAmounts) -> MachineSight {
-        let promised = need.of(ResourceKind::Scratch).unwrap_or(0);
-        MachineSight {
-            disk: self.disk.map(|disk| DiskRoom {
-                free: disk.free.saturating_sub(promised),
-                ..disk
-            }),
-            ..self.using(need)
-        }
+        crossed.or_else(|| self.room_on_disk((0, 0), now).err())
     }
 
     /// The same while something more is used.

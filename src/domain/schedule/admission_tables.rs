@@ -120,13 +120,65 @@ fn what_is_started_in_the_same_tick_is_promised_its_part_of_the_disk() {
     let sight = MachineSight {
         disk: Some(DiskRoom {
             free: 5 * GIB,
+            whole: 9 * GIB,
             floor: GIB,
         }),
         ..MachineSight::default()
     };
     assert_eq!(sight.admit(&one, MONDAY), Ok(()));
-    let wait = sight.starting(one).admit(&one, MONDAY).unwrap_err();
-    assert_eq!(wait.again_ms(), Some(MONDAY + MEASURE_AGAIN_MS));
+    let wait = sight.using(one).admit(&one, MONDAY).unwrap_err();
+    assert_eq!(
+        wait,
+        MachineWait::Disk {
+            free: 5 * GIB,
+            promised: 3 * GIB,
+            needed: 4 * GIB,
+            again_ms: MONDAY + MEASURE_AGAIN_MS
+        }
+    );
+    // What is promised keeps nobody back who asks for nothing of the disk.
+    let full = sight.using(amounts(r#"{"scratch": "4GiB"}"#));
+    let cores = amounts(r#"{"cpu": 1}"#);
+    assert_eq!(
+        (full.admit(&cores, MONDAY), full.pause(MONDAY)),
+        (Ok(()), None)
+    );
+}
+
+#[test]
+fn the_disk_gives_what_is_free_now_and_never_more_than_it_is() {
+    let sight = |set: &str| MachineSight {
+        budget: amounts(set),
+        disk: Some(DiskRoom {
+            free: 5 * GIB,
+            whole: 9 * GIB,
+            floor: GIB,
+        }),
+        ..MachineSight::default()
+    };
+    let told = |set: &str, need: &str| match sight(set).admit(&amounts(need), MONDAY) {
+        Ok(()) => "room".to_owned(),
+        Err(MachineWait::Never { budget, .. }) => format!("never, of {}", budget / GIB),
+        Err(MachineWait::Disk { needed, .. }) => format!("later, with {}", needed / GIB),
+        Err(other) => format!("{other:?}"),
+    };
+    let four = r#"{"scratch": "4GiB"}"#;
+    let five = r#"{"scratch": "5GiB"}"#;
+    let nine = r#"{"scratch": "9GiB"}"#;
+    assert_eq!(
+        [told("{}", four), told("{}", five), told("{}", nine)],
+        ["room", "later, with 6", "never, of 8"]
+    );
+    assert_eq!(
+        [told(four, four), told(four, five), told(nine, nine)],
+        ["room", "never, of 4", "never, of 8"],
+        "what is set makes no disk larger"
+    );
+    let free = |set: &str| sight(set).amounts().in_words();
+    assert_eq!(
+        [free("{}"), free(nine)],
+        ["4 GiB of scratch", "9 GiB of scratch"]
+    );
 }
 
 #[test]
@@ -184,6 +236,7 @@ fn starts_pause_while_the_machine_is_over_a_line() {
         |state: &QueueState| words(&tick(MONDAY, state, &limits(SchedulerSettings::default())));
     state.machine.disk = Some(DiskRoom {
         free: 2 * GIB,
+        whole: 200 * GIB,
         floor: GIB,
     });
     let never = "big waits: cpu 900 is more than 400";
@@ -198,6 +251,7 @@ fn starts_pause_while_the_machine_is_over_a_line() {
     );
     state.machine.disk = Some(DiskRoom {
         free: GIB - 1,
+        whole: 200 * GIB,
         floor: GIB,
     });
     let below = format!("{} of {GIB} free, again at 10000", GIB - 1);

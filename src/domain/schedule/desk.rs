@@ -74,11 +74,14 @@ impl<'a> Desk<'a> {
             return Some(QueueWait::Concurrency { limit });
         }
         let parallel = self.limits.parallel;
+        if self.limits.own >= parallel {
+            return Some(QueueWait::HandsFull { limit: parallel });
+        }
         if is_full(parallel, self.limits.own) {
             return Some(QueueWait::Parallel { limit: parallel });
         }
-        if let Some(pause) = self.machine.pause(self.now) {
-            return Some(QueueWait::Machine(pause));
+        if let Some(wait) = self.machine.pause(self.now) {
+            return Some(QueueWait::Machine { agent: None, wait });
         }
         let at_ms = self.bucket.as_ref()?.ready_ms();
         (at_ms > self.now).then_some(QueueWait::Rate { at_ms })
@@ -115,8 +118,7 @@ impl<'a> Desk<'a> {
                 if let Some(agent) = &agent {
                     self.refuse_resting(agent)?;
                 }
-                let need = self.need_of(agent.as_deref(), &task.needs);
-                self.room_for(&need)
+                self.room_for(agent.as_deref(), &task.needs)
                     .inspect_err(|wait| self.keep_room(task, agent.as_slice(), wait))?;
                 agent
             }
@@ -129,7 +131,7 @@ impl<'a> Desk<'a> {
             bucket.take();
         }
         let need = self.need_of(agent.as_deref(), &task.needs);
-        self.machine = self.machine.starting(need);
+        self.machine = self.machine.using(need);
         if let Some(agent) = &agent {
             *self.given.entry(agent.clone()).or_insert(0) += 1;
         }
@@ -155,7 +157,11 @@ impl<'a> Desk<'a> {
     /// else be given away while the other is lacking.
     fn keep_room(&mut self, task: &QueuedTask, agents: &[String], wait: &QueueWait) {
         let waited = self.now.saturating_sub(task.since_ms());
-        let QueueWait::Machine(MachineWait::Taken { .. } | MachineWait::Disk { .. }) = wait else {
+        let QueueWait::Machine {
+            wait: MachineWait::Taken { .. } | MachineWait::Disk { .. },
+            ..
+        } = wait
+        else {
             return;
         };
         if waited < millis(self.limits.settings.keep_paths) {
@@ -178,14 +184,18 @@ impl<'a> Desk<'a> {
         standing.map_or(*checks, |standing| standing.needs.enough_for(*checks))
     }
 
-    fn room_for(&self, need: &ResourceAmounts) -> Result<(), QueueWait> {
-        self.machine
-            .admit(need, self.now)
-            .map_err(QueueWait::Machine)?;
+    /// Finds room for a run of a task with these checks on this agent.
+    fn room_for(&self, agent: Option<&str>, checks: &ResourceAmounts) -> Result<(), QueueWait> {
+        let need = self.need_of(agent, checks);
+        let wait_for = |wait| QueueWait::Machine {
+            agent: agent.map(str::to_owned),
+            wait,
+        };
+        self.machine.admit(&need, self.now).map_err(wait_for)?;
         let kept = self.kept_room.iter();
         let mut kept = kept.filter(|(_, kind)| need.of(*kind).is_some());
         match kept.next() {
-            Some((by, kind)) => Err(QueueWait::Machine(MachineWait::Kept {
+            Some((by, kind)) => Err(wait_for(MachineWait::Kept {
                 by: by.clone(),
                 kind: *kind,
             })),
@@ -217,11 +227,9 @@ impl<'a> Desk<'a> {
                 first = first.or(Some(wait));
                 continue;
             }
-            match self.room_for(&self.need_of(Some(agent), checks)) {
+            match self.room_for(Some(agent), checks) {
                 Ok(()) => return Ok(agent.clone()),
-                Err(wait @ QueueWait::Machine(MachineWait::Never { .. })) => {
-                    never = never.or(Some(wait));
-                }
+                Err(wait) if wait.is_for_ever() => never = never.or(Some(wait)),
                 Err(wait) => return Err(wait),
             }
         }

@@ -105,7 +105,8 @@ fn word(action: &QueueAction) -> String {
                     Some(until) => format!("{agent} rests until {}", until - MONDAY),
                     None => format!("{agent} is tried"),
                 },
-                QueueWait::Machine(wait) => machine_word(wait),
+                QueueWait::HandsFull { limit } => format!("all {limit} of ours at work"),
+                QueueWait::Machine { wait, .. } => machine_word(wait),
             };
             format!("{task} waits: {wait}")
         }
@@ -126,9 +127,17 @@ fn machine_word(wait: &MachineWait) -> String {
         MachineWait::Kept { by, kind } => format!("{} kept for {by}", kind.as_str()),
         MachineWait::Disk {
             free,
+            promised,
             needed,
             again_ms,
-        } => format!("{free} of {needed} free, again at {}", again_ms - MONDAY),
+        } => {
+            let beside = match promised {
+                0 => String::new(),
+                promised => format!(", {promised} of it promised"),
+            };
+            let at = again_ms - MONDAY;
+            format!("{free} of {needed} free{beside}, again at {at}")
+        }
         MachineWait::Pressure { crossed, again_ms } => format!(
             "{:?} {} over {}, again at {}",
             crossed.kind,

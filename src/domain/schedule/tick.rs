@@ -42,7 +42,7 @@ pub enum QueueWait {
         /// The limit.
         limit: u32,
     },
-    /// The caller holds as many runs as it was asked to.
+    /// More urgent tasks start first, as many as the caller was asked to hold.
     Parallel {
         /// The limit.
         limit: u32,
@@ -83,21 +83,43 @@ pub enum QueueWait {
         until_ms: Option<WallMs>,
     },
     /// The machine has no room for it, or is under pressure.
-    Machine(MachineWait),
+    Machine {
+        /// The agent with which it asks for that much; absent where it is no matter of the agent.
+        agent: Option<String>,
+        /// For what it waits there.
+        wait: MachineWait,
+    },
+    /// As many runs of the caller are at work as it was asked to hold.
+    HandsFull {
+        /// The limit.
+        limit: u32,
+    },
 }
 
 impl QueueWait {
+    /// True where neither time nor the end of other runs helps.
+    pub fn is_for_ever(&self) -> bool {
+        matches!(
+            self,
+            QueueWait::Machine {
+                wait: MachineWait::Never { .. },
+                ..
+            }
+        )
+    }
+
     /// The time at which it may be different, where time alone helps.
     pub fn until_ms(&self) -> Option<WallMs> {
         match self {
             QueueWait::NotBefore { at_ms } | QueueWait::Rate { at_ms } => Some(*at_ms),
             QueueWait::Maintenance { until_ms } => Some(*until_ms),
             QueueWait::Breaker { until_ms, .. } => *until_ms,
-            QueueWait::Machine(wait) => wait.again_ms(),
+            QueueWait::Machine { wait, .. } => wait.again_ms(),
             QueueWait::Held
             | QueueWait::Disabled
             | QueueWait::Concurrency { .. }
             | QueueWait::Parallel { .. }
+            | QueueWait::HandsFull { .. }
             | QueueWait::Paths { .. }
             | QueueWait::PathsKept { .. }
             | QueueWait::Room { .. } => None,

@@ -31,7 +31,8 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
 /// Tells whether a cgroup holds a run to what it declares, where anything is declared. Makes one, and removes it.
 fn held(config: &Config, agents: &[Agent]) -> Option<Finding> {
     let by_checks = config.checks.iter().map(|check| check.resources);
-    let by_agents = agents.iter().map(|agent| agent.resources);
+    let agents = agents.iter().filter(|agent| agent.enabled);
+    let by_agents = agents.map(|agent| agent.resources);
     let all = by_checks
         .chain(by_agents)
         .fold(ResourceAmounts::default(), ResourceAmounts::enough_for);
@@ -52,7 +53,7 @@ fn look_at(
     findings: &mut Vec<Finding>,
 ) {
     let settings = &config.scheduler.machine;
-    let budget = admission::budget(settings, files, pool);
+    let machine = admission::whole(config, files, pool);
     let told = PRESSURES
         .iter()
         .filter(|kind| files.pressure(**kind).is_some());
@@ -60,7 +61,15 @@ fn look_at(
         0 => "this kernel tells of no pressure",
         _ => "the kernel tells of pressure",
     };
-    let text = format!("all runs together have {}; {pressure}", budget.in_words());
+    let amounts = machine.amounts();
+    let free = match settings.scratch {
+        None if amounts.scratch.is_some() => " (free now)",
+        _ => "",
+    };
+    let text = format!(
+        "all runs together have {}{free}; {pressure}",
+        amounts.in_words()
+    );
     findings.push(Finding::ok("resources", text));
     let lines = [
         (PressureKind::Memory, settings.pressure.memory),
@@ -77,8 +86,8 @@ fn look_at(
         );
         findings.push(Finding::warn("resources", text).next("take it out of .ai/config.yaml"));
     }
-    for text in admission::never_met((config, agents), &budget) {
-        let next = "lower its `resources`, or raise `scheduler.machine` in .ai/config.yaml";
+    for text in admission::never_met((config, agents), &machine) {
+        let next = "lower its `resources`, raise `scheduler.machine` in .ai/config.yaml, or make room on the disk";
         findings.push(Finding::warn("resources", text).next(next));
     }
 }
@@ -92,8 +101,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("cpus"), "4").unwrap();
         std::fs::write(dir.path().join("meminfo"), "MemTotal: 8388608 kB\n").unwrap();
-        std::fs::write(dir.path().join("disk"), "1073741824 107374182400").unwrap();
+        std::fs::write(dir.path().join("disk"), "4294967296 107374182400").unwrap();
         let mut config = Config::default();
+        config.runs.disk_floor_mb = 1024;
         config.scheduler.machine.pressure.memory = "20".parse().ok();
         let mut agent = Agent::new(
             "big".to_owned().try_into().unwrap(),
@@ -101,9 +111,19 @@ mod tests {
         );
         agent.resources.cpu = "5".parse().ok();
         agent.resources.memory = "64GiB".parse().ok();
+        let mut wide = agent.clone();
+        wide.name = "wide".to_owned().try_into().unwrap();
+        wide.resources = ResourceAmounts {
+            scratch: "10GiB".parse().ok(),
+            ..ResourceAmounts::default()
+        };
+        let mut off = agent.clone();
+        off.name = "off".to_owned().try_into().unwrap();
+        off.enabled = false;
         let mut findings = Vec::new();
         let files = MachineFiles::below(dir.path());
-        look_at((&config, &[agent]), &files, dir.path(), &mut findings);
+        let agents = [agent, wide, off];
+        look_at((&config, &agents), &files, dir.path(), &mut findings);
         let told: Vec<String> = findings
             .iter()
             .map(|one| format!("{} {}", one.level.as_str(), one.text))
@@ -111,9 +131,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                "ok all runs together have 4 cores, 8 GiB of memory, 100 GiB of scratch; this kernel tells of no pressure",
+                "ok all runs together have 4 cores, 8 GiB of memory, 3 GiB of scratch (free now); this kernel tells of no pressure",
                 "warn `scheduler.machine.pressure.memory` counts for nothing: this kernel does not tell it in /proc/pressure/memory",
-                "warn agent big: can never start: it asks for 5 cores, and all runs together have 4",
+                "warn agent big can never start: it asks for 5 cores, and all runs together have 4",
+                "warn only 4 GiB are free on the disk of the worktrees, and agent wide needs 11 GiB",
             ]
         );
     }

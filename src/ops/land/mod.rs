@@ -23,6 +23,7 @@ mod send_back;
 mod sight;
 mod status;
 mod swap;
+mod unfit;
 
 pub use at_work::LandingAtWork;
 pub use cut_off::{CutOffLanding, add_gate};
@@ -31,3 +32,4 @@ pub use order::{LandOrder, LandingBy, USUAL_BATCH, act_as_daemon};
 pub use report::{FlakyTold, LandReport, LandedTask, SentBackTask, StayingWork};
 pub use sight::{is_at_work, process_at_work, sight};
 pub use status::{LandPlan, LandingLook, PlannedLanding, plan};
+pub use unfit::add_conflict;

@@ -2,10 +2,12 @@
 //! for in words.
 
 mod at_work;
+mod kept;
 mod plan;
 mod queue;
 mod words;
 
+pub use kept::add_kept;
 pub use plan::{PlannedStep, PlannedTask, QueuePlan, plan};
 pub use queue::{QueueView, StartingRun, limits_of, look_of};
 pub use words::gate_of;

@@ -99,8 +99,12 @@ pub struct DoneBetween {
     pub basis: RangeBasis,
 }
 
-/// Plans for a caller that holds `parallel` runs at a time, and none yet.
-pub fn plan(world: &World, store: &mut dyn Store, parallel: usize) -> Result<QueuePlan, OpError> {
+/// Plans for a caller that holds `parallel` runs at a time, of which `own` are at work.
+pub fn plan(
+    world: &World,
+    store: &mut dyn Store,
+    (parallel, own): (usize, usize),
+) -> Result<QueuePlan, OpError> {
     let registered = Registered::read(world)?;
     let cx = world.cx(&world.checkout_policy())?;
     let around = (world.root.as_path(), world.location.common_dir.as_path());
@@ -115,7 +119,7 @@ pub fn plan(world: &World, store: &mut dyn Store, parallel: usize) -> Result<Que
             by_id: tasks.iter().map(|task| (&task.id, task)).collect(),
             tasks: &tasks,
         };
-        planner.plan(tx, parallel)
+        planner.plan(tx, (parallel, own))
     });
     Ok(QueuePlan { recurring, ..plan? })
 }
@@ -161,7 +165,7 @@ struct PlanFindings {
 }
 
 impl Planner<'_> {
-    fn plan(&self, tx: &mut dyn Tx, parallel: usize) -> Result<QueuePlan, OpError> {
+    fn plan(&self, tx: &mut dyn Tx, (parallel, own): (usize, usize)) -> Result<QueuePlan, OpError> {
         let settings = &self.world.config.scheduler;
         let waiting: Vec<Task> = self.tasks.iter().filter(|t| !is_held(t)).cloned().collect();
         let config = &self.world.config;
@@ -176,7 +180,7 @@ impl Planner<'_> {
             starting: &[],
         };
         let mut state = view.state(tx, self.cx)?;
-        let limits = limits_of(settings, parallel, 0);
+        let limits = limits_of(settings, parallel, own);
         let now = self.cx.now.wall_ms;
         let mut found = PlanFindings::default();
         let work = meter::begin("asking for every task", waiting.len());

@@ -14,7 +14,7 @@ pub fn gate_of(id: &TaskId, wait: &QueueWait, now_ms: WallMs) -> Option<Gate> {
     let in_way = |by: &TaskId| (Some(by.to_string()), Some(format!("ai why {by}")));
     Some(match wait {
         QueueWait::Held => return None,
-        QueueWait::Machine(wait) => admission::machine_gate(id, wait),
+        QueueWait::Machine { agent, wait } => admission::machine_gate(id, agent.as_deref(), wait),
         QueueWait::NotBefore { at_ms } => gate(
             "not_before",
             format!("not before {} from now", seconds(at_ms - now_ms)),
@@ -49,6 +49,15 @@ pub fn gate_of(id: &TaskId, wait: &QueueWait, now_ms: WallMs) -> Option<Gate> {
         QueueWait::Parallel { limit } => gate(
             "capacity",
             format!("more urgent tasks start first, {limit} at a time"),
+            None,
+            by_hand,
+        ),
+        QueueWait::HandsFull { limit } => gate(
+            "capacity",
+            format!(
+                "{} at work, as many as are started at a time",
+                runs_are(*limit)
+            ),
             None,
             by_hand,
         ),

@@ -87,7 +87,7 @@ fn tell_pause(context: &mut Context) -> Result<(), AppError> {
     };
     let pool = Places::of(&common_dir, &root).pool();
     if let Some(wait) = admission::pause(config, &pool, now().wall_ms) {
-        context.ui.say(&admission::text(&wait));
+        context.ui.say(&admission::text(&wait, None));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::base::text::{counted, flowing, one_line};
 use crate::cli::answer::{DaemonAnswer, DaemonLanding, DaemonRunTold, DaemonWaiting, LeftOutTask};
 use crate::cli::cmd::land as land_cmd;
 use crate::cli::context::{Context, Outcome};
+use crate::config::Config;
 use crate::domain::daemon::{DaemonPresence, DaemonState, StartBar};
 use crate::domain::landing::PartnerSearch;
 use crate::domain::time::WallMs;
@@ -49,10 +50,19 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         Some(_) => DaemonPresence::There,
         None => DaemonPresence::Gone,
     };
+    let (live, unheard) = match presence {
+        DaemonPresence::There => heard(&place),
+        DaemonPresence::Gone => (None, None),
+    };
     // What keeps a daemon from looking keeps this from looking, too, and is told.
     let world = context.world();
     let planned = world.and_then(|world| {
-        let plan = plan(&world, store, world.config.scheduler.hands(None))?;
+        // One that is at work plans with what it holds; else one that is started would.
+        let hands = match &live {
+            Some(live) => (live.parallel, live.runs.len()),
+            None => (daemon_hands(&world.config), 0),
+        };
+        let plan = plan(&world, store, hands)?;
         // Whose trust counts is who started the daemon: one that is at work has told what it misses.
         let (root, common) = (&world.root, &world.location.common_dir);
         let trusted = match presence {
@@ -61,17 +71,13 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         };
         Ok((plan, trusted.err().map(told)))
     });
-    let (tasks, in_the_way) = match planned {
-        Ok((plan, in_the_way)) => (plan.tasks, in_the_way),
-        Err(error) => (Vec::new(), Some(told(error))),
+    let (tasks, recurring, in_the_way) = match planned {
+        Ok((plan, in_the_way)) => (plan.tasks, plan.recurring, in_the_way),
+        Err(error) => (Vec::new(), Vec::new(), Some(told(error))),
     };
     let trouble = match presence {
         DaemonPresence::There => daemon::trouble(&place)?.or(in_the_way),
         DaemonPresence::Gone => in_the_way,
-    };
-    let (live, unheard) = match presence {
-        DaemonPresence::There => heard(&place),
-        DaemonPresence::Gone => (None, None),
     };
     let landing = landing(context).unwrap_or_else(|error| DaemonLanding {
         trouble: Some(told(error)),
@@ -98,6 +104,7 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         order,
         running,
         waiting,
+        recurring,
         landing,
         differences: differences.unwrap_or_default(),
         live,
@@ -114,6 +121,13 @@ pub(super) fn run(_args: &DaemonStatusArgs, context: &mut Context) -> Outcome {
         DaemonPresence::There => exit::OK,
         DaemonPresence::Gone => exit::NOT_FOUND,
     })
+}
+
+/// Runs at a time of a daemon that is started without a number.
+fn daemon_hands(config: &Config) -> usize {
+    let by_file = config.daemon.parallel;
+    let by_file = by_file.map(|n| u16::try_from(n).unwrap_or(u16::MAX));
+    config.scheduler.hands(by_file)
 }
 
 /// What the daemon at work says of itself, or why it does not.
@@ -282,5 +296,16 @@ fn show(answer: &DaemonAnswer, context: &mut Context) {
             "  and {} more; `ai schedule`",
             counted(more, "task")
         ));
+    }
+    for one in answer.recurring.iter().take(SHOWN) {
+        let (name, at) = (one_line(&one.name), context.ui.when(one.at_ms));
+        let title = one_line(&one.title);
+        let line = format!("  recurring {name}  next {at}  {title}");
+        context.ui.item(&line);
+    }
+    if let Some(more @ 1..) = answer.recurring.len().checked_sub(SHOWN) {
+        context
+            .ui
+            .line(&format!("  and {more} more recurring; `ai recurring next`"));
     }
 }

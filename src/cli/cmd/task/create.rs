@@ -4,7 +4,7 @@
 //! `id=$(ai task create "…")` is right without a flag; a person sees state and title, too. What warns
 //! goes to standard error.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use crate::base::text::{counted, one_line};
 use crate::cli::cmd::backup;
 use crate::cli::cmd::task::{entry_file, source};
 use crate::cli::context::{Context, Outcome};
+use crate::domain::task::Task;
 use crate::ops::admission;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
@@ -95,6 +96,9 @@ fn one(args: CreateArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let store = context.store(Access::Write)?;
     let task = commit(store, cx, |tx, cx| create::create(tx, cx, &new))?;
+    let mut large = LargeTasks::default();
+    large.note(&task);
+    large.warn(context)?;
     if context.ui.json() {
         context.ui.object(&task);
     } else if !context.ui.is_terminal() {
@@ -122,10 +126,12 @@ fn from_file(file: &Path, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
     let json = context.ui.json();
     let (mut shown, mut count) = (Spool::default(), 0_usize);
+    let mut large = LargeTasks::default();
     let store = context.store(Access::Write)?;
     commit(store, &cx, |tx, cx| {
         tasks.create(tx, cx, &mut |task| {
             count += 1;
+            large.note(task);
             if json {
                 let line = serde_json::to_string(task).bug("a task cannot be shown as JSON")?;
                 Ok(shown.write_line(&line)?)
@@ -134,6 +140,7 @@ fn from_file(file: &Path, context: &mut Context) -> Outcome {
             }
         })
     })?;
+    large.warn(context)?;
     let mut is_read = true;
     shown.read_lines::<AppError>(&mut |line| {
         is_read = context.ui.line(line);
@@ -195,6 +202,41 @@ struct NamedThings {
     agents: BTreeSet<String>,
 }
 
+/// New tasks by all that says how much of the machine they ask for: the first of those that are alike, and their number.
+#[derive(Default)]
+struct LargeTasks(BTreeMap<TaskAlike, (Task, usize)>);
+
+/// Agent, checks, type and labels.
+type TaskAlike = (Option<String>, Vec<String>, String, BTreeSet<String>);
+
+impl LargeTasks {
+    fn note(&mut self, task: &Task) {
+        let alike = (
+            task.agent.clone(),
+            task.checks.clone(),
+            task.kind.clone(),
+            task.labels.clone(),
+        );
+        self.0.entry(alike).or_insert_with(|| (task.clone(), 0)).1 += 1;
+    }
+
+    /// What asks for more than the machine has for all runs can never start here: better said now, too. Another machine
+    /// may have more, so that the task is made all the same.
+    fn warn(&self, context: &mut Context) -> Result<(), AppError> {
+        let root = context.workspace.root()?.to_owned();
+        let pool = Places::of(&context.workspace.place()?.common_dir, &root).pool();
+        let agents = agents::list(&root)?.agents;
+        let config = context.workspace.config()?.clone();
+        for (task, alike) in self.0.values() {
+            let warning = admission::warning_of((task, *alike), (&config, &agents), &pool);
+            if let Some(warning) = warning {
+                context.ui.warn(&warning);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl NamedThings {
     fn note(&mut self, new: &NewTask) {
         let named = [
@@ -210,34 +252,9 @@ impl NamedThings {
         }
     }
 
-    /// What asks for more than the machine has for all runs can never start here: better said now, too. Another machine
-    /// may have more, so that the task is made all the same.
-    fn warn_too_large(&self, context: &mut Context) -> Result<(), AppError> {
-        let root = context.workspace.root()?.to_owned();
-        let places = Places::of(&context.workspace.place()?.common_dir, &root);
-        let mut config = context.workspace.config()?.clone();
-        let checks = config.defaults.checks.clone();
-        config.checks.retain(|check| match &checks {
-            _ if !self.checks.is_empty() => self.checks.contains(&check.name),
-            Some(names) => names.contains(&check.name),
-            None => true,
-        });
-        let mut agents = if self.agents.is_empty() {
-            Vec::new()
-        } else {
-            agents::list(&root)?.agents
-        };
-        agents.retain(|agent| self.agents.contains(agent.name.as_str()));
-        for one in admission::too_large((&config, &agents), &places.pool()) {
-            context.ui.warn(&one);
-        }
-        Ok(())
-    }
-
     /// A check that nobody has configured can never pass: better said now than at night. Nor can an
     /// agent that is not there run anything.
     fn warn_unknown(mut self, context: &mut Context) -> Result<(), AppError> {
-        self.warn_too_large(context)?;
         if !self.checks.is_empty() {
             let config = context.workspace.config()?;
             self.checks.retain(|name| config.check(name).is_none());

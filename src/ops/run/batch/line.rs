@@ -97,14 +97,19 @@ pub struct Summary {
 
 impl Summary {
     /// The exit code of the whole: 0 where everything went well, else the code that all the others
-    /// share, else 1.
+    /// share, else 1. Where some were not started that can start later, those that cannot do not count.
     pub fn code(&self) -> u8 {
         if self.interrupted {
             return ErrorClass::Interrupted.code();
         }
+        let later = ErrorClass::TryLater.code();
+        let waits = |line: &Line| line.run.is_none() && line.code == later;
+        let is_later = self.lines.iter().any(waits);
+        let cannot = |line: &Line| line.run.is_none() && line.code == ErrorClass::Conflict.code();
         let mut bad = self
             .lines
             .iter()
+            .filter(|line| !(is_later && cannot(line)))
             .map(|line| line.code)
             .filter(|code| *code != 0);
         match bad.next() {

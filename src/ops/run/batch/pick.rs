@@ -178,7 +178,10 @@ impl Picker<'_> {
             task: task.id.clone(),
             title: task.title.clone(),
             status: task.status_text().to_owned(),
-            code: ErrorClass::TryLater.code(),
+            code: match wait {
+                never if never.is_for_ever() => ErrorClass::Conflict.code(),
+                _ => ErrorClass::TryLater.code(),
+            },
             run: None,
             agent: None,
             fallback_of: None,

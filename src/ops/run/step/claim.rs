@@ -78,7 +78,8 @@ pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Starte
         let claimed = claim::claim_for_run(tx, cx, which, ttl_ms)?;
         refuse_full(tx, cx, agent)?;
         let need = admission::checks_need(config, &claimed.task).enough_for(agent.resources);
-        admission::refuse_no_room(tx, (machine, &need), cx.now.wall_ms)?;
+        let who = (&claimed.task.id, agent.name.as_str());
+        admission::refuse_no_room(tx, (machine, &need), who, cx.now.wall_ms)?;
         let budget = budget::admit(tx, cx, config, &claimed.task, agent)?;
         let mut question = Question::on_task(Action::RunStart, &claimed.task);
         let id = claimed.task.id.run(claimed.lease.epoch);
