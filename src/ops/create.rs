@@ -1,6 +1,6 @@
 //! Creating tasks: one, or a whole file of them in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
+use crate::domain::path_pattern::{self, CaseMode};
 use crate::domain::task::{BlockReason, Hold, LockRequest, RecurringOrigin, Task, TaskState};
 use crate::domain::task_text::{BadText, check_priority, check_text, check_word};
 use crate::ops::ask::{Asked, Question};
@@ -300,6 +301,24 @@ fn existing(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, bool), OpError> {
     let id = cx::resolve(tx, typed)?;
     let done = matches!(cx::load(tx, &id)?.state, TaskState::Done { .. });
     Ok((id, done))
+}
+
+/// Refuses an entry that could not be created whoever asks for it: its words, its paths by these modules, and the tasks
+/// that it names. Neither policy nor queue is asked, and nothing is written.
+pub(super) fn look_over(
+    tx: &mut dyn Tx,
+    modules: &BTreeMap<String, Vec<String>>,
+    new: &NewTask,
+) -> Result<(), OpError> {
+    validate(new)?;
+    for pattern in new.paths.iter().chain(&new.shared) {
+        // However names compare, a pattern can be read or not.
+        path_pattern::expand(pattern, modules, CaseMode::Sensitive)?;
+    }
+    for typed in new.deps.iter().chain(&new.parent) {
+        existing(tx, typed)?;
+    }
+    Ok(())
 }
 
 pub(super) fn validate(new: &NewTask) -> Result<(), OpError> {

@@ -58,22 +58,22 @@ pub fn executable_set(root: &Path) -> Result<ExecutableSet, OpError> {
 fn whole_set(root: &Path) -> Result<ExecutableSet, OpError> {
     let mut set = executable_set(root)?;
     let base = root.join(".ai");
-    // Only files of this form count there; a directory that cannot be looked into has none that do.
-    let files = fs::list_dir(&base.join(RECURRING)).unwrap_or_default();
+    // Only files of this form count there. Where nobody can look, nothing is taken for gone.
+    let files = fs::list_dir(&base.join(RECURRING)).map_err(StoreError::from)?;
     let is_named = |path: &&PathBuf| {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         stem.is_some_and(|stem| Name::new(stem).is_ok())
     };
     let count = |path: &&PathBuf| {
-        let is_file = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+        // What is no file or too large is used by nobody, and keeps nothing else from trust.
+        let meta = path.symlink_metadata();
+        let is_file = meta.is_ok_and(|meta| meta.is_file() && meta.len() <= CAP);
         is_file && path.extension().is_some_and(|e| e == "yaml") && is_named(path)
     };
     for path in files.iter().filter(count) {
-        // What is no file, cannot be read or is too large is used by nobody, and keeps nothing else from trust.
-        if let Ok(bytes) = fs::read_capped(path, CAP) {
-            let name = path.strip_prefix(&base).unwrap_or(path).to_string_lossy();
-            set.add_file(&name, hash::sha256_hex(&bytes), bytes);
-        }
+        let bytes = fs::read_capped(path, CAP).map_err(StoreError::from)?;
+        let name = path.strip_prefix(&base).unwrap_or(path).to_string_lossy();
+        set.add_file(&name, hash::sha256_hex(&bytes), bytes);
     }
     Ok(set)
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::daemon::{log, wait_until_logged};
 use crate::schemas::checked;
 use crate::snapshot;
-use crate::support::runs::GOOD;
+use crate::support::poll;
+use crate::support::runs::{GOOD, PATIENCE};
 use crate::support::scene::{Agent, Scene};
 use crate::support::{Outcome, Sandbox, Transcript, mask_also, run};
 
@@ -528,4 +529,135 @@ fn a_daemon_wakes_for_the_moment_and_tells_once_what_is_in_the_way() {
         "{outcome}\n{log}"
     );
     assert_eq!(tasks(&sandbox).len(), 1, "{log}");
+}
+
+#[test]
+fn a_task_that_could_never_be_created_is_refused_when_it_is_switched_on_and_told_later() {
+    let wrong = NIGHTLY.replace("  priority: 3\n", "  priority: 3\n  deps: [t-zzzzzzzz]\n");
+    let sandbox = scene(&wrong);
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["recurring", "enable", "nightly"]);
+    let outside = NIGHTLY.replace("  priority: 3\n", "  priority: 3\n  paths: [../out]\n");
+    sandbox.write(FILE, &outside);
+    sandbox.ai_ok(&["trust"]);
+    told.ai(&sandbox, &["recurring", "enable", "nightly"]);
+    sandbox.write(FILE, NIGHTLY);
+    sandbox.ai_ok(&["trust"]);
+    sandbox.ai_ok(&["recurring", "enable", "nightly"]);
+    sandbox.write(FILE, &outside);
+    sandbox.ai_ok(&["trust"]);
+    told.ai(&sandbox, &["recurring", "list"]);
+    told.ai(&sandbox, &["status"]);
+    let doctor = sandbox.ai(&["doctor"]).stdout;
+    let lines: Vec<&str> = doctor
+        .lines()
+        .skip_while(|line| line.split_once(" recurring ").is_none())
+        .take(2)
+        .collect();
+    snapshot!(mask_also(format!("{told}\n{}", lines.join("\n")), TIMES));
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_taken_for_gone_and_keeps_its_trust() {
+    let sandbox = enabled(NIGHTLY);
+    let (dir, aside) = (
+        sandbox.root().join(".ai/recurring"),
+        sandbox.base().join("aside"),
+    );
+    std::fs::rename(&dir, &aside).unwrap();
+    // A link to itself, at which nobody can look, whatever rights they have.
+    std::os::unix::fs::symlink("recurring", &dir).unwrap();
+    let mut told = Transcript::default();
+    let outcome = at(&sandbox, HOUR + MINUTE, &["recurring", "tick"]);
+    told.add("[61m] ai recurring tick", &outcome);
+    told.ai(&sandbox, &["recurring", "list"]);
+    told.ai(&sandbox, &["trust"]);
+    snapshot!(mask_also(told, TIMES));
+    std::fs::remove_file(&dir).unwrap();
+    std::fs::rename(&aside, &dir).unwrap();
+    assert_eq!(tick(&sandbox, HOUR + MINUTE), ["fired"]);
+}
+
+#[test]
+fn an_empty_file_is_told_of_with_what_belongs_into_it() {
+    let sandbox = scene(NIGHTLY);
+    sandbox.write(FILE, "# later\n");
+    snapshot!(sandbox.ai(&["recurring", "show", "nightly"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: .ai/recurring/nightly.yaml: is empty; write `schedule: daily at 03:00` and `task: {title: …}` into it, or remove it
+      next: correct the file; `ai recurring list` looks at all of them
+    ");
+}
+
+#[test]
+fn a_refused_task_is_a_notice_once_for_each_reason() {
+    let sandbox = Scene::new()
+        .more("notices: {sinks: {log: {type: file}}}\n")
+        .policy("version: 1\ndefault: allow\nrules:\n  - {id: no-chores, on: [task.create], actors: ['daemon:recurring:*'], effect: deny, reason: not now}\n")
+        .file(FILE, NIGHTLY)
+        .build();
+    sandbox.ai_ok(&["recurring", "enable", "nightly"]);
+    for hours in 1..4 {
+        let outcome = at(
+            &sandbox,
+            hours * HOUR + MINUTE,
+            &["recurring", "tick", "--json"],
+        );
+        assert_eq!(outcome.json()["done"][0]["word"], "refused", "{outcome}");
+    }
+    let path = sandbox.root().join(".git/ai/notices/notices.jsonl");
+    poll::until("a notice is there", PATIENCE, || {
+        std::fs::read_to_string(&path).is_ok_and(|text| !text.is_empty())
+    });
+    let lines = std::fs::read_to_string(path).unwrap_or_default();
+    let told: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let words: Vec<(&Value, &Value)> = told
+        .iter()
+        .map(|one| (&one["type"], &one["next"]))
+        .collect();
+    assert_eq!(
+        words,
+        [(&"blocked".into(), &"ai recurring show nightly".into())],
+        "{lines}"
+    );
+}
+
+#[test]
+fn a_task_that_somebody_asked_for_counts_beside_that_of_the_clock() {
+    let sandbox = enabled(NIGHTLY);
+    assert_eq!(tick(&sandbox, HOUR + MINUTE), ["fired"]);
+    let by_hand = sandbox.ai(&["recurring", "run", "nightly"]).stdout;
+    let by_hand = by_hand.trim().to_owned();
+    let of_clock = tasks(&sandbox)
+        .iter()
+        .map(|task| task["id"].as_str().unwrap().to_owned())
+        .find(|id| *id != by_hand)
+        .unwrap();
+    // The one of the clock is open still.
+    sandbox.ai_ok(&["task", "cancel", &by_hand, "--reason", "enough"]);
+    assert_eq!(tick(&sandbox, 2 * HOUR + MINUTE), ["skipped"]);
+    sandbox.ai_ok(&["task", "cancel", &of_clock, "--reason", "enough"]);
+    assert_eq!(tick(&sandbox, 3 * HOUR + MINUTE), ["fired"]);
+}
+
+#[test]
+fn the_state_of_the_daemon_has_the_next_times() {
+    let sandbox = enabled(NIGHTLY);
+    let told = sandbox.ai(&["daemon", "status", "--json"]).json();
+    let schema = sandbox.ai(&["schema", "daemon-status"]).json();
+    checked(&schema, &told, "daemon-status").unwrap();
+    let listed = &sandbox.ai_json_lines(&["recurring", "list"])[0];
+    assert_eq!(told["recurring"][0]["at_ms"], listed["next_ms"], "{told}");
+    snapshot!(mask_also(sandbox.ai(&["daemon", "status"]), TIMES), @"
+    exit: 3
+    ----- stdout -----
+    stopped  no daemon works this repository
+      recurring nightly  next [TIME]  Update the dependencies
+    ----- stderr -----
+    ");
 }

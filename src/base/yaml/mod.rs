@@ -20,7 +20,9 @@ pub use decode::{
     MappingFields, bool_of, count_of, duration_of, list_of, names_of, one_of, text_of, texts_in,
     texts_of,
 };
-pub use node::{MAX_BYTES, TreeStanding, YamlNode, YamlValue, check_bounds, parse, parse_entries};
+pub use node::{
+    MAX_BYTES, TreeStanding, YamlNode, YamlValue, check_bounds, empty_file, parse, parse_entries,
+};
 pub use packed::{pack, unpack};
 pub use problem::{SourcePlace, YamlProblem, YamlProblems};
 pub use typed::to_json;

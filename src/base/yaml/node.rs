@@ -65,7 +65,7 @@ pub fn parse(bytes: &[u8]) -> Result<YamlNode<'static>, YamlProblem> {
             value: YamlValue::Null,
             ..
         })
-        | None => Err(empty()),
+        | None => Err(empty_file()),
         Some(root) => Ok(root),
     }
 }
@@ -111,12 +111,13 @@ fn text_of_file(bytes: &[u8]) -> Result<&str, YamlProblem> {
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
-        return Err(empty());
+        return Err(empty_file());
     }
     Ok(text)
 }
 
-fn empty() -> YamlProblem {
+/// The problem of a file with nothing in it.
+pub fn empty_file() -> YamlProblem {
     YamlProblem::new(SourcePlace::default(), "is empty")
         .hint("remove the file to get the defaults, or start it with `version: 1`")
 }

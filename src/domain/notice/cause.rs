@@ -7,6 +7,7 @@ use crate::domain::decision::Effect;
 use crate::domain::event::{Event, FollowUp};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::notice::NoticeType;
+use crate::domain::recurring::RecurringWord;
 use crate::domain::run::RunEnd;
 use crate::domain::task::{BlockReason, Hold, Proof};
 
@@ -105,6 +106,31 @@ pub fn cause_of(event: &Event) -> Option<NoticeCause> {
                 task,
             })
         }
+        Event::RecurringTold { said } => match &**said {
+            // A question for people has been told of as that.
+            RecurringWord::Refused {
+                name,
+                why,
+                decision: None,
+                again: false,
+                ..
+            } => Some(NoticeCause {
+                kind: NoticeType::Blocked,
+                task: None,
+                run: None,
+                what: format!("recurring {name} could create no task"),
+                text: why.clone(),
+                next: format!("ai recurring show {name}"),
+                same: format!("recurring {name} {why}"),
+                question: None,
+            }),
+            RecurringWord::Refused { .. }
+            | RecurringWord::Enabled { .. }
+            | RecurringWord::Disabled { .. }
+            | RecurringWord::Rescheduled { .. }
+            | RecurringWord::Fired { .. }
+            | RecurringWord::Skipped { .. } => None,
+        },
         Event::Decided { .. }
         | Event::StoreCreated { .. }
         | Event::StoreRestored { .. }
@@ -137,7 +163,6 @@ pub fn cause_of(event: &Event) -> Option<NoticeCause> {
         | Event::BypassFound { .. }
         | Event::PolicyOverridden { .. }
         | Event::FrictionTold { .. }
-        | Event::RecurringTold { .. }
         | Event::OutputPruned { .. }
         | Event::MessageSent { .. }
         | Event::MessageGiven { .. }

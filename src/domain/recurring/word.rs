@@ -69,6 +69,9 @@ pub enum RecurringWord {
         /// The decision of the policy that waits for a yes, where one does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decision: Option<String>,
+        /// True where the time before was refused for the same reason.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
 }
 
@@ -164,6 +167,9 @@ pub struct RecurringStanding {
     pub last_ms: Option<WallMs>,
     /// The last task.
     pub task: Option<TaskId>,
+    /// Tasks before it that were open when it was created.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<TaskId>,
     /// The last word on a moment, with the time at which it was said.
     pub last_word: Option<(WallMs, RecurringWord)>,
 }
@@ -188,6 +194,17 @@ impl RecurringStanding {
     /// what clocks are set by all the time.
     pub fn is_ahead_of(&self, now_ms: WallMs) -> bool {
         self.last_ms.unwrap_or(self.began_ms).max(self.began_ms) > now_ms.saturating_add(60_000)
+    }
+
+    /// True where the last time was refused for this reason as well. The decision that each names is its own.
+    pub fn was_refused_so(&self, why: &str) -> bool {
+        fn words(text: &str) -> impl Iterator<Item = &str> {
+            let is_own = |word: &&str| word.starts_with("d-");
+            let all = text.split([' ', ')', ',']);
+            all.filter(move |word| !is_own(word))
+        }
+        let before = self.refused();
+        before.is_some_and(|before| words(before).eq(words(why)))
     }
 
     /// The reason for which no task could be created the last time.
@@ -242,6 +259,13 @@ impl RecurringMemory {
     pub fn see(&mut self, at_ms: WallMs, word: RecurringWord) {
         let standing = self.by_name.entry(word.name().to_owned()).or_default();
         standing.see(at_ms, word);
+    }
+
+    /// Takes note of the tasks of a name that are open beside its last one.
+    pub fn keep_open(&mut self, name: &str, before: Vec<TaskId>) {
+        if let Some(standing) = self.by_name.get_mut(name) {
+            standing.before = before;
+        }
     }
 
     /// The standing of a name; that of one of which nobody has spoken where there is none.

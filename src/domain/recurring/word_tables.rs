@@ -24,6 +24,7 @@ fn refused(due_ms: i64, decision: Option<&str>) -> RecurringWord {
         due_ms,
         why: "no".into(),
         decision: decision.map(str::to_owned),
+        again: false,
     }
 }
 
@@ -66,4 +67,24 @@ fn a_refusal_stands_until_the_next_word() {
     assert_eq!((standing.asked(), standing.refused()), (None, Some("no")));
     let standing = after(vec![enabled(), refused(50, Some("d-1")), fired(Some(50))]);
     assert_eq!((standing.asked(), standing.refused()), (None, None));
+}
+
+#[test]
+fn a_reason_is_the_same_whichever_decision_says_it() {
+    let told = |why: &str| RecurringWord::Refused {
+        name: NAME.into(),
+        due_ms: 50,
+        why: why.into(),
+        decision: None,
+        again: false,
+    };
+    let standing = after(vec![enabled(), told("denied (rule `r`, decision d-1a)")]);
+    for (why, is_same) in [
+        ("denied (rule `r`, decision d-2b)", true),
+        ("denied (rule `s`, decision d-2b)", false),
+        ("the queue is full", false),
+    ] {
+        assert_eq!(standing.was_refused_so(why), is_same, "{why}");
+    }
+    assert!(!after(vec![enabled()]).was_refused_so("denied"));
 }

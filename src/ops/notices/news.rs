@@ -12,13 +12,14 @@ use crate::ops::error::OpError;
 use crate::store::{EventFilter, Flow, StoreError, Tx};
 
 /// Kinds of events in which [`cause_of`] may find something; the others are not even taken apart.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "task.done",
     "task.failed",
     "task.held",
     "lease.lapsed",
     "run.ended",
     "policy.decided",
+    "recurring.told",
 ];
 /// Kinds of events after which a budget may be near its end.
 const SPENDING: [&str; 2] = ["run.ended", "run.used"];

@@ -86,6 +86,8 @@ pub struct RecurringFiles {
     pub files: Vec<RecurringFile>,
     /// Paths below `.ai/recurring/` that no name can have, with the reason.
     pub misnamed: Vec<(String, String)>,
+    /// Why the directory cannot be looked into: whether a file is there is not known then.
+    pub unseen: Option<String>,
 }
 
 impl RecurringFiles {
@@ -115,8 +117,7 @@ pub fn actor_of(name: &Name) -> Result<Actor, OpError> {
 pub fn load_all(root: &Path) -> RecurringFiles {
     let mut found = RecurringFiles::default();
     let all = fs::list_dir(&dir(root)).unwrap_or_else(|error| {
-        let why = format!("it cannot be looked into: {error}");
-        found.misnamed.push((String::new(), why));
+        found.unseen = Some(format!("it cannot be looked into: {error}"));
         Vec::new()
     });
     for path in all {
@@ -155,7 +156,8 @@ pub(super) fn load_these(root: &Path, names: &[String]) -> RecurringFiles {
         .filter_map(|name| Name::new(name.as_str()).ok());
     let file = |name: Name| {
         let path = dir.join(format!("{name}.yaml"));
-        let is_there = path.symlink_metadata().is_ok_and(|meta| !meta.is_dir());
+        // One that cannot be looked at is told of as that, by reading it.
+        let is_there = !fs::is_missing(&path) && !path.is_dir();
         is_there.then(|| RecurringFile {
             read: read(&path, &name),
             name,
@@ -163,7 +165,7 @@ pub(super) fn load_these(root: &Path, names: &[String]) -> RecurringFiles {
     };
     RecurringFiles {
         files: known.filter_map(file).collect(),
-        misnamed: Vec::new(),
+        ..RecurringFiles::default()
     }
 }
 
@@ -195,13 +197,22 @@ fn read(path: &Path, name: &Name) -> Result<RecurringTemplate, ConfigError> {
 
 /// Reads the content of a file.
 fn parse(bytes: &[u8]) -> Result<RecurringTemplate, Vec<YamlProblem>> {
-    let root = yaml::parse(bytes).map_err(|problem| vec![problem])?;
+    let root = yaml::parse(bytes).map_err(|problem| vec![of_this_kind(problem)])?;
     let mut problems = Vec::new();
     let read = template(&root, bytes, &mut problems);
     match read {
         Some(read) if problems.is_empty() => Ok(read),
         _ => Err(problems),
     }
+}
+
+/// An empty file is told of with what belongs into this one.
+fn of_this_kind(problem: YamlProblem) -> YamlProblem {
+    if problem == yaml::empty_file() {
+        let text = "write `schedule: daily at 03:00` and `task: {title: …}` into it, or remove it";
+        return YamlProblem::new(problem.place, problem.message).hint(text);
+    }
+    problem
 }
 
 fn template(

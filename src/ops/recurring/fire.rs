@@ -9,14 +9,14 @@ use crate::domain::ids::TaskId;
 use crate::domain::recurring::{
     AskedMoment, DueSight, RecurringDue, RecurringStanding, RecurringSwitch, RecurringWord, due,
 };
-use crate::domain::task::{RecurringOrigin, Task, TaskState};
+use crate::domain::task::{RecurringOrigin, Task};
 use crate::domain::time::WallMs;
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::Cx;
 use crate::ops::error::{OpError, Refused};
 use crate::ops::failpoint;
 use crate::ops::recurring::file::RecurringTemplate;
-use crate::ops::recurring::memory::{memory, say};
+use crate::ops::recurring::memory::{memory, open_tasks, say};
 use crate::ops::standing::standing as question_standing;
 use crate::store::{StoreError, Tx};
 
@@ -69,20 +69,12 @@ pub(super) fn due_now(
     Ok(due(&template.clock, template.rules, &sight))
 }
 
-/// The last task, while it is neither done nor given up.
+/// The newest task, whoever asked for it, that is neither done nor given up.
 pub(super) fn open_task(
     tx: &mut dyn Tx,
     standing: &RecurringStanding,
 ) -> Result<Option<TaskId>, StoreError> {
-    let Some(id) = &standing.task else {
-        return Ok(None);
-    };
-    let is_open = |task: Task| !task.state.is_final() && !is_failed(&task);
-    Ok(tx.task(id)?.is_some_and(is_open).then(|| id.clone()))
-}
-
-fn is_failed(task: &Task) -> bool {
-    matches!(task.state, TaskState::Failed { .. })
+    Ok(open_tasks(tx, standing)?.pop())
 }
 
 /// The moment about which people were asked last, by what was said to that question; nothing where there is none, or
@@ -156,7 +148,7 @@ pub(super) fn step(
                 name,
                 due_ms: Some(at_ms),
             };
-            create_for(tx, cx, &template.task, origin, passed)?
+            create_for(tx, cx, (&template.task, &standing), origin, passed)?
         }
     };
     say(tx, cx, &mut memory, fired.word.clone())?;
@@ -169,7 +161,7 @@ pub(super) fn step(
 fn create_for(
     tx: &mut dyn Tx,
     cx: &Cx,
-    new: &NewTask,
+    (new, standing): (&NewTask, &RecurringStanding),
     origin: RecurringOrigin,
     passed: u32,
 ) -> Result<FiredWord, OpError> {
@@ -196,10 +188,12 @@ fn create_for(
             for event in &record {
                 cx.record(tx, event)?;
             }
+            let told = format!("{why}");
             let word = RecurringWord::Refused {
+                again: standing.was_refused_so(&told),
                 name,
                 due_ms: due_ms.unwrap_or(cx.now.wall_ms),
-                why: format!("{why}"),
+                why: told,
                 decision: record.iter().find_map(asked).map(|one| one.id.clone()),
             };
             Ok(FiredWord {

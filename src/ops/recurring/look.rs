@@ -1,8 +1,11 @@
 //! Looks at recurring work, which change nothing: how each stands, and what comes next.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+
+use crate::config::Trees;
 
 use crate::domain::ids::TaskId;
 use crate::domain::recurring::{
@@ -11,7 +14,9 @@ use crate::domain::recurring::{
 };
 use crate::domain::time::WallMs;
 use crate::domain::trusted_set::ExecutableSet;
+use crate::ops::create::{self, NewTask};
 use crate::ops::error::OpError;
+use crate::ops::project;
 use crate::ops::recurring::file::{RecurringFiles, RecurringTemplate, load_all, shown};
 use crate::ops::recurring::fire::{asked_about, due_now, open_task};
 use crate::ops::recurring::memory::memory;
@@ -27,7 +32,7 @@ pub enum RecurringState {
     On,
     /// Switched on; its file waits for trust.
     Untrusted,
-    /// The file cannot be used, whether it is switched on or not.
+    /// The file cannot be used, or not be looked at, whether it is switched on or not.
     Broken,
     /// Switched on; its file is gone.
     Gone,
@@ -102,7 +107,7 @@ pub struct ListedRecurring {
 pub struct RecurringOverview {
     /// By name: the files, and what is switched on without one.
     pub listed: Vec<ListedRecurring>,
-    /// Files that no name can have, with the reason.
+    /// Files that no name can have, with the reason; without a name where the directory cannot be looked into.
     pub misnamed: Vec<(String, String)>,
 }
 
@@ -127,6 +132,16 @@ pub fn overview(
 ) -> Result<RecurringOverview, OpError> {
     let files = load_all(root);
     let trusted = trust::trusted(common_dir)?;
+    // A configuration that cannot be read is told of elsewhere; then no path is looked over.
+    let config = match files.files.as_slice() {
+        [] => None,
+        _ => project::config(root, &Trees::none()).ok(),
+    };
+    let seen = Seen {
+        files: &files,
+        trusted: &trusted,
+        modules: config.map(|config| config.modules),
+    };
     store.read(|tx| {
         let memory = memory(tx)?;
         let on = memory.switched_on().map(str::to_owned);
@@ -162,14 +177,23 @@ pub fn overview(
             if let Some(Ok(template)) = file.map(|file| &file.read) {
                 one.describe(template);
             }
-            one.judge(tx, (&files, &trusted), (&standing, now_ms))?;
+            one.judge(tx, &seen, (&standing, now_ms))?;
             listed.push(one);
         }
+        let unseen = files.unseen.iter().map(|why| (String::new(), why.clone()));
         Ok(RecurringOverview {
             listed,
-            misnamed: files.misnamed.clone(),
+            misnamed: unseen.chain(files.misnamed.clone()).collect(),
         })
     })
+}
+
+/// What recurring work is judged by, beside the store.
+struct Seen<'a> {
+    files: &'a RecurringFiles,
+    trusted: &'a ExecutableSet,
+    /// The modules that paths may name.
+    modules: Option<BTreeMap<String, Vec<String>>>,
 }
 
 impl ListedRecurring {
@@ -186,11 +210,13 @@ impl ListedRecurring {
     fn judge(
         &mut self,
         tx: &mut dyn Tx,
-        (files, trusted): (&RecurringFiles, &ExecutableSet),
+        seen: &Seen<'_>,
         (standing, now_ms): (&RecurringStanding, WallMs),
     ) -> Result<(), OpError> {
+        let (files, trusted) = (seen.files, seen.trusted);
         let file = files.of(&self.name);
         self.state = match file.map(|file| &file.read) {
+            None if files.unseen.is_some() => RecurringState::Broken,
             None => RecurringState::Gone,
             Some(Err(error)) => {
                 self.trouble = Some(RecurringTrouble {
@@ -219,8 +245,14 @@ impl ListedRecurring {
         self.next_ms = next_of(tx, template, standing, now_ms)?;
         let asked = asked_about(tx, standing, now_ms)?;
         self.waits_for_a_yes = matches!(asked, Some(AskedMoment::Waits { .. }));
-        self.trouble = behind(&self.name, standing, now_ms)
-            .or_else(|| refusal_of(&self.name, standing, asked));
+        let (name, task) = (&self.name, &template.task);
+        let impossible = match &seen.modules {
+            Some(modules) => impossible(tx, (name, task), modules)?,
+            None => None,
+        };
+        self.trouble = behind(name, standing, now_ms)
+            .or(impossible)
+            .or_else(|| refusal_of(name, standing, asked));
         Ok(())
     }
 }
@@ -240,6 +272,23 @@ fn next_of(
         RecurringDue::NotYet(next) => next,
         RecurringDue::Fire { at_ms, .. } | RecurringDue::Skip { at_ms, .. } => Some(at_ms),
     })
+}
+
+/// The trouble of a task that could not be created at any time, as it is written.
+fn impossible(
+    tx: &mut dyn Tx,
+    (name, new): (&str, &NewTask),
+    modules: &BTreeMap<String, Vec<String>>,
+) -> Result<Option<RecurringTrouble>, OpError> {
+    match create::look_over(tx, modules, new) {
+        Ok(()) => Ok(None),
+        Err(OpError::Refused(refused)) => Ok(Some(RecurringTrouble {
+            name: name.to_owned(),
+            why: format!("its task cannot be created: {}", refused.why),
+            next: format!("correct {}, then ai trust", shown(name)),
+        })),
+        Err(other) => Err(other),
+    }
 }
 
 /// What went wrong with it the last time; nothing where that is settled.

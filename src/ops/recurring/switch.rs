@@ -6,6 +6,7 @@ use crate::base::text::one_line;
 use crate::domain::agent::Name;
 use crate::domain::recurring::{RecurringSwitch, RecurringWord};
 use crate::domain::task::Task;
+use crate::ops::create;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::recurring::file::{RecurringTemplate, shown};
@@ -24,7 +25,7 @@ pub enum Switched {
     Already,
 }
 
-/// Switches it on: its moments count from now. Only a person may. Where it is on already, nothing is changed, unless the
+/// Switches it on: its moments count from now. Only a person may, and a task that could never be created is refused. Where it is on already, nothing is changed, unless the
 /// clock of the machine was set back behind the last moment.
 pub fn enable(
     tx: &mut dyn Tx,
@@ -32,6 +33,7 @@ pub fn enable(
     (name, template): (&Name, &RecurringTemplate),
 ) -> Result<Switched, OpError> {
     trust::require_person(tx, cx)?;
+    create::look_over(tx, &cx.rules.modules, &template.task)?;
     let mut memory = memory(tx)?;
     let standing = memory.of(name.as_str());
     let is_ahead = standing.is_ahead_of(cx.now.wall_ms);
