@@ -15,10 +15,9 @@ use crate::domain::approval::ApprovalStanding;
 use crate::domain::daemon::{OrderKind, StandingOrder};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::TaskId;
-use crate::domain::task::TaskState;
 use crate::ops::accept::{self, AcceptOrder};
 use crate::ops::claim::{self, Which};
-use crate::ops::cx::{self, commit};
+use crate::ops::cx::commit;
 use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::run::origin::destination;
 use crate::ops::{accepted_run, approve, backup, edit, reject};
@@ -111,30 +110,18 @@ pub(super) fn question(
             })
         }
         BoardWish::Accept => {
-            let id = TaskId(task.to_owned());
-            let task = store.read(|tx| cx::load(tx, &id))?;
-            let run = match &task.state {
-                TaskState::Review { run } => store.read(|tx| tx.run(run))?,
-                _ => None,
-            };
+            let config = workspace.config()?;
+            // What would be refused whatever the answer is not asked about.
+            let (task, run) = store.read(|tx| accept::acceptable(tx, config, task))?;
+            let goes = destination(&config.accept, &run);
+            let verdict = run
+                .end
+                .as_ref()
+                .map_or("no verdict", |end| end.outcome.as_str());
             let title = one_line(&task.title);
-            Ok(match run {
-                Some(run) => {
-                    let goes = destination(&workspace.config()?.accept, &run);
-                    let verdict = run
-                        .end
-                        .as_ref()
-                        .map_or("no verdict", |end| end.outcome.as_str());
-                    BoardQuestion {
-                        text: format!("accept {} ({verdict}), it {goes}: {title}", run.id),
-                        act: BoardAct::Accept(run.id.to_string()),
-                    }
-                }
-                // The operation says why that cannot be.
-                None => BoardQuestion {
-                    text: format!("accept {id}: {title}"),
-                    act: BoardAct::Accept(id.0),
-                },
+            Ok(BoardQuestion {
+                text: format!("accept {} ({verdict}), it {goes}: {title}", run.id),
+                act: BoardAct::Accept(run.id.to_string()),
             })
         }
     }

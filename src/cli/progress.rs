@@ -73,6 +73,11 @@ impl ProgressLine {
     pub(super) fn hold_back(&self) -> HeldBack<'_> {
         self.0.hold_back()
     }
+
+    /// What it is about, for a line that goes on later.
+    pub(super) fn what(&self) -> &'static str {
+        self.0.0.lock().what
+    }
 }
 
 impl ProgressHand {

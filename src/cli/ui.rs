@@ -75,6 +75,15 @@ impl Ui {
         self.progress.as_ref().map(ProgressLine::hand)
     }
 
+    /// Shows nothing while somebody else is waited for, a person who answers or types; what the command does afterwards is
+    /// counted from its own begin.
+    pub fn while_waiting<T>(&mut self, wait: impl FnOnce(&mut Ui) -> T) -> T {
+        let what = self.progress.take().map(|line| line.what());
+        let got = wait(self);
+        self.progress = what.map(ProgressLine::start);
+        got
+    }
+
     /// Shows no more what the command is doing: something else has the terminal, or it has ended.
     pub fn end_progress(&mut self) {
         self.progress = None;
@@ -209,15 +218,16 @@ impl Ui {
         if !self.is_interactive() {
             return None;
         }
-        self.flush();
-        let _still = self.progress.as_ref().map(ProgressLine::hold_back);
-        let _ = write!(self.err, "{question} [y/N] ");
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).ok()?;
-        Some(matches!(
-            answer.trim().to_ascii_lowercase().as_str(),
-            "y" | "yes"
-        ))
+        self.while_waiting(|ui| {
+            ui.flush();
+            let _ = write!(ui.err, "{question} [y/N] ");
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).ok()?;
+            Some(matches!(
+                answer.trim().to_ascii_lowercase().as_str(),
+                "y" | "yes"
+            ))
+        })
     }
 
     /// Shows the error that ended the command.

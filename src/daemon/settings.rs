@@ -63,5 +63,6 @@ pub(super) fn card(order: &DaemonOrder<'_>) -> Result<DaemonCard, AppError> {
         command: order.command.to_owned(),
         store_format: Some(newest_format()),
         program: ProgramFile::current(),
+        parallel: order.parallel,
     })
 }

@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use crate::config::Config;
 use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
 use crate::domain::decision::Override;
 use crate::domain::evidence::Evidence;
@@ -31,7 +32,7 @@ use crate::ops::run::files::RunDir;
 use crate::ops::run::origin;
 use crate::ops::world::World;
 use crate::ops::{failpoint, fit, judged_checks, judgement, landing, testimony, trust, unsigned};
-use crate::store::Store;
+use crate::store::{Store, Tx};
 
 /// Work that was accepted.
 #[derive(Debug)]
@@ -56,6 +57,29 @@ pub struct AcceptOrder<'a> {
     pub message: Option<&'a str>,
     /// The tokens at hand.
     pub kept: &'a [ShownToken],
+}
+
+/// Finds the work of a task in review for somebody who is about to be asked about it. Refuses what no answer would let in:
+/// a run that did not come to its end, and work that has passed nothing and for which no check is required.
+pub fn acceptable(tx: &mut dyn Tx, config: &Config, typed: &str) -> Result<(Task, Run), OpError> {
+    let (task, run) = fit::in_review(tx, typed)?;
+    let cell = run.end.as_ref().map(|end| &end.cell);
+    match proof_needed(cell, LandingTree::Judged) {
+        ProofNeeded::Impossible => Err(not_ended(&run)),
+        ProofNeeded::ChecksAgain | ProofNeeded::ChecksOnLanding => {
+            let plans = CheckPlan::of(&task, config)?;
+            if plans.iter().any(|plan| plan.spec.required) {
+                return Ok((task, run));
+            }
+            Err(prove::unverified(&task.id, "accept"))
+        }
+        ProofNeeded::Nothing => Ok((task, run)),
+    }
+}
+
+fn not_ended(run: &Run) -> OpError {
+    let why = format!("run {} did not come to its end", run.id);
+    Refusal::NotProven(why).into()
 }
 
 /// Accepts the work of a task in review.
@@ -187,8 +211,7 @@ impl AcceptCase<'_> {
                 "the checks are not any more those that have passed on this work; running them"
             }
             ProofNeeded::Impossible => {
-                let why = format!("run {} did not come to its end", self.run.id);
-                return Err(Refusal::NotProven(why).into());
+                return Err(not_ended(&self.run));
             }
             ProofNeeded::ChecksAgain => {
                 "the checks have not passed on this work; running them again"

@@ -98,6 +98,9 @@ pub struct DaemonCard {
     /// Its program; likewise, and where the system does not say.
     #[serde(default)]
     pub program: Option<ProgramFile>,
+    /// Runs at a time, where the command that started it names them.
+    #[serde(default)]
+    pub parallel: Option<u16>,
 }
 
 /// The file of a program, told from another one that takes its place.
@@ -314,6 +317,7 @@ mod tests {
             command: "ai daemon run".into(),
             store_format: None,
             program: None,
+            parallel: None,
         }
     }
 

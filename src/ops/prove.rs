@@ -64,17 +64,25 @@ impl ProofFinding {
     pub fn passed(self, task: &TaskId, verb: &str) -> Result<Vec<Evidence>, OpError> {
         match self.verification {
             Verification::Passed => Ok(self.evidence),
-            Verification::Unverified => Err(Refusal::NotProven(format!(
-                "no required check has run on {task}: configure one (checks: in .ai/config.yaml), or {verb} with --override REASON"
-            ))
-            .into()),
+            Verification::Unverified => Err(unverified(task, verb)),
             other => {
                 let tree = self.tree.short();
                 let said = self.said.join("; ");
-                Err(Refusal::NotProven(format!("the checks are `{other}` on tree {tree} of {task}: {said}")).into())
+                Err(Refusal::NotProven(format!(
+                    "the checks are `{other}` on tree {tree} of {task}: {said}"
+                ))
+                .into())
             }
         }
     }
+}
+
+/// The refusal of work on which no required check has run.
+pub(super) fn unverified(task: &TaskId, verb: &str) -> OpError {
+    let why = format!(
+        "no required check has run on {task}: configure one (checks: in .ai/config.yaml), or {verb} with --override REASON"
+    );
+    Refusal::NotProven(why).into()
 }
 
 /// Runs the checks of a task on a tree.

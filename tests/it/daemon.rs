@@ -539,6 +539,20 @@ fn one_that_cannot_start_says_why() {
 }
 
 #[test]
+fn a_restart_holds_as_many_runs_as_before() {
+    let scene = scene();
+    let _ended = Ended(&scene);
+    let parallel = || scene.ai(&["daemon", "status", "--json"]).json()["live"]["parallel"].clone();
+    scene.ai_ok(&["daemon", "start", "--parallel", "3"]);
+    assert_eq!(parallel(), 3);
+    scene.ai_ok(&["daemon", "restart"]);
+    assert_eq!(parallel(), 3);
+    scene.ai_ok(&["daemon", "restart", "--parallel", "2"]);
+    assert_eq!(parallel(), 2);
+    scene.ai_ok(&["daemon", "stop"]);
+}
+
+#[test]
 fn nothing_is_said_to_start_now_while_the_daemon_holds_as_many_runs_as_it_may() {
     let scene = Scene::new()
         .agent(Agent::new("one", GATED).registered(&["--parallel", "3"]))

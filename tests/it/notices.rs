@@ -407,3 +407,24 @@ fn the_daemon_has_its_trouble_told() {
     sandbox.ai_ok(&["daemon", "stop"]);
     snapshot!(told, @"daemon-trouble: the daemon starts nothing until this is mended -> ai daemon status");
 }
+
+#[test]
+fn an_outbox_that_cannot_be_read_is_set_aside_and_told_of() {
+    let sandbox = scene("{sinks: {log: {type: file}}}");
+    let notices = sandbox.store().parent().unwrap().join("notices");
+    let task = sandbox.task("One", &[]);
+    std::fs::create_dir_all(&notices).unwrap();
+    std::fs::write(notices.join("outbox.json"), "{\"waiting\": 7").unwrap();
+    sandbox.ai_ok(&["task", "hold", &task, "--reason", "not yet"]);
+    told(&notices.join("notices.jsonl"), 1);
+    assert_eq!(
+        std::fs::read_to_string(notices.join("outbox-unreadable.json")).unwrap(),
+        "{\"waiting\": 7"
+    );
+    let said = "another was begun: what waited in it was told to nobody";
+    for args in [&["notify", "list"][..], &["doctor"]] {
+        let outcome = sandbox.ai(args);
+        let all = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(all.matches(said).count(), 1, "{outcome}");
+    }
+}

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::snapshot;
 use crate::support::poll;
-use crate::support::runs::{CONFIG, PATIENCE, open_gate};
+use crate::support::runs::{CONFIG, GOOD, PATIENCE, open_gate};
 use crate::support::{Outcome, Sandbox, Typist, mask, mask_also, run};
 
 /// What stands on the terminal in the end, escape sequences told as `<…>`.
@@ -196,4 +196,25 @@ fn a_command_that_takes_long_says_so_at_the_foot_and_takes_it_away() {
     drop(input);
     assert_eq!(import.ends(), Some(0));
     assert_eq!(import.screen().matches("reading").count(), 0);
+}
+
+#[test]
+fn what_somebody_types_is_waited_for_and_the_work_after_it_has_its_line() {
+    let sandbox = Sandbox::with_script(GOOD);
+    let id = sandbox.reviewed("One");
+    let gate = sandbox.pipe("gate");
+    let config = format!(
+        "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: \"read x < '{}'\"}}}}\n",
+        gate.display()
+    );
+    sandbox.write(".ai/config.yaml", &config);
+    sandbox.ai_ok(&["trust"]);
+    sandbox.commit("a check that waits");
+    let mut command = sandbox.ai_command(&["accept", &id, "-F", "-"]);
+    let mut accept = Typist::start(command.env("AI_PROGRESS", "auto"), (80, 24));
+    accept.types("Mend the parser\n\u{4}");
+    accept.sees(" landing  ");
+    open_gate(&gate);
+    assert_eq!(accept.ends(), Some(0));
+    assert_eq!(accept.screen().matches(" landing  ").count(), 0);
 }

@@ -47,6 +47,24 @@ fn proven_work_is_accepted_after_a_yes_and_lands() {
 }
 
 #[test]
+fn work_that_no_check_can_prove_is_refused_without_a_question() {
+    let sandbox = Scene::new()
+        .config("version: 1\nruns: {grace: 1s}\n")
+        .agent(Agent::new("one", GOOD))
+        .build();
+    let id = sandbox.task("Fix the parser", &[]);
+    sandbox.run(&id);
+    assert_eq!(sandbox.status(&id), "review");
+    let board = board(&sandbox);
+    board.sees(">r Fix the parser");
+    board.types("a");
+    board.sees("no required check has run on");
+    assert_eq!(board.screen().matches("[y/N]").count(), 0);
+    leave(board);
+    assert_eq!(sandbox.status(&id), "review");
+}
+
+#[test]
 fn work_is_sent_back_with_a_note_and_queued_again_by_hand() {
     let sandbox = Sandbox::with_script(GOOD);
     let id = sandbox.reviewed("Fix the parser");
@@ -62,8 +80,6 @@ fn work_is_sent_back_with_a_note_and_queued_again_by_hand() {
     assert_eq!(notes.matches("empty files, too").count(), 1, "{notes}");
     // Work that does not wait for a review can be neither accepted nor sent back.
     board.types("a");
-    board.sees("[y/N]");
-    board.types("y");
     board.sees("hint: ");
     sandbox.ai_ok(&["task", "cancel", &id, "--reason", "not now"]);
     board.sees(">- Fix the parser");

@@ -39,10 +39,7 @@ impl MessageArgs {
     /// The message; nothing where none was given.
     pub(super) fn text(&self, ui: &mut Ui) -> Result<Option<String>, AppError> {
         let text = match &self.file {
-            Some(file) if file == Path::new("-") => {
-                ui.end_progress();
-                source::stdin()?
-            }
+            Some(file) if file == Path::new("-") => ui.while_waiting(|_| source::stdin())?,
             Some(file) => {
                 let here = env::current_dir()
                     .map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;

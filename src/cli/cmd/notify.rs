@@ -226,6 +226,9 @@ fn list(context: &mut Context) -> Outcome {
         })
         .collect();
     context.ui.list(listing, &rows);
+    if let Some(text) = notices::set_aside(&paths) {
+        context.ui.warn(&text);
+    }
     if lines.is_empty() {
         context
             .ui

@@ -22,11 +22,15 @@ pub(super) fn look(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Findin
     let outbox = match notices::read(&paths) {
         Ok(outbox) => outbox,
         Err(error) => {
-            let text = format!("{error}; the next delivery begins a new one");
+            let text = format!("{error}; the next delivery sets it aside and begins another");
             findings.push(Finding::warn("notices", text));
             return;
         }
     };
+    if let Some(text) = notices::set_aside(&paths) {
+        let next = "take the file away once you have looked at it";
+        findings.push(Finding::warn("notices", text).next(next));
+    }
     let is_trusted =
         trust::missing(root, &patient.place.common_dir).is_ok_and(|missing| missing.is_empty());
     let before = findings.len();

@@ -154,8 +154,7 @@ fn pass(
     at_work: &mut Delivering,
 ) -> Result<Option<u64>, OpError> {
     let settings = &courier.config.notices;
-    // One that cannot be read is of no use to anybody: the next look begins where this one does.
-    let mut outbox = kept::read(paths).unwrap_or_default();
+    let mut outbox = kept::read_or_begin(paths)?;
     let now_ms = (courier.clock)();
     let moment = NoticeMoment {
         now_ms,

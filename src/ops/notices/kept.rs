@@ -38,6 +38,11 @@ impl NoticePaths {
     fn outbox_file(&self) -> PathBuf {
         self.dir.join("outbox.json")
     }
+
+    /// The place of an outbox that could not be read, in place of which another was begun.
+    pub fn unreadable_file(&self) -> PathBuf {
+        self.dir.join("outbox-unreadable.json")
+    }
 }
 
 /// Reads the outbox; an empty one where there is none.
@@ -48,6 +53,30 @@ pub fn read(paths: &NoticePaths) -> Result<Outbox, OpError> {
     };
     let outbox = serde_json::from_str(&text);
     outbox.kept(path.display().to_string())
+}
+
+/// Reads the outbox for who delivers. One that holds something else is set aside, where it is told of until somebody
+/// takes it away, and an empty one begun; one that cannot be looked at stays.
+pub(super) fn read_or_begin(paths: &NoticePaths) -> Result<Outbox, OpError> {
+    let path = paths.outbox_file();
+    if fs::is_missing(&path) {
+        return Ok(Outbox::default());
+    }
+    let bytes = fs::read_capped(&path, CAP)?;
+    match serde_json::from_slice(&bytes) {
+        Ok(outbox) => Ok(outbox),
+        Err(_) => {
+            fs::rename(&path, &paths.unreadable_file())?;
+            Ok(Outbox::default())
+        }
+    }
+}
+
+/// The sentence about an outbox that was set aside; nothing where none was.
+pub fn set_aside(paths: &NoticePaths) -> Option<String> {
+    let path = paths.unreadable_file();
+    let text = "an outbox of notices could not be read, and another was begun: what waited in it was told to nobody";
+    (!fs::is_missing(&path)).then(|| format!("{text}; it lies in {}", path.display()))
 }
 
 /// Writes the outbox. Only whoever holds the lock does.
@@ -80,7 +109,7 @@ pub fn take_trial_down(
     let Some(_lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? else {
         return Ok(0);
     };
-    let mut outbox = read(paths).unwrap_or_default();
+    let mut outbox = read_or_begin(paths)?;
     outbox.settle((sink, ""), end, now_ms);
     write(paths, &outbox)?;
     Ok(outbox.waiting_for(sink).len())

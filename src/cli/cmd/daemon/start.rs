@@ -44,12 +44,20 @@ pub(super) fn restart(args: &DaemonRestartArgs, context: &mut Context) -> Outcom
     // What would keep the next one from its work is told before this one has ended.
     context.workspace.config()?;
     context.store(Access::Write)?;
+    let place = DaemonPlace::of(&context.workspace.state_dir()?);
+    let before = daemon::at_work(&place)?.and_then(|daemon| daemon.card);
     if args.now {
         control::end(Some(Duration::ZERO), context)?;
     } else {
         control::hand_over(context)?;
     }
-    start(&args.start, context)
+    let again = DaemonStartArgs {
+        parallel: args
+            .start
+            .parallel
+            .or(before.and_then(|card| card.parallel)),
+    };
+    start(&again, context)
 }
 
 pub(super) fn start(args: &DaemonStartArgs, context: &mut Context) -> Outcome {
