@@ -59,7 +59,7 @@ impl Quarantine {
 
     /// Makes it anew and empty, and the directories in whose place it stands.
     pub fn prepare(&self) -> Result<(), GitError> {
-        fs::remove_dir_all(&self.dir)?;
+        fs::remove_stubborn(&self.dir)?;
         for part in [
             "objects/info",
             "objects/pack",

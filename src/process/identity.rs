@@ -72,7 +72,7 @@ impl ProcessIdentity {
 
 /// True while the process runs and these words stand first on its command line, behind its program.
 pub fn begins_with(process: &ProcessIdentity, words: &[&str]) -> bool {
-    let said = procfs::command_words(process.pid);
+    let said = procfs::command_words(process.pid, 4);
     // Looked at behind the command line: the process may have made room for another one meanwhile.
     let said = said.iter().skip(1).map(String::as_str);
     said.take(words.len()).eq(words.iter().copied()) && process.liveness() == ProcessLiveness::Alive

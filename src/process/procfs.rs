@@ -130,10 +130,10 @@ pub(in crate::process) fn is_own(pid: i32) -> bool {
     std::fs::symlink_metadata(proc_path(pid, "")).is_ok_and(|dir| dir.uid() == own)
 }
 
-/// The first words of the command line of a process, as they stand there now.
-pub(in crate::process) fn command_words(pid: i32) -> Vec<String> {
+/// The first words of the command line of a process, at most `most`, as they stand there now.
+pub(in crate::process) fn command_words(pid: i32, most: usize) -> Vec<String> {
     let line = read_capped(&proc_path(pid, "cmdline"), ENVIRON_CAP).unwrap_or_default();
-    let words = line.split(|byte| *byte == 0).take(4);
+    let words = line.split(|byte| *byte == 0).take(most);
     words
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect()

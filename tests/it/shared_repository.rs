@@ -1,4 +1,5 @@
-//! Two users of one machine in one repository, as `core.sharedRepository` lets them.
+//! Two users of one machine in one repository, as `core.sharedRepository` lets them, and one to whom a
+//! closed directory is closed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -94,6 +95,22 @@ impl Shared {
         outcome
     }
 
+    /// A project of the first user, with an agent `fake` that runs `script`; nothing is trusted yet.
+    fn with_agent(&self, script: &str) {
+        let (one, root) = (USERS[0], self.sandbox.root());
+        self.sandbox.write("a.txt", "a");
+        let agent = self.sandbox.base().join("agent.sh");
+        std::fs::write(&agent, format!("#!/bin/sh\ncat >/dev/null; {script}\n")).unwrap();
+        std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.git(one, &["add", "."]);
+        self.git(one, &["commit", "-qm", "first"]);
+        self.ai(one, &["init", "--yes"]);
+        std::fs::write(root.join(".ai/config.yaml"), CONFIG).unwrap();
+        let agent = agent.to_str().unwrap();
+        let words = ["agent", "register", "fake", "--connector", "command", "--"];
+        self.ai(one, &[&words[..], &[agent]].concat());
+    }
+
     fn task(&self, user: u32) -> String {
         let id = self.ai(user, &["task", "create", "--quiet", "One"]).stdout;
         id.split_whitespace().next().unwrap().to_owned()
@@ -127,27 +144,7 @@ fn what_one_user_makes_the_other_can_use() {
     };
     let [one, two] = USERS;
     let root = shared.sandbox.root();
-    shared.sandbox.write("a.txt", "a");
-    let agent = shared.sandbox.base().join("agent.sh");
-    std::fs::write(&agent, "#!/bin/sh\ncat >/dev/null; echo work >work.txt\n").unwrap();
-    std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(0o755)).unwrap();
-    shared.git(one, &["add", "."]);
-    shared.git(one, &["commit", "-qm", "first"]);
-    shared.ai(one, &["init", "--yes"]);
-    std::fs::write(root.join(".ai/config.yaml"), CONFIG).unwrap();
-    let agent = agent.to_str().unwrap();
-    shared.ai(
-        one,
-        &[
-            "agent",
-            "register",
-            "fake",
-            "--connector",
-            "command",
-            "--",
-            agent,
-        ],
-    );
+    shared.with_agent("echo work >work.txt");
     for user in USERS {
         shared.ai(user, &["trust"]);
     }
@@ -176,4 +173,58 @@ fn what_one_user_makes_the_other_can_use() {
     let mut found = Vec::new();
     closed(&root.join(".git"), &mut found);
     assert_eq!(found, [""; 0], "closed to the group");
+}
+
+/// The superuser may go anywhere, so this takes a user to whom a closed directory is closed.
+#[test]
+fn what_an_agent_has_closed_is_out_of_the_way_of_the_next_run() {
+    let cases = [
+        ("mkdir un; echo u >un/u; chmod 000 un", "d--------- un"),
+        ("mkdir un; echo u >un/u; chmod 444 un", "-rw-r--r-- u"),
+        (
+            "mkdir ro; echo u >ro/u; chmod 000 ro/u; chmod 555 ro",
+            "---------- u",
+        ),
+        (
+            "mkdir -p ro/in; echo u >ro/in/u; chmod 000 ro/in; chmod 555 ro",
+            "d--------- in",
+        ),
+        (
+            "mkdir ro; git init -q ro/repo; echo x >ro/repo/x; git -C ro/repo add x; git -C ro/repo commit -qm x; chmod 555 ro",
+            "drwxr-xr-x repo",
+        ),
+    ];
+    for (script, kept) in cases {
+        let Some(shared) = Shared::new("umask") else {
+            return;
+        };
+        let user = USERS[0];
+        shared.with_agent(&format!("echo work >work.txt; {script}"));
+        shared.ai(user, &["trust"]);
+        for _ in 0..3 {
+            let id = shared.task(user);
+            shared.ai(user, &["run", &id, "--agent", "fake"]);
+        }
+        // What was moved away twice, each as closed as it was; the last one stands there still.
+        let listed = shared.as_user(
+            user,
+            &[
+                "find",
+                ".git/ai/kept",
+                "-mindepth",
+                "2",
+                "-not",
+                "-path",
+                "*/repo/*",
+                "-not",
+                "-name",
+                "ro",
+                "-printf",
+                "%M %f\\n",
+            ],
+        );
+        let mut found: Vec<&str> = listed.stdout.lines().collect();
+        found.retain(|line| !line.ends_with(" un") || line.starts_with("d---"));
+        assert_eq!(found, [kept, kept], "{script}");
+    }
 }

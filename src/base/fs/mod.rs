@@ -9,6 +9,7 @@ mod metadata;
 mod read;
 mod relocate;
 mod remove;
+mod rights;
 mod share;
 mod spool;
 mod tail;
@@ -29,6 +30,7 @@ pub use read::{
 };
 pub use relocate::relocate;
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
+pub use rights::{open_dir, remove_hollow_dir};
 pub use share::{private_mode, share_below};
 pub use spool::Spool;
 pub use tail::{DirWatch, Tail};

@@ -2,7 +2,8 @@
 //!
 //! What is moved is never half there: it is copied beside its new place first, and removed from the
 //! old one when the copy has its name. Devices, pipes and sockets hold nothing that a copy could
-//! have, so they end with the move.
+//! have, so they end with the move. What its owner has closed against itself is opened for the move, and
+//! closed again where it lies then.
 #![expect(
     clippy::disallowed_methods,
     reason = "one of the homes of file-system calls"
@@ -14,6 +15,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::error::{FsError, at};
+use crate::base::fs::rights::{self, LentRights};
 use crate::base::fs::{make_writable, remove_dir_all, remove_file, symlink, sync_dir_of};
 use crate::base::onlooker::Onlooker;
 use crate::base::text::path_bytes;
@@ -29,11 +31,45 @@ const CHUNK: u64 = 16 << 20;
 pub fn relocate(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), FsError> {
     match fs::rename(from, to) {
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => move_by_copy(from, to, onlooker),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            at("move", from, rename_closed(from, to))
+        }
         other => at("move", from, other),
     }
 }
 
+/// Renames what may not be renamed as it is: that takes the right to write in the directory that holds
+/// it, and in itself where it is one.
+fn rename_closed(from: &Path, to: &Path) -> io::Result<()> {
+    let holder = from
+        .parent()
+        .and_then(|dir| LentRights::lend(dir, rights::WRITE_IN));
+    let is_dir = fs::symlink_metadata(from).is_ok_and(|meta| meta.is_dir());
+    let own = is_dir
+        .then(|| LentRights::lend(from, rights::WRITE_IN))
+        .flatten();
+    let done = fs::rename(from, to);
+    if let Some(own) = own {
+        own.take_back(if done.is_ok() { to } else { from });
+    }
+    if let (Some(holder), Some(dir)) = (holder, from.parent()) {
+        holder.take_back(dir);
+    }
+    done
+}
+
 fn move_by_copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), FsError> {
+    let holder = from
+        .parent()
+        .and_then(|dir| LentRights::lend(dir, rights::WRITE_IN));
+    let moved = copy_and_remove(from, to, onlooker);
+    if let (Some(holder), Some(dir)) = (holder, from.parent()) {
+        holder.take_back(dir);
+    }
+    moved
+}
+
+fn copy_and_remove(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), FsError> {
     let draft = beside(to);
     if let Some(onlooker) = onlooker
         && let bytes @ MANY_BYTES.. = size_of(from)?
@@ -77,7 +113,11 @@ fn size_of(path: &Path) -> Result<u64, FsError> {
         return Ok(meta.len());
     }
     let mut sum = 0;
-    for entry in at("list", path, fs::read_dir(path))? {
+    // It is only told; what is closed is opened when it is copied.
+    let Ok(entries) = fs::read_dir(path) else {
+        return Ok(0);
+    };
+    for entry in entries {
         sum += size_of(&at("list", path, entry)?.path())?;
     }
     Ok(sum)
@@ -88,20 +128,39 @@ fn copy(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> Result<(), Fs
     if meta.is_symlink() {
         return symlink(&at("read", from, fs::read_link(from))?, to);
     }
+    if !meta.is_file() && !meta.is_dir() {
+        return Ok(());
+    }
+    let needed = if meta.is_dir() {
+        rights::ALL
+    } else {
+        rights::READ
+    };
+    let lent = LentRights::lend(from, needed);
+    let copied = copy_open(from, to, (&meta, onlooker));
+    if let (Some(lent), Err(_)) = (lent, &copied) {
+        lent.take_back(from);
+    }
+    copied
+}
+
+/// Copies a file or a directory that may be read.
+fn copy_open(
+    from: &Path,
+    to: &Path,
+    (meta, onlooker): (&fs::Metadata, Option<Onlooker<'_>>),
+) -> Result<(), FsError> {
     if meta.is_file() {
         at("copy", from, copy_file(from, to, onlooker))?;
-        return at("copy", to, fs::set_permissions(to, meta.permissions()));
-    }
-    if meta.is_dir() {
+    } else {
         at("make", to, fs::create_dir(to))?;
         for entry in at("list", from, fs::read_dir(from))? {
             let entry = at("list", from, entry)?;
             copy(&entry.path(), &to.join(entry.file_name()), onlooker)?;
         }
         at("flush", to, File::open(to).and_then(|dir| dir.sync_all()))?;
-        return at("copy", to, fs::set_permissions(to, meta.permissions()));
     }
-    Ok(())
+    at("copy", to, fs::set_permissions(to, meta.permissions()))
 }
 
 fn copy_file(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> io::Result<()> {
@@ -119,7 +178,7 @@ fn copy_file(from: &Path, to: &Path, onlooker: Option<Onlooker<'_>>) -> io::Resu
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use super::*;
     use crate::base::onlooker::Stopped;
@@ -149,6 +208,39 @@ mod tests {
     fn a_tree_is_whole_wherever_it_goes() {
         moves(relocate);
         moves(move_by_copy);
+    }
+
+    /// What its owner may neither list nor write in goes all the same, and is as closed as it was. The
+    /// superuser may do all of it without.
+    fn moves_closed(relocate: fn(&Path, &Path, Option<Onlooker<'_>>) -> Result<(), FsError>) {
+        let dir = tempfile::tempdir().unwrap();
+        let close = |path: &str, mode| {
+            fs::set_permissions(dir.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let mode = |path: &str| fs::symlink_metadata(dir.path().join(path)).unwrap().mode() & 0o777;
+        fs::create_dir_all(dir.path().join("held/from/in")).unwrap();
+        fs::write(dir.path().join("held/from/in/file"), "x").unwrap();
+        close("held/from/in/file", 0o000);
+        close("held/from/in", 0o000);
+        close("held/from", 0o400);
+        close("held", 0o555);
+        relocate(&dir.path().join("held/from"), &dir.path().join("to"), None).unwrap();
+        assert_eq!((mode("held"), mode("to")), (0o555, 0o400));
+        close("to", 0o700);
+        assert_eq!(mode("to/in"), 0o000);
+        close("to/in", 0o700);
+        assert_eq!(mode("to/in/file"), 0o000);
+        close("to/in/file", 0o600);
+        assert_eq!(fs::read(dir.path().join("to/in/file")).unwrap(), b"x");
+        close("held", 0o755);
+        assert!(!dir.path().join("held/from").exists());
+    }
+
+    #[test]
+    fn what_is_closed_is_moved_and_stays_closed() {
+        moves_closed(relocate);
+        moves_closed(move_by_copy);
+        moves_closed(|from, to, _| at("move", from, rename_closed(from, to)));
     }
 
     #[test]

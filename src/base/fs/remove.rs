@@ -40,6 +40,9 @@ pub fn remove_stubborn(path: &Path) -> Result<(), FsError> {
 /// Lets the user write in a directory and in all below it, where that is allowed.
 pub fn make_writable(dir: &Path) -> Result<(), FsError> {
     use std::os::unix::fs::PermissionsExt;
+    if !fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir()) {
+        return Ok(());
+    }
     // Where that is not allowed, the removal says so.
     let _set = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
     for entry in list_dir(dir)? {

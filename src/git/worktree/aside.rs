@@ -10,7 +10,7 @@ use crate::base::text::path_bytes;
 use crate::domain::repo_path::RepoPath;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::admin::MODULES;
-use crate::git::worktree::{SlotState, WorktreeError, WorktreePool};
+use crate::git::worktree::{SlotInfo, SlotState, WorktreeError, WorktreePool};
 
 impl WorktreePool<'_> {
     /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says
@@ -27,19 +27,29 @@ impl WorktreePool<'_> {
         };
         fs::create_private_dir(to)?;
         let mut moved = Vec::new();
+        let done = self.move_from(&info, left, (to, &mut moved));
+        keep_if_used(to, &moved);
+        done.map(|()| moved)
+    }
+
+    fn move_from(
+        &self,
+        info: &SlotInfo,
+        left: &[TreeReport],
+        (to, moved): (&Path, &mut Vec<(String, PathBuf)>),
+    ) -> Result<(), WorktreeError> {
         if !info.state.is_worktree() {
-            let target = to.join(name);
+            let target = to.join(&info.name);
             fs::relocate(&info.path, &target, self.onlooker)?;
             moved.push((info.state.to_string(), target));
-            return Ok(moved);
+            return Ok(());
         }
         if let (Some(admin), true) = (&info.admin, left.contains(&TreeReport::SubmoduleStores)) {
             let target = to.join("submodules.git");
             fs::relocate(&admin.join(MODULES), &target, self.onlooker)?;
             moved.push((TreeReport::SubmoduleStores.to_string(), target));
         }
-        moved.extend(move_out(&info.path, left, (to, self.onlooker))?);
-        Ok(moved)
+        move_out(&info.path, left, (to, self.onlooker), moved)
     }
 
     /// Moves the whole directory of slot `name` into the new directory `to`, and its git directory
@@ -49,8 +59,11 @@ impl WorktreePool<'_> {
             return Ok(());
         };
         fs::create_private_dir(to)?;
-        if std::fs::symlink_metadata(&info.path).is_ok() {
-            fs::relocate(&info.path, &to.join(name), self.onlooker)?;
+        if std::fs::symlink_metadata(&info.path).is_ok()
+            && let Err(error) = fs::relocate(&info.path, &to.join(name), self.onlooker)
+        {
+            keep_if_used(to, &[]);
+            return Err(error.into());
         }
         match &info.admin {
             Some(admin) => {
@@ -71,15 +84,25 @@ pub fn move_aside(
     onlooker: Onlooker<'_>,
 ) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
     fs::create_private_dir(to)?;
-    move_out(root, left, (to, Some(onlooker)))
+    let mut moved = Vec::new();
+    let done = move_out(root, left, (to, Some(onlooker)), &mut moved);
+    keep_if_used(to, &moved);
+    done.map(|()| moved)
+}
+
+/// Takes the directory for what is moved away again where nothing came into it: each try makes a new one.
+fn keep_if_used(to: &Path, moved: &[(String, PathBuf)]) {
+    if moved.is_empty() {
+        fs::remove_hollow_dir(to);
+    }
 }
 
 fn move_out(
     root: &Path,
     left: &[TreeReport],
     (to, onlooker): (&Path, Option<Onlooker<'_>>),
-) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
-    let mut moved: Vec<(String, PathBuf)> = Vec::new();
+    moved: &mut Vec<(String, PathBuf)>,
+) -> Result<(), WorktreeError> {
     let beneath = left
         .iter()
         .filter(|report| report.is_left_behind() && **report != TreeReport::SubmoduleStores);
@@ -94,7 +117,7 @@ fn move_out(
         }
         if let Err(error) = fs::relocate(&from, &target, onlooker) {
             // What went before it stands there all the same, and its owner looks for it.
-            for (what, kept) in &moved {
+            for (what, kept) in moved.iter() {
                 let kept = path_bytes(kept.as_os_str().as_encoded_bytes());
                 onlooker.inspect(|one| one.say(&format!("{what}; kept as {kept}")));
             }
@@ -102,7 +125,7 @@ fn move_out(
         }
         moved.push((report.to_string(), target));
     }
-    Ok(moved)
+    Ok(())
 }
 
 /// Returns the path to be moved: where the files beside it were saved, its `.git` alone.
@@ -131,12 +154,14 @@ impl SlotState {
 }
 
 /// True where no directory between `root` and `path` is a symbolic link, and something stands
-/// there.
+/// there. Directories that their owner has closed are opened on the way: what is in them could not be
+/// seen, nor be moved.
 fn is_beneath(root: &Path, path: &Path) -> bool {
     let Ok(inside) = path.strip_prefix(root) else {
         return false;
     };
     let mut at = root.to_owned();
+    fs::open_dir(&at);
     let mut parts: Vec<Component<'_>> = inside.components().collect();
     let Some(last) = parts.pop() else {
         return false;
@@ -146,6 +171,7 @@ fn is_beneath(root: &Path, path: &Path) -> bool {
         if !std::fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir()) {
             return false;
         }
+        fs::open_dir(&at);
     }
     std::fs::symlink_metadata(at.join(last)).is_ok()
 }

@@ -80,7 +80,7 @@ impl WorktreePool<'_> {
         };
         let removal = self.plan_removal(&slot.name)?.ok_or_else(gone)?;
         self.remove_tree(&slot.name, &slot.path)?;
-        fs::remove_dir_all(&slot.admin)?;
+        fs::remove_stubborn(&slot.admin)?;
         Ok(removal)
     }
 

@@ -87,7 +87,7 @@ pub(super) fn remove(repo: &Repo, plan: &UninstallPlan, cleaned: Cleaned) -> Res
         pool(&dir, repo).remove(proof)?;
     }
     for admin in cleaned.missing {
-        fs::remove_dir_all(&admin)?;
+        fs::remove_stubborn(&admin)?;
     }
     let dirs: BTreeSet<&PathBuf> = plan.slots.iter().map(|slot| &slot.pool).collect();
     for dir in dirs.into_iter().filter(|dir| dir.is_dir()) {

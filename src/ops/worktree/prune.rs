@@ -362,7 +362,7 @@ fn remove(
                 Some(Onlooker::patient(&*world.progress)),
             )?)
         }
-        (Kind::Pruned, None) => Ok(fs::remove_dir_all(&path)?),
+        (Kind::Pruned, None) => Ok(fs::remove_stubborn(&path)?),
         // Output goes by `ai gc`, which puts it on record.
         (Kind::Branch | Kind::Rescue, None) | (Kind::Output, _) => Ok(()),
     }

@@ -20,6 +20,7 @@ use crate::base::clock;
 use crate::process::child_command::ChildCommand;
 use crate::process::egress;
 use crate::process::guard::events::{HeardStop, KeeperEvents, KeeperSignals};
+use crate::process::guard::housekeeping::GitHousekeeping;
 use crate::process::guard::protocol::{CANNOT_BEGIN, KeeperLaunch, KeeperReport, KeeperWord};
 use crate::process::guard::{apart, outer, tie};
 use crate::process::identity::own_pid;
@@ -241,14 +242,15 @@ async fn see_out(
     )
 }
 
-/// Ends everything below this process. Returns how many processes that were, and the pids that could
-/// not be killed.
+/// Ends everything below this process. Returns how many processes that were, but for those with which
+/// Git keeps house, and the pids that could not be killed.
 pub(super) async fn end_below(
     reaper: &mut Reaper,
     signals: &mut KeeperSignals,
     grace: Duration,
 ) -> (usize, Vec<i32>) {
     let mut sweep = ProcessSweep::begin(grace);
+    let mut housekeeping = GitHousekeeping::default();
     let survivors = loop {
         if reaper.reap() == ChildrenLeft::None {
             break Vec::new();
@@ -257,10 +259,14 @@ pub(super) async fn end_below(
         if sweep.pressure() == SweepPressure::GivenUp {
             break targets.iter().map(|stat| stat.pid).collect();
         }
+        housekeeping.notice(&targets);
         sweep.press(&targets, GroupKill::Whole);
         signals.child_or_step().await;
     };
-    (sweep.count(), survivors)
+    (
+        sweep.count().saturating_sub(housekeeping.count()),
+        survivors,
+    )
 }
 
 /// Returns when the command has ended (`None`) or has to be ended.

@@ -207,7 +207,7 @@ fn unkept(table: &[ProcessStat]) -> Vec<ProcessStat> {
     let keepers: Vec<i32> = own
         .iter()
         .map(|stat| stat.pid)
-        .filter(|pid| is_keeper(&procfs::command_words(*pid)))
+        .filter(|pid| is_keeper(&procfs::command_words(*pid, 4)))
         .collect();
     let mut kept: HashSet<i32> = descendants(&keepers, table)
         .iter()

@@ -22,6 +22,7 @@ mod client;
 mod covers;
 mod events;
 mod fence;
+mod housekeeping;
 mod keeper;
 
 mod leftovers;

@@ -237,10 +237,10 @@ impl<'a> AgentLaunch<'a> {
             return Ok(());
         };
         // One that could not be removed after its run is not for this one.
-        fs::remove_dir_all(home)?;
+        fs::remove_stubborn(home)?;
         if let Some(kept) = kept {
             home.parent().map_or(Ok(()), fs::create_private_dir)?;
-            fs::rename(&kept, home)?;
+            fs::relocate(&kept, home, None)?;
         }
         fs::create_own_dir(home)?;
         own_home::fill(world, self.manifest(), plan, home)
@@ -254,7 +254,7 @@ impl<'a> AgentLaunch<'a> {
         let left = if can_go_on {
             session::keep_home(world, self.label, home)
         } else {
-            fs::remove_dir_all(home).map_err(OpError::from)
+            fs::remove_stubborn(home).map_err(OpError::from)
         };
         if let Err(error) = left {
             world.say(&format!("warning: {error}"));

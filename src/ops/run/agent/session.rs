@@ -92,8 +92,8 @@ pub(crate) fn keep_home(world: &World, run: &str, home: &Path) -> Result<(), OpE
     let dir = world.state().join(HOMES);
     fs::create_private_dir(&dir)?;
     let kept = dir.join(run);
-    fs::remove_dir_all(&kept)?;
-    fs::rename(home, &kept).map_err(OpError::from)
+    fs::remove_stubborn(&kept)?;
+    fs::relocate(home, &kept, None).map_err(OpError::from)
 }
 
 /// Takes the home of a run whose supervisor was killed out of the way of the next one in its slot.
@@ -127,7 +127,7 @@ pub(crate) fn sweep(world: &World, store: &mut dyn Store) -> Result<(), OpError>
             open && task.epoch <= run.epoch() + 1
         });
         if !waits {
-            fs::remove_dir_all(&home)?;
+            fs::remove_stubborn(&home)?;
         }
     }
     Ok(())

@@ -70,6 +70,31 @@ fn a_daemon_does_not_outlive_its_command() {
     );
 }
 
+/// Git keeps house behind a command, here with a fetch that waits for a remote which never answers.
+#[test]
+fn what_git_does_in_the_background_was_not_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let behind = |last: &str| {
+        let script = format!(
+            "cd \"$1\"; export HOME=\"$1\" GIT_CONFIG_NOSYSTEM=1
+[ -e never ] || mkfifo never up
+printf '#!/bin/sh\\necho up >up\\nread word <never\\n' >ssh; chmod +x ssh
+git init -q . && git config remote.far.url host:path && git config remote.far.fetch '+refs/*:refs/far/*'
+{last}
+read word <up"
+        );
+        let mut spec = sh(&script);
+        let dir = dir.path().as_os_str().to_owned();
+        spec.command.argv.extend(["sh".into(), dir]);
+        run(&spec)
+    };
+    let keeps_house = "git -c core.sshCommand=\"$1/ssh\" maintenance run --task=prefetch & ";
+    let outcome = behind(keeps_house);
+    assert_eq!((outcome.end, outcome.leftovers), (CommandEnd::Exited(0), 0));
+    let outcome = behind("./ssh & ");
+    assert_eq!((outcome.end, outcome.leftovers), (CommandEnd::Exited(0), 1));
+}
+
 #[test]
 fn a_background_process_that_holds_the_output_is_not_waited_for() {
     let outcome = run(&sh("sleep 1000 & echo done"));
