@@ -13,19 +13,32 @@ pub fn one_line(text: &str) -> String {
     out
 }
 
-/// A text in UTF-8, as it is meant: one in UTF-16 has a mark at its beginning that says so. Any other is as it is.
+/// A text in UTF-8, as it is meant: one in UTF-16 has a mark at its beginning that says so, or a zero beside almost every
+/// character. Any other is as it is.
 pub fn meant(bytes: &[u8]) -> Cow<'_, [u8]> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
         [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ if is_text_in(bytes, u16::from_le_bytes) => u16::from_le_bytes,
+        _ if is_text_in(bytes, u16::from_be_bytes) => u16::from_be_bytes,
         _ => return Cow::Borrowed(bytes),
     };
-    let units = bytes[2..].chunks_exact(2);
+    let mark = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let units = bytes[usize::from(mark) * 2..].chunks_exact(2);
     let units = units.map(|pair| unit([pair[0], pair[1]]));
     let text: String = char::decode_utf16(units)
         .map(|one| one.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect();
     Cow::Owned(text.into_bytes())
+}
+
+/// True where most units are ASCII: other bytes look so in neither order.
+fn is_text_in(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> bool {
+    let units = bytes.chunks_exact(2);
+    let all = units.len();
+    let plain = units.map(|pair| unit([pair[0], pair[1]]));
+    let plain = plain.filter(|unit| matches!(unit, 9 | 10 | 13 | 32..=126));
+    all > 0 && plain.count() * 4 >= all * 3
 }
 
 /// Like [`one_line`], but newlines and tabs stay.
@@ -143,6 +156,25 @@ pub fn distribution_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_in_utf_16_is_meant_with_and_without_a_mark() {
+        let le: Vec<u8> = "k\u{e4}y=1"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let be: Vec<u8> = "k\u{e4}y=1"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        let marked = [&[0xff, 0xfe], le.as_slice()].concat();
+        for text in [le, be, marked] {
+            assert_eq!(&*meant(&text), "k\u{e4}y=1".as_bytes());
+        }
+        for text in [&b"key=1"[..], b"", b"a", &[0; 8], &[0, 1, 2, 0, 3, 0]] {
+            assert_eq!(&*meant(text), text);
+        }
+    }
 
     #[test]
     fn lines_flow_into_one() {

@@ -115,6 +115,26 @@ fn what_the_machine_lacks_is_told_and_accepted_once_it_is_there() {
 }
 
 #[test]
+fn a_check_that_says_nothing_on_either_is_held_against_nobody() {
+    for check in ["false", "grep -q good words", "test -d node_modules"] {
+        let sandbox = Scene::new()
+            .check(check)
+            .file("words", "no\n")
+            .agent(Agent::new("fake", "cat >/dev/null; echo no more > words"))
+            .build();
+        let id = sandbox.task("One", &[]);
+        sandbox.run(&id);
+        let (task, run) = (sandbox.show(&id), sandbox.last_run(&id));
+        assert_eq!(
+            (run["end"]["outcome"].as_str(), task["status"].as_str()),
+            (Some("environment"), Some("review")),
+            "{check}"
+        );
+        assert_eq!(task["attempts"].as_u64().unwrap_or(0), 0, "{check}");
+    }
+}
+
+#[test]
 fn another_failure_than_that_of_the_base_is_the_works() {
     let check = "cat words >&2; ! grep -q no words";
     let sandbox = Scene::new()

@@ -160,7 +160,7 @@ fn denied_5() {
 
 #[test]
 fn not_proven_6() {
-    let scene = Sandbox::with_agent("version: 1\nchecks: {ok: 'false'}\n", GOOD);
+    let scene = Sandbox::with_agent("version: 1\nchecks: {ok: 'ls; false'}\n", GOOD);
     let task = scene.task("one", &[]);
     snapshot!(scene.ai(&["run", &task]), @"
     exit: 6
@@ -168,12 +168,14 @@ fn not_proven_6() {
     [RUN]  send_back_checks  queued
       check `ok` failed (exit code 1)
         it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
+        README.md
+      work.txt
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
-    check ok: false
+    check ok: ls; false
     check ok: failed (exit code 1)
-    check ok on the base commit: false
+    check ok on the base commit: ls; false
     check ok on the base commit: failed (exit code 1)
     ");
 }

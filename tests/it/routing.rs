@@ -19,6 +19,15 @@ fn staffed(agents: &[(&str, &str, &[&str])], more: &str) -> Sandbox {
     agents.iter().fold(Scene::new().more(more), add).build()
 }
 
+/// The same with a check that says what is there where it fails, so that no two failures are taken for one.
+fn outspoken(agents: &[(&str, &str, &[&str])], more: &str) -> Sandbox {
+    let add = |scene: Scene, (name, script, args): &(&str, &str, &[&str])| {
+        scene.agent(Agent::new(name, script).registered(args))
+    };
+    let scene = Scene::new().check("test -f work.txt || { ls; exit 1; }");
+    agents.iter().fold(scene.more(more), add).build()
+}
+
 fn agents_of(sandbox: &Sandbox, id: &str) -> Vec<String> {
     sandbox
         .runs_of(id)
@@ -291,7 +300,7 @@ fn the_router_explains_itself_and_changes_nothing() {
 
 #[test]
 fn success_by_type_moves_the_choice_and_shows_in_the_statistics() {
-    let sandbox = staffed(
+    let sandbox = outspoken(
         &[
             ("a", "cat >/dev/null; echo no > other.txt", &[]),
             ("b", GOOD, &[]),
@@ -306,12 +315,14 @@ fn success_by_type_moves_the_choice_and_shows_in_the_statistics() {
     [RUN]  send_back_checks  queued
       check `unit` failed (exit code 1)
         it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
+        README.md
+      other.txt
     ----- stderr -----
     run [RUN]: a on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
-    check unit: test -f work.txt
+    check unit: test -f work.txt || { ls; exit 1; }
     check unit: failed (exit code 1)
-    check unit on the base commit: test -f work.txt
+    check unit on the base commit: test -f work.txt || { ls; exit 1; }
     check unit on the base commit: failed (exit code 1)
     ");
     assert_eq!(
@@ -431,7 +442,7 @@ fn tasks_that_conflict_and_agents_that_are_busy_wait_their_turn() {
 #[test]
 fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
     let work = "cat > in; grep -q Bad in && { rm in; echo no > other.txt; exit 0; }; rm in; echo work > work.txt";
-    let sandbox = staffed(
+    let sandbox = outspoken(
         &[
             ("dear", QUOTA, &["--fallback", "spare"]),
             ("spare", work, &["--parallel", "2"]),
@@ -444,8 +455,10 @@ fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
     // The one that did not go well decides.
     assert_eq!(outcome.code, Some(6), "{outcome}");
     snapshot!(sorted(&outcome.stdout), @"
+        README.md
         it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
       check `unit` failed (exit code 1)
+      other.txt
     [RUN]  spare (for dear)  ready_for_review  review  Good
     [RUN]  spare (for dear)  send_back_checks  queued  Bad
     ");
@@ -648,7 +661,7 @@ fn nothing_outlives_the_one_that_started_all() {
 
 #[test]
 fn a_budget_that_is_used_up_refuses_the_start_by_name() {
-    let sandbox = staffed(
+    let sandbox = outspoken(
         &[("a", "cat >/dev/null; echo no > other.txt", &[])],
         "budgets: {task: {attempts: 1}}\n",
     );
@@ -659,12 +672,14 @@ fn a_budget_that_is_used_up_refuses_the_start_by_name() {
     [RUN]  send_back_checks  queued
       check `unit` failed (exit code 1)
         it fails on the base commit, too, but nothing shows that it is the same failure (base commit [SHORT])
+        README.md
+      other.txt
     ----- stderr -----
     run [RUN]: a on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
-    check unit: test -f work.txt
+    check unit: test -f work.txt || { ls; exit 1; }
     check unit: failed (exit code 1)
-    check unit on the base commit: test -f work.txt
+    check unit on the base commit: test -f work.txt || { ls; exit 1; }
     check unit on the base commit: failed (exit code 1)
     ");
     snapshot!(sandbox.run(&id), @"

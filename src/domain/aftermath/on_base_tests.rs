@@ -105,7 +105,13 @@ rules! {
     other_words:
         failure_of(&failed_with(1, "no"), &failed_with(1, "never")) => work(UNPROVEN);
     no_words_at_all:
-        failure_of(&failed_with(1, ""), &failed_with(1, "")) => work(UNPROVEN);
+        failure_of(&failed_with(1, ""), &failed_with(1, "")) => FailureOf::Base;
+    no_words_at_all_and_another_end:
+        failure_of(&failed_with(1, ""), &failed_with(2, "")) => work(UNPROVEN);
+    words_where_the_base_has_none:
+        failure_of(&failed_with(1, "no"), &failed_with(1, "")) => work(UNPROVEN);
+    no_words_where_the_base_has_some:
+        failure_of(&failed_with(1, ""), &failed_with(1, "no")) => work(UNPROVEN);
     work_that_has_passed_has_no_failure:
         failure_of(&passed(), &failed_in(&["a"])) => FailureOf::Work(None);
     work_of_which_nothing_is_known_stays_so:

@@ -15,9 +15,12 @@ pub(super) fn forms_of(value: &[u8]) -> BTreeSet<Vec<u8>> {
     if value.len() < Secret::SHORTEST {
         return BTreeSet::new();
     }
-    let escaped = json_escaped(value);
+    let escaped = json_forms(value);
     // An agent's tool output is often JSON inside a JSON string.
-    let mut forms = BTreeSet::from([value.to_vec(), json_escaped(&escaped), escaped]);
+    let mut forms: BTreeSet<Vec<u8>> = escaped.iter().flat_map(|one| json_forms(one)).collect();
+    forms.extend(escaped);
+    forms.insert(value.to_vec());
+    forms.extend(utf16_forms(value));
     let urls = [
         PercentForm::Upper,
         PercentForm::Lower,
@@ -37,18 +40,78 @@ pub(super) fn forms_of(value: &[u8]) -> BTreeSet<Vec<u8>> {
     forms
 }
 
-/// As it stands in a JSON string. What is not UTF-8 has no such form and stays.
-fn json_escaped(value: &[u8]) -> Vec<u8> {
-    let quoted = std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| serde_json::to_string(text).ok());
-    match quoted
-        .as_deref()
-        .and_then(|quoted| quoted.strip_prefix('"')?.strip_suffix('"'))
-    {
-        Some(escaped) => escaped.as_bytes().to_vec(),
-        None => value.to_vec(),
+/// The ways in which writers of JSON put a slash.
+const SLASHES: [&str; 2] = ["/", "\\/"];
+/// The characters that writers of JSON put as code units beside those that JSON wants so: none; those of HTML, as Go does;
+/// these and the quotes, as PHP and Gson do; these and the signs that .NET takes for unsafe.
+const AS_UNITS: [&str; 4] = ["", "<>&", "<>&'=\"", "<>&'\"+`/"];
+
+/// As it stands in a JSON string, in the ways of the writers that are about. What is not UTF-8 has no such form.
+fn json_forms(value: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut forms = BTreeSet::new();
+    let Ok(text) = std::str::from_utf8(value) else {
+        return forms;
+    };
+    for slash in SLASHES {
+        for as_units in AS_UNITS {
+            for beyond in [BeyondAscii::AsItIs, BeyondAscii::AsUnits] {
+                let unit: [fn(u16) -> String; 2] = [
+                    |unit| format!("\\u{unit:04x}"),
+                    |unit| format!("\\u{unit:04X}"),
+                ];
+                for unit in unit {
+                    let escape = |c: char| escaped(c, slash, (as_units, beyond), unit);
+                    forms.insert(text.chars().map(escape).collect::<String>().into_bytes());
+                }
+            }
+        }
     }
+    forms
+}
+
+/// What writers of JSON do with a character that is no ASCII.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BeyondAscii {
+    AsItIs,
+    AsUnits,
+}
+
+fn escaped(
+    c: char,
+    slash: &str,
+    (as_units, beyond): (&str, BeyondAscii),
+    unit: fn(u16) -> String,
+) -> String {
+    let is_unit = as_units.contains(c) || (!c.is_ascii() && beyond == BeyondAscii::AsUnits);
+    match c {
+        c if is_unit => {
+            let mut buffer = [0; 2];
+            c.encode_utf16(&mut buffer)
+                .iter()
+                .map(|one| unit(*one))
+                .collect()
+        }
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '\u{8}' => "\\b".to_owned(),
+        '\u{c}' => "\\f".to_owned(),
+        '/' => slash.to_owned(),
+        c if c < ' ' => unit(u32::from(c) as u16),
+        c => c.to_string(),
+    }
+}
+
+/// In UTF-16, of either order.
+fn utf16_forms(value: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Vec::new();
+    };
+    [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes]
+        .map(|bytes| text.encode_utf16().flat_map(bytes).collect())
+        .into()
 }
 
 /// The ways in which URLs are encoded in practice.
@@ -135,6 +198,29 @@ mod tests {
                     .any(|form| whole.contains(std::str::from_utf8(form).unwrap())),
                 "{whole}"
             );
+        }
+    }
+
+    #[test]
+    fn the_ways_in_which_json_is_written_are_forms() {
+        // By PHP, `python3 -c 'json.dumps'`, Go and .NET, in this order.
+        let forms = forms_of("p4/\u{f6}<w+rd".as_bytes());
+        for form in [
+            r"p4\/\u00f6<w+rd",
+            r"p4/\u00f6<w+rd",
+            "p4/\u{f6}\\u003cw+rd",
+            r"p4\u002F\u00F6\u003Cw\u002Brd",
+            r"p4\\/\\u00f6<w+rd",
+        ] {
+            assert!(has(&forms, form), "{form}");
+        }
+    }
+
+    #[test]
+    fn text_in_utf_16_is_a_form() {
+        let forms = forms_of(b"hunter");
+        for form in ["h\0u\0n\0t\0e\0r\0", "\0h\0u\0n\0t\0e\0r"] {
+            assert!(has(&forms, form), "{form:?}");
         }
     }
 
