@@ -235,6 +235,54 @@ fn a_link_of_the_tree_into_a_checkout_passes_nothing() {
 }
 
 #[test]
+fn a_package_that_was_linked_into_a_checkout_breaks_the_check() {
+    for mode in modes() {
+        for place in [
+            "node_modules/jsp",
+            "node_modules/@team/jsp",
+            ".node_modules/jsp",
+        ] {
+            let scene = checked_by("true");
+            scene.write("package.json", "{\"name\": \"jsp\"}\n");
+            scene.commit("package");
+            let link = scene.base().join("home").join(place);
+            std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(scene.root(), &link).unwrap();
+            let id = scene.task("One", &[]);
+            run_in(&scene, mode, &id);
+            let told = broken(&scene, &id).replace(place, "PLACE");
+            snapshot!(told, @"");
+        }
+    }
+}
+
+#[test]
+fn a_setting_of_the_tree_that_names_a_checkout_passes_nothing() {
+    let table = [
+        ("go.mod", "module x\nreplace y => ROOT/lib\n"),
+        (
+            "rs/Cargo.toml",
+            "[dependencies]\ny = { path = \"ROOT/y\" }\n",
+        ),
+        ("Makefile", "test:\n\tcc -IROOT/include t.c\n"),
+        (".cargo/config.toml", "paths = [\"ROOT/y\"]\n"),
+    ];
+    let mut told = String::new();
+    for (file, text) in table {
+        let scene = checked_by("true");
+        scene.write(
+            file,
+            &text.replace("ROOT", &scene.root().display().to_string()),
+        );
+        scene.commit("settings");
+        let id = scene.task("One", &[]);
+        run_in(&scene, "none", &id);
+        told.push_str(&format!("{}\n", broken(&scene, &id)));
+    }
+    snapshot!(told, @"");
+}
+
+#[test]
 fn what_is_allowed_inside_of_a_checkout_is_not_for_checks() {
     for layer in layers() {
         let scene = checked_by("true");

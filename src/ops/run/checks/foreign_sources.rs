@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::checks::foreign::{self, ForeignLead};
 use crate::ops::error::OpError;
-use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
+use crate::ops::run::checks::project_files::{CAP, DEPTH, all_of, has_any};
 use crate::ops::run::checks::python::sources::{self, PythonSources};
 use crate::ops::run::checks::scene::{Ask, Scene};
 
@@ -36,7 +36,9 @@ impl<'a> Leads<'a> {
         let all = scene
             .variables()
             .or_else(|| scene.settings())
-            .or_else(|| scene.links());
+            .or_else(|| scene.links())
+            .or_else(|| scene.node_packages())
+            .or_else(|| scene.tree_settings());
         let python = match &all {
             Some(_) => PythonSources::default(),
             None => sources::look(&scene, main, commands, ask)?,
@@ -147,6 +149,53 @@ impl Scene<'_> {
         })
     }
 
+    /// Installed packages of Node that are links into a checkout, as `npm link` makes them: in the
+    /// place, in any directory above it, and where Node looks besides.
+    fn node_packages(&self) -> Option<ForeignLead> {
+        let root = &self.place.root;
+        if !has_any(root, &|name| name == "package.json", DEPTH) {
+            return None;
+        }
+        let above = root.ancestors().map(|dir| dir.join("node_modules"));
+        let home = self.variable("HOME").into_iter();
+        let of_home =
+            home.flat_map(|home| [".node_modules", ".node_libraries"].map(|name| home.join(name)));
+        let by_path = self.variable("NODE_PATH").into_iter();
+        let by_path = by_path.flat_map(|list| std::env::split_paths(&list).collect::<Vec<_>>());
+        above
+            .chain(of_home)
+            .chain(by_path)
+            .flat_map(|dir| node_packages_in(&dir))
+            .find_map(|file| {
+                let checkout = self.leads_into(&file)?;
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                Some(ForeignLead::Package {
+                    name: name.into_owned(),
+                    file,
+                    checkout,
+                })
+            })
+    }
+
+    /// Settings of build tools in the judged tree that name a place in a checkout. In a sandbox that
+    /// leads nowhere, and the work is to blame.
+    fn tree_settings(&self) -> Option<ForeignLead> {
+        if self.mode.confines() {
+            return None;
+        }
+        let files = all_of(&self.place.root, &is_build_setting, DEPTH);
+        let hidden =
+            ["config.toml", "config"].map(|name| self.place.root.join(".cargo").join(name));
+        files.into_iter().chain(hidden).find_map(|file| {
+            let checkout = self.named(&fs::read_capped(&file, CAP).unwrap_or_default())?;
+            let file = file
+                .strip_prefix(&self.place.root)
+                .unwrap_or(&file)
+                .to_owned();
+            Some(ForeignLead::Settings { file, checkout })
+        })
+    }
+
     /// Looks at what the command itself names, and programs on the path that are links into a
     /// checkout.
     fn command(&self, command: &str) -> Option<ForeignLead> {
@@ -159,4 +208,44 @@ impl Scene<'_> {
             .or_else(|| programs.into_iter().find_map(|path| self.leads_into(&path)));
         checkout.map(|checkout| ForeignLead::Command { checkout })
     }
+}
+
+/// The files by which tools are told what to build from where.
+fn is_build_setting(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "Cargo.toml",
+        "go.mod",
+        "go.work",
+        "package.json",
+        "pyproject.toml",
+        "setup.cfg",
+        "setup.py",
+        "tox.ini",
+        "Makefile",
+        "makefile",
+        "GNUmakefile",
+        "CMakeLists.txt",
+    ];
+    NAMES.contains(&name) || name.ends_with(".mk") || name.ends_with(".cmake")
+}
+
+/// The links among the packages in a directory of packages, those of a scope (`@x/y`) included.
+fn node_packages_in(dir: &Path) -> Vec<PathBuf> {
+    let is_scope = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.as_encoded_bytes().starts_with(b"@") && !fs::is_link(path)
+    };
+    let mut found = fs::list_dir(dir).unwrap_or_default();
+    let scopes: Vec<PathBuf> = found
+        .iter()
+        .filter(|path| is_scope(path))
+        .cloned()
+        .collect();
+    found.extend(
+        scopes
+            .iter()
+            .flat_map(|scope| fs::list_dir(scope).unwrap_or_default()),
+    );
+    found.retain(|path| fs::is_link(path));
+    found
 }

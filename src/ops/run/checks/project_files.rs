@@ -1,6 +1,6 @@
 //! Files by which a tree is known to be a project of some language, looked for without asking Git.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, ListedEntry};
 
@@ -19,14 +19,6 @@ pub(crate) fn is_of_project(name: &str) -> bool {
 /// ones and those of dependencies left out.
 pub(crate) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> bool {
     let entries = fs::list_kinds(dir).unwrap_or_default();
-    let name_of = |entry: &ListedEntry| {
-        entry
-            .path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
     if entries
         .iter()
         .any(|entry| is_wanted(&name_of(entry)) && entry.path.is_file())
@@ -38,6 +30,26 @@ pub(crate) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize
             .iter()
             .filter(|entry| entry.is_dir && is_of_project(&name_of(entry)))
             .any(|entry| has_any(&entry.path, is_wanted, depth - 1))
+}
+
+/// Lists the files with such names at the root and in directories below it, hidden ones and those
+/// of dependencies left out.
+pub(crate) fn all_of(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::list_kinds(dir).unwrap_or_default() {
+        let name = name_of(&entry);
+        if entry.is_dir && depth > 1 && is_of_project(&name) {
+            found.extend(all_of(&entry.path, is_wanted, depth - 1));
+        } else if is_wanted(&name) && entry.path.is_file() {
+            found.push(entry.path);
+        }
+    }
+    found
+}
+
+fn name_of(entry: &ListedEntry) -> String {
+    let name = entry.path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
