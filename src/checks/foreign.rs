@@ -148,7 +148,7 @@ pub fn places_in(text: &[u8]) -> Vec<NamedPlace> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let starts_word = at == 0 || is_boundary(text[at - 1]);
+        let starts_word = starts_word(text, at);
         let home = HOMES
             .iter()
             .find(|home| starts_word && text[at..].starts_with(home));
@@ -183,6 +183,16 @@ pub fn places_in(text: &[u8]) -> Vec<NamedPlace> {
 
 /// Returns true for a byte that stands beside a path but never in one that is written without
 /// quotes.
+/// True where a word begins, or what stands behind an option of one letter: `-I/usr/include`.
+fn starts_word(text: &[u8], at: usize) -> bool {
+    let is_after_boundary = |at: usize| at == 0 || is_boundary(text[at - 1]);
+    let is_after_option = at >= 2
+        && text[at - 1].is_ascii_alphabetic()
+        && text[at - 2] == b'-'
+        && is_after_boundary(at - 2);
+    is_after_boundary(at) || is_after_option
+}
+
 fn is_boundary(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b"\"'`=:;,()[]{}|&<>\0@".contains(&byte)
 }
@@ -443,7 +453,7 @@ mod tests {
                 r#"{"url": "file:///r/my%20p%C3%B6", "x": 1}"#,
                 vec![absolute("///r/my p\u{f6}")],
             ),
-            ("-I/usr/include src/a/b", vec![]),
+            ("-I/usr/include src/a/b", vec![absolute("/usr/include")]),
             ("100%/x", vec![]),
             ("a=/r/50%20", vec![absolute("/r/50%20")]),
             ("/", vec![absolute("/")]),

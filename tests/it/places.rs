@@ -251,7 +251,7 @@ fn a_package_that_was_linked_into_a_checkout_breaks_the_check() {
             let id = scene.task("One", &[]);
             run_in(&scene, mode, &id);
             let told = broken(&scene, &id).replace(place, "PLACE");
-            snapshot!(told, @"");
+            snapshot!(told, @"the installed package `jsp` ([PATH]/home/PLACE) points into the main checkout [PATH]/repo, so the check would judge that and not the work; install it in the place of checks instead, by `runs: {setup: …}`");
         }
     }
 }
@@ -272,14 +272,19 @@ fn a_setting_of_the_tree_that_names_a_checkout_passes_nothing() {
         let scene = checked_by("true");
         scene.write(
             file,
-            &text.replace("ROOT", &scene.root().display().to_string()),
+            text.replace("ROOT", &scene.root().display().to_string()),
         );
         scene.commit("settings");
         let id = scene.task("One", &[]);
         run_in(&scene, "none", &id);
         told.push_str(&format!("{}\n", broken(&scene, &id)));
     }
-    snapshot!(told, @"");
+    snapshot!(told, @"
+    go.mod points into the main checkout [PATH]/repo, so the check would judge that and not the work; take it out of that file
+    rs/Cargo.toml points into the main checkout [PATH]/repo, so the check would judge that and not the work; take it out of that file
+    Makefile points into the main checkout [PATH]/repo, so the check would judge that and not the work; take it out of that file
+    .cargo/config.toml points into the main checkout [PATH]/repo, so the check would judge that and not the work; take it out of that file
+    ");
 }
 
 #[test]
