@@ -288,6 +288,28 @@ fn a_setting_of_the_tree_that_names_a_checkout_passes_nothing() {
 }
 
 #[test]
+fn a_directory_that_a_check_has_moved_is_whole_for_the_next() {
+    for mode in modes() {
+        let scene = checked_by("sh run.sh");
+        scene.write(
+            "run.sh",
+            "for f in tests/*.sh; do sh \"$f\" || exit 1; done\n",
+        );
+        scene.write("tests/a.sh", "exit 0\n");
+        scene.write("tests/b.sh", "grep -q good code\n");
+        scene.write("code", "good\n");
+        scene.commit("tests");
+        let moving = "cat >/dev/null; echo 'mv tests t2; ln -s t2 tests' > tests/a.sh";
+        scene.set_script("fake", moving);
+        run_in(&scene, mode, &scene.task("One", &[]));
+        scene.set_script("fake", "cat >/dev/null; echo broken > code");
+        let id = scene.task("Two", &[]);
+        let outcome = run_in(&scene, mode, &id);
+        assert_eq!(verification(&scene, &id), "failed", "{mode}: {outcome}");
+    }
+}
+
+#[test]
 fn what_is_allowed_inside_of_a_checkout_is_not_for_checks() {
     for layer in layers() {
         let scene = checked_by("true");

@@ -77,6 +77,7 @@ impl ShadowRepo {
             self.remember(tree)?;
             return self.note_if_tracked(index);
         }
+        self.free_directories(root, tree)?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;

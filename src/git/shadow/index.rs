@@ -128,6 +128,7 @@ impl ShadowRepo {
                 return Ok(Reset::Exact);
             }
         }
+        self.free_directories(root, tree)?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
@@ -352,6 +353,7 @@ impl ShadowRepo {
     pub(super) fn take_down(&self, root: &Path) -> Result<(), GitError> {
         self.forget()?;
         let nothing = self.format.empty_tree();
+        self.free_directories(root, &nothing)?;
         self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?
             .arg(&nothing)
             .run()?;

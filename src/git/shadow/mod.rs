@@ -16,6 +16,7 @@
 
 mod directory;
 mod drivers;
+mod free;
 mod ignored;
 mod in_place;
 mod index;

@@ -10,7 +10,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::git::cmd::{GitCommand, NulFields};
 use crate::git::error::GitError;
 use crate::git::path::path_of_line;
-use crate::git::shadow::ShadowRepo;
+use crate::git::shadow::{ShadowRepo, free};
 
 const GITLINK: &[u8] = b"160000 ";
 /// Largest `.git` file.
@@ -91,6 +91,12 @@ impl ShadowRepo {
     }
 
     fn lay_out(&self, level: &Level<'_>, commit: &str) -> Result<(), GitError> {
+        if !fs::is_missing(&level.index) {
+            // An index that cannot be read is made anew below.
+            if let Ok(listed) = self.at_level(level, ["ls-files", "-z"]).run() {
+                free::free(level.root, NulFields::of(&listed))?;
+            }
+        }
         let read = || {
             self.at_level(level, ["read-tree", "--reset", "-u"])
                 .arg(commit)
