@@ -360,7 +360,7 @@ fn whoever_hands_in_too_early_goes_on_working() {
     check unit: failed (exit code 1)
     check unit on the base commit: test -f work.txt
     check unit on the base commit: failed (exit code 1)
-    error: the checks are `failed` on [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log)
+    error: the checks are `check_broken` on [TASK]: unit broken (it fails on the base commit [SHORT], too, and nothing of the failure is new, so nothing is held against the work; see `ai check --base`, mend it there and accept the work then, or reject the work where mending it was the task) (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log)
     ");
     assert_eq!(
         (sandbox.status(&id).as_str(), sandbox.runs_of(&id).len()),

@@ -341,8 +341,9 @@ fn a_reset_goes_through_no_link() {
     std::fs::rename(run.slot.path.join("dir"), &elsewhere).unwrap();
     symlink(&elsewhere, run.slot.path.join("dir")).unwrap();
     let reset = |shadow: &ShadowRepo| shadow.reset(&run.slot.path, &run.base_tree, &[]);
-    // Git has a look at it then, and who reuses the slot another one.
-    assert_eq!(reset(&run.shadow).unwrap(), Reset::Cleaned);
+    // The link goes first, and everything that stood behind it is put back.
+    assert_eq!(reset(&run.shadow).unwrap(), Reset::Exact);
+    assert_eq!(run.agent_git(&["status", "--porcelain", "--ignored"]), "");
     assert_eq!(std::fs::read(elsewhere.join("one")).unwrap(), b"changed");
 }
 
