@@ -70,9 +70,7 @@ impl LandingHand {
             let code = code.map_or("a signal".to_owned(), |code| format!("code {code}"));
             return vec![format!("the landing has ended with {code}; {COMPLETED}")];
         };
-        let soon = [ErrorClass::Conflict.code(), ErrorClass::TryLater.code()];
-        let is_soon = told.left_out.iter().any(|one| soon.contains(&one.code));
-        let end = if is_soon {
+        let end = if told.left_out.iter().any(|one| is_soon(one.code)) {
             LandEnd::InTheWay
         } else {
             LandEnd::Settled
@@ -152,6 +150,15 @@ impl LandingHand {
         lines
     }
 
+    /// True for a reviewed work that the landing at work brings in, or one that begins as soon as there is none.
+    pub(super) fn brings_in(&self, run: &RunId) -> bool {
+        let is_at_work = self.at_work.is_some() || self.adopted.is_some();
+        let left_out = self.last.iter().flat_map(|last| &last.left_out);
+        let mut of_run = left_out.filter(|one| one.run.as_ref() == Some(run));
+        let is_left = of_run.any(|one| !is_soon(one.code));
+        !is_left && (is_at_work || !self.tried.contains(run))
+    }
+
     fn left_out(&self, one: LeftOutTold) -> DaemonLeftOut {
         let is_of_task = |run: &&RunId| run.task() == one.task;
         DaemonLeftOut {
@@ -174,6 +181,11 @@ impl LandingHand {
     pub(super) fn forget(&mut self) {
         self.rest.forget();
     }
+}
+
+/// True where somebody was in the way who may be gone soon.
+fn is_soon(code: u8) -> bool {
+    [ErrorClass::Conflict.code(), ErrorClass::TryLater.code()].contains(&code)
 }
 
 /// The part of an answer of `ai land` that a daemon reads.

@@ -77,13 +77,6 @@ impl Daemon<'_> {
         self.tick_recurring(world, store)?;
         let landing = self.land(world, store)?;
         let registered = Registered::read(world)?;
-        let picker = Picker {
-            world,
-            registered: &registered,
-            named: None,
-            parallel: self.settings.parallel,
-            manner: PickManner::Standing,
-        };
         self.queue = QueueSight::Waits;
         self.held_back.clear();
         for task in self.rests.resting(clock::boot_ms()) {
@@ -97,6 +90,15 @@ impl Daemon<'_> {
             let others = self.hands.adopted().len();
             let is_out =
                 |task: &Task| self.hands.hold(&task.id) || self.rests.holds(&task.id, now_ms);
+            let about_to_land = self.about_to_land(world, store)?;
+            let picker = Picker {
+                world,
+                registered: &registered,
+                named: None,
+                parallel: self.settings.parallel,
+                manner: PickManner::Standing,
+                landing: &about_to_land,
+            };
             let picked = store.read(|tx| picker.pick(tx, &cx, (&own, others), &is_out))?;
             let Some(start) = picked.start else {
                 let due_ms = picked.due_ms.map(|due| by_boot(due, cx.now.wall_ms));
@@ -140,6 +142,20 @@ impl Daemon<'_> {
             }
         }
         Ok(QueueSight::Empty)
+    }
+
+    /// Tasks whose reviewed work comes in with the landing that is at work, or with the next one. One that the last landing has
+    /// left to a person lands at no time that anybody knows, and after one that somebody was in the way of the next comes at a
+    /// time of its own: nobody waits for these.
+    fn about_to_land(&self, world: &World, store: &mut dyn Store) -> Result<Vec<Task>, OpError> {
+        if !world.config.daemon.land {
+            return Ok(Vec::new());
+        }
+        let reviewed = land::reviewed_tasks(store)?;
+        let about = reviewed
+            .into_iter()
+            .filter(|(_, run)| self.landing.brings_in(run));
+        Ok(about.map(|(task, _)| task).collect())
     }
 
     fn start(&mut self, start: OwnStart) -> Result<(), OpError> {

@@ -166,7 +166,13 @@ fn why_of(workspace: &Workspace, task: &str) -> Result<Value, AppError> {
         land::add_gate(&world, &mut *store, &task, &mut gates)?;
         land::add_conflict(&world, &mut *store, &task, &mut gates)?;
         why_agent::add(&world, &mut *store, &task, &mut gates)?;
-        Ok(schedule::add_kept(&world, &mut *store, &task, &mut gates)?)
+        schedule::add_kept(&world, &mut *store, &task, &mut gates)?;
+        Ok(schedule::add_landing(
+            &world,
+            &mut *store,
+            &task,
+            &mut gates,
+        )?)
     });
     let unseen = agents.err().map(|error| error.to_string());
     Ok(json!({

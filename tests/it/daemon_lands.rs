@@ -197,6 +197,47 @@ fn starts_go_on_while_it_lands_and_a_person_lands_after_it() {
     assert_eq!(daemon.wait().code, Some(0));
 }
 
+/// Tasks with `shared` in their title add a line to one file; the others have a file each.
+const SHARING: &str = "if grep -q shared; then echo \"$AI_TASK\" >> shared.txt; else echo work > \"$AI_TASK.txt\"; fi";
+
+#[test]
+fn a_task_on_the_paths_of_work_that_is_about_to_land_begins_on_what_has_landed() {
+    let sandbox = scene(SHARING, "true", "");
+    let first = sandbox.task("First, shared", &["--path", "shared.txt"]);
+    let (daemon, pid) = stopped_at(&sandbox, "land-intent");
+    let second = sandbox.task("Second, shared", &["--path", "shared.txt"]);
+    // One that comes after it has been looked at after it.
+    let third = sandbox.task("Third", &["--path", "*.txt.d"]);
+    wait_until_status(&sandbox, &third, "review");
+    assert_eq!(sandbox.status(&second), "queued", "{}", log(&sandbox));
+    let mut told = Transcript::default();
+    told.ai(&sandbox, &["why", &second]);
+    told.ai(&sandbox, &["schedule"]);
+    signal(pid, "CONT");
+    wait_until_status(&sandbox, &first, "done");
+    // The next landing brings the third in, and stops once more.
+    let path = sandbox.root().join(".git/ai/land.json");
+    poll::until("the next landing is at work", PATIENCE, || {
+        path.exists() && landing(&sandbox) != pid
+    });
+    let next = landing(&sandbox);
+    until_stopped(next);
+    signal(next, "CONT");
+    wait_until_status(&sandbox, &third, "done");
+    poll::until("the last landing is at work", PATIENCE, || {
+        path.exists() && landing(&sandbox) != next
+    });
+    let last = landing(&sandbox);
+    until_stopped(last);
+    signal(last, "CONT");
+    wait_until_status(&sandbox, &second, "done");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code, Some(0));
+    let landed = sandbox.git(&["show", "main:shared.txt"]);
+    assert_eq!(landed, format!("{first}\n{second}"), "{}", log(&sandbox));
+    snapshot!(told);
+}
+
 #[test]
 fn a_landing_outlives_a_daemon_that_is_killed_and_the_next_one_waits_for_it() {
     look_after_orphans();

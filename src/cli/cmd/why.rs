@@ -52,7 +52,8 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     // Agents are files: where they cannot be looked at, what holds the task is told all the same.
     let asked = context.world().and_then(|world| {
         why_agent::add(&world, store, &task, &mut gates)?;
-        Ok(schedule::add_kept(&world, store, &task, &mut gates)?)
+        schedule::add_kept(&world, store, &task, &mut gates)?;
+        Ok(schedule::add_landing(&world, store, &task, &mut gates)?)
     });
     if let Err(error) = asked {
         context

@@ -213,6 +213,9 @@ impl<'a> Desk<'a> {
         if let Some((by, example)) = used.into_iter().find_map(meets) {
             return Some(QueueWait::Paths { by, example });
         }
+        if let Some((by, example)) = self.state.landing.iter().find_map(meets) {
+            return Some(QueueWait::Landing { by, example });
+        }
         let kept = self.kept.iter().find_map(meets);
         kept.map(|(by, example)| QueueWait::PathsKept { by, example })
     }

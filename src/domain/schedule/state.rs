@@ -22,7 +22,7 @@ pub struct WantedPath {
 
 impl WantedPath {
     /// A path over which two sets of locks exclude each other.
-    pub(super) fn clash(
+    pub fn clash(
         some: &[WantedPath],
         others: &[WantedPath],
         harmless: &HarmlessSet,
@@ -138,6 +138,9 @@ pub struct QueueState {
     pub outlooks: BTreeMap<TaskId, Outlook>,
     /// Paths of work that is at work or about to begin, as far as the outlooks do not know of it.
     pub in_use: Vec<PathsInUse>,
+    /// Paths of reviewed work that a landing at work is about to bring in: what began on them now would begin without it, and meet it
+    /// in a conflict.
+    pub landing: Vec<PathsInUse>,
     /// Runs at work or about to begin in the whole repository.
     pub running: u32,
     /// Agents.

@@ -182,6 +182,37 @@ fn paths_bind_what_is_at_work_and_what_starts_beside() {
 }
 
 #[test]
+fn a_task_begins_after_the_landing_of_what_it_meets_and_keeps_its_place() {
+    let on = |id: &str, glob: &str, number| QueuedTask {
+        paths: vec![exclusive(glob)],
+        number,
+        ..queued(id)
+    };
+    let mut state = queue(vec![
+        on("a", "src/**", 1),
+        on("b", "docs/**", 2),
+        on("c", "src/b/**", 3),
+    ]);
+    state.landing = vec![PathsInUse {
+        task: TaskId("r".into()),
+        paths: vec![exclusive("src/a/**")],
+    }];
+    let settings = SchedulerSettings::default();
+    assert_eq!(
+        told(MONDAY, &state, settings.clone()),
+        ["a waits: src/a/a of r, which lands", "b on a", "c on a"]
+    );
+    assert_eq!(
+        told(MONDAY + HOUR, &state, settings),
+        [
+            "a waits: src/a/a of r, which lands",
+            "b on a",
+            "c waits: src/b/a kept for a"
+        ]
+    );
+}
+
+#[test]
 fn paths_are_kept_for_who_has_waited_for_them_long_enough() {
     let on = |id: &str, globs: &[&str], number| QueuedTask {
         paths: globs.iter().map(|glob| exclusive(glob)).collect(),

@@ -55,6 +55,7 @@ pub(super) fn queue(tasks: Vec<QueuedTask>) -> QueueState {
         outlooks: tasks.iter().map(|t| (t.id.clone(), open.clone())).collect(),
         tasks,
         in_use: Vec::new(),
+        landing: Vec::new(),
         running: 0,
         agents: BTreeMap::from([("a".to_owned(), standing(9))]),
         starts_ms: Vec::new(),
@@ -95,6 +96,7 @@ fn word(action: &QueueAction) -> String {
                 QueueWait::Parallel { limit } => format!("{limit} of ours"),
                 QueueWait::Rate { at_ms } => format!("rate until {}", at_ms - MONDAY),
                 QueueWait::Paths { by, example } => format!("{example} of {by}"),
+                QueueWait::Landing { by, example } => format!("{example} of {by}, which lands"),
                 QueueWait::PathsKept { by, example } => format!("{example} kept for {by}"),
                 QueueWait::Room {
                     agent,

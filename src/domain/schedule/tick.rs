@@ -59,6 +59,13 @@ pub enum QueueWait {
         /// A path that both lock.
         example: String,
     },
+    /// The work of another task on its paths is about to land, and it begins on what has landed.
+    Landing {
+        /// The other task.
+        by: TaskId,
+        /// A path that both lock.
+        example: String,
+    },
     /// A more urgent task has waited for its paths long enough, and they are kept for that one.
     PathsKept {
         /// The more urgent task.
@@ -121,6 +128,7 @@ impl QueueWait {
             | QueueWait::Parallel { .. }
             | QueueWait::HandsFull { .. }
             | QueueWait::Paths { .. }
+            | QueueWait::Landing { .. }
             | QueueWait::PathsKept { .. }
             | QueueWait::Room { .. } => None,
         }

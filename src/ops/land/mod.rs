@@ -30,6 +30,6 @@ pub use cut_off::{CutOffLanding, add_gate};
 pub use landing_run::land;
 pub use order::{LandOrder, LandingBy, USUAL_BATCH, act_as_daemon};
 pub use report::{FlakyTold, LandReport, LandedTask, SentBackTask, StayingWork};
-pub use sight::{is_at_work, process_at_work, sight};
+pub use sight::{is_at_work, process_at_work, reviewed_tasks, sight};
 pub use status::{LandPlan, LandingLook, PlannedLanding, plan};
 pub use unfit::add_conflict;

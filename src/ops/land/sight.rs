@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::domain::daemon::LandSight;
-use crate::domain::ids::TaskId;
-use crate::domain::task::TaskState;
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::task::{Task, TaskState};
 use crate::ops::error::OpError;
 use crate::ops::land::at_work;
 use crate::ops::run::origin::{self, Destination};
@@ -24,25 +24,39 @@ pub fn process_at_work(state: &Path) -> Result<Option<ProcessIdentity>, OpError>
     Ok(found.map(|word| liveness::identity(&word.process)))
 }
 
-/// Reads it. Asks neither the policy nor anybody.
-pub fn sight(world: &World, store: &mut dyn Store) -> Result<LandSight, OpError> {
+/// Every task that waits for a review, with the run whose work is to be reviewed.
+pub fn reviewed_tasks(store: &mut dyn Store) -> Result<Vec<(Task, RunId)>, OpError> {
     let filter = TaskFilter {
         statuses: vec!["review".to_owned()],
         ..TaskFilter::default()
     };
-    let runs = store.read(|tx| -> Result<_, OpError> {
+    store.read(|tx| -> Result<_, OpError> {
         let mut waiting = Vec::new();
         tx.list(&filter, &mut |line| {
             waiting.push(TaskId(line.id.to_owned()));
             Ok(Flow::More)
         })?;
-        let mut runs = Vec::new();
+        let mut reviewed = Vec::new();
         for id in waiting {
-            if let Some(task) = tx.task(&id)?
-                && let TaskState::Review { run } = &task.state
-            {
-                runs.extend(tx.run(run)?);
+            let Some(task) = tx.task(&id)? else {
+                continue;
+            };
+            if let TaskState::Review { run } = &task.state {
+                let run = run.clone();
+                reviewed.push((task, run));
             }
+        }
+        Ok(reviewed)
+    })
+}
+
+/// Reads it. Asks neither the policy nor anybody.
+pub fn sight(world: &World, store: &mut dyn Store) -> Result<LandSight, OpError> {
+    let reviewed = reviewed_tasks(store)?;
+    let runs = store.read(|tx| -> Result<_, OpError> {
+        let mut runs = Vec::new();
+        for (_, run) in &reviewed {
+            runs.extend(tx.run(run)?);
         }
         Ok(runs)
     })?;

@@ -53,6 +53,7 @@ pub fn add_kept(
             agents,
             named: None,
             starting: &[],
+            landing: &[],
         };
         let state = view.state(tx, &cx)?;
         let limits = limits_of(&config.scheduler, usize::MAX, 0);

@@ -22,6 +22,7 @@ use crate::ops::recurring::{self, UpcomingRecurring};
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::choose::Registered;
 use crate::ops::schedule::at_work::{RangeEnd, RunNow};
+use crate::ops::schedule::lands;
 use crate::ops::schedule::queue::{QueueView, agents_of, held_by, limits_of, paths_of};
 use crate::ops::schedule::words::gate_of;
 use crate::ops::world::World;
@@ -110,6 +111,7 @@ pub fn plan(
     let around = (world.root.as_path(), world.location.common_dir.as_path());
     // Files that cannot be read are told of elsewhere, and keep nobody from the plan.
     let recurring = recurring::next_of_each(around, store, cx.now.wall_ms).unwrap_or_default();
+    let landing = lands::about_to_land(world, store)?;
     let plan: Result<QueuePlan, OpError> = store.read(|tx| {
         let tasks = open_tasks(tx)?;
         let planner = Planner {
@@ -118,6 +120,7 @@ pub fn plan(
             cx: &cx,
             by_id: tasks.iter().map(|task| (&task.id, task)).collect(),
             tasks: &tasks,
+            landing: &landing,
         };
         planner.plan(tx, (parallel, own))
     });
@@ -153,6 +156,8 @@ struct Planner<'a> {
     by_id: HashMap<&'a TaskId, &'a Task>,
     /// Every open task, as created.
     tasks: &'a [Task],
+    /// Tasks whose work is about to land.
+    landing: &'a [Task],
 }
 
 /// The findings about the tasks beside the decisions of the tick.
@@ -178,6 +183,7 @@ impl Planner<'_> {
             agents,
             named: None,
             starting: &[],
+            landing: self.landing,
         };
         let mut state = view.state(tx, self.cx)?;
         let limits = limits_of(settings, parallel, own);

@@ -51,6 +51,8 @@ pub struct QueueView<'a> {
     pub named: Option<&'a str>,
     /// Runs of the caller that the store does not know of.
     pub starting: &'a [StartingRun<'a>],
+    /// Tasks whose reviewed work a landing at work is about to bring in.
+    pub landing: &'a [Task],
 }
 
 impl QueueView<'_> {
@@ -82,13 +84,7 @@ impl QueueView<'_> {
             (name, standing)
         });
         let agents = agents.collect();
-        let mut in_use = Vec::new();
-        for one in self.starting {
-            in_use.push(PathsInUse {
-                task: one.task.id.clone(),
-                paths: paths_of(cx, one.task)?,
-            });
-        }
+        let in_use = in_use_of(cx, self.starting.iter().map(|one| one.task))?;
         let state = QueueState {
             tasks: (0..)
                 .zip(self.tasks)
@@ -96,6 +92,7 @@ impl QueueView<'_> {
                 .collect(),
             outlooks: BTreeMap::new(),
             in_use,
+            landing: in_use_of(cx, self.landing.iter())?,
             running: u32::try_from(active.len() + self.starting.len()).unwrap_or(u32::MAX),
             agents,
             starts_ms: past.starts_ms,
@@ -214,6 +211,19 @@ pub fn look_of(tx: &mut dyn Tx, cx: &Cx, task: &Task, trace: &Trace) -> Result<T
         },
     };
     Ok(TaskLook { outlook, paths })
+}
+
+fn in_use_of<'t>(
+    cx: &Cx,
+    tasks: impl Iterator<Item = &'t Task>,
+) -> Result<Vec<PathsInUse>, OpError> {
+    let in_use = tasks.map(|task| {
+        Ok(PathsInUse {
+            task: task.id.clone(),
+            paths: paths_of(cx, task)?,
+        })
+    });
+    in_use.collect()
 }
 
 /// The paths that a task locks.

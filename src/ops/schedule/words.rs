@@ -75,6 +75,13 @@ pub fn gate_of(id: &TaskId, wait: &QueueWait, now_ms: WallMs) -> Option<Gate> {
             let text = format!("{by} is about to start on its paths: both lock `{example}`");
             gate("lock", text, by_task, next)
         }
+        QueueWait::Landing { by, example } => {
+            let (by_task, next) = in_way(by);
+            let text = format!(
+                "it begins once the work of {by} has landed: both lock `{example}`, and a landing is at work"
+            );
+            gate("landing", text, by_task, next)
+        }
         QueueWait::PathsKept { by, example } => {
             let (by_task, next) = in_way(by);
             let text = format!(

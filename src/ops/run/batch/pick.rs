@@ -71,6 +71,8 @@ pub struct Picker<'a> {
     pub parallel: usize,
     /// The manner of asking.
     pub manner: PickManner,
+    /// Tasks whose reviewed work a landing at work is about to bring in: nothing begins on their paths meanwhile.
+    pub landing: &'a [Task],
 }
 
 impl Picker<'_> {
@@ -109,6 +111,7 @@ impl Picker<'_> {
             agents,
             named: self.named,
             starting: &starting,
+            landing: self.landing,
         };
         let state = view.state(tx, cx)?;
         let at_work = own.len() + others;

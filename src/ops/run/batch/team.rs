@@ -64,6 +64,7 @@ pub fn all(
             named: order.agent,
             parallel: order.parallel,
             manner: PickManner::ForOnce,
+            landing: &[],
         },
         sender,
         active: Vec::new(),
