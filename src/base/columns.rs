@@ -82,6 +82,37 @@ pub fn clip(text: &str, cells_left: usize) -> String {
     cut
 }
 
+/// A text in rows of so many cells, broken at blanks where there are any.
+pub fn folded(text: &str, cells: usize) -> Vec<String> {
+    let cells = cells.max(4);
+    let mut rows = Vec::new();
+    let (mut row, mut used) = (String::new(), 0);
+    for word in text.split_inclusive(' ') {
+        if used + width(word.trim_end()) > cells && !row.trim().is_empty() {
+            rows.push(std::mem::take(&mut row));
+            used = 0;
+        }
+        for c in word.chars() {
+            let mut one = [0; 4];
+            let takes = width(c.encode_utf8(&mut one));
+            if used + takes > cells {
+                if c == ' ' {
+                    continue;
+                }
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            row.push(c);
+            used += takes;
+        }
+    }
+    rows.push(row);
+    for row in &mut rows {
+        row.truncate(row.trim_end().len());
+    }
+    rows
+}
+
 /// Widths of the columns by their widest cells.
 pub fn widest(rows: &[Vec<String>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -177,6 +208,33 @@ mod tests {
         #[test]
         fn what_is_cut_fits(text in "[a日é\u{301}🦀 ]{0,12}", cells in 0usize..10) {
             prop_assert!(width(&clip(&text, cells)) <= cells);
+        }
+    }
+
+    #[test]
+    fn texts_are_broken_at_blanks_else_where_they_must() {
+        for (text, cells, rows) in [
+            ("", 8, &[""][..]),
+            ("one two three", 8, &["one two", "three"]),
+            ("abcdefghij", 4, &["abcd", "efgh", "ij"]),
+            ("a abcdefghij", 4, &["a", "abcd", "efgh", "ij"]),
+            ("日本語日本語", 5, &["日本", "語日", "本語"]),
+            ("  in", 8, &["  in"]),
+            ("abcd efgh", 4, &["abcd", "efgh"]),
+        ] {
+            assert_eq!(folded(text, cells), rows, "{text} {cells}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_fit_and_lose_nothing(text in "[a日 é\u{301}]{0,40}", cells in 4_usize..12) {
+            let rows = folded(&text, cells);
+            for row in &rows {
+                prop_assert!(width(row) <= cells, "{row:?}");
+            }
+            let letters = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(letters(&rows.concat()), letters(&text));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The pane of the chosen task: its pages, and their lines as they fit a width.
 
-use crate::base::columns::width;
+use crate::base::columns::folded;
 
 /// Most lines of a page that are kept, the newest of an agent's words among them.
 pub(super) const KEPT: usize = 2_000;
@@ -132,56 +132,9 @@ impl BoardDetail {
     }
 }
 
-/// A text in rows of so many cells, broken at blanks where there are any.
-pub(super) fn folded(text: &str, cells: usize) -> Vec<String> {
-    let cells = cells.max(4);
-    let mut rows = Vec::new();
-    let (mut row, mut used) = (String::new(), 0);
-    for word in text.split_inclusive(' ') {
-        if used + width(word.trim_end()) > cells && !row.trim().is_empty() {
-            rows.push(std::mem::take(&mut row));
-            used = 0;
-        }
-        for c in word.chars() {
-            let mut one = [0; 4];
-            let takes = width(c.encode_utf8(&mut one));
-            if used + takes > cells {
-                if c == ' ' {
-                    continue;
-                }
-                rows.push(std::mem::take(&mut row));
-                used = 0;
-            }
-            row.push(c);
-            used += takes;
-        }
-    }
-    rows.push(row);
-    for row in &mut rows {
-        row.truncate(row.trim_end().len());
-    }
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn texts_are_broken_at_blanks_else_where_they_must() {
-        for (text, cells, rows) in [
-            ("", 8, &[""][..]),
-            ("one two three", 8, &["one two", "three"]),
-            ("abcdefghij", 4, &["abcd", "efgh", "ij"]),
-            ("a abcdefghij", 4, &["a", "abcd", "efgh", "ij"]),
-            ("日本語日本語", 5, &["日本", "語日", "本語"]),
-            ("  in", 8, &["  in"]),
-            ("abcd efgh", 4, &["abcd", "efgh"]),
-        ] {
-            assert_eq!(folded(text, cells), rows, "{text} {cells}");
-        }
-    }
 
     #[test]
     fn pages_go_around() {
@@ -191,17 +144,5 @@ mod tests {
             ["log", "diff", "checks", "decisions", "budget", "why"]
         );
         assert_eq!(DetailPage::Why.further(5), DetailPage::Budget);
-    }
-
-    proptest! {
-        #[test]
-        fn rows_fit_and_lose_nothing(text in "[a日 é\u{301}]{0,40}", cells in 4_usize..12) {
-            let rows = folded(&text, cells);
-            for row in &rows {
-                prop_assert!(width(row) <= cells, "{row:?}");
-            }
-            let letters = |text: &str| text.replace(' ', "");
-            prop_assert_eq!(letters(&rows.concat()), letters(&text));
-        }
     }
 }

@@ -7,9 +7,9 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier, Style};
 
-use crate::base::columns::{clip, width};
+use crate::base::columns::{clip, folded, width};
 use crate::base::text::one_line;
-use crate::board::detail::{BoardDetail, BoardTone, DetailLine, DetailPage, folded};
+use crate::board::detail::{BoardDetail, BoardTone, DetailLine, DetailPage};
 use crate::board::help;
 use crate::board::model::Board;
 use crate::board::news::BoardMode;

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 
 use clap::ValueEnum;
 
-use crate::base::columns::{self, clip, width};
+use crate::base::columns::{self, clip, folded, width};
 use crate::base::env;
 
 /// The wish for colour.
@@ -203,6 +203,28 @@ impl Look {
     pub(super) fn fitted(self, text: &str) -> String {
         self.width
             .map_or_else(|| text.to_owned(), |width| clip(text, width))
+    }
+
+    /// A text behind a head, in as many lines as the terminal needs: one below the other, or, where the head leaves no room for
+    /// words, a little to the right of it.
+    pub(super) fn behind(self, head: &str, text: &str) -> Vec<String> {
+        const LEAST: usize = 24;
+        let Some(most) = self.width else {
+            return vec![format!("{head}{text}")];
+        };
+        let taken = width(head);
+        let (first, text, indent) = if most >= taken + LEAST {
+            (head, text.to_owned(), taken)
+        } else {
+            ("", format!("{head}{text}"), 4.min(most / 8))
+        };
+        let rows = folded(&text, most - indent).into_iter();
+        let pad = " ".repeat(indent);
+        let begins = std::iter::once(first).chain(std::iter::repeat(&*pad));
+        begins
+            .zip(rows)
+            .map(|(begin, row)| format!("{begin}{row}"))
+            .collect()
     }
 
     /// The lines of a row of a list: its heading before the first one on a terminal.

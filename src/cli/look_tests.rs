@@ -123,3 +123,29 @@ fn a_heading_stands_once_above_a_list_and_never_in_a_pipe() {
     );
     assert_eq!(shown(PIPE), ["t-1     a", "t-1     b"]);
 }
+
+#[test]
+fn a_text_behind_a_head_is_whole_and_fits() {
+    let told =
+        |width, head: &str| terminal(width).behind(head, "it waits for the work of another task");
+    assert_eq!(
+        told(40, "  lock       "),
+        [
+            "  lock       it waits for the work of",
+            "             another task"
+        ]
+    );
+    assert_eq!(
+        told(24, "  t-abcdefgh  review  "),
+        [
+            "  t-abcdefgh  review",
+            "   it waits for the work",
+            "   of another task"
+        ]
+    );
+    assert_eq!(
+        PIPE.behind("  lock  ", "it waits"),
+        ["  lock  it waits"],
+        "a line of its own for programs"
+    );
+}

@@ -179,6 +179,11 @@ impl Ui {
         self.line(&self.look.fitted(text))
     }
 
+    /// Writes a text behind a head, whole, in as many lines as the terminal needs.
+    pub fn behind(&mut self, head: &str, text: &str) -> bool {
+        self.lines(self.look.behind(head, text))
+    }
+
     fn lines(&mut self, lines: Vec<String>) -> bool {
         lines.iter().all(|line| self.line(line))
     }

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::app::exit;
+use crate::base::columns;
 use crate::base::text::{counted, flowing, one_line};
 use crate::cli::cmd::friction;
 use crate::cli::cmd::policy::log::since;
@@ -43,7 +44,7 @@ fn show(digest: &Digest, context: &mut Context) {
     for came_to in CameTo::ALL {
         let tasks = digest.tasks.iter().filter(|task| task.came_to == came_to);
         let rows: Vec<Vec<String>> = tasks.map(row).collect();
-        part(&format!("{}:", came_to.heading()), &rows, context);
+        tasks_part(&format!("{}:", came_to.heading()), &rows, context);
     }
     if digest.unread_records > 0 {
         let records = counted(digest.unread_records, "record");
@@ -70,6 +71,33 @@ fn show(digest: &Digest, context: &mut Context) {
     );
     let agents: Vec<Vec<String>> = digest.agents.iter().map(agent).collect();
     part("what the runs took:", &agents, context);
+}
+
+/// The same for tasks, whose last cell says what became of them in words: where a terminal has no room for it beside the others,
+/// it stands below.
+fn tasks_part(heading: &str, rows: &[Vec<String>], context: &mut Context) {
+    let widest = columns::widest(rows);
+    let needed = widest.iter().sum::<usize>() + 2 * widest.len();
+    if context.ui.columns().is_none_or(|most| needed <= most) {
+        return part(heading, rows, context);
+    }
+    if !rows.is_empty() {
+        context.ui.line(heading);
+    }
+    for row in rows {
+        let Some((what, before)) = row.split_last() else {
+            continue;
+        };
+        let before: Vec<&str> = before
+            .iter()
+            .map(String::as_str)
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        context.ui.behind("  ", &before.join("  "));
+        if !what.is_empty() {
+            context.ui.behind("    ", what);
+        }
+    }
 }
 
 fn part(heading: &str, rows: &[Vec<String>], context: &mut Context) {

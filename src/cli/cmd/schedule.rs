@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::app::exit;
-use crate::base::text::{counted, flowing, one_line};
+use crate::base::text::{counted, one_line};
 use crate::cli::cmd::daemon::order;
+use crate::cli::cmd::why;
 use crate::cli::context::{Context, Outcome};
 use crate::ops::refusal::seconds;
 use crate::ops::schedule::{PlannedStep, PlannedTask, QueuePlan, plan};
@@ -49,12 +50,7 @@ fn show(plan: &QueuePlan, now_ms: i64, context: &mut Context) {
     for (task, text) in plan.tasks.iter().zip(lines) {
         context.ui.line(&text);
         for gate in &task.gates {
-            context
-                .ui
-                .line(&format!("  {:<10} {}", gate.gate, flowing(&gate.text)));
-            if let Some(next) = &gate.next {
-                context.ui.line(&format!("  {:<10} {next}", "next"));
-            }
+            why::tell_gate(gate, context);
         }
     }
     for coming in &plan.recurring {

@@ -92,19 +92,27 @@ fn show(task: &Task, (gates, messages): (&[Gate], &[Message]), context: &mut Con
         one_line(&task.title)
     ));
     for gate in gates {
-        context
-            .ui
-            .line(&format!("  {:<10} {}", gate.gate, flowing(&gate.text)));
-        if let Some(next) = &gate.next {
-            context.ui.line(&format!("  {:<10} {next}", "next"));
-        }
+        tell_gate(gate, context);
     }
     if let Some(origin) = &task.recurring {
         let told = one_line(&origin.told());
-        context.ui.line(&format!("  {:<10} {told}", "recurring"));
+        context.ui.behind(&head("recurring"), &told);
     }
     for message in messages {
         let line = inbox::waiting_line(message);
-        context.ui.line(&format!("  {:<10} {line}", "message"));
+        context.ui.behind(&head("message"), &line);
     }
+}
+
+/// A gate and the command that opens it, below its task.
+pub(super) fn tell_gate(gate: &Gate, context: &mut Context) {
+    context.ui.behind(&head(&gate.gate), &flowing(&gate.text));
+    if let Some(next) = &gate.next {
+        // A command is copied, so it is not broken.
+        context.ui.line(&format!("{}{next}", head("next")));
+    }
+}
+
+fn head(word: &str) -> String {
+    format!("  {word:<10} ")
 }

@@ -196,8 +196,9 @@ fn show_landing(answer: &DaemonAnswer, bar: Option<&StartBar>, context: &mut Con
         .as_ref()
         .filter(|_| answer.trouble.is_none())
     {
-        let line = format!("nothing can be told of landings: {}", flowing(trouble));
-        context.ui.line(&line);
+        context
+            .ui
+            .behind("nothing can be told of landings: ", &flowing(trouble));
     }
     if let Some(at_work) = &landing.at_work {
         let line = format!("  {}", land_cmd::at_work_line(at_work));
@@ -205,12 +206,12 @@ fn show_landing(answer: &DaemonAnswer, bar: Option<&StartBar>, context: &mut Con
     }
     for one in landing.would_land.iter().take(SHOWN) {
         let why = bar.map_or("it lands next", |bar| bar.why.as_str());
-        let line = format!("  {}  review  {}", one.task, flowing(why));
-        context.ui.item(&line);
+        let head = format!("  {}  review  ", one.task);
+        context.ui.behind(&head, &flowing(why));
     }
     for one in landing.left_out.iter().take(SHOWN) {
-        let line = format!("  {}  review  {}", one.task, flowing(&one.message));
-        context.ui.item(&line);
+        let head = format!("  {}  review  ", one.task);
+        context.ui.behind(&head, &flowing(&one.message));
     }
     let shown = landing.would_land.len().min(SHOWN) + landing.left_out.len().min(SHOWN);
     let all = landing.would_land.len() + landing.left_out.len();
@@ -264,15 +265,13 @@ fn show(answer: &DaemonAnswer, context: &mut Context) {
         context.ui.line(&text);
     }
     if let Some(order) = &answer.order {
-        context
-            .ui
-            .item(&format!("  {}", one_line(&order.in_words())));
+        context.ui.behind("  ", &one_line(&order.in_words()));
     }
     if let Some(trouble) = &answer.trouble {
-        context.ui.line(&format!(
-            "nothing is started until this is mended: {}",
-            flowing(trouble)
-        ));
+        context.ui.behind(
+            "nothing is started until this is mended: ",
+            &flowing(trouble),
+        );
     }
     for run in &answer.running {
         context.ui.item(&format!(
@@ -284,12 +283,8 @@ fn show(answer: &DaemonAnswer, context: &mut Context) {
         ));
     }
     for task in answer.waiting.iter().take(SHOWN) {
-        context.ui.item(&format!(
-            "  {}  {}  {}",
-            task.task,
-            task.gate,
-            flowing(&task.why)
-        ));
+        let head = format!("  {}  {}  ", task.task, task.gate);
+        context.ui.behind(&head, &flowing(&task.why));
     }
     if let Some(more @ 1..) = answer.waiting.len().checked_sub(SHOWN) {
         context.ui.line(&format!(
