@@ -250,9 +250,18 @@ pub fn one_of<T: Copy>(
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let problem = YamlProblem::new(node.place, format!("{what} cannot be `{text}`"));
-    let near = switch_word(text)
-        .filter(|word| known.contains(word))
-        .or_else(|| suggest::nearest(text, known.iter().copied()));
+    let near = match switch_side(text) {
+        // By its letters alone, `no` and `none` are nearest to their opposite.
+        Some(side) => side
+            .iter()
+            .find_map(|word| known.iter().find(|one| *one == word)),
+        None => None,
+    };
+    let near = near.copied().or_else(|| {
+        let near = suggest::nearest(text, known.iter().copied())?;
+        let opposite = |own: &[&str]| switch_side(near).is_some_and(|side| side != own);
+        (!switch_side(text).is_some_and(opposite)).then_some(near)
+    });
     problems.push(match near {
         Some(word) => problem.hint(format!("did you mean `{word}`?")),
         None => problem.hint(format!("known are {}", known.join(", "))),
@@ -260,14 +269,20 @@ pub fn one_of<T: Copy>(
     None
 }
 
-/// The word of a switch that other YAML readers see in a boolean. By its letters alone, `no` is
-/// nearest to its opposite.
-fn switch_word(text: &str) -> Option<&'static str> {
-    match text.to_ascii_lowercase().as_str() {
-        "yes" | "y" | "true" => Some("on"),
-        "no" | "n" | "false" => Some("off"),
-        _ => None,
-    }
+/// The words for a switch that is on, those first that settings have.
+const ON: [&str; 8] = ["on", "always", "auto", "yes", "y", "true", "enabled", "1"];
+/// The same for one that is off.
+const OFF: [&str; 12] = [
+    "off", "none", "never", "no", "n", "false", "nothing", "nobody", "disabled", "disable",
+    "without", "0",
+];
+
+/// The words that mean the same as this one, where it is said of a switch.
+fn switch_side(text: &str) -> Option<&'static [&'static str]> {
+    let text = text.to_ascii_lowercase();
+    [&ON[..], &OFF[..]]
+        .into_iter()
+        .find(|side| side.contains(&text.as_str()))
 }
 
 #[cfg(test)]
@@ -341,6 +356,16 @@ mod tests {
             ("false", "did you mean `off`?"),
             ("yes", "did you mean `on`?"),
             ("onn", "did you mean `on`?"),
+            ("none", "did you mean `off`?"),
+            ("None", "did you mean `off`?"),
+            ("never", "did you mean `off`?"),
+            ("n", "did you mean `off`?"),
+            ("nothing", "did you mean `off`?"),
+            ("OFF", "did you mean `off`?"),
+            ("0", "did you mean `off`?"),
+            ("always", "did you mean `on`?"),
+            ("True", "did you mean `on`?"),
+            ("of", "did you mean `off`?"),
             ("maybe", "known are on, off"),
         ] {
             let problems = read(&format!("a: {written}\n"), |fields, problems| {
@@ -351,6 +376,31 @@ mod tests {
             });
             assert_eq!(problems[0].hint.as_deref(), Some(hint), "{written}");
         }
+    }
+
+    #[test]
+    fn a_switch_by_another_word_is_found_and_its_opposite_is_not() {
+        let modes = ["auto", "bubblewrap", "landlock", "none"];
+        let modes = modes.map(|mode| (mode, mode));
+        let effects = ["warn", "one", "allow"].map(|effect| (effect, effect));
+        let said = |written: &str, words: &[(&'static str, &'static str)]| {
+            let problems = read(&format!("a: {written}\n"), |fields, problems| {
+                let node = fields.take("a").unwrap();
+                assert_eq!(one_of(node, "`a`", words, problems), None);
+            });
+            problems.into_iter().next().unwrap().hint.unwrap()
+        };
+        for (written, hint) in [
+            ("off", "did you mean `none`?"),
+            ("never", "did you mean `none`?"),
+            ("on", "did you mean `auto`?"),
+            ("true", "did you mean `auto`?"),
+        ] {
+            assert_eq!(said(written, &modes), hint, "{written}");
+        }
+        // No word of either side is known: the letters count.
+        assert_eq!(said("none", &effects), "did you mean `one`?");
+        assert_eq!(said("nnone", &[("none", "none")]), "did you mean `none`?");
     }
 
     #[test]
