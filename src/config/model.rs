@@ -11,6 +11,7 @@ use crate::domain::retention::Retention;
 use crate::domain::routing::Weights;
 use crate::domain::sandbox::{Isolation, SandboxWish};
 use crate::domain::schedule::SchedulerSettings;
+use crate::domain::stall;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -286,7 +287,7 @@ impl Default for Runs {
             isolation: Isolation::Worktree,
             setup: None,
             minutes: 60,
-            silence_minutes: 10,
+            silence_minutes: stall::SILENCE_MINUTES,
             output_mb: 64,
             grace: Duration::from_secs(10),
             env_pass: Vec::new(),

@@ -216,7 +216,7 @@ mod tests {
         - fast
         limits:
           minutes: 60
-          silence_minutes: 15
+          silence_minutes: 10
           parallel: 1
           attempts: 3
           output_mb: 256

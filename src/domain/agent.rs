@@ -12,6 +12,7 @@ use crate::domain::mode::AgentMode;
 use crate::domain::money::Usd;
 use crate::domain::resources::ResourceAmounts;
 use crate::domain::sandbox::{Demand, Isolation};
+use crate::domain::stall;
 
 /// The longest name of an agent or a connector, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -240,7 +241,7 @@ impl Default for AgentLimits {
     fn default() -> Self {
         Self {
             minutes: 60,
-            silence_minutes: 15,
+            silence_minutes: stall::SILENCE_MINUTES,
             parallel: 1,
             attempts: 3,
             output_mb: 256,

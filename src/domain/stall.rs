@@ -7,6 +7,9 @@
 //! against them, but not for ever: one that spins without a word and without a trace has stalled
 //! too.
 
+/// Minutes without a word that an agent is allowed, where neither the configuration nor its own file says otherwise.
+pub const SILENCE_MINUTES: u32 = 10;
+
 /// Weight of an output that is still.
 const OUTPUT: i32 = 2;
 /// Weight of processes that need no CPU time.
