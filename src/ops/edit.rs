@@ -201,6 +201,9 @@ pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     cx::load(tx, &task.id)
 }
 
+/// Before the words of whoever opens a task again, in the note that he leaves.
+pub const REOPENED: &str = "reopened: ";
+
 /// A task that was cancelled.
 pub struct Cancelled {
     /// The task.
@@ -256,7 +259,7 @@ pub fn reopen(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<T
     let note = Note {
         at_ms: cx.now.wall_ms,
         by: cx.actor.clone(),
-        text: format!("reopened: {reason}"),
+        text: format!("{REOPENED}{reason}"),
     };
     cx.record(
         tx,

@@ -11,6 +11,7 @@ use crate::domain::task::{BlockReason, Proof, Task, TaskState};
 use crate::domain::time::WallMs;
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
+use crate::ops::edit::REOPENED;
 use crate::ops::error::OpError;
 use crate::ops::gates::{Gate, READY, dependencies, gate, held};
 use crate::ops::refusal::seconds;
@@ -199,20 +200,36 @@ fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     let last = runs
         .last()
         .and_then(|run| Some((&run.id, run.end.as_ref()?)));
-    Ok(last.map_or(String::new(), |(run, end)| {
-        let since = task
-            .notes
-            .iter()
-            .rev()
-            .filter(|note| note.at_ms >= end.at_ms);
-        let mut sent_back =
-            since.filter_map(|note| Some((note, note.text.strip_prefix(SENT_BACK)?)));
-        if let Some((note, why)) = sent_back.next() {
-            return format!("; {} sent run {run} back: {}", note.by, text::flowing(why));
-        }
-        let summary = text::one_line(end.summary.lines().next().unwrap_or_default());
-        format!("; run {run} ended: {summary}")
-    }))
+    let Some((run, end)) = last else {
+        // A person's work, or a task that was cancelled before anybody began.
+        let mut notes = task.notes.iter().rev();
+        let opened = notes.find_map(|note| Some((&note.by, note.text.strip_prefix(REOPENED)?)));
+        return Ok(opened.map_or(String::new(), |(by, why)| {
+            format!("; {by} opened it again: {}", text::flowing(why))
+        }));
+    };
+    let since = task
+        .notes
+        .iter()
+        .rev()
+        .filter(|note| note.at_ms >= end.at_ms);
+    // The newest word counts: what was sent back may have been accepted and opened again since.
+    let mut words = since.filter_map(|note| {
+            let by = &note.by;
+            let sent = note.text.strip_prefix(SENT_BACK).map(text::flowing);
+            let sent = sent.map(|why| format!("; {by} sent run {run} back: {why}"));
+            sent.or_else(|| {
+                let why = text::flowing(note.text.strip_prefix(REOPENED)?);
+                Some(format!(
+                    "; {by} opened it again after run {run} had ended, whose verdict counts no more: {why}"
+                ))
+            })
+        });
+    if let Some(word) = words.next() {
+        return Ok(word);
+    }
+    let summary = text::one_line(end.summary.lines().next().unwrap_or_default());
+    Ok(format!("; run {run} ended: {summary}"))
 }
 
 fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate, OpError> {

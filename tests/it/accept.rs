@@ -156,6 +156,39 @@ fn a_conflict_is_named_with_the_way_on() {
 }
 
 #[test]
+fn why_says_who_opened_a_task_again_and_that_its_verdict_counts_no_more() {
+    let (sandbox, id) = reviewed(CONFIG, "cat >/dev/null; echo work > work.txt");
+    sandbox.ai_ok(&["accept", &id]);
+    sandbox.ai_ok(&[
+        "task",
+        "reopen",
+        &id,
+        "--reason",
+        "the second half is missing",
+    ]);
+    snapshot!(sandbox.ai(&["why", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  One
+      ready      nothing holds it; human:tester opened it again after run [RUN] had ended, whose verdict counts no more: the second half is missing
+      next       ai run [TASK]
+    ----- stderr -----
+    ");
+    // Without a run: a task that was given up, and is wanted again.
+    let other = sandbox.task("Two", &[]);
+    sandbox.ai_ok(&["task", "cancel", &other, "--reason", "no"]);
+    sandbox.ai_ok(&["task", "reopen", &other, "--reason", "yes, after all"]);
+    snapshot!(sandbox.ai(&["why", &other]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  Two
+      ready      nothing holds it; human:tester opened it again: yes, after all
+      next       ai run [TASK]
+    ----- stderr -----
+    ");
+}
+
+#[test]
 fn changes_of_a_person_in_the_way_are_not_overwritten() {
     let (sandbox, id) = reviewed(
         CONFIG,
