@@ -18,6 +18,7 @@ use crate::domain::task::Task;
 use crate::domain::time::Now;
 use crate::git::RepoLocation;
 use crate::ops::error::{OpError, Refused};
+use crate::ops::meant_path::meant;
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
@@ -119,15 +120,17 @@ impl Rules {
             LockCase::Auto if place.ignore_case => CaseMode::Folding,
             LockCase::Auto => CaseMode::Sensitive,
         };
+        let root = place.main_root.clone().or_else(|| place.top.clone());
         let mut harmless = Vec::new();
         for pattern in &config.locks.shared {
-            let parsed = PathPattern::parse(pattern, case);
+            let pattern = meant(root.as_deref(), pattern);
+            let parsed = PathPattern::parse(&pattern, case);
             harmless.push(parsed.map_err(Refusal::SharedPattern)?);
         }
         Ok(Rules {
             modules: config.modules.clone(),
             case,
-            root: place.main_root.clone().or_else(|| place.top.clone()),
+            root,
             harmless: HarmlessSet::new(&harmless, case),
             max_attempts: config.defaults.max_attempts,
             max_lapses: config.defaults.max_lapses,

@@ -62,6 +62,7 @@ pub mod log;
 pub mod mail;
 pub mod mask_key;
 pub mod masked;
+mod meant_path;
 pub mod messages;
 pub mod moves;
 pub mod mutant;

@@ -1,6 +1,8 @@
 //! From the patterns that people write to the locks that are held, and the search for what they
 //! meet.
 
+use std::collections::BTreeMap;
+
 use crate::base::fs;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::Subject;
@@ -11,12 +13,22 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::task::LockRequest;
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::error::OpError;
+use crate::ops::meant_path::meant;
 use crate::ops::refusal::Refusal;
 use crate::store::Tx;
 
-/// The patterns that one written pattern stands for: itself, or those of its `@module`.
+/// The patterns that one written pattern stands for: itself, or those of its `@module`. One that names what is there
+/// means that, whatever a glob of its letters would match.
 pub fn expand(rules: &Rules, written: &str) -> Result<Vec<PathPattern>, OpError> {
-    Ok(path_pattern::expand(written, &rules.modules, rules.case)?)
+    let is_module = |name: &str| rules.modules.contains_key(name);
+    if let Some(module) = written.strip_prefix('@').filter(|name| is_module(name)) {
+        let listed = rules.modules.get(module).into_iter().flatten();
+        let texts = listed.map(|text| meant(rules.root.as_deref(), text).into_owned());
+        let modules = BTreeMap::from([(module.to_owned(), texts.collect())]);
+        return Ok(path_pattern::expand(written, &modules, rules.case)?);
+    }
+    let written = meant(rules.root.as_deref(), written);
+    Ok(path_pattern::expand(&written, &rules.modules, rules.case)?)
 }
 
 /// The locks that a claim of these requests holds.
@@ -71,7 +83,10 @@ fn through_links(rules: &Rules, pattern: PathPattern) -> Result<PathPattern, OpE
     match fs::follow_links_below(root, pattern.as_str(), |part| {
         part.contains(['*', '?', '[', '{'])
     }) {
-        Some(real) => Ok(PathPattern::parse(&real, rules.case)?),
+        Some(real) => {
+            let real = meant(Some(root), &real);
+            Ok(PathPattern::parse(&real, rules.case)?)
+        }
         None => Ok(pattern),
     }
 }

@@ -90,6 +90,97 @@ fn a_path_with_brackets_is_locked_as_it_is_written() {
 }
 
 #[test]
+fn a_pattern_that_names_what_is_there_means_that() {
+    let sandbox = Sandbox::project();
+    let there = [
+        "app/[slug]/page.tsx",
+        "app/[lang]/page.tsx",
+        "app/g",
+        "!b/x",
+        "~c/x",
+        "[!a]/x",
+        "[^a]/x",
+        "{e,f}/x",
+        "@scope",
+        "g\\h",
+        "[id",
+    ];
+    for path in there {
+        sandbox.write(path, "x");
+    }
+    let table = [
+        // Two directories of a router, and the files of one name in them.
+        ("app/[slug]", "app/[lang]", Some(0)),
+        ("app/[slug]/page.tsx", "app/[lang]/page.tsx", Some(0)),
+        ("app/[slug]/new.tsx", "app/[lang]/new.tsx", Some(0)),
+        ("app/[slug]", "app/g", Some(0)),
+        ("app/[slug]", "app/[slug]/page.tsx", Some(4)),
+        ("app/[slug]/", "app/[slug]/new/a.tsx", Some(4)),
+        ("app/[slug]/*.tsx", "app/[slug]/page.tsx", Some(4)),
+        ("app/**", "app/[slug]", Some(4)),
+        // What is not there is read both ways, as nobody can tell.
+        ("app/[other]", "app/o", Some(4)),
+        ("app/[other]", "app/[other]/x", Some(4)),
+        ("!b/x", "!b", Some(4)),
+        ("!b/x", "b/x", Some(0)),
+        ("[!]b/x", "!b/x", Some(4)),
+        ("~c", "~c/x", Some(4)),
+        ("[!a]", "[^a]", Some(0)),
+        ("[!a]", "b", Some(0)),
+        ("[!a]", "[!a]/x", Some(4)),
+        ("{e,f}", "e", Some(0)),
+        ("{e,f}", "{e,f}/x", Some(4)),
+        ("@scope", "@scope", Some(4)),
+        ("g\\h", "g\\h", Some(4)),
+        ("[id", "[id", Some(4)),
+    ];
+    for (held, wanted, code) in table {
+        assert_eq!(second(&sandbox, held, wanted), code, "{held} and {wanted}");
+    }
+}
+
+#[test]
+fn a_task_and_a_module_mean_the_directory_that_is_there() {
+    let sandbox = Sandbox::project();
+    for path in ["app/[slug]/page.tsx", "app/[lang]/page.tsx", "!b/x"] {
+        sandbox.write(path, "x");
+    }
+    sandbox.write(
+        ".ai/config.yaml",
+        "version: 1\nmodules:\n  slug: ['app/[slug]']\n  lang: ['app/[lang]']\n",
+    );
+    assert_eq!(second(&sandbox, "@slug", "@lang"), Some(0));
+    assert_eq!(second(&sandbox, "@slug", "app/[slug]/x"), Some(4));
+    let task = |title: &str, path: &str| sandbox.task(title, &["--path", path]);
+    let (slug, lang, mark) = (
+        task("Slug", "app/[slug]"),
+        task("Lang", "app/[lang]"),
+        task("Mark", "!b/x"),
+    );
+    for (id, who) in [
+        (&slug, "agent:one"),
+        (&lang, "agent:two"),
+        (&mark, "agent:three"),
+    ] {
+        assert_eq!(
+            sandbox.ai(&["task", "claim", id, "--as", who]).code,
+            Some(0),
+            "{id}"
+        );
+    }
+    let held = sandbox.ai(&[
+        "lock",
+        "check",
+        "app/[lang]/new",
+        "!b/x",
+        "--as",
+        "agent:one",
+    ]);
+    assert_eq!(held.code, Some(4), "{held}");
+    assert_eq!(held.stdout.lines().count(), 2, "{held}");
+}
+
+#[test]
 fn two_who_share_a_checkout_do_not_share_their_locks() {
     let sandbox = Sandbox::project();
     sandbox.ai_ok(&["lock", "acquire", "a.txt", "--as", "alice"]);

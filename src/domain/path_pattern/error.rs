@@ -133,7 +133,9 @@ impl PatternFault {
         match self {
             Self::Empty => Some("write `.` for the whole repository"),
             Self::Whole => Some("name paths in it; `ai lock list` shows every lock"),
-            Self::Backslash => Some("separate names with `/`; write `[*]` for a literal `*`"),
+            Self::Backslash => Some(
+                "separate names with `/`; write `[*]` for a literal `*`, and `?` for a backslash that is part of a name",
+            ),
             Self::Absolute | Self::Parent => {
                 Some("name the path from the repository root, such as `src/auth`")
             }

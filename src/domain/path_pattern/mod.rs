@@ -8,11 +8,12 @@
 //! question can take long.
 //!
 //! Deliberately absent: the file system. Symbolic links, submodules and "which files exist" belong
-//! to the caller, who resolves a path before it asks.
+//! to the caller, who resolves a path before it asks; `existing` spells what he says is there.
 
 mod automaton;
 mod charset;
 mod error;
+mod existing;
 mod fold;
 mod index;
 mod modules;
@@ -27,6 +28,7 @@ mod shortcut;
 mod tests;
 
 pub use error::PatternError;
+pub use existing::as_existing;
 pub use fold::CaseMode;
 pub use index::{PrefixQuery, prefix_candidates};
 pub use modules::expand;

@@ -257,6 +257,15 @@ impl PatternParser {
                 self.at = end + 1;
                 Ok(PatternNode::OneOf(vec![self.own_text(from)]))
             }
+            Err(fault @ (PatternFault::UnclosedClass | PatternFault::ClassContent { .. })) => {
+                // `[!]` in front of no other bracket can only be an escape, as `[~]` is.
+                let escaped = match self.chars.get(from + 1..from + 3) {
+                    Some([c @ ('!' | '^'), ']']) => *c,
+                    _ => return Err(fault),
+                };
+                self.at = from + 3;
+                Ok(one(escaped))
+            }
             Err(fault) => Err(fault),
         }
     }
@@ -440,7 +449,7 @@ mod tests {
 
     #[test]
     fn broken_syntax_is_refused() {
-        for text in ["a[", "a[b", "[]", "[!]", "[a-", "x[]a"] {
+        for text in ["a[", "a[b", "[]", "[!", "[!a", "[a-", "x[]a"] {
             assert_eq!(fault(text), PatternFault::UnclosedClass, "{text}");
         }
         for text in ["a{", "a{b,c", "}", "a}b", "{a}}", "{{a}"] {

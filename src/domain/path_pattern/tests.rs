@@ -242,6 +242,34 @@ fn a_path_with_brackets_can_be_written_as_it_is() {
 }
 
 #[test]
+fn a_mark_that_turns_a_class_round_can_be_escaped_as_others_can() {
+    for (source, there, not_there) in [
+        ("[!]b/x", "!b/x", "b/x"),
+        ("[^]b", "^b", "b"),
+        ("[~]b", "~b", "b"),
+        ("a/[!]", "a/!", "a/b"),
+        ("[!]*/[id]/*", "!b/[id]/x", "b/[id]/x"),
+        // A class that can be read as one stays one.
+        ("[!]a]", "x", "a"),
+        ("[!a]", "x", "a"),
+        ("[^a]", "x", "a"),
+    ] {
+        for pattern in [pattern(source), folding(source)] {
+            assert!(pattern.is_match(there.as_bytes()), "{source}: {there}");
+            assert!(
+                !pattern.is_match(not_there.as_bytes()),
+                "{source}: {not_there}"
+            );
+        }
+    }
+    let hint = PathPattern::parse("!b/x", Sensitive).unwrap_err().hint();
+    assert_eq!(
+        hint,
+        Some("list the paths to lock; write `[!]` for a literal `!`")
+    );
+}
+
+#[test]
 fn an_index_finds_a_path_with_brackets_where_its_name_begins() {
     assert_eq!(pattern("app/[id]/page.tsx").index_key(), "app");
     assert_eq!(pattern("app/a{b,c}").literal_prefix(), "app/a");
