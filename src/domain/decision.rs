@@ -433,6 +433,7 @@ fn kept_facts(facts: &Facts) -> Option<Facts> {
         findings.truncate(KEPT_PATHS);
     }
     kept.moves.truncate(KEPT_PATHS);
+    kept.credential_places.truncate(KEPT_PATHS);
     if let Some(messages) = &mut kept.messages {
         messages.truncate(KEPT_PATHS);
     }

@@ -42,6 +42,9 @@ pub struct Facts {
     /// The credentials whose value a changed file holds that did not hold it before, by their names.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub credentials_added: BTreeSet<String>,
+    /// The places in which they stand: in a changed file as it is now, or in a commit that would land with the change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credential_places: Vec<CredentialPlace>,
     /// Changed paths that none of the task's own patterns covers; empty for a task that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_paths: Option<Vec<RepoPath>>,
@@ -66,6 +69,33 @@ pub struct Facts {
     /// The change of a reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ref_change: Option<RefChange>,
+}
+
+/// A place in which the value of a credential stands.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct CredentialPlace {
+    /// The credential, by its name.
+    pub name: String,
+    /// The file; none where it is what a commit says of itself: its message, or who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<RepoPath>,
+    /// The commit; none where the file holds it at the end of the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl CredentialPlace {
+    /// The place in words, with a preposition.
+    pub fn in_words(&self) -> String {
+        match (&self.file, &self.commit) {
+            (Some(file), None) => format!("in {file}"),
+            (Some(file), Some(commit)) => format!("in {file} of commit {commit}"),
+            (None, Some(commit)) => format!("in the message of commit {commit}"),
+            (None, None) => "in the change".to_owned(),
+        }
+    }
 }
 
 /// So many letters of a note are kept.
@@ -208,6 +238,14 @@ mod tests {
             },
             Facts {
                 credentials_added: BTreeSet::from(["work".to_owned()]),
+                ..base.clone()
+            },
+            Facts {
+                credential_places: vec![CredentialPlace {
+                    name: "work".to_owned(),
+                    file: Some("a".into()),
+                    commit: None,
+                }],
                 ..base.clone()
             },
             Facts {

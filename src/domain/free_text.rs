@@ -165,6 +165,9 @@ impl DecisionRecord {
             text(&mut finding.what);
             path(&mut finding.path);
         }
+        for place in &mut facts.credential_places {
+            place.file.iter_mut().for_each(&mut *path);
+        }
         for moved in &mut facts.moves {
             path(&mut moved.from);
             path(&mut moved.to);

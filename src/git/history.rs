@@ -62,6 +62,27 @@ impl Repo {
         self.listed_commits(&["rev-list"], input)
     }
 
+    /// One commit, read without a process where that can be.
+    pub fn commit_line(&self, id: &Oid) -> Result<CommitLine, GitError> {
+        let raw = self.raw_commit(id)?;
+        let head = String::from_utf8_lossy(&raw);
+        let words = head.lines().take_while(|line| !line.is_empty());
+        let named = |key: &str| {
+            let all = words.clone().filter_map(|line| line.split_once(' '));
+            let of = all.filter(|(word, _)| *word == key);
+            of.map(|(_, name)| Oid::parse(name))
+                .collect::<Result<Vec<Oid>, _>>()
+        };
+        let tree = named("tree")?.into_iter().next();
+        Ok(CommitLine {
+            id: id.clone(),
+            tree: tree.ok_or_else(|| GitError::NoCommit {
+                rev: id.to_string(),
+            })?,
+            parents: named("parent")?,
+        })
+    }
+
     /// These commits alone, as far as they are there.
     pub fn commits_named(&self, names: &[Oid]) -> Result<Vec<CommitLine>, GitError> {
         if names.is_empty() {

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::base::hash;
 use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::facts::CredentialPlace;
 use crate::domain::guards::{
     ChangeLook, ChangedFile, GeneratedFiles, Guard, GuardFinding, SecretSpan, Side, SideNeed,
     SideNeeds,
@@ -45,15 +46,7 @@ impl LookAt<'_> {
         }
         // Shapes alone: values that are known have a rule of their own.
         let redactor = Redactor::new(&[]);
-        let shapes = |text: &[u8]| {
-            let all = redactor.shapes_in(text).into_iter();
-            let span = |(kind, place): (String, Range<usize>)| SecretSpan {
-                kind,
-                from: place.start,
-                to: place.end,
-            };
-            all.map(span).collect()
-        };
+        let shapes = |text: &[u8]| spans_in(&redactor, text);
         let mut look = ChangeLook::new(&shapes, &wanted);
         let changed: Vec<&ChangedPath> = changed.into_iter().collect();
         match self.read_into(&mut look, &changed) {
@@ -93,6 +86,59 @@ impl LookAt<'_> {
             })
         };
         Ok(Some(look.finish(&has_file)))
+    }
+}
+
+impl LookAt<'_> {
+    /// True where somebody asks for what looks like a secret.
+    pub fn asks_for_secrets(&self) -> bool {
+        self.policy.looked_for().contains(&Guard::Secrets)
+    }
+
+    /// The texts in the files of one commit that look like secrets, by a redactor that knows shapes alone. What the
+    /// base holds at the same path is none that comes in.
+    pub fn secrets_in(
+        &self,
+        redactor: &Redactor,
+        changed: &[ChangedPath],
+    ) -> Result<Vec<GuardFinding>, OpError> {
+        let wanted = BTreeSet::from([Guard::Secrets]);
+        let shapes = |text: &[u8]| spans_in(redactor, text);
+        let mut look = ChangeLook::new(&shapes, &wanted);
+        let all: Vec<&ChangedPath> = changed.iter().collect();
+        self.read_into(&mut look, &all)?;
+        if look.asks_for_old_sides() {
+            for one in changed {
+                let before = self.at_base(&one.path)?;
+                before.iter().for_each(|before| look.add_old_side(before));
+            }
+        }
+        Ok(look.finish(&|_| false))
+    }
+
+    /// The same in a text that is no file.
+    pub fn secrets_in_text(redactor: &Redactor, text: &[u8]) -> Vec<GuardFinding> {
+        let wanted = BTreeSet::from([Guard::Secrets]);
+        let shapes = |text: &[u8]| spans_in(redactor, text);
+        let mut look = ChangeLook::new(&shapes, &wanted);
+        look.add(ChangedFile {
+            path: &RepoPath::new(Vec::new()),
+            old: Side::Absent,
+            new: Side::Read(text),
+        });
+        look.finish(&|_| false)
+    }
+
+    /// The content of a file before the work; none where it is no file, or cannot be had.
+    pub fn at_base(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, OpError> {
+        let Some(base) = self.base.and_then(|base| Oid::parse(base).ok()) else {
+            return Ok(None);
+        };
+        match self.repo.read_blob(&base, path) {
+            Ok(found) => Ok(found),
+            Err(GitError::NotAFile { .. } | GitError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -185,6 +231,17 @@ impl LookAt<'_> {
     }
 }
 
+/// The texts that have the shape of a secret.
+fn spans_in(redactor: &Redactor, text: &[u8]) -> Vec<SecretSpan> {
+    let all = redactor.shapes_in(text).into_iter();
+    let span = |(kind, place): (String, Range<usize>)| SecretSpan {
+        kind,
+        from: place.start,
+        to: place.end,
+    };
+    all.map(span).collect()
+}
+
 fn seen(side: &SideRead) -> Side<'_> {
     match side {
         SideRead::Absent => Side::Absent,
@@ -195,10 +252,18 @@ fn seen(side: &SideRead) -> Side<'_> {
 }
 
 /// SHA-256 of what was found, for a yes that holds for no more than that; none where nothing was.
-pub fn digest_of(findings: Option<&[GuardFinding]>) -> Option<String> {
-    let found = findings.filter(|found| !found.is_empty())?;
+pub fn digest_of(
+    findings: Option<&[GuardFinding]>,
+    credentials: &[CredentialPlace],
+) -> Option<String> {
+    let found = findings.unwrap_or_default();
     // Findings always serialise; the empty text stands for the impossible rest.
-    let text = serde_json::to_string(found).unwrap_or_default();
+    let text = match (found, credentials) {
+        ([], []) => return None,
+        (found, []) => serde_json::to_string(found),
+        (found, credentials) => serde_json::to_string(&(found, credentials)),
+    };
+    let text = text.unwrap_or_default();
     Some(hash::sha256_hex(text.as_bytes()))
 }
 

@@ -3,6 +3,7 @@
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
+use crate::domain::facts::CredentialPlace;
 use crate::domain::guards::GuardFinding;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{LeaseLiveness, ShownToken, Token};
@@ -39,6 +40,8 @@ pub struct Changed {
     pub kinds: String,
     /// Lines, added plus removed.
     pub lines: u64,
+    /// The places in which it brings the value of a credential.
+    pub credentials: Vec<CredentialPlace>,
     /// Findings in it for guards; none where nobody asks.
     pub findings: Option<Vec<GuardFinding>>,
     /// The files that got another name.
@@ -110,6 +113,9 @@ pub fn done(
                 let mut work = about(Action::RunFinish, &task, changed);
                 let paths = changed.paths.iter().map(Vec::as_slice);
                 work.facts.outside_paths = patterns::outside(&cx.rules, &task.paths, paths);
+                let names = changed.credentials.iter().map(|place| place.name.clone());
+                work.facts.credentials_added = names.collect();
+                work.facts.credential_places = changed.credentials.clone();
                 warnings.extend(ask::or_refuse(tx, cx, work)?);
                 about(action, &task, changed)
             }
@@ -147,7 +153,8 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question.facts.findings = changed.findings.clone();
     question.facts.moves = changed.moves.clone();
     // No run is named here, so that a yes has to be bound to what was found.
-    question.resource.input = findings::digest_of(changed.findings.as_deref());
+    question.resource.input =
+        findings::digest_of(changed.findings.as_deref(), &changed.credentials);
     question
 }
 

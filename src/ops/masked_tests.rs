@@ -3,7 +3,7 @@ use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{DecisionRecord, Effect, Judgement, Resource};
 use crate::domain::event::Event;
-use crate::domain::facts::Facts;
+use crate::domain::facts::{CredentialPlace, Facts};
 use crate::ops::policy_export::{self, ExportOrder};
 use crate::ops::testing::World;
 use crate::policy::{self, PolicyState, Request};
@@ -104,6 +104,11 @@ fn record(mark: &str) -> DecisionRecord {
         command: Some(text(11)),
         outside_paths: Some(vec![text(12).as_str().into()]),
         credentials_added: [text(13)].into(),
+        credential_places: vec![CredentialPlace {
+            name: text(13),
+            file: Some(text(18).as_str().into()),
+            commit: Some(text(19)),
+        }],
         ..Facts::default()
     };
     let mut actor = Actor::new(ActorKind::Human, text(14)).unwrap();

@@ -25,17 +25,35 @@ pub fn of_work(look: &LookAt<'_>, work: WorkTip<'_>) -> Result<Option<Vec<String
     if !look.policy.looks_at_messages() {
         return Ok(None);
     }
-    let Some(tip) = work.commit.and_then(|commit| Oid::parse(commit).ok()) else {
-        return Ok(Some(Vec::new()));
-    };
-    let mut known: Vec<Oid> = look.base.iter().flat_map(|base| Oid::parse(base)).collect();
-    if let Some(target) = &work.run.target {
-        known.extend(look.repo.find_ref(target)?);
-    }
-    let commits = look.repo.commits_beyond(&tip, &known)?;
+    let commits = commits_of(look, work)?;
     let messages = of_commits(look.repo, &commits)?.into_iter();
-    let own = messages.filter(|(id, text)| *id != tip || !is_of_run(text, work.run));
+    let is_tip = |id: &Oid| work.commit == Some(id.as_str());
+    let own = messages.filter(|(id, text)| !is_tip(id) || !is_of_run(text, work.run));
     Ok(Some(own.map(|(_, text)| text).collect()))
+}
+
+/// The commits of the work of a run that its target does not have: all that would land with it. Newest first.
+pub fn commits_of(look: &LookAt<'_>, work: WorkTip<'_>) -> Result<Vec<CommitLine>, OpError> {
+    let Some(tip) = work.commit.and_then(|commit| Oid::parse(commit).ok()) else {
+        return Ok(Vec::new());
+    };
+    let target = match &work.run.target {
+        Some(target) => look.repo.find_ref(target)?,
+        None => None,
+    };
+    // Most work is one commit on its base, which no process is needed to see.
+    let one = look.repo.commit_line(&tip)?;
+    let is_alone = one.parents.iter().map(Oid::as_str).eq(look.base);
+    let is_landed = match &target {
+        Some(target) => look.repo.is_ancestor(&tip, target)?,
+        None => false,
+    };
+    if is_alone && !is_landed {
+        return Ok(vec![one]);
+    }
+    let mut known: Vec<Oid> = look.base.iter().flat_map(|base| Oid::parse(base)).collect();
+    known.extend(target);
+    Ok(look.repo.commits_beyond(&tip, &known)?)
 }
 
 /// The message of this commit, where `ai` has made it of what the agent of the run had left in its worktree.

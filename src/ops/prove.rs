@@ -17,12 +17,12 @@ use crate::ops::error::OpError;
 use crate::ops::findings::LookAt;
 use crate::ops::finish::Changed;
 use crate::ops::lease::WorkBegun;
-use crate::ops::moves::moves;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
 use crate::ops::run::files::CheckLogs;
 use crate::ops::run::step::evidence::{Filed, file_check};
+use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::signals::Signals;
 use crate::ops::trust;
 use crate::ops::world::World;
@@ -228,16 +228,26 @@ fn changed(
         policy: &world.checkout_policy(),
         base: start.as_ref().map(Oid::as_str),
     };
-    let findings = look.findings(&paths)?;
+    let redactor = world.redactor();
+    let mut facts = ChangeFacts::measure(&look, redactor, &paths, stats)?;
+    if let Some(head) = head.filter(|_| redactor.knows_values() || look.asks_for_secrets()) {
+        let known: Vec<Oid> = start.iter().cloned().collect();
+        let commits = match &start {
+            Some(start) if start == head => Vec::new(),
+            _ => repo.commits_beyond(head, &known)?,
+        };
+        facts.add_commits(&look, redactor, (&commits, tree))?;
+    }
     Ok(Changed {
-        moves: moves(repo, &paths)?,
+        moves: facts.moves,
         kinds: paths.iter().map(|one| one.change.letter()).collect(),
         paths: paths
             .iter()
             .map(|one| one.path.as_bytes().to_vec())
             .collect(),
-        lines: stats.insertions + stats.deletions,
-        findings,
+        lines: facts.lines,
+        credentials: facts.credentials,
+        findings: facts.findings,
         own: Vec::new(),
     })
 }

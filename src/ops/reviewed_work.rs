@@ -17,7 +17,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::findings::LookAt;
-use crate::ops::messages::{self, WorkTip};
+use crate::ops::messages::WorkTip;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::run::step::verdict;
@@ -57,9 +57,9 @@ impl ReviewedWork {
             policy: cx.policy.state(),
             base: run.base.as_deref(),
         };
-        let mut size = ChangeFacts::measure(&look, world.redactor(), &changed, stats)?;
         let commit = run.commit.as_deref();
-        size.messages = messages::of_work(&look, WorkTip { run, commit })?;
+        let work = (WorkTip { run, commit }, tree);
+        let size = ChangeFacts::of_work(&look, world.redactor(), (&changed, stats), work)?;
         Ok(ReviewedWork {
             question: verdict::question(&cx, (task, run), &changed, size),
             changed,

@@ -386,10 +386,10 @@ impl<'a> Case<'a> {
             policy: &self.world.checkout_policy(),
             base: plan.old.as_ref().map(Oid::as_str),
         };
-        let size = ChangeFacts::measure(&look, self.world.redactor(), changed, size)?;
+        let mut size = ChangeFacts::measure(&look, self.world.redactor(), changed, size)?;
         question.facts.diff_files = Some(changed.len() as u64);
         question.facts.diff_lines = Some(size.lines);
-        question.facts.credentials_added = size.credentials_added;
+        size.tell_credentials(&mut question);
         question.facts.findings = size.findings;
         question.facts.moves = size.moves;
         question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());

@@ -3,7 +3,7 @@
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
-use crate::domain::facts::Facts;
+use crate::domain::facts::{CredentialPlace, Facts};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 
 /// Name of the built-in policy in records; counts up when the built-in rules change.
 pub const DIGEST: &str = "built-in:2";
+/// So many places of a credential are named in a reason.
+const SHOWN_PLACES: usize = 4;
 /// Ids of the built-in rules begin so; a rule of a file that does replaces one.
 pub(super) const PREFIX: &str = "built-in.";
 /// Ids that begin so belong to `ai`.
@@ -72,7 +74,8 @@ pub(super) fn credentials_in_change(facts: &Facts) -> Option<MatchedRule> {
     if facts.credentials_added.is_empty() {
         return None;
     }
-    let names: Vec<&str> = facts.credentials_added.iter().map(String::as_str).collect();
+    let names = facts.credentials_added.iter();
+    let names: Vec<String> = names.map(|name| with_places(name, facts)).collect();
     Some(MatchedRule {
         layer: PolicyLayer::BuiltIn,
         rule: "built-in.credential-in-change".to_owned(),
@@ -85,6 +88,22 @@ pub(super) fn credentials_in_change(facts: &Facts) -> Option<MatchedRule> {
         needs: None,
         when: None,
     })
+}
+
+/// A credential with the places of the change in which it stands.
+fn with_places(name: &str, facts: &Facts) -> String {
+    let places = facts.credential_places.iter();
+    let places = places.filter(|place| place.name == name);
+    let places: Vec<String> = places.map(CredentialPlace::in_words).collect();
+    let (shown, rest) = places.split_at(places.len().min(SHOWN_PLACES));
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match shown {
+        [] => name.to_owned(),
+        _ => format!("{name} ({}{more})", shown.join(", ")),
+    }
 }
 
 fn only(actions: &[Action]) -> Vec<ActionPattern> {

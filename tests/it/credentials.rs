@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::snapshot;
 use crate::support::scene::{Agent, Scene};
-use crate::support::{Sandbox, run};
+use crate::support::{Outcome, Sandbox, run};
 
 const ENV_SECRET: &str = "en7-s3cr3t-value-A";
 const FILE_SECRET: &str = "f1le/s3cr3t+value=B";
@@ -380,7 +380,7 @@ fn a_change_that_holds_a_credential_waits_for_a_person() {
     exit: 8
     ----- stdout -----
     [RUN]  needs_approval  review
-      checks passed on this tree; the policy wants a person's yes first: the change holds the value of a credential: WORK_KEY_OF_MINE
+      checks passed on this tree; the policy wants a person's yes first: the change holds the value of a credential: WORK_KEY_OF_MINE (in in.txt)
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
@@ -402,4 +402,202 @@ fn a_change_that_holds_a_credential_waits_for_a_person() {
     );
     assert_eq!(within(&["policy", "approve", decision]).code, Some(0));
     assert_eq!(within(&["accept", &id]).code, Some(0));
+}
+
+/// The identity that a commit needs.
+const AS_ANN: &str = "git() { command git -c user.name=A -c user.email=a@example.com \"$@\"; }\ncat >/dev/null\n\
+    K=$ANTHROPIC_API_KEY; T=$(echo \"$K\" | tr A-Za-z N-ZA-Mn-za-m)\n";
+
+/// A project whose agent commits by itself, with the credential `work` at hand.
+fn committing(script: &str) -> Sandbox {
+    Scene::new()
+        .check("true")
+        .policy("version: 1\ndefault: allow\n")
+        .file(".ai/credentials.yaml", FILE)
+        .file("old.env", format!("KEY={ENV_SECRET}\n"))
+        .agent(
+            Agent::new("fake", &format!("{AS_ANN}{script}\necho work > work.txt"))
+                .file("credentials: [work]\n"),
+        )
+        .build()
+}
+
+/// A text with the names of commits masked.
+fn without_commits(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let name = word.trim_end_matches([')', ',']);
+        let is_commit = name.len() == 10 && name.bytes().all(|c| c.is_ascii_hexdigit());
+        if is_commit {
+            word.replace(name, "[COMMIT]")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What an outcome says after these words, to the end of the line.
+fn said_after(outcome: &Outcome, words: &str) -> String {
+    let mut lines = outcome.stdout.lines();
+    let said = lines.find_map(|line| line.split_once(words));
+    without_commits(said.map_or("", |(_, said)| said))
+}
+
+#[test]
+fn a_credential_in_any_commit_that_would_land_waits_for_a_person() {
+    let name = "WORK_KEY_OF_MINE";
+    let table = [
+        (
+            "an earlier commit, taken out again in a later one",
+            "echo \"$K\" > in.txt; git add .; git commit -qm one; git rm -q in.txt; git commit -qm two",
+            Some("(in in.txt of commit [COMMIT])"),
+        ),
+        (
+            "an earlier commit, in base64, taken out again by what is left in the worktree",
+            "printf %s \"$K\" | base64 > in.txt; git add .; git commit -qm one; echo harmless > in.txt",
+            Some("(in in.txt of commit [COMMIT])"),
+        ),
+        (
+            "still there at the end: told once",
+            "echo \"$K\" > in.txt; git add .; git commit -qm one; echo x > b; git add .; git commit -qm two",
+            Some("(in in.txt)"),
+        ),
+        (
+            "a message",
+            "echo x > b; git add .; git commit -qm \"login with $K\"",
+            Some("(in the message of commit [COMMIT])"),
+        ),
+        (
+            "the body of the message of an empty commit",
+            "git commit -q --allow-empty -m one -m \"use $K\"",
+            Some("(in the message of commit [COMMIT])"),
+        ),
+        (
+            "the author of a commit",
+            "git commit -q --allow-empty --author \"$K <a@example.com>\" -m one",
+            Some("(in the message of commit [COMMIT])"),
+        ),
+        (
+            "the name of a file that is gone",
+            "echo x > \"k-$K\"; git add .; git commit -qm one; git rm -q k-*; git commit -qm two",
+            Some("(in k-[REDACTED:WORK_KEY_OF_MINE] of commit [COMMIT])"),
+        ),
+        (
+            "a line that stood between other commits, on a branch that was merged",
+            "git checkout -q -b side; echo \"$K\" > s.txt; git add .; git commit -qm s; git rm -q s.txt; git commit -qm t; git checkout -q -; \
+             echo x > b; git add .; git commit -qm one; git merge -q --no-ff -m merged side",
+            Some("(in s.txt of commit [COMMIT])"),
+        ),
+        (
+            "what a merge alone brings",
+            "git checkout -q -b side; echo x > s.txt; git add .; git commit -qm s; git checkout -q -; echo x > b; git add .; git commit -qm one; \
+             git merge -q --no-ff --no-commit side; echo \"$K\" > m.txt; git add .; git commit -qm merged; git rm -q m.txt; git commit -qm two",
+            Some("(in m.txt of commit [COMMIT])"),
+        ),
+        (
+            "the message of a merge",
+            "git checkout -q -b side; echo x > s.txt; git add .; git commit -qm s; git checkout -q -; git merge -q --no-ff -m \"merged with $K\" side",
+            Some("(in the message of commit [COMMIT])"),
+        ),
+        (
+            "amended away, so that it does not land",
+            "echo \"$K\" > in.txt; git add .; git commit -qm \"with $K\"; git rm -q --cached in.txt; rm in.txt; git commit -q --amend --allow-empty -m one",
+            None,
+        ),
+        (
+            "on a branch that was left behind",
+            "git checkout -q -b side; echo \"$K\" > s.txt; git add .; git commit -qm \"$K\"; git checkout -q -; echo x > b; git add .; git commit -qm one",
+            None,
+        ),
+        (
+            "squashed into one commit without it",
+            "echo \"$K\" > in.txt; git add .; git commit -qm one; git rm -q in.txt; git commit -qm two; git reset -q --soft HEAD~2; git commit -q --allow-empty -m all",
+            None,
+        ),
+        (
+            "in a file that held it before",
+            "echo more >> old.env; git add .; git commit -qm one; git rm -q old.env; git commit -qm two; git revert -n HEAD; git commit -qm back",
+            None,
+        ),
+        (
+            "another text",
+            "echo \"$T\" > in.txt; git add .; git commit -qm \"with $T\"; git rm -q in.txt; git commit -qm two",
+            None,
+        ),
+    ];
+    for (case, script, place) in table {
+        let scene = committing(script);
+        let within =
+            |args: &[&str]| run(scene.ai_command(args).env("WORK_KEY_OF_MINE", ENV_SECRET));
+        let id = scene.task("Configure it", &[]);
+        let ended = within(&["run", &id]);
+        let expected = place.map_or(String::new(), |place| format!("{name} {place}"));
+        let reason = said_after(&ended, "the change holds the value of a credential: ");
+        assert_eq!(reason, expected, "{case}: {ended}");
+        let code = if place.is_some() { 8 } else { 0 };
+        assert_eq!(ended.code, Some(code), "{case}: {ended}");
+        let accepted = within(&["accept", &id]);
+        assert_eq!(accepted.code, Some(code), "{case}: {accepted}");
+        for outcome in [
+            &ended,
+            &accepted,
+            &within(&["review", &id]),
+            &within(&["why", &id]),
+        ] {
+            assert_eq!(
+                found_in(&outcome.to_string(), &[ENV_SECRET]),
+                [""; 0],
+                "{case}"
+            );
+        }
+    }
+}
+
+/// The decision that a refusal names.
+fn decision_in(refused: &Outcome) -> String {
+    let mut words = refused
+        .stderr
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words
+        .find(|word| word.starts_with("d-"))
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_credential_in_an_earlier_commit_waits_at_every_door() {
+    let script =
+        "echo \"$K\" > in.txt; git add .; git commit -qm one; git rm -q in.txt; git commit -qm two";
+    let scene = committing(script);
+    let within = |args: &[&str]| run(scene.ai_command(args).env("WORK_KEY_OF_MINE", ENV_SECRET));
+    let tip = scene.git(&["rev-parse", "main"]);
+    let id = scene.task("Configure it", &[]);
+    assert_eq!(within(&["run", &id]).code, Some(8));
+    for door in [&["accept", &id][..], &["land", &id], &["land", "--all"]] {
+        let refused = within(door);
+        assert_ne!(refused.code, Some(0), "{door:?}: {refused}");
+        assert_eq!(scene.git(&["rev-parse", "main"]), tip, "{door:?}");
+    }
+    let decision = decision_in(&within(&["accept", &id]));
+    assert_eq!(within(&["policy", "approve", &decision]).code, Some(0));
+    assert_eq!(within(&["accept", &id]).code, Some(0));
+    let undone = within(&["undo", &id]);
+    assert_eq!(undone.code, Some(0), "{undone}");
+}
+
+#[test]
+fn what_looks_like_a_secret_in_an_earlier_commit_is_found_by_the_guard() {
+    let script = format!(
+        "{AS_ANN}echo 'token {TOKEN}' > in.txt; git add .; git commit -qm one; git rm -q in.txt; git commit -qm 'without {TOKEN}'; echo work > work.txt"
+    );
+    let scene = Scene::new()
+        .check("test -f work.txt")
+        .policy("version: 1\ndefault: allow\nguards: {secrets: require_approval}\n")
+        .agent(Agent::new("fake", &script))
+        .build();
+    let id = scene.task("Configure it", &[]);
+    let ended = scene.run(&id);
+    assert_eq!(ended.code, Some(8), "{ended}");
+    snapshot!(said_after(&ended, "a person's yes first: "), @"the change adds what looks like a secret: github-token in the message of commit [COMMIT], in.txt:1 (github-token of commit [COMMIT])");
+    assert_eq!(scene.ai(&["accept", &id]).code, Some(8));
 }

@@ -132,6 +132,20 @@ pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
     Ok(lookup(oid, repo.find_blob(id(oid)?))?.content().to_vec())
 }
 
+/// [`super::Repo::raw_commit`] in this process.
+pub(super) fn raw_commit(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
+    let odb = repo
+        .odb()
+        .map_err(GitError::native("open the object store"))?;
+    let found = lookup(oid, odb.read(id(oid)?))?;
+    if found.kind() != ObjectType::Commit {
+        return Err(GitError::NoCommit {
+            rev: oid.to_string(),
+        });
+    }
+    Ok(found.data().to_vec())
+}
+
 /// [`super::Repo::blob_size`] in this process.
 pub(super) fn blob_size(repo: &Repository, oid: &Oid) -> Result<u64, GitError> {
     let odb = repo

@@ -176,6 +176,14 @@ impl Repo {
         }
     }
 
+    /// A commit as it is stored: its head, an empty line, and its message.
+    pub fn raw_commit(&self, oid: &Oid) -> Result<Vec<u8>, GitError> {
+        match &self.backend {
+            RepoBackend::Native(repo) => native::raw_commit(repo, oid),
+            RepoBackend::Spawned => spawned::raw_commit(self, oid),
+        }
+    }
+
     /// The contents of these blobs by their names; what is not there, or cannot be told from others, is left out.
     pub(in crate::git) fn blobs(&self, oids: &[&Oid]) -> HashMap<Oid, Vec<u8>> {
         match &self.backend {

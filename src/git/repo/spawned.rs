@@ -128,6 +128,17 @@ pub(super) fn blob(repo: &Repo, oid: &Oid) -> Result<Vec<u8>, GitError> {
     Ok(plumbing(repo, ["cat-file", "blob"]).arg(oid).run()?.stdout)
 }
 
+/// [`Repo::raw_commit`] by a process.
+pub(super) fn raw_commit(repo: &Repo, oid: &Oid) -> Result<Vec<u8>, GitError> {
+    if !has_object(repo, oid)? {
+        return Err(GitError::Missing {
+            oid: oid.to_string(),
+        });
+    }
+    let command = plumbing(repo, ["cat-file", "commit"]);
+    Ok(command.arg(oid).run()?.stdout)
+}
+
 /// [`Repo::blobs`] by one process.
 pub(super) fn blobs(repo: &Repo, oids: &[&Oid]) -> HashMap<Oid, Vec<u8>> {
     let mut found = HashMap::new();

@@ -26,8 +26,7 @@ use crate::ops::findings::LookAt;
 use crate::ops::finish::{self, Right};
 use crate::ops::held_paths::paths_of;
 use crate::ops::hosts::JudgeSlot;
-use crate::ops::messages::{self, WorkTip};
-use crate::ops::moves::moves;
+use crate::ops::messages::WorkTip;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::drive;
@@ -234,18 +233,15 @@ impl HandIn<'_> {
             policy: cx.policy.state(),
             base: run.base.as_deref(),
         };
+        let tip = WorkTip {
+            run,
+            commit: taken.sealed.commit.as_ref().map(Oid::as_str),
+        };
+        let work = (tip, &taken.sealed.tree);
+        let change = (taken.changed.as_slice(), stats);
         let facts = ChangeFacts {
-            findings: look.findings(&taken.changed)?,
-            moves: moves(live.repo, &taken.changed)?,
-            messages: messages::of_work(
-                &look,
-                WorkTip {
-                    run,
-                    commit: taken.sealed.commit.as_ref().map(Oid::as_str),
-                },
-            )?,
-            lines: stats.insertions + stats.deletions,
-            ..ChangeFacts::default()
+            credentials: Vec::new(),
+            ..ChangeFacts::of_work(&look, live.world.redactor(), change, work)?
         };
         let question = verdict::question(&cx, (task, run), &taken.changed, facts);
         let (policy, mut record) = store.read(|tx| verdict::policy_verdict(tx, &cx, &question))?;

@@ -31,7 +31,7 @@ use crate::ops::error::OpError;
 use crate::ops::findings::{self, LookAt};
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::lock::Blocked;
-use crate::ops::messages::{self, WorkTip};
+use crate::ops::messages::WorkTip;
 use crate::ops::refusal::{self, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
@@ -255,9 +255,10 @@ fn judge_all(
         policy: cx.policy.state(),
         base: run.base.as_deref(),
     };
-    let mut size = ChangeFacts::measure(&look, live.world.redactor(), &found.changed, found.stats)?;
     let commit = found.sealed.commit.as_ref().map(Oid::as_str);
-    size.messages = messages::of_work(&look, WorkTip { run, commit })?;
+    let change = (found.changed.as_slice(), found.stats);
+    let work = (WorkTip { run, commit }, &found.sealed.tree);
+    let size = ChangeFacts::of_work(&look, live.world.redactor(), change, work)?;
     let question = question(cx, (task, run), &found.changed, size);
     let (mut policy, mut decision) = store.read(|tx| policy_verdict(tx, cx, &question))?;
     redact_record(&mut decision, live.world.redactor());
@@ -459,7 +460,7 @@ pub fn question(
     cx: &Cx,
     (task, run): (&Task, &Run),
     changed: &[ChangedPath],
-    size: ChangeFacts,
+    mut size: ChangeFacts,
 ) -> Question {
     let mut question = Question::on_task(Action::RunFinish, task);
     question.resource.run = Some(run.id.to_string());
@@ -467,7 +468,7 @@ pub fn question(
     question.resource.paths = changed.iter().map(|c| c.path.clone()).collect();
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(size.lines);
-    question.facts.credentials_added = size.credentials_added;
+    size.tell_credentials(&mut question);
     question.facts.findings = size.findings;
     question.facts.messages = size.messages;
     question.facts.moves = size.moves;
