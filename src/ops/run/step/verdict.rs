@@ -256,7 +256,7 @@ fn judge_all(
         base: run.base.as_deref(),
     };
     let commit = found.sealed.commit.as_ref().map(Oid::as_str);
-    let change = (found.changed.as_slice(), found.stats);
+    let change = (&*found.changed, found.stats);
     let work = (WorkTip { run, commit }, &found.sealed.tree);
     let size = ChangeFacts::of_work(&look, live.world.redactor(), change, work)?;
     let question = question(cx, (task, run), &found.changed, size);
@@ -273,7 +273,7 @@ fn judge_all(
     let held = locked_by_others(live, store, cx, &found.changed)?;
     warnings.extend(held.iter().cloned());
     let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
-    let tools = store.read(|tx| tools::judged(tx, cx, (task, run.id.as_str()), used))?;
+    let mut tools = store.read(|tx| tools::judged(tx, cx, (task, run.id.as_str()), used))?;
     warnings.extend(tools.iter().map(used_tool_in_words));
     let moved: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.moved_refs);
     let trespasses: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.trespasses);
@@ -308,7 +308,6 @@ fn judge_all(
         .iter()
         .map(|warning| live.world.redactor().redact_text(warning))
         .collect();
-    let mut tools = tools;
     tools
         .iter_mut()
         .for_each(|record| redact_record(record, live.world.redactor()));
