@@ -368,6 +368,92 @@ fn what_was_ignored_is_neither_taken_nor_lost() {
     assert_eq!(sandbox.file_at(&saved[0], "hidden"), "x", "{saved:?}");
 }
 
+/// The paths that the work of a task changes.
+fn changed(sandbox: &Sandbox, id: &str) -> String {
+    sandbox.git(&[
+        "diff",
+        "--no-renames",
+        "--name-status",
+        "main",
+        &format!("ai/{id}/1"),
+    ])
+}
+
+#[test]
+fn what_the_agent_tracks_below_an_ignored_directory_is_its_work() {
+    let sandbox = checkout(
+        "cat >/dev/null; echo work > work.txt; echo mine > build/agent.o; git add -f build/agent.o
+git -c user.name=A -c user.email=a@b commit -qm own; echo x > build/other.o; git add -f build/person.o",
+    );
+    let before = state(&sandbox);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(
+        changed(&sandbox, &id),
+        "A\tbuild/agent.o\nA\tbuild/person.o\nA\twork.txt"
+    );
+    std::fs::remove_file(sandbox.root().join("build/other.o")).unwrap();
+    is_as(&sandbox, &before, "what was ignored stays");
+    assert_eq!(sandbox.refs("refs/ai/rescue/"), [""; 0]);
+    // The files that are to be tracked stand there, and are the person's to move.
+    assert_eq!(sandbox.ai(&["accept", &id]).code, Some(4));
+    for file in ["agent.o", "person.o"] {
+        std::fs::remove_file(sandbox.root().join("build").join(file)).unwrap();
+    }
+    sandbox.ai_ok(&["accept", &id]);
+    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
+    assert_eq!(sandbox.read("build/agent.o"), "mine\n");
+    assert_eq!(sandbox.read("build/person.o"), "built");
+}
+
+#[test]
+fn what_the_agent_tracks_of_what_is_ignored_is_saved_by_a_recovery() {
+    let sandbox = checkout("cat >/dev/null; echo mine > build/agent.o; git add -f build/agent.o");
+    let before = state(&sandbox);
+    let id = sandbox.task("One", &[]);
+    crash(&sandbox, &id, "agent", "kill");
+    sandbox.ai_ok(&["recover"]);
+    is_as(&sandbox, &before, "");
+    let saved = sandbox.refs("refs/ai/rescue/");
+    assert_eq!(sandbox.file_at(&saved[0], "build/agent.o"), "mine");
+}
+
+#[test]
+fn what_comes_in_the_place_of_an_ignored_directory_is_work() {
+    for (what, put) in [
+        ("file", "echo x > build"),
+        ("link", "ln -s README.md build"),
+    ] {
+        let sandbox = checkout(&format!(
+            "cat >/dev/null; echo work > work.txt; rm -r build; {put}"
+        ));
+        let id = sandbox.task("One", &[]);
+        let outcome = sandbox.run(&id);
+        assert_eq!(outcome.code, Some(0), "{what}: {outcome}");
+        assert_eq!(changed(&sandbox, &id), "A\tbuild\nA\twork.txt", "{what}");
+        assert_eq!(sandbox.git(&["status", "--porcelain"]), "", "{what}");
+    }
+}
+
+#[test]
+fn what_comes_beside_ignored_files_is_work() {
+    let sandbox = checkout(
+        "cat >/dev/null; echo work > work.txt; echo x > notes/work; mkdir notes/deep/er; echo x > notes/deep/er/work",
+    );
+    sandbox.write("notes/person.log", "mine");
+    sandbox.write("notes/deep/person.log", "mine");
+    let before = state(&sandbox);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(
+        changed(&sandbox, &id),
+        "A\tnotes/deep/er/work\nA\tnotes/work\nA\twork.txt"
+    );
+    is_as(&sandbox, &before, "");
+}
+
 #[test]
 fn a_repository_that_the_agent_makes_is_moved_out_of_the_way() {
     let sandbox =

@@ -64,8 +64,9 @@ pub(super) fn is_patterns(path: &[u8]) -> bool {
 }
 
 impl ShadowRepo {
-    /// Lists the paths that Git ignores at `root`; of a directory all of which is ignored, its name
-    /// with `/`.
+    /// Lists the paths that Git ignores at `root`; of a directory that is ignored itself, its name with
+    /// `/`. Of one in which merely everything is ignored that stands there, that: work may come to stand
+    /// beside it.
     pub fn list_ignored(&self, root: &Path, tree: &Oid) -> Result<Vec<RepoPath>, GitError> {
         let _guard = self.guard()?;
         if let Some(known) = self.ignored_as_before(root) {
@@ -81,8 +82,13 @@ impl ShadowRepo {
             "--directory",
         ];
         let out = self.in_tree(root, tree, args)?.run()?;
-        let paths: Vec<&[u8]> = NulFields::of(&out).collect();
-        self.keep_ignored(root, tree, (rules, &paths))?;
+        let mut paths: Vec<&[u8]> = NulFields::of(&out).collect();
+        let merely_full = self.merely_full(root, tree, &paths)?;
+        let is_lasting = merely_full.as_ref().is_some_and(BTreeSet::is_empty);
+        self.keep_ignored(root, (rules, &paths), is_lasting)?;
+        // Git names what stands in such a directory besides.
+        let merely_full = merely_full.unwrap_or_default();
+        paths.retain(|path| !merely_full.contains(*path));
         Ok(paths.into_iter().map(RepoPath::new).collect())
     }
 
@@ -129,53 +135,53 @@ impl ShadowRepo {
         is_as_seen.then(|| digest(&rules, &entries))
     }
 
-    /// Keeps an answer that was given under these rules, where it can be told when it ends.
+    /// Keeps an answer that was given under these rules, where it can be told when it ends. `is_lasting`
+    /// says that each directory in it is ignored itself.
     fn keep_ignored(
         &self,
         root: &Path,
-        tree: &Oid,
         (rules, paths): (Option<String>, &[&[u8]]),
+        is_lasting: bool,
     ) -> Result<(), GitError> {
         let file = self.kept_ignored();
-        let Some(rules) = rules.filter(|_| is_fit_to_keep(paths)) else {
+        let is_fit = is_lasting && is_fit_to_keep(paths);
+        let still = |rules: &String| is_fit && self.rules_in_force(root).as_ref() == Some(rules);
+        let Some(rules) = rules.filter(still) else {
             return Ok(fs::remove_file(&file)?);
         };
-        let is_lasting = self.are_ignored_themselves(root, tree, paths)?
-            && self.rules_in_force(root) == Some(rules.clone());
-        if !is_lasting {
-            return Ok(fs::remove_file(&file)?);
-        }
         let text = [rules.as_bytes(), b"\n", &paths.join(&0)].concat();
         Ok(fs::write_atomic(&file, &text)?)
     }
 
-    /// True where each directory among these paths is ignored by a rule that means it, or one above it:
-    /// whatever comes to stand there is ignored, too.
-    fn are_ignored_themselves(
+    /// The directories among these paths that no rule means, nor one above them: merely all that stands
+    /// in them is ignored. None where Git does not tell.
+    fn merely_full<'p>(
         &self,
         root: &Path,
         tree: &Oid,
-        paths: &[&[u8]],
-    ) -> Result<bool, GitError> {
-        let dirs: BTreeSet<&[u8]> = paths
+        paths: &[&'p [u8]],
+    ) -> Result<Option<BTreeSet<&'p [u8]>>, GitError> {
+        let dirs: Vec<&'p [u8]> = paths
             .iter()
-            .filter_map(|path| path.strip_suffix(b"/"))
+            .copied()
+            .filter(|path| path.ends_with(b"/"))
             .collect();
         if dirs.is_empty() {
-            return Ok(true);
+            return Ok(Some(BTreeSet::new()));
         }
         // With what says that it is no pattern in front of it, whatever the name begins with.
         let asked: Vec<u8> = dirs
             .iter()
-            .flat_map(|dir| [HERE, dir, b"\0"].concat())
+            .flat_map(|dir| [HERE, without_slash(dir), b"\0"].concat())
             .collect();
         let out = self
             .in_tree(root, tree, ["check-ignore", "-z", "-v", "--stdin"])?
             .env("GIT_LITERAL_PATHSPECS", "0")
             .input(asked)
             .run_any()?;
-        if out.code != 0 {
-            return Ok(false);
+        // Exit code 1 says that none is ignored.
+        if out.code > 1 {
+            return Ok(None);
         }
         let fields: Vec<&[u8]> = NulFields::of(&out).collect();
         let ignored: BTreeSet<&[u8]> = fields
@@ -183,12 +189,20 @@ impl ShadowRepo {
             .filter(|rule| !rule[2].starts_with(b"!"))
             .filter_map(|rule| rule[3].strip_prefix(HERE))
             .collect();
-        Ok(dirs == ignored)
+        Ok(Some(
+            dirs.into_iter()
+                .filter(|dir| !ignored.contains(without_slash(dir)))
+                .collect(),
+        ))
     }
 
     fn kept_ignored(&self) -> PathBuf {
         self.dir.join(KEPT_AS)
     }
+}
+
+fn without_slash(dir: &[u8]) -> &[u8] {
+    dir.strip_suffix(b"/").unwrap_or(dir)
 }
 
 /// True for paths that say all there is to say: none of them holds rules itself, and each stands where
@@ -377,10 +391,36 @@ mod tests {
         let checkout = KnownCheckout::new();
         checkout.test.write("logs/a.log", "a");
         let before = checkout.seen();
-        assert_eq!(before.1.first().map(String::as_str), Some("logs/"));
+        assert_eq!(before.1.first().map(String::as_str), Some("logs/a.log"));
         // All that stood there was ignored, what comes is not.
         checkout.test.write("logs/work", "work");
         assert_eq!(checkout.seen().0, ["logs/work"]);
+    }
+
+    #[test]
+    fn a_directory_in_which_merely_everything_is_ignored_is_listed_by_what_stands_there() {
+        let checkout = KnownCheckout::new();
+        for file in [
+            "full/a.log",
+            "full/deep/b.log",
+            "full/target/c",
+            "d/e/f.log",
+        ] {
+            checkout.test.write(file, file);
+        }
+        assert_eq!(
+            checkout.listed(),
+            [
+                "d/e/f.log",
+                "full/a.log",
+                "full/deep/b.log",
+                "full/target/",
+                "src/made",
+                "src/out/",
+                "target/",
+                "x.log"
+            ]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Takes a snapshot: lists what changed, sorts out what cannot be recorded, records the rest.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::base::onlooker::Onlooker;
@@ -107,6 +108,19 @@ impl ShadowRepo {
             believed,
             index,
         })
+    }
+
+    /// The paths that the directory's own Git tracks now, or is to track.
+    pub fn tracked_by_own(
+        &self,
+        root: &Path,
+        attributes: &Oid,
+        own: &OwnState<'_>,
+    ) -> Result<BTreeSet<RepoPath>, GitError> {
+        let _guard = self.guard()?;
+        let bytes = OwnBytes::read(self, own)?;
+        let found = own_index::read(self, root, attributes, (own, bytes.as_ref()))?;
+        Ok(found.unwrap_or_default().entries.into_keys().collect())
     }
 
     /// The state of a tree in which nothing was touched since the index was written, or so little that

@@ -3,7 +3,8 @@
 //! Nothing of the person's may be mixed with the agent's, or lost. So the checkout must be clean,
 //! files that Git does not know included; HEAD stands on the run's own branch meanwhile; what the
 //! agent did becomes a commit there; then files, index and HEAD are put back. Files that were
-//! ignored before are never taken and never removed, whatever the agent does to `.gitignore`. One
+//! ignored before are never removed, whatever the agent does to `.gitignore`, and taken only where
+//! the agent's own Git tracks them. One
 //! such run at a time: the store refuses a second one while the first is active, and a run whose
 //! supervisor died is given back before the next begins.
 //!
@@ -31,7 +32,7 @@ use crate::git::{Head, Oid, Repo};
 use crate::ops::error::{Bug as _, Kept as _, OpError};
 use crate::ops::failpoint;
 use crate::ops::refusal::Refusal;
-use crate::ops::run::recovery::ignored::{read_list, was_ignored};
+use crate::ops::run::recovery::ignored::{Stands, read_list, was_ignored};
 use crate::ops::world::{World, identity};
 use crate::store::Store;
 
@@ -75,6 +76,17 @@ pub(crate) struct Entered<'a> {
     pub(crate) journal: Journal,
     /// The paths that Git ignored when the run began.
     pub(crate) ignored: Vec<RepoPath>,
+}
+
+/// The checkout as it stands while a run has it.
+pub(crate) struct Standing {
+    /// The work: without what was ignored before, but for what the agent's own Git tracks of it.
+    pub(crate) work: Snapshot,
+    /// The tree of it without anything that was ignored before, which is all that is put back. The
+    /// shadow's index holds this one.
+    pub(crate) besides: Oid,
+    /// What could not be taken and was not there before.
+    pub(crate) left: Vec<TreeReport>,
 }
 
 /// The branch and commit on which the person works, while a run has HEAD.
@@ -122,8 +134,8 @@ pub(crate) fn give_back(
     if head.branch() == Some(&entered.journal.own_branch()) {
         return entered.put_back(None);
     }
-    let (seen, _) = entered.look(RESCUE_LIMITS)?;
-    let saved = entered.save(&seen.tree)?;
+    let seen = entered.look(RESCUE_LIMITS)?;
+    let saved = entered.save(&seen.work.tree)?;
     world.say(&format!(
         "the checkout was switched to another branch after run {run} was cut off; it stays as it is, what stands there is saved on {}",
         saved.as_deref().unwrap_or("its branch")
@@ -298,40 +310,54 @@ impl Entered<'_> {
         Ok(fs::write_private(&dir.join(JOURNAL_FILE), text.as_bytes())?)
     }
 
-    /// The tree as it stands, without what was ignored before; also what could not be taken and was
-    /// not there before.
-    pub(crate) fn look(
-        &self,
-        limits: SnapshotLimits,
-    ) -> Result<(Snapshot, Vec<TreeReport>), OpError> {
+    /// The checkout as it stands.
+    pub(crate) fn look(&self, limits: SnapshotLimits) -> Result<Standing, OpError> {
         let Checkout {
             shadow, root, repo, ..
         } = &self.checkout;
         let base = self.base_tree()?;
         let head = repo.head_of(repo.common_dir()).ok();
         let head = head.as_ref().and_then(Head::commit);
-        let mut seen = self.checkout.look(&base, head, limits)?;
-        let added = seen
-            .changed
-            .iter()
-            .filter(|change| change.old.is_none())
-            .map(|change| &change.path);
-        let never: Vec<RepoPath> = added
-            .filter(|path| was_ignored(&self.ignored, path))
+        let mut work = self.checkout.look(&base, head, limits)?;
+        let sides = work.changed.iter().filter(|change| change.old.is_none());
+        let before: Vec<RepoPath> = sides
+            .filter_map(|change| Some((&change.path, Stands::of(change.new.as_ref()?))))
+            .filter(|(path, stands)| was_ignored(&self.ignored, path, *stands))
+            .map(|(path, _)| path.clone())
+            .collect();
+        let mut besides = work.tree.clone();
+        if !before.is_empty() {
+            let index = self.checkout.index();
+            let own = OwnState {
+                index: &index,
+                head,
+            };
+            let tracked = shadow.tracked_by_own(root, &base, &own)?;
+            let (forced, never): (Vec<RepoPath>, Vec<RepoPath>) =
+                before.into_iter().partition(|path| tracked.contains(path));
+            if !never.is_empty() {
+                work.tree = shadow.leave_out(root, &base, &never)?;
+                work.changed.retain(|change| !never.contains(&change.path));
+                besides.clone_from(&work.tree);
+            }
+            if !forced.is_empty() {
+                besides = shadow.leave_out(root, &base, &forced)?;
+            }
+        }
+        work.reports
+            .retain(|report| !self.journal.left.contains(&report.to_string()));
+        let is_new =
+            |path: &RepoPath| !was_ignored(&self.ignored, path, Stands::at(&path.beneath(root)));
+        let left = work
+            .left_behind()
+            .filter(|report| report.path().is_none_or(is_new))
             .cloned()
             .collect();
-        if !never.is_empty() {
-            seen.tree = shadow.leave_out(root, &base, &never)?;
-            seen.changed.retain(|change| !never.contains(&change.path));
-        }
-        seen.reports
-            .retain(|report| !self.journal.left.contains(&report.to_string()));
-        let left = seen.left_behind().filter(|r| {
-            r.path()
-                .is_none_or(|path| !was_ignored(&self.ignored, path))
-        });
-        let left = left.cloned().collect();
-        Ok((seen, left))
+        Ok(Standing {
+            work,
+            besides,
+            left,
+        })
     }
 
     /// Gives the checkout back as it was. `saved` is the tree that stands on the run's branch.
@@ -347,9 +373,13 @@ impl Entered<'_> {
             shadow,
         } = &self.checkout;
         let base = self.base_tree()?;
-        let mut reference = None;
+        let (mut reference, mut is_saved) = (None, false);
         for round in 0.. {
-            let (seen, left) = self.look(RESCUE_LIMITS)?;
+            let Standing {
+                work,
+                besides,
+                left,
+            } = self.look(RESCUE_LIMITS)?;
             if !left.is_empty() {
                 let waits = Onlooker::patient(&*world.progress);
                 let to = world.state().join("kept").join(format!(
@@ -360,7 +390,11 @@ impl Entered<'_> {
                 for (what, kept) in move_aside(root, &left, &to, waits)? {
                     world.say(&format!("checkout: {what}; kept as {}", kept.display()));
                 }
-            } else if seen.tree == base {
+            } else if besides == base {
+                // What was ignored stays. Where the agent tracks nothing else, it was not saved yet.
+                if Some(&work.tree) != saved && !is_saved {
+                    reference = self.save(&work.tree)?.or(reference);
+                }
                 break;
             }
             if round >= ROUNDS {
@@ -374,9 +408,10 @@ impl Entered<'_> {
                 }
                 .into());
             }
-            if Some(&seen.tree) != saved && seen.tree != base {
-                reference = self.save(&seen.tree)?.or(reference);
+            if Some(&work.tree) != saved {
+                reference = self.save(&work.tree)?.or(reference);
             }
+            is_saved = true;
             shadow.put_back(root, &self.checkout.index(), &base)?;
         }
         failpoint::hit("checkout-files")?;

@@ -104,7 +104,7 @@ pub(crate) fn take(
     live: &RunCx<'_>,
     end: AgentEnd,
 ) -> Result<Worked, OpError> {
-    let (seen, _) = entered.look(SnapshotLimits::default())?;
+    let seen = entered.look(SnapshotLimits::default())?.work;
     failpoint::hit("snapshot")?;
     let head = live
         .repo
