@@ -179,6 +179,61 @@ fn a_store_of_which_no_list_can_be_made_takes_no_write_until_it_was_found_whole(
 }
 
 #[test]
+fn a_store_from_which_a_table_was_taken_takes_no_write() {
+    let sandbox = Sandbox::project();
+    let [id, other] = ["One", "Two"].map(|title| sandbox.task(title, &[]));
+    let export = sandbox.base().join("export.jsonl");
+    sandbox.ai_ok(&["export", export.to_str().unwrap()]);
+    let db = sandbox.store();
+    let store = rusqlite::Connection::open(&db).unwrap();
+    store.execute_batch("DROP TABLE lease").unwrap();
+    drop(store);
+    let note = db.with_file_name("store-damaged");
+    let mut told = Transcript::default();
+    let events = || sandbox.rows("SELECT count(*) || '' FROM event");
+    let before = events();
+    let refuses = |words: &[&str]| {
+        let outcome = sandbox.ai(words);
+        assert_eq!(outcome.code, Some(9), "{words:?}\n{outcome}");
+        assert_eq!(events(), before, "{words:?}");
+        outcome
+    };
+    for command in WRITES {
+        let words: Vec<&str> = command
+            .split(' ')
+            .map(|word| match word {
+                "TASK" => &id,
+                "OTHER" => &other,
+                "EXPORT" => export.to_str().unwrap(),
+                word => word,
+            })
+            .collect();
+        refuses(&words);
+        // Each finds it by itself.
+        std::fs::remove_file(&note).unwrap();
+    }
+    let create = ["task", "create", "More"];
+    told.add("ai task create More", &refuses(&create));
+    told.ai(&sandbox, &["task", "list"]);
+    let doctor = sandbox.ai(&["doctor"]);
+    let found = doctor.stdout.lines().filter(|line| line.starts_with("bad"));
+    let found: Vec<&str> = found.collect();
+    snapshot!(format!("{told}{}", found.join("\n")), @"
+    $ ai task create More
+    ! error: the task store [PATH]/repo/.git/ai/ai.db is damaged: its table lease is missing
+    !   next: run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored
+    [9]
+    $ ai task list
+    ! error: the task store failed: no such table: lease
+    !   next: run `ai doctor`
+    [9]
+    bad   damage     the task store failed: no such table: lease
+    bad   work       the task store failed: no such table: lease
+    ");
+    refuses(&create);
+}
+
+#[test]
 fn a_store_that_was_put_in_the_place_of_a_damaged_one_is_tried_anew() {
     let sandbox = Sandbox::project();
     let whole = sandbox.base().join("whole.db");

@@ -77,6 +77,39 @@ fn count(store: &mut SqliteStore) -> Result<u64, StoreError> {
 }
 
 #[test]
+fn a_store_from_which_something_was_taken_takes_no_write() {
+    for gone in [
+        "TABLE lease",
+        "TABLE path_lock",
+        "TABLE meta",
+        "INDEX task_ready",
+        "TRIGGER task_tally_insert",
+    ] {
+        let place = Place::with(1);
+        let mut open = place.open().unwrap();
+        append(&mut open, "before").unwrap();
+        Connection::open(&place.path)
+            .unwrap()
+            .execute_batch(&format!("DROP {gone}"))
+            .unwrap();
+        let (kind, name) = gone.split_once(' ').unwrap();
+        let why = format!("its {} {name} is missing", kind.to_lowercase());
+        let says = |written: Result<u64, StoreError>| matches!(written, Err(StoreError::Damaged { why: said, .. }) if said == why);
+        assert!(says(append(&mut open, "by who had it open")), "{gone}");
+        let written = place
+            .open()
+            .and_then(|mut store| append(&mut store, "anew"));
+        assert!(says(written), "{gone}");
+        let mut reader = SqliteStore::open(&place.path, Access::Read).unwrap();
+        assert_eq!(
+            count(&mut reader).unwrap(),
+            2,
+            "{gone}: nothing was written"
+        );
+    }
+}
+
+#[test]
 fn a_place_without_a_store_and_one_that_lost_it_are_told_apart() {
     let place = Place::empty();
     assert!(matches!(place.refusal(), StoreError::Vanished(_)));

@@ -7,7 +7,7 @@
 //! go wrong with its first write. The version that decides is read inside the transaction, so two
 //! processes may try at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -86,6 +86,43 @@ pub(super) const MIGRATIONS: &[Migration] = &[
 
 /// The newest format this program knows.
 pub const FORMAT: SchemaVersion = newest(MIGRATIONS);
+
+/// Everything that all migrations together leave in a file, by kind and name; tables first, with which
+/// their indexes go.
+const OBJECTS: [(&str, &str); 32] = [
+    ("table", "agent_last"),
+    ("table", "agent_sum"),
+    ("table", "day_sum"),
+    ("table", "decision"),
+    ("table", "dep"),
+    ("table", "event"),
+    ("table", "evidence"),
+    ("table", "lease"),
+    ("table", "meta"),
+    ("table", "path_lock"),
+    ("table", "run"),
+    ("table", "run_use"),
+    ("table", "schema_migration"),
+    ("table", "tally"),
+    ("table", "task"),
+    ("index", "decision_asks"),
+    ("index", "decision_task"),
+    ("index", "dep_on"),
+    ("index", "event_subject"),
+    ("index", "evidence_task"),
+    ("index", "lease_expiry"),
+    ("index", "path_lock_key"),
+    ("index", "run_active"),
+    ("index", "run_task"),
+    ("index", "run_use_task"),
+    ("index", "task_parent"),
+    ("index", "task_ready"),
+    ("index", "task_status"),
+    ("trigger", "event_append_only_delete"),
+    ("trigger", "event_append_only_update"),
+    ("trigger", "task_tally_insert"),
+    ("trigger", "task_tally_update"),
+];
 
 /// The kind of an opened file.
 #[derive(Debug, PartialEq, Eq)]
@@ -198,6 +235,34 @@ pub(super) fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, S
 pub(super) fn refuse_outgrown(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     refuse_newer(version(conn, path)?, FORMAT)?;
     refuse_unknown_steps(&applied(conn, path)?, MIGRATIONS)
+}
+
+/// Refuses a file in which something is missing that the migrations made: what is written there would be
+/// half written. A look at names alone, which each writing process pays for once.
+pub(super) fn refuse_incomplete(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let names: rusqlite::Result<BTreeSet<(String, String)>> = conn
+        .prepare("SELECT type, name FROM sqlite_schema")
+        .and_then(|mut s| {
+            s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        });
+    let names = names.map_err(|error| failed(path, error))?;
+    let is_there =
+        |(kind, name): &(&str, &str)| names.contains(&((*kind).to_owned(), (*name).to_owned()));
+    match OBJECTS.iter().find(|object| !is_there(object)) {
+        Some((kind, name)) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            why: format!("its {kind} {name} is missing"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Counts the changes of what a file is made of.
+pub(super) fn schema_changes(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+    conn.prepare_cached("PRAGMA schema_version")
+        .and_then(|mut s| s.query_row([], |row| row.get(0)))
+        .map_err(|error| failed(path, error))
 }
 
 /// The steps that made this file, with their checksums.

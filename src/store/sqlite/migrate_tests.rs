@@ -50,6 +50,21 @@ fn checksums_are_those_of_the_steps() {
 }
 
 #[test]
+fn all_that_the_steps_leave_is_looked_for() {
+    let (_dir, path) = new_store();
+    let store = SqliteStore::open(&path, Access::Read).unwrap();
+    let sql = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY type <> 'table', type, name";
+    let mut made = store.connection().prepare(sql).unwrap();
+    let made: Vec<(String, String)> = made
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let known = OBJECTS.map(|(kind, name)| (kind.to_owned(), name.to_owned()));
+    assert_eq!(made, known);
+}
+
+#[test]
 fn names_and_versions_only_grow() {
     for pair in MIGRATIONS.windows(2) {
         assert!(

@@ -26,6 +26,8 @@ pub struct SqliteStore {
     stale: bool,
     /// How lastingly the connection commits now.
     lasting: Cell<Lasting>,
+    /// The changes of its schema up to which nothing was missing in it.
+    whole_at: Cell<Option<i64>>,
     /// Set once the name of the log in its directory is known to last.
     log_is_named: Cell<bool>,
     mark: Option<Mark>,
@@ -53,7 +55,7 @@ impl SqliteStore {
     }
 
     /// Opens the store to write it; refuses one that is older than the mark in the file `mark`, and
-    /// moves the mark with each commit. Refuses one in which damage was met.
+    /// moves the mark with each commit. Refuses one in which damage was met, or of which a part is missing.
     pub fn open_marked(path: &Path, mark: &Path) -> Result<SqliteStore, StoreError> {
         let note = DamageNote::of(path);
         note.refuse()?;
@@ -64,6 +66,7 @@ impl SqliteStore {
         let mut store = SqliteStore::open(path, Access::Write).map_err(noted)?;
         store.mark = Some(Mark::reached(&store.conn, path, mark).map_err(noted)?);
         store.note = Some(note);
+        store.refuse_incomplete()?;
         Ok(store)
     }
 
@@ -129,6 +132,7 @@ impl SqliteStore {
             stale,
             // What SQLite does unless it is told otherwise.
             lasting: Cell::new(Lasting::AtOnce),
+            whole_at: Cell::new(None),
             log_is_named: Cell::new(false),
             mark: None,
             note: None,
@@ -216,6 +220,22 @@ impl SqliteStore {
         }
     }
 
+    /// Refuses a file from which a table was taken, or what keeps one right: a list of another table
+    /// would not meet that, and a write would leave half of itself.
+    fn refuse_incomplete(&self) -> Result<(), StoreError> {
+        let changes = migrate::schema_changes(&self.conn, &self.path)?;
+        if self.whole_at.get() == Some(changes) {
+            return Ok(());
+        }
+        let whole = migrate::refuse_incomplete(&self.conn, &self.path);
+        match (&whole, &self.note) {
+            (Ok(()), _) => self.whole_at.set(Some(changes)),
+            (Err(error), Some(note)) => note.take(error),
+            (Err(_), None) => {}
+        }
+        whole
+    }
+
     /// Refuses a file that is not the one that was opened: what is written there is seen by nobody.
     fn refuse_replaced(&self) -> Result<(), StoreError> {
         match files::identity(&self.path) {
@@ -238,6 +258,7 @@ impl Store for SqliteStore {
         if let Some(note) = &self.note {
             note.refuse()?;
         }
+        self.refuse_incomplete()?;
         self.name_log()?;
         Ok(Box::new(begun))
     }
