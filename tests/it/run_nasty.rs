@@ -627,6 +627,23 @@ fn find(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+fn a_directory_that_it_closes_is_opened_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for closed in ["000", "555"] {
+        let sandbox = Sandbox::with_script(&format!(
+            "cat >/dev/null; echo work > work.txt; chmod {closed} ."
+        ));
+        for title in ["One", "Two"] {
+            let id = sandbox.task(title, &[]);
+            let outcome = sandbox.run(&id);
+            assert_eq!(outcome.code, Some(0), "{closed}: {outcome}");
+            let place = std::fs::metadata(sandbox.slot("w1")).unwrap();
+            assert_eq!(place.permissions().mode() & 0o777, 0o755, "{closed}");
+        }
+    }
+}
+
+#[test]
 fn a_repository_of_its_own_in_place_of_the_worktree_is_kept() {
     let came = Came::of(
         "rm .git; git init -q; echo work > work.txt; git add .; git -c user.name=A -c user.email=a@b commit -q -m own",

@@ -30,7 +30,7 @@ pub use read::{
 };
 pub use relocate::relocate;
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
-pub use rights::{open_dir, remove_hollow_dir};
+pub use rights::{DirRights, open_dir, remove_hollow_dir};
 pub use share::{private_mode, share_below};
 pub use spool::Spool;
 pub use tail::{DirWatch, Tail};

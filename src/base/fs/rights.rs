@@ -42,9 +42,34 @@ impl LentRights {
     }
 }
 
-/// Lets the owner list and search a directory, for good: what is in it can be seen then.
+/// Lets the owner list, search and change a directory, for good: what is in it can be seen then.
 pub fn open_dir(dir: &Path) {
-    let _lent = LentRights::lend(dir, ALL);
+    if fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir()) {
+        let _lent = LentRights::lend(dir, ALL);
+    }
+}
+
+/// The rights on a directory at one moment.
+#[derive(Debug)]
+pub struct DirRights(Permissions);
+
+impl DirRights {
+    /// Those that it has now; none where it is no directory.
+    pub fn of(dir: &Path) -> Option<DirRights> {
+        let meta = fs::symlink_metadata(dir).ok()?;
+        meta.is_dir().then(|| DirRights(meta.permissions()))
+    }
+
+    /// Gives them back to the directory, where its owner has fewer by now.
+    pub fn restore(&self, dir: &Path) {
+        let owner = |rights: &DirRights| rights.0.mode() & ALL;
+        if let Some(now) = DirRights::of(dir)
+            && owner(self) & !owner(&now) != 0
+        {
+            // What is not allowed shows by what fails.
+            let _closed = fs::set_permissions(dir, self.0.clone());
+        }
+    }
 }
 
 /// Removes a directory in which there are only directories without anything in them; any other stays.

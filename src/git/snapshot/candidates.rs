@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs::list_dir;
 use crate::domain::repo_path::RepoPath;
+use crate::git::snapshot::bulk::Bulk;
 use crate::git::snapshot::listing::{ListedPaths, Standing, Suspect, Suspects};
 use crate::git::snapshot::own_index::{OwnIndex, Presence, TrackedAs};
 use crate::git::snapshot::{SnapshotError, SnapshotLimits, TreeReport};
@@ -55,11 +56,13 @@ pub(super) fn sort_out(
         limits,
         own,
         links: HashMap::new(),
+        bulk: Bulk::default(),
         out: SortedOut::default(),
     };
     for (path, suspect) in &suspects.paths {
         look.one(path, suspect);
     }
+    look.lighten((listed, suspects));
     for path in &suspects.gitlinks {
         look.submodule(path);
     }
@@ -118,6 +121,8 @@ struct CandidateLook<'a> {
     own: Option<&'a OwnIndex>,
     /// Directories, with true where one of them or one above is a symbolic link.
     links: HashMap<Vec<u8>, bool>,
+    /// The sizes of the files that are to be hashed.
+    bulk: Bulk,
     out: SortedOut,
 }
 
@@ -218,6 +223,34 @@ impl CandidateLook<'_> {
             self.out.keep(path, suspect);
         } else {
             self.out.take(path, suspect);
+            self.bulk.add(path, meta);
+        }
+    }
+
+    /// Leaves the largest files as they are tracked, where all together are too many bytes to be hashed.
+    fn lighten(&mut self, (listed, suspects): (&ListedPaths, &Suspects)) {
+        if self.bulk.bytes() <= self.limits.all_bytes {
+            return;
+        }
+        // What the own Git has seen as it is stands in a commit or in its index.
+        let mut bulk = std::mem::take(&mut self.bulk);
+        let mut kept: BTreeSet<RepoPath> = BTreeSet::new();
+        for path in bulk.take_where(|path, meta| self.is_as_tracked(path, meta)) {
+            self.out.believed += 1;
+            kept.insert(path);
+        }
+        let is_tracked = |dir: &[u8]| {
+            listed.tracks_beneath(dir) || self.own.is_some_and(|own| own.tracks_beneath(dir))
+        };
+        for (path, bytes, files) in bulk.heaviest(self.limits.all_bytes, is_tracked) {
+            self.out.reports.insert(TreeReport::TooBig { path, bytes });
+            kept.extend(files);
+        }
+        self.out.update.retain(|path| !kept.contains(path));
+        for path in &kept {
+            if let Some(suspect) = suspects.paths.get(path) {
+                self.out.keep(path, suspect);
+            }
         }
     }
 

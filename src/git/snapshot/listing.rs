@@ -148,6 +148,16 @@ impl ListedPaths {
         tracked.chain(&self.untracked)
     }
 
+    /// True where the shadow's index has something in this directory, which has a slash behind it.
+    pub(super) fn tracks_beneath(&self, dir: &[u8]) -> bool {
+        let at = self
+            .tracked
+            .partition_point(|known| known.path.as_bytes() < dir);
+        self.tracked
+            .get(at)
+            .is_some_and(|known| known.path.as_bytes().starts_with(dir))
+    }
+
     fn known(&self, path: &RepoPath) -> Option<&KnownPath> {
         let at = self.tracked.binary_search_by(|known| known.path.cmp(path));
         at.ok().map(|at| &self.tracked[at])

@@ -10,6 +10,7 @@
 //! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a
 //! commit of its own.
 
+mod bulk;
 mod candidates;
 mod error;
 mod filters;

@@ -135,6 +135,16 @@ pub(super) struct OwnIndex {
     pub(super) staged: StagedChanges,
 }
 
+impl OwnIndex {
+    /// True where something in this directory is tracked, which has a slash behind it.
+    pub(super) fn tracks_beneath(&self, dir: &[u8]) -> bool {
+        let mut after = self.entries.range(RepoPath::new(dir)..);
+        after
+            .next()
+            .is_some_and(|(path, _)| path.as_bytes().starts_with(dir))
+    }
+}
+
 /// The bytes of an own index, and whether the shadow's index takes account of them already.
 pub(super) struct OwnBytes {
     bytes: Vec<u8>,

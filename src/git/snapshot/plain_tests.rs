@@ -288,6 +288,7 @@ fn more_than_a_few_small_files_are_for_git() {
     let limits = SnapshotLimits {
         files: 2,
         file_bytes: 10,
+        ..SnapshotLimits::default()
     };
     let changes: [(&str, usize, &str, bool); 4] = [
         ("few", 2, "x", true),

@@ -36,7 +36,8 @@ pub(super) fn all(common_dir: &Path) -> Result<Vec<AdminEntry>, GitError> {
         if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
             continue;
         }
-        let Some(link) = read_line(&dir.join("gitdir"))? else {
+        // A directory that its owner has closed is no registration until it was opened.
+        let Some(link) = line_if_open(&dir.join("gitdir"))? else {
             continue;
         };
         let worktree = dir
@@ -68,9 +69,28 @@ pub(super) fn read_line(path: &Path) -> Result<Option<PathBuf>, GitError> {
     }
 }
 
+/// The same; `None` also where its owner may not read it.
+fn line_if_open(path: &Path) -> Result<Option<PathBuf>, GitError> {
+    match fs::read_capped(path, LINE_CAP) {
+        Err(e) if e.source.kind() == std::io::ErrorKind::PermissionDenied => Ok(None),
+        _ => read_line(path),
+    }
+}
+
+/// Lets the owner look into the worktree at `worktree` again, and into the git directories of all
+/// worktrees, where somebody has closed them.
+pub(super) fn open(common_dir: &Path, worktree: &Path) -> Result<(), GitError> {
+    fs::open_dir(worktree);
+    for dir in fs::list_dir(&common_dir.join("worktrees"))? {
+        fs::open_dir(&dir);
+    }
+    Ok(())
+}
+
 /// The git directory that a worktree's `.git` file names.
 pub(super) fn dot_git_target(worktree: &Path) -> Result<Option<PathBuf>, GitError> {
-    let Some(line) = read_line(&worktree.join(".git"))? else {
+    // One that cannot be read leads nowhere, and is written anew.
+    let Some(line) = line_if_open(&worktree.join(".git"))? else {
         return Ok(None);
     };
     let target = line

@@ -16,6 +16,12 @@ pub const RESCUE_LIMITS: SnapshotLimits = SnapshotLimits {
     ..SnapshotLimits::OF_A_RUN
 };
 
+/// The limits for what is left in a slot: a lot of it is moved aside like a large file, for the same reason.
+const SLOT_LIMITS: SnapshotLimits = SnapshotLimits {
+    all_bytes: 32 << 20,
+    ..RESCUE_LIMITS
+};
+
 /// Every rescue reference.
 const ALL: &str = "refs/ai/rescue/";
 
@@ -108,6 +114,8 @@ impl WorktreePool<'_> {
         shadow: &ShadowRepo,
         save: &RescueAs<'_>,
     ) -> Result<RescueResult, WorktreeError> {
+        // Its owner may have closed the directory itself: nothing in it could be seen, nor saved.
+        admin::open(self.repo.common_dir(), &self.slot_path(name)?)?;
         match self.find(name)? {
             Some(info) => self.rescue_found(info, base, shadow, save),
             None => Ok(RescueResult::without_directory(Rescue::Nothing)),
@@ -148,7 +156,7 @@ impl WorktreePool<'_> {
             base: &stand_tree,
             attributes: &attributes,
             own: index.as_deref().map(|index| OwnState { index, head }),
-            limits: RESCUE_LIMITS,
+            limits: SLOT_LIMITS,
         };
         let look = shadow.snapshot_watched(&look, self.onlooker)?;
         let mut left_behind: Vec<TreeReport> = look.left_behind().cloned().collect();

@@ -18,6 +18,7 @@ use crate::git::worktree::{Slot, SlotStart, SlotState, WorktreeError, WorktreePo
 const UNLIMITED: SnapshotLimits = SnapshotLimits {
     files: usize::MAX,
     file_bytes: u64::MAX,
+    all_bytes: u64::MAX,
 };
 
 /// The new state of a slot.

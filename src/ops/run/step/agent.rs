@@ -60,7 +60,10 @@ pub(crate) fn work(
         own: own.as_ref(),
         isolation: live.started.run.isolation(),
     };
+    let rights = fs::DirRights::of(&slot.path);
     let (end, unasked) = ask(live, crew, store, (place, network), mail)?;
+    // In a directory that the agent has closed nothing could be seen.
+    rights.inspect(|rights| rights.restore(&slot.path));
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, RunStep::Snapshot)?;
     let taken_in = match &own {
