@@ -14,8 +14,6 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::onlooker::Onlooker;
 use crate::base::{file_lock, fs, id};
 use crate::domain::ids::RunId;
@@ -33,30 +31,19 @@ use crate::ops::error::{Bug as _, Kept as _, OpError};
 use crate::ops::failpoint;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::recovery::ignored::{Stands, read_list, was_ignored};
+use crate::ops::run::recovery::journal::{
+    IGNORED_FILE, INDEX_FILE, JOURNAL_FILE, Journal, dir, read_journal,
+};
 use crate::ops::world::{World, identity};
 use crate::store::Store;
 
 /// Number of rounds: what an agent does while its work is put back is put back in the next; more
 /// than a few are somebody who goes on working.
 const ROUNDS: usize = 4;
+/// The field of the journal that tells on which commit a run began.
+const JOURNAL: &str = "the commit in the journal of the checkout";
 /// Largest index that is kept.
 const INDEX_CAP: u64 = 1 << 30;
-
-/// The state that has to be put back.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Journal {
-    /// The version of its format.
-    pub(crate) version: u32,
-    /// The run that has the checkout.
-    pub(crate) run: RunId,
-    /// The branch on which HEAD stood; none where it was detached.
-    pub(crate) branch: Option<String>,
-    /// The commit at which it stood.
-    pub(crate) commit: String,
-    /// Paths that could not have been saved even then: repositories inside of the checkout, which
-    /// nothing here touches.
-    pub(crate) left: Vec<String>,
-}
 
 /// The main checkout.
 pub(crate) struct Checkout<'a> {
@@ -85,7 +72,7 @@ pub(crate) struct Standing {
     /// The tree of it without anything that was ignored before, which is all that is put back. The
     /// shadow's index holds this one.
     pub(crate) besides: Oid,
-    /// What could not be taken and was not there before.
+    /// Reports of what could not be taken and was not there before.
     pub(crate) left: Vec<TreeReport>,
 }
 
@@ -162,13 +149,6 @@ pub(crate) fn give_back_ended(
         give_back(world, repo, &journal.run).map(drop)
     } else {
         Ok(())
-    }
-}
-
-impl Journal {
-    /// The branch of the run, by its full name.
-    pub(crate) fn own_branch(&self) -> String {
-        format!("refs/heads/{}", self.run.branch())
     }
 }
 
@@ -497,28 +477,4 @@ impl Entered<'_> {
         }
         Ok(())
     }
-}
-
-/// The journal of a run in the checkout.
-const JOURNAL_FILE: &str = "journal.json";
-/// The index of the checkout as it was before the run.
-const INDEX_FILE: &str = "index";
-/// The paths that were ignored before the run.
-const IGNORED_FILE: &str = "ignored";
-/// The field of the journal that tells on which commit a run began.
-const JOURNAL: &str = "the commit in the journal of the checkout";
-
-fn dir(world: &World) -> PathBuf {
-    world.state().join("slots").join(Run::CHECKOUT)
-}
-
-/// Reads the journal, where a run has the checkout.
-pub(crate) fn read_journal(world: &World) -> Result<Option<Journal>, OpError> {
-    let file = dir(world).join(JOURNAL_FILE);
-    let Some(text) = fs::read_text_if_there(&file, 1 << 20)? else {
-        return Ok(None);
-    };
-    serde_json::from_str(&text)
-        .map(Some)
-        .kept(file.display().to_string())
 }

@@ -19,7 +19,7 @@ pub(super) fn read_list(file: &Path) -> Result<Vec<RepoPath>, OpError> {
         .collect())
 }
 
-/// What stands at a path, as far as a rule of ignoring tells it apart.
+/// The kind of thing at a path, as far as a rule of ignoring tells it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stands {
     /// A directory, or a submodule, which is one on the disk.
@@ -29,7 +29,7 @@ pub(super) enum Stands {
 }
 
 impl Stands {
-    /// What stands there on the disk; a link is none of its target's kind.
+    /// The kind on the disk; a link is none of its target's kind.
     pub(super) fn at(path: &Path) -> Self {
         match std::fs::symlink_metadata(path) {
             Ok(meta) if meta.is_dir() => Self::Directory,
@@ -37,7 +37,7 @@ impl Stands {
         }
     }
 
-    /// What is recorded there.
+    /// The kind that is recorded.
     pub(super) fn of(side: &ChangeSide) -> Self {
         if side.is_submodule() {
             Self::Directory

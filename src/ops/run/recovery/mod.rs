@@ -3,6 +3,7 @@
 pub mod checkout;
 pub mod ending;
 mod ignored;
+pub mod journal;
 pub mod leftovers;
 pub mod liveness;
 pub mod older;

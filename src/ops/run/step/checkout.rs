@@ -14,7 +14,8 @@ use crate::ops::error::OpError;
 use crate::ops::failpoint;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::model::{AgentEnd, RunCx, Taken, Worked};
-use crate::ops::run::recovery::checkout::{Checkout, Entered, Journal, give_back, read_journal};
+use crate::ops::run::recovery::checkout::{Checkout, Entered, give_back};
+use crate::ops::run::recovery::journal::{Journal, read_journal};
 use crate::ops::run::step::snapshot;
 use crate::ops::world::World;
 
