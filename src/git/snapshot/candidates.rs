@@ -28,6 +28,8 @@ pub(super) struct SortedOut {
     pub(super) left_out: Vec<RepoPath>,
     /// Paths that are there and not tracked any more: they go, if they are ignored.
     pub(super) forgotten: Vec<RepoPath>,
+    /// Pipes, sockets and devices in directories that hold nothing else: told of, unless they are ignored.
+    pub(super) specials: BTreeMap<RepoPath, &'static str>,
     /// Remarks about the tree.
     pub(super) reports: BTreeSet<TreeReport>,
     /// Files that could not be compared, for which the word of the own Git was taken.
@@ -72,7 +74,9 @@ pub(super) fn sort_out(
     for dir in &listed.dirs {
         let path = RepoPath::new(dir.clone());
         if !suspects.gitlinks.contains(&path) && !suspects.is_in_submodule(&path) {
-            look.directory(dir);
+            look.directory(dir, &|inner| {
+                listed.dirs.contains(inner) || suspects.gitlinks.contains(&RepoPath::new(inner))
+            });
         }
     }
     Ok(look.out)
@@ -328,9 +332,37 @@ impl CandidateLook<'_> {
         is_link
     }
 
+    /// Finds pipes and the like in a directory in which there is nothing else. None where there is: it is
+    /// ignored, or a repository of its own.
+    fn specials_alone(
+        &self,
+        dir: &[u8],
+        found: &mut BTreeMap<RepoPath, &'static str>,
+        deeper: usize,
+    ) -> Option<()> {
+        let deeper = deeper.checked_sub(1)?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the entry types of the directory are needed, without a stat for each"
+        )]
+        let entries = std::fs::read_dir(self.root.join(std::ffi::OsStr::from_bytes(dir))).ok()?;
+        for entry in entries.flatten() {
+            let file_type = entry.file_type().ok()?;
+            let path = join(dir, entry.file_name().as_bytes());
+            if file_type.is_dir() && entry.file_name().as_bytes() != b".git" {
+                self.specials_alone(&path, found, deeper)?;
+            } else if is_special(file_type) {
+                found.insert(RepoPath::new(path), kind_of(file_type));
+            } else {
+                return None;
+            }
+        }
+        Some(())
+    }
+
     /// Git passes over pipes and sockets in silence, and over a `.git` inside a tracked directory. We
     /// do not.
-    fn directory(&mut self, dir: &[u8]) {
+    fn directory(&mut self, dir: &[u8], is_known: &dyn Fn(&[u8]) -> bool) {
         if !dir.is_empty() && self.dir_is_link(dir) {
             return;
         }
@@ -361,6 +393,12 @@ impl CandidateLook<'_> {
                         files_taken: true,
                     });
                 }
+            } else if file_type.is_dir() {
+                let inner = join(dir, entry.file_name().as_bytes());
+                let mut found = BTreeMap::new();
+                if !is_known(&inner) && self.specials_alone(&inner, &mut found, DEEPEST).is_some() {
+                    self.out.specials.extend(found);
+                }
             } else if is_special(file_type) {
                 self.special(
                     &RepoPath::new(join(dir, entry.file_name().as_bytes())),
@@ -370,6 +408,9 @@ impl CandidateLook<'_> {
         }
     }
 }
+
+/// Directories that hold nothing but directories are looked through so far.
+const DEEPEST: usize = 64;
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     if dir.is_empty() {

@@ -58,7 +58,7 @@ pub(super) fn list(
         Some(attributes) => shadow.in_tree(root, attributes, args)?,
         None => shadow.in_tree_as_it_is(root, args),
     };
-    let out = command.run()?;
+    let out = command.env("GIT_OPTIONAL_LOCKS", "0").run()?;
     let mut listed = ListedPaths {
         dirs: BTreeSet::from([Vec::new()]),
         unreadable: unreadable(&out.stderr),
@@ -146,6 +146,20 @@ impl ListedPaths {
     pub(super) fn all_paths(&self) -> impl Iterator<Item = &RepoPath> {
         let tracked = self.tracked.iter().map(|known| &known.path);
         tracked.chain(&self.untracked)
+    }
+
+    /// Every path that differs from the shadow's index, and every directory that cannot be looked through.
+    pub(super) fn differing(&self) -> impl Iterator<Item = &RepoPath> {
+        let listed = self.changed.iter().chain(&self.untracked);
+        listed.chain(&self.unreadable)
+    }
+
+    /// The submodules that are tracked.
+    pub(super) fn submodules(&self) -> impl Iterator<Item = &RepoPath> {
+        let known = self.tracked.iter();
+        known
+            .filter(|known| known.tracked.is_gitlink())
+            .map(|known| &known.path)
     }
 
     /// True where the shadow's index has something in this directory, which has a slash behind it.

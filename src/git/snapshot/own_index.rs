@@ -23,6 +23,7 @@ use crate::git::snapshot::staged::{StagedChanges, staged};
 const INDEX_CAP: u64 = 1 << 30;
 /// Lines that `ls-files --debug` prints after a path.
 const DEBUG_LINES: usize = 5;
+const ASSUME_UNCHANGED: u32 = 1 << 15;
 const SKIP_WORKTREE: u32 = 1 << 30;
 const INTENT_TO_ADD: u32 = 1 << 29;
 /// The mode of a submodule, as `ls-files -s` begins its lines.
@@ -78,6 +79,28 @@ pub(super) enum Presence {
     Optional,
 }
 
+/// A mark by which Git passes over a file, whatever becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IndexMark {
+    /// None.
+    Plain,
+    /// `git update-index --assume-unchanged`.
+    AssumeUnchanged,
+    /// `git update-index --skip-worktree`, or a sparse cone.
+    SkipWorktree,
+}
+
+impl IndexMark {
+    /// The name that Git has for it; nothing where there is none.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::AssumeUnchanged => Some("assume-unchanged"),
+            Self::SkipWorktree => Some("skip-worktree"),
+        }
+    }
+}
+
 /// One path that the worktree's own Git tracks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnEntry {
@@ -85,6 +108,8 @@ pub(super) struct OwnEntry {
     pub(super) tracked: Option<TrackedAs>,
     /// Whether the file may be missing.
     pub(super) presence: Presence,
+    /// Its mark.
+    pub(super) mark: IndexMark,
     /// Times and size of the file when that Git saw it last.
     stat: Option<OwnStat>,
 }
@@ -136,6 +161,15 @@ pub(super) struct OwnIndex {
 }
 
 impl OwnIndex {
+    /// The files over which Git passes: what it tracks of each, and the name of the mark.
+    pub(super) fn marked(&self) -> BTreeMap<RepoPath, (TrackedAs, &'static str)> {
+        let marked = self.entries.iter().filter_map(|(path, entry)| {
+            let tracked = entry.tracked.clone()?;
+            Some((path.clone(), (tracked, entry.mark.name()?)))
+        });
+        marked.collect()
+    }
+
     /// True where something in this directory is tracked, which has a slash behind it.
     pub(super) fn tracks_beneath(&self, dir: &[u8]) -> bool {
         let mut after = self.entries.range(RepoPath::new(dir)..);
@@ -281,6 +315,7 @@ fn parse(listed: &GitOutput) -> Result<OwnIndex, GitError> {
             found.entries.entry(path).or_insert(OwnEntry {
                 tracked: None,
                 presence: Presence::Expected,
+                mark: IndexMark::Plain,
                 stat: None,
             });
         }
@@ -331,6 +366,13 @@ fn entry(tracked: &[u8], debug: &str) -> OwnEntry {
         } else {
             Presence::Optional
         },
+        mark: if flags & SKIP_WORKTREE != 0 {
+            IndexMark::SkipWorktree
+        } else if flags & ASSUME_UNCHANGED != 0 {
+            IndexMark::AssumeUnchanged
+        } else {
+            IndexMark::Plain
+        },
         stat: (stat.modified != (0, 0)).then_some(stat),
     }
 }
@@ -356,6 +398,7 @@ pub(super) fn of_tree(listed: &GitOutput) -> Result<OwnIndex, GitError> {
         let entry = OwnEntry {
             tracked: Some(TrackedAs::new(&[mode, b" ", name].concat())),
             presence: Presence::Expected,
+            mark: IndexMark::Plain,
             stat: None,
         };
         found.entries.insert(RepoPath::new(path), entry);

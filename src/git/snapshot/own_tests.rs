@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::base::onlooker::Onlooker;
+use crate::domain::repo_path::RepoPath;
 use crate::git::diff::PathChange;
 use crate::git::repo::CommitIdentity;
 use crate::git::testing::{Run, TestRepo};
@@ -390,4 +391,54 @@ fn a_directory_that_cannot_be_read_is_told() {
     let cannot = |path: &str| format!("{path} cannot be read and is not taken");
     assert_eq!(told(&snapshot), ["shut", "src", "src/lib.rs"].map(cannot));
     assert_eq!(changes(&snapshot), []);
+}
+
+#[test]
+fn a_file_over_which_its_git_passes_is_taken_as_it_stands_and_told() {
+    let told_of = |mark: &str| {
+        vec![format!(
+            "README is taken as it stands on the disk, although its own Git was told to pass over it ({mark})"
+        )]
+    };
+    let changed = |run: &Run| run.write("README", "changed\n");
+    let removed = |run: &Run| fs::remove_file(run.slot.path.join("README")).unwrap();
+    type Act<'a> = &'a dyn Fn(&Run);
+    let cases: [(&str, Act<'_>, Vec<String>, usize); 5] = [
+        ("skip-worktree", &changed, told_of("skip-worktree"), 1),
+        ("assume-unchanged", &changed, told_of("assume-unchanged"), 1),
+        ("assume-unchanged", &removed, told_of("assume-unchanged"), 1),
+        // As in a commit of its own: it is left out of the disk, and not of the tree.
+        ("skip-worktree", &removed, Vec::new(), 0),
+        ("skip-worktree", &|_| {}, Vec::new(), 0),
+    ];
+    for (mark, act, reports, changes) in cases {
+        let run = Run::new();
+        run.agent_git(&["update-index", &format!("--{mark}"), "README"]);
+        act(&run);
+        for round in ["once", "again"] {
+            let snapshot = run.snapshot();
+            assert_eq!(told(&snapshot), reports, "{mark} {round}");
+            assert_eq!(snapshot.changed.len(), changes, "{mark} {round}");
+            assert_eq!(snapshot.left_behind().count(), 0, "{mark} {round}");
+        }
+    }
+}
+
+#[test]
+fn files_below_a_submodule_that_is_not_checked_out_are_no_clean_slot() {
+    let run = Run::new();
+    let head = run.test.oid("HEAD");
+    let link = format!("160000,{head},sub");
+    run.agent_git(&["update-index", "--add", "--cacheinfo", &link]);
+    run.agent_git(&["commit", "-qm", "a submodule"]);
+    fs::create_dir(run.slot.path.join("sub")).unwrap();
+    let tree = run.snapshot().tree;
+    let looked = || run.shadow.peek(&run.slot.path, &tree, &tree).unwrap();
+    assert!(looked().is_empty());
+    run.write("sub/work", "work\n");
+    assert_eq!(Vec::from_iter(looked()), [RepoPath::from("sub")]);
+    assert_eq!(
+        run.rescue().left_behind,
+        [TreeReport::InSubmodule { path: "sub".into() }]
+    );
 }

@@ -9,8 +9,8 @@ use crate::git::cmd::{GitOutput, NulFields};
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::SnapshotError;
 use crate::git::snapshot::candidates::SortedOut;
+use crate::git::snapshot::{SnapshotError, TreeReport};
 
 /// As many files are stored before somebody who waits is asked whether to go on.
 const BATCH: usize = 1_000;
@@ -116,20 +116,7 @@ pub(super) fn settle_forgotten(
     root: &Path,
     sorted: &mut SortedOut,
 ) -> Result<(), GitError> {
-    if sorted.forgotten.is_empty() {
-        return Ok(());
-    }
-    let args = ["check-ignore", "-z", "--no-index", "--stdin"];
-    let out = shadow
-        .in_tree_as_it_is(root, args)
-        .env("GIT_LITERAL_PATHSPECS", "0")
-        .input(nul_list(&sorted.forgotten))
-        .run_any()?;
-    // Exit code 1 says that none is ignored.
-    if out.code > 1 {
-        return Err(out.failure());
-    }
-    let ignored: BTreeSet<RepoPath> = NulFields::of(&out).map(RepoPath::new).collect();
+    let ignored = ignored_among(shadow, root, &sorted.forgotten)?;
     for path in std::mem::take(&mut sorted.forgotten) {
         if ignored.contains(&path) {
             sorted.drop.push(path);
@@ -138,6 +125,45 @@ pub(super) fn settle_forgotten(
         }
     }
     Ok(())
+}
+
+/// Tells of what stands in directories that hold nothing else, unless a rule of the tree ignores it: Git
+/// passes over such directories.
+pub(super) fn settle_specials(
+    shadow: &ShadowRepo,
+    root: &Path,
+    sorted: &mut SortedOut,
+) -> Result<(), GitError> {
+    let paths: Vec<RepoPath> = sorted.specials.keys().cloned().collect();
+    let ignored = ignored_among(shadow, root, &paths)?;
+    for (path, kind) in std::mem::take(&mut sorted.specials) {
+        if !ignored.contains(&path) {
+            sorted.reports.insert(TreeReport::Special { path, kind });
+        }
+    }
+    Ok(())
+}
+
+/// The paths among these that a rule of the tree ignores.
+fn ignored_among(
+    shadow: &ShadowRepo,
+    root: &Path,
+    paths: &[RepoPath],
+) -> Result<BTreeSet<RepoPath>, GitError> {
+    if paths.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let args = ["check-ignore", "-z", "--no-index", "--stdin"];
+    let out = shadow
+        .in_tree_as_it_is(root, args)
+        .env("GIT_LITERAL_PATHSPECS", "0")
+        .input(nul_list(paths))
+        .run_any()?;
+    // Exit code 1 says that none is ignored.
+    if out.code > 1 {
+        return Err(out.failure());
+    }
+    Ok(NulFields::of(&out).map(RepoPath::new).collect())
 }
 
 /// Takes back what would be put into the index although its object is not here: an agent can name

@@ -42,6 +42,14 @@ pub enum TreeReport {
         /// The path.
         path: RepoPath,
     },
+    /// A changed file over which its own Git was told to pass; it is in the snapshot as it stands on the
+    /// disk.
+    Marked {
+        /// The file.
+        path: RepoPath,
+        /// The name of the mark.
+        mark: &'static str,
+    },
     /// A pipe, socket or device; Git cannot store it.
     Special {
         /// The path.
@@ -89,7 +97,10 @@ impl TreeReport {
             | Self::TooBig { .. }
             | Self::Unreadable { .. }
             | Self::Forbidden { .. } => true,
-            Self::Staged { .. } | Self::Special { .. } | Self::LinkOutside { .. } => false,
+            Self::Staged { .. }
+            | Self::Marked { .. }
+            | Self::Special { .. }
+            | Self::LinkOutside { .. } => false,
         }
     }
 
@@ -102,6 +113,7 @@ impl TreeReport {
             | Self::InSubmodule { path }
             | Self::Filtered { path, .. }
             | Self::Staged { path }
+            | Self::Marked { path, .. }
             | Self::Special { path, .. }
             | Self::TooBig { path, .. }
             | Self::LinkOutside { path, .. }
@@ -148,6 +160,10 @@ impl std::fmt::Display for TreeReport {
             Self::Staged { path } => write!(
                 f,
                 "what is staged of {path} stands neither in a commit nor on the disk, and is not taken"
+            ),
+            Self::Marked { path, mark } => write!(
+                f,
+                "{path} is taken as it stands on the disk, although its own Git was told to pass over it ({mark})"
             ),
             Self::Special { path, kind } => write!(f, "{path} is a {kind}, which Git cannot store"),
             Self::TooBig { path, bytes } => {

@@ -1,6 +1,6 @@
 //! Takes a snapshot: lists what changed, sorts out what cannot be recorded, records the rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::base::onlooker::Onlooker;
@@ -12,7 +12,7 @@ use crate::git::oid::Oid;
 use crate::git::shadow::{OwnLook, ShadowRepo};
 use crate::git::snapshot::filters::{Filtered, FilteredFile, RulesInForce, settle};
 use crate::git::snapshot::listing::Suspects;
-use crate::git::snapshot::own_index::{self, News, OwnBytes, OwnIndex, OwnState};
+use crate::git::snapshot::own_index::{self, News, OwnBytes, OwnIndex, OwnState, TrackedAs};
 use crate::git::snapshot::staged::StagedChanges;
 use crate::git::snapshot::{
     SnapshotError, SnapshotLimits, TreeReport, candidates, listing, record,
@@ -91,11 +91,14 @@ impl ShadowRepo {
         let is_staged = !alone.is_empty();
         let told = alone.into_iter().map(|path| TreeReport::Staged { path });
         recorded.sorted.reports.extend(told);
+        let passed_over = passed_over(&recorded.marked, &changed);
+        let is_passed_over = !passed_over.is_empty();
+        recorded.sorted.reports.extend(passed_over);
         // What rests on its word alone has to be asked again.
         let is_settled = recorded.unmerged.is_empty()
             && believed == 0
             && recorded.filtered.kept.is_empty()
-            && !is_staged;
+            && !(is_staged || is_passed_over);
         if let Some(bytes) = recorded.bytes.filter(|_| is_settled) {
             bytes.note(self)?;
         }
@@ -243,15 +246,37 @@ impl ShadowRepo {
         let missing = record::settle_staged(self, &mut sorted)?;
         filtered.settle_missing(&missing, &mut sorted);
         sorted.believed += filtered.tracked.len();
+        record::settle_specials(self, root, &mut sorted)?;
         let own = own.unwrap_or_default();
+        let marked = own.marked();
         Ok(Recorded {
             sorted,
             filtered,
             unmerged: own.unmerged.into_iter().collect(),
+            marked,
             staged: own.staged,
             bytes,
         })
     }
+}
+
+/// The files among these that a commit of their own Git would hold as they are tracked.
+fn passed_over(
+    marked: &BTreeMap<RepoPath, (TrackedAs, &'static str)>,
+    changed: &[ChangedPath],
+) -> Vec<TreeReport> {
+    let differs = |change: &&ChangedPath, tracked: &TrackedAs| {
+        let taken = change.new.as_ref();
+        taken.is_none_or(|side| side.oid.as_str().as_bytes() != tracked.name())
+    };
+    let told = changed.iter().filter_map(|change| {
+        let (tracked, mark) = marked.get(&change.path)?;
+        differs(&change, tracked).then(|| TreeReport::Marked {
+            path: change.path.clone(),
+            mark,
+        })
+    });
+    told.collect()
 }
 
 /// More files, or more bytes, than are stored in a moment.
@@ -275,6 +300,7 @@ struct Recorded {
     sorted: candidates::SortedOut,
     filtered: Filtered,
     unmerged: Vec<RepoPath>,
+    marked: BTreeMap<RepoPath, (TrackedAs, &'static str)>,
     staged: StagedChanges,
     bytes: Option<OwnBytes>,
 }

@@ -279,6 +279,31 @@ fn what_cannot_be_taken_is_reported() {
 }
 
 #[test]
+fn pipes_in_a_directory_of_their_own_are_told() {
+    let run = Run::new();
+    let at = |path: &str| run.slot.path.join(path);
+    for dir in ["pipes/deep", "target/pipes", "mixed"] {
+        fs::create_dir_all(at(dir)).unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            at(dir).join("pipe"),
+            rustix::fs::Mode::RWXU,
+        )
+        .unwrap();
+    }
+    run.write("mixed/x.log", "ignored");
+    run.write("new", "x");
+    let snapshot = run.snapshot();
+    assert_eq!(
+        reports(&snapshot),
+        ["pipes/deep/pipe is a pipe, which Git cannot store"]
+    );
+    let cleared = run.rescue().cleared.unwrap();
+    run.reuse(cleared, "ai/t-2/1").unwrap();
+    assert!(!at("pipes/deep/pipe").exists());
+}
+
+#[test]
 fn a_tree_that_is_not_there_is_an_error() {
     let run = Run::new();
     let look = || {

@@ -14,7 +14,7 @@ use crate::git::repo::{Head, Repo};
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
-    PoolLimits, Rescue, RescueAs, SlotInfo, SlotState, WorktreeError, WorktreePool,
+    PoolLimits, RESCUE_LIMITS, Rescue, RescueAs, SlotInfo, SlotState, WorktreeError, WorktreePool,
 };
 
 /// Longest reason of a lock that is shown.
@@ -156,8 +156,12 @@ impl ForeignWorktree {
             head: Some(self.head.clone()),
         };
         let above = self.path.parent().unwrap_or(&self.path);
-        let mut rescued = WorktreePool::new(repo, above, PoolLimits::default())
-            .rescue_found(info, base, shadow, save)?;
+        let mut rescued = WorktreePool::new(repo, above, PoolLimits::default()).rescue_found(
+            info,
+            (base, RESCUE_LIMITS),
+            shadow,
+            save,
+        )?;
         // Its git directory stays as it is.
         rescued
             .left_behind

@@ -117,16 +117,16 @@ impl WorktreePool<'_> {
         // Its owner may have closed the directory itself: nothing in it could be seen, nor saved.
         admin::open(self.repo.common_dir(), &self.slot_path(name)?)?;
         match self.find(name)? {
-            Some(info) => self.rescue_found(info, base, shadow, save),
+            Some(info) => self.rescue_found(info, (base, SLOT_LIMITS), shadow, save),
             None => Ok(RescueResult::without_directory(Rescue::Nothing)),
         }
     }
 
-    /// Rescues a slot in the state in which it was found.
+    /// Rescues a slot in the state in which it was found; what is beyond the limits is left behind.
     pub(super) fn rescue_found(
         &self,
         info: SlotInfo,
-        base: Option<&Oid>,
+        (base, limits): (Option<&Oid>, SnapshotLimits),
         shadow: &ShadowRepo,
         save: &RescueAs<'_>,
     ) -> Result<RescueResult, WorktreeError> {
@@ -156,7 +156,7 @@ impl WorktreePool<'_> {
             base: &stand_tree,
             attributes: &attributes,
             own: index.as_deref().map(|index| OwnState { index, head }),
-            limits: SLOT_LIMITS,
+            limits,
         };
         let look = shadow.snapshot_watched(&look, self.onlooker)?;
         let mut left_behind: Vec<TreeReport> = look.left_behind().cloned().collect();
