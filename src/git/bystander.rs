@@ -21,7 +21,8 @@ use crate::git::cmd::NulFields;
 use crate::git::error::GitError;
 use crate::git::moved_refs::{MoverPlace, RefMove, RefsBefore};
 use crate::git::oid::Oid;
-use crate::git::repo::{Head, Repo};
+use crate::git::ref_trace::RefTrace;
+use crate::git::repo::{Head, Repo, STASH};
 use crate::git::shadow::ShadowRepo;
 
 /// Files of the git directory by which it makes Git run programs, or read content differently.
@@ -47,6 +48,14 @@ pub struct BystanderState {
     fetched: BTreeMap<String, Oid>,
     head: Option<Head>,
     steering: BTreeMap<PathBuf, String>,
+}
+
+/// The main checkout of a repository.
+pub struct CheckoutBeside<'a> {
+    /// The directory.
+    pub root: &'a Path,
+    /// Makes what it is looked at through.
+    pub shadow: &'a dyn Fn() -> Result<ShadowRepo, GitError>,
 }
 
 /// What became of moved references.
@@ -113,18 +122,19 @@ impl BystanderState {
         Ok(found)
     }
 
-    /// Compares with the state now. `root` is the main checkout, where there is one, and `shadow` makes
-    /// what it is looked at through; `own` is the branch of the run.
+    /// Compares with the state now. `main` is the main checkout, where it is to be looked at; `own` is the
+    /// branch of the run, and `trace` what the agent's Git wrote down of references.
     pub fn changes(
         &self,
         repo: &Repo,
-        root: Option<&Path>,
-        shadow: impl FnOnce() -> Result<ShadowRepo, GitError>,
-        own: &str,
+        main: Option<&CheckoutBeside<'_>>,
+        (own, trace): (&str, &RefTrace),
     ) -> Result<BystanderChanges, GitError> {
         let (mut told, mut changed) = (Vec::new(), Vec::new());
         let head = repo.head().ok();
-        if let Some(root) = root.filter(|root| !is_quiet(root, self.since)) {
+        if let Some(CheckoutBeside { root, shadow }) =
+            main.filter(|main| !is_quiet(main.root, self.since))
+        {
             let shadow = shadow()?;
             let tree = match head.as_ref().and_then(Head::commit) {
                 Some(commit) => repo.tree_of(commit)?,
@@ -146,7 +156,7 @@ impl BystanderState {
         {
             told.push("HEAD of the main checkout was switched during the run".to_owned());
         }
-        let moves = self.refs.moves(repo, own)?;
+        let moves = self.refs.moves(repo, own, trace)?;
         let steered = differing(&self.steering, &steering(repo.common_dir())?);
         if !steered.is_empty() {
             told.push(format!(
@@ -163,17 +173,18 @@ impl BystanderState {
 }
 
 impl BystanderState {
-    /// Puts back what the agent at `place` has moved although it is not its own. Returns what was told
-    /// of others' moves, and what was done about its own.
+    /// Puts back what the agent at `place` has moved although it is not its own, and brings the main
+    /// checkout along where that had followed. Returns what was told of others' moves, and what was done
+    /// about its own.
     pub fn put_back(
         &self,
         repo: &Repo,
         moves: &[RefMove],
-        place: &MoverPlace<'_>,
+        (place, main): (&MoverPlace<'_>, Option<&CheckoutBeside<'_>>),
         rescue: &str,
     ) -> Result<RefsPutBack, GitError> {
         let mut done = RefsPutBack::default();
-        for one in moves {
+        for one in moves.iter().filter(|one| one.name != STASH) {
             if !self.refs.is_of_agent(repo, one, place)? {
                 done.others.push(one.to_string());
                 continue;
@@ -181,11 +192,54 @@ impl BystanderState {
             done.names.push(one.name.clone());
             done.told
                 .push(match self.refs.put_back(repo, one, place, rescue) {
-                    Ok(told) => told,
-                    Err(error) => format!("{one}; it could not be put back: {error}"),
+                    Ok(put) => match (&put.followed, main) {
+                        (Some(moved), Some(main)) => {
+                            let files = if self.bring_back(repo, main, moved)? {
+                                "went along"
+                            } else {
+                                "stay as they are"
+                            };
+                            format!("{}; the files of the main checkout {files}", put.told)
+                        }
+                        _ => put.told,
+                    },
+                    Err(error) => could_not(one, &error),
                 });
         }
+        let one = moves.iter().find(|one| one.name == STASH);
+        match self.refs.put_stash_right(repo, one, place, rescue) {
+            Ok(None) => done.others.extend(one.map(ToString::to_string)),
+            Ok(Some(told)) => {
+                done.names.push(STASH.to_owned());
+                done.told.push(told);
+            }
+            Err(error) => done.told.extend(one.map(|one| could_not(one, &error))),
+        }
         Ok(done)
+    }
+
+    /// Brings the main checkout from one commit to another, unless a file that differs between them stands
+    /// there as it did before the run: that is the person's, whoever committed it. True where it went along.
+    fn bring_back(
+        &self,
+        repo: &Repo,
+        main: &CheckoutBeside<'_>,
+        (from, to): &(Oid, Oid),
+    ) -> Result<bool, GitError> {
+        let shadow = (main.shadow)()?;
+        let (from, to) = (repo.tree_of(from)?, repo.tree_of(to)?);
+        let changed = shadow.changed_paths(&from, &to)?;
+        let is_of_run = changed.iter().all(|change| {
+            let here = std::fs::symlink_metadata(change.path.beneath(main.root));
+            here.map_or(true, |meta| (meta.ctime(), meta.ctime_nsec()) >= self.since)
+        });
+        let index = repo.common_dir().join("index");
+        Ok(is_of_run && shadow.bring_along(main.root, &index, &from, &to).is_ok())
+    }
+
+    /// The number of references that there were.
+    pub fn references(&self) -> usize {
+        self.refs.len()
     }
 
     /// True where `path` is there and was changed since, by whomever.
@@ -228,6 +282,10 @@ impl BystanderState {
             .map(|change| change.path.to_string())
             .collect())
     }
+}
+
+fn could_not(one: &RefMove, error: &dyn std::fmt::Display) -> String {
+    format!("{one}; it could not be put back: {error}")
 }
 
 /// Digests of everything in the git directory that can make Git run a program.
@@ -397,10 +455,12 @@ mod tests {
         let before = BystanderState::look(&run.repo, &mark).unwrap();
         act(&run.test.root);
         let shadow = || Ok(super::super::testing::shadow(&run.repo, "bystander"));
-        let own = "refs/heads/ai/t-1/1";
-        let changes = before
-            .changes(&run.repo, Some(&run.test.root), shadow, own)
-            .unwrap();
+        let main = CheckoutBeside {
+            root: &run.test.root,
+            shadow: &shadow,
+        };
+        let own = ("refs/heads/ai/t-1/1", &RefTrace::default());
+        let changes = before.changes(&run.repo, Some(&main), own).unwrap();
         let moves = changes.moves.iter().map(ToString::to_string);
         changes
             .told

@@ -544,6 +544,43 @@ fn settings_that_were_changed_meanwhile_are_told() {
 }
 
 #[test]
+fn references_that_the_agent_moves_are_put_back() {
+    let commit = "git -c user.name=A -c user.email=a@b";
+    for (what, script) in [
+        (
+            "a commit on the person's branch",
+            format!(
+                "git checkout -q main; echo work > work.txt; git add -A; {commit} commit -qm own"
+            ),
+        ),
+        (
+            "a branch that is moved",
+            "echo work > work.txt; git branch -f main main~1".to_owned(),
+        ),
+        (
+            "a stash",
+            format!("echo work > work.txt; {commit} stash -q -u; echo work > work.txt"),
+        ),
+        (
+            "a stash that is dropped",
+            "echo work > work.txt; git stash drop -q".to_owned(),
+        ),
+    ] {
+        let sandbox = checkout(&format!("cat >/dev/null; {script}"));
+        sandbox.write("README.md", "put aside");
+        sandbox.git(&["stash", "-q"]);
+        let stashes = sandbox.git(&["stash", "list"]);
+        let before = state(&sandbox);
+        let id = sandbox.task("One", &[]);
+        let outcome = sandbox.run(&id);
+        assert_eq!(outcome.code, Some(5), "{what}: {outcome}");
+        is_as(&sandbox, &before, what);
+        assert_eq!(sandbox.git(&["stash", "list"]), stashes, "{what}");
+        assert_eq!(changed(&sandbox, &id), "A\twork.txt", "{what}");
+    }
+}
+
+#[test]
 fn a_connector_and_the_project_can_say_so_too() {
     let sandbox = Scene::new()
         .agent(Agent::of_a_cli("cli", "text", GOOD).manifest("isolation: none\n"))

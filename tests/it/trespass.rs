@@ -1,6 +1,8 @@
 //! Writes outside of the worktree where no sandbox prevents them: seen, and judged by the agent's
 //! own words.
 
+use std::collections::BTreeSet;
+
 use crate::snapshot;
 use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, mask_also};
@@ -282,16 +284,56 @@ fn references_that_an_agent_moves_are_put_back_and_the_run_is_denied() {
         ),
         ("stash", stash),
         ("replaced", format!("{work}; git replace HEAD main")),
+        (
+            "followed",
+            format!("{work}; cd \"$BASE/repo\"; echo evil > README.md; git commit -qam evil"),
+        ),
+        (
+            "followed-back",
+            format!("{work}; cd \"$BASE/repo\"; git reset -q --hard HEAD~1"),
+        ),
+        (
+            "said-to-be-accepted",
+            format!("{work}; git update-ref -m 'ai: accept' refs/heads/main HEAD"),
+        ),
+        (
+            "rescue",
+            format!("{work}; git update-ref -d refs/ai/rescue/t-other/1"),
+        ),
+        (
+            "stash-of-the-checkout",
+            format!("{work}; cd \"$BASE/repo\"; echo dirty > README.md; git stash -q"),
+        ),
+        ("stash-dropped", format!("{work}; git stash drop -q")),
+        (
+            "stash-popped",
+            format!("{work}; git stash pop -q stash@{{1}}"),
+        ),
+        ("stash-cleared", format!("{work}; git stash clear")),
     ] {
         let scene = Sandbox::with_script(&script);
         scene.git(&["tag", "old"]);
         scene.git(&["branch", "other"]);
+        if name == "rescue" {
+            scene.git(&["update-ref", "refs/ai/rescue/t-other/1", "HEAD"]);
+        }
         scene.write("mine.txt", "mine");
         scene.commit("mine");
-        if name == "stash" {
-            scene.write("README.md", "by hand");
-            scene.git(&["stash", "-q"]);
+        if name.starts_with("stash") {
+            for text in ["by hand", "by hand, too"] {
+                scene.write("README.md", text);
+                scene.git(&["stash", "push", "-q", "-m", text]);
+            }
         }
+        let stashes = || {
+            BTreeSet::from_iter(
+                scene
+                    .git(&["stash", "list", "--format=%H %gs"])
+                    .lines()
+                    .map(str::to_owned),
+            )
+        };
+        let stashed = stashes();
         let before = scene.git(&["rev-parse", "main", "old", "other"]);
         let id = scene.task("One", &[]);
         snapshot!(name, after_a_run(&scene, &id));
@@ -300,7 +342,49 @@ fn references_that_an_agent_moves_are_put_back_and_the_run_is_denied() {
             before,
             "{name}"
         );
+        assert_eq!(stashes(), stashed, "{name}");
     }
+}
+
+#[test]
+fn a_reference_goes_back_to_where_somebody_else_has_left_it() {
+    let script = "cat >/dev/null; echo work > work.txt; git add -A; git -c user.name=a -c user.email=a@b commit -qm own
+git branch -f other HEAD; echo up > \"$BASE/up\"; read x < \"$BASE/gate\"; git update-ref refs/heads/main HEAD";
+    let scene = Sandbox::with_script(script);
+    scene.git(&["branch", "other"]);
+    let gate = scene.pipe("gate");
+    let id = scene.task("One", &[]);
+    let run = scene.start(&["run", &id, "--json"]);
+    crate::support::runs::wait_for(&scene.base().join("up"));
+    scene.write("README.md", "by hand");
+    let by_hand = scene.commit("by hand");
+    scene.git(&["branch", "-qf", "other", "main"]);
+    crate::support::runs::open_gate(&gate);
+    let outcome = run.wait();
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+    for name in ["main", "other"] {
+        assert_eq!(
+            scene.git(&["rev-parse", name]),
+            by_hand,
+            "{name}: {outcome}"
+        );
+    }
+    assert_eq!(scene.git(&["status", "--porcelain"]), "");
+    assert_eq!(scene.read("README.md"), "by hand");
+}
+
+#[test]
+fn what_a_person_had_not_committed_stays_where_an_agent_commits_it() {
+    let scene = Sandbox::with_script(
+        "cat >/dev/null; echo work > work.txt; cd \"$BASE/repo\"; git -c user.name=a -c user.email=a@b commit -qam evil",
+    );
+    scene.write("README.md", "not yet");
+    let main = scene.git(&["rev-parse", "main"]);
+    let id = scene.task("One", &[]);
+    let outcome = scene.run(&id);
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+    assert_eq!(scene.git(&["rev-parse", "main"]), main);
+    assert_eq!(scene.read("README.md"), "not yet");
 }
 
 #[test]

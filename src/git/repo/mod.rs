@@ -28,6 +28,7 @@ pub(in crate::git) use loose::LooseBlobs;
 pub(in crate::git) use objects::{read_blobs, store_objects};
 pub use refs::{ExpectedRef, RefError, is_valid_ref_name};
 pub use repository::Repo;
+pub use stash::{STASH, StashEntry};
 pub use swap_note::left_locks;
 
 #[cfg(test)]

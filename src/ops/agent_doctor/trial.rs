@@ -131,6 +131,7 @@ impl Place {
             },
             label: &format!("{label}.0"),
             place: AgentPlace {
+                ref_trace: None,
                 slot: &slot,
                 own: None,
                 isolation: Isolation::Worktree,

@@ -119,6 +119,11 @@ impl RunDir {
         self.0.join("tmp")
     }
 
+    /// The file to which the agent's Git writes what it does to references, where its sandbox lets it write.
+    pub(crate) fn ref_trace(&self) -> PathBuf {
+        self.tmp().join("git-refs")
+    }
+
     /// The socket at which the supervisor answers the agent.
     pub(crate) fn socket(&self) -> PathBuf {
         self.0.join("socket")

@@ -19,6 +19,7 @@ use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Resumed;
 use crate::domain::sandbox::{Isolation, SandboxUsed};
 use crate::git::quarantine::Quarantine;
+use crate::git::ref_trace::TRACE_VARIABLE;
 use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter};
@@ -94,6 +95,8 @@ pub(crate) struct AgentPlace<'a> {
     pub(crate) own: Option<&'a Quarantine>,
     /// A worktree of its own, or the main checkout.
     pub(crate) isolation: Isolation,
+    /// The file to which its Git writes what it does to references; none where that is not to be told.
+    pub(crate) ref_trace: Option<&'a Path>,
 }
 
 /// Starts the agent and sees it to its end. An agent that asks before it calls a tool is answered
@@ -288,6 +291,7 @@ impl<'a> AgentLaunch<'a> {
             slot,
             own,
             isolation,
+            ..
         } = self.place;
         match isolation {
             Isolation::None => sandbox.checkout(&slot.path, &slot.admin)?,
@@ -359,6 +363,9 @@ impl<'a> AgentLaunch<'a> {
         if let Some((path, key)) = self.socket {
             set.push((AI_SOCKET.into(), path.into()));
             set.push((AI_SOCKET_KEY.into(), key.into()));
+        }
+        if let Some(file) = self.place.ref_trace {
+            set.push((TRACE_VARIABLE.into(), file.into()));
         }
         let ids = agent.credentials.iter().chain(&self.manifest().credentials);
         let ids = ids.map(Name::as_str);

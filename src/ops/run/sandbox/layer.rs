@@ -52,6 +52,11 @@ pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpEr
     Ok(probed(world).layer(wish)?)
 }
 
+/// True where the sandbox of an agent keeps it from moving references: its commits go elsewhere.
+pub fn keeps_references(world: &World, demand: Option<Demand>) -> bool {
+    layer(world, demand).is_ok_and(|layer| layer.mode().can_stand_in())
+}
+
 /// The decision of the policy on the network that there would be by the settings, where a rule speaks of it.
 pub fn network_rule(
     cx: &Cx,

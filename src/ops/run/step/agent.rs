@@ -55,10 +55,12 @@ pub(crate) fn work(
     let idle = trespass::idle_slots(live, store)?;
     let own = salvage::own_commits(live.world, live.repo, &live.started.run)?;
     let network = NetworkLeave::of_run(live, ask_network(live, crew, store)?)?;
+    let trace = ref_trace(live, crew, &before)?;
     let place = AgentPlace {
         slot,
         own: own.as_ref(),
         isolation: live.started.run.isolation(),
+        ref_trace: trace.as_deref(),
     };
     let rights = fs::DirRights::of(&slot.path);
     let (end, unasked) = ask(live, crew, store, (place, network), mail)?;
@@ -106,6 +108,26 @@ pub(crate) fn work(
         ));
     }
     Ok(worked)
+}
+
+/// Git writes down each reference that it reads, too: among more of them than this nothing is traced.
+const MANY_REFS: usize = 1_000;
+
+/// The file to which the agent's Git is to write what it does to references; none under a sandbox that
+/// keeps it from them.
+fn ref_trace(
+    live: &RunCx<'_>,
+    crew: &AssignedAgent<'_>,
+    before: &BystanderState,
+) -> Result<Option<PathBuf>, OpError> {
+    let is_kept = layer::keeps_references(live.world, crew.agent.sandbox);
+    if is_kept || before.references() > MANY_REFS {
+        return Ok(None);
+    }
+    fs::create_private_dir(&live.files.tmp())?;
+    let file = live.files.ref_trace();
+    fs::write_private(&file, b"")?;
+    Ok(Some(file))
 }
 
 /// An agent that took its own worktree away leaves nothing to judge. What it did elsewhere is said

@@ -9,14 +9,16 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::base::fs;
 use crate::base::path::plain;
 use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
 use crate::domain::bypass::{Bypass, NAMED};
 use crate::domain::git_hook::HookName;
 use crate::domain::sandbox::Demand;
-use crate::git::bystander::BystanderState;
-use crate::git::moved_refs::{MoverPlace, RefMove};
+use crate::git::bystander::{BystanderState, CheckoutBeside};
+use crate::git::moved_refs::{MoverGrounds, MoverPlace, RefMove};
+use crate::git::ref_trace::RefTrace;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, SlotInfo, WorktreePool};
 use crate::git::{GitError, Head, Oid};
@@ -77,11 +79,18 @@ pub(crate) fn look(
         .main_root
         .as_deref()
         .or(live.world.location.top.as_deref());
+    let shadow = || ShadowRepo::create(live.repo, &live.world.shadow_dir("main"));
     // In the checkout itself everything is the agent's to change; its settings, hooks and branches
     // are not.
     let root = root.filter(|_| !live.started.run.is_in_place());
-    let shadow = || ShadowRepo::create(live.repo, &live.world.shadow_dir("main"));
-    let seen = before.changes(live.repo, root, shadow, &own);
+    let main = root.map(|root| CheckoutBeside {
+        root,
+        shadow: &shadow,
+    });
+    let trace = live.files.ref_trace();
+    let traced = RefTrace::read(&trace);
+    fs::remove_file(&trace)?;
+    let seen = before.changes(live.repo, main.as_ref(), (&own, &traced));
     let (mut told, files, moves) = match seen {
         Ok(changes) => (changes.told, changes.files, changes.moves),
         Err(error) => (
@@ -90,7 +99,12 @@ pub(crate) fn look(
             Vec::new(),
         ),
     };
-    let moved_refs = references(live, demand, before, &moves, &mut told)?;
+    let moved = Moved {
+        moves: &moves,
+        traced: &traced,
+        main: main.as_ref(),
+    };
+    let moved_refs = references(live, demand, before, &moved, &mut told)?;
     told.extend(pushed(live, store, before)?);
     let still_idle: BTreeSet<String> = idle_slots(live, store)?
         .into_iter()
@@ -148,23 +162,34 @@ pub(crate) fn look(
     })
 }
 
+/// The moves during a run, and that by which it is told who made them.
+struct Moved<'a> {
+    moves: &'a [RefMove],
+    traced: &'a RefTrace,
+    main: Option<&'a CheckoutBeside<'a>>,
+}
+
 /// Puts references back that the agent has moved; `told` gets the words. Returns their names. Under a
-/// sandbox that keeps them, and in the checkout itself, where the agent stands where a person does,
-/// moves are told of and no more.
+/// sandbox that keeps them, moves are told of and no more. In the checkout itself the agent stands where
+/// a person does, and only what its Git wrote down is its own.
 fn references(
     live: &RunCx<'_>,
     demand: Option<Demand>,
     before: &BystanderState,
-    moves: &[RefMove],
+    moved: &Moved<'_>,
     told: &mut Vec<String>,
 ) -> Result<Vec<String>, OpError> {
     let run = &live.started.run;
-    let is_kept = layer::layer(live.world, demand).is_ok_and(|layer| layer.mode().can_stand_in());
-    if moves.is_empty() || is_kept || run.is_in_place() {
-        told.extend(moves.iter().map(ToString::to_string));
+    if layer::keeps_references(live.world, demand) {
+        told.extend(moved.moves.iter().map(ToString::to_string));
         return Ok(Vec::new());
     }
-    let worktree = live.world.pool_dir().join(&run.worktree);
+    let (worktree, grounds) = if run.is_in_place() {
+        (live.world.root.clone(), MoverGrounds::Trace)
+    } else {
+        let worktree = live.world.pool_dir().join(&run.worktree);
+        (worktree, MoverGrounds::TraceAndPlace)
+    };
     let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);
     let base = run.base.as_deref().map(Oid::parse).transpose();
     let base = base.kept("the base of the run")?;
@@ -174,8 +199,11 @@ fn references(
         branch: &run.branch,
         base: base.as_ref(),
         tip: tip.as_ref(),
+        trace: moved.traced,
+        grounds,
     };
-    let done = before.put_back(live.repo, moves, &place, &run.id.rescue_ref())?;
+    let rescue = run.id.rescue_ref();
+    let done = before.put_back(live.repo, moved.moves, (&place, moved.main), &rescue)?;
     told.extend(done.others.into_iter().chain(done.told));
     Ok(done.names)
 }
