@@ -70,16 +70,20 @@ impl AppError {
     /// A file that a person has named as input and that cannot be read; `undone` says what did not
     /// happen. One that is not there is not found, any other is bad input.
     pub fn unreadable_input(error: FsError, undone: &str) -> AppError {
+        let message = format!("{error}; {undone}");
+        AppError::unreadable(error)
+            .saying(message)
+            .hint("name a text file that is there; `-` stands for standard input")
+    }
+
+    /// The same for a file that is named in words of its own; what is to be done about it is left to the caller.
+    pub fn unreadable(error: FsError) -> AppError {
         let class = if error.is_not_found() {
             ErrorClass::NotFound
         } else {
             ErrorClass::Usage
         };
-        AppError {
-            message: format!("{error}; {undone}"),
-            hint: Some("name a text file that is there; `-` stands for standard input".to_owned()),
-            ..AppError::of(class, error)
-        }
+        AppError::of(class, error)
     }
 
     /// The same error with the next command.
@@ -276,6 +280,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::AgentChange(ChangeError::Name(_))
         | Refusal::AgentFile(_)
         | Refusal::Connector(_)
+        | Refusal::Config(_)
         | Refusal::Credentials(_)
         | Refusal::Recurring(_)
         | Refusal::Entry { .. }
@@ -302,8 +307,8 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::Messages { .. }
         | Refusal::SaidNo { .. } => ErrorClass::Denied,
         Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => ErrorClass::ApprovalNeeded,
-        Refusal::NotProven(_) => ErrorClass::NotProven,
-        Refusal::Config(_) | Refusal::Environment(_) => ErrorClass::Failed,
+        Refusal::NotProven { .. } => ErrorClass::NotProven,
+        Refusal::Environment(_) => ErrorClass::Failed,
     }
 }
 

@@ -102,7 +102,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Config(_) => "Config",
     Refusal::Credentials(_) => "Credentials",
     Refusal::Recurring(_) => "Recurring",
-    Refusal::NotProven(_) => "NotProven",
+    Refusal::NotProven { .. } => "NotProven",
     Refusal::Conflict { .. } => "Conflict",
     Refusal::MergeConflict { .. } => "MergeConflict",
     Refusal::Environment(_) => "Environment",
@@ -476,7 +476,10 @@ fn every_refusal_has_its_class_and_its_next_command() {
         Refusal::Config(ConfigError::Read(file_error())),
         Refusal::Credentials(ConfigError::Read(file_error())),
         Refusal::Recurring(ConfigError::Read(file_error())),
-        Refusal::NotProven("no check was run".into()),
+        Refusal::NotProven {
+            why: "no check was run".into(),
+            hint: "run one".into(),
+        },
         Refusal::Conflict {
             why: "the branch has moved".into(),
             hint: "look at it".into(),

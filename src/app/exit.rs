@@ -22,7 +22,7 @@ pub const DENIED: u8 = ErrorClass::Denied.code();
 pub const NOT_PROVEN: u8 = ErrorClass::NotProven.code();
 /// A person must say yes first: an approval, or `ai trust`.
 pub const APPROVAL: u8 = ErrorClass::ApprovalNeeded.code();
-/// The store is missing, damaged, foreign, newer, full or read-only.
+/// The store is missing, damaged, foreign, newer, full or read-only; or another disk is full.
 pub const STORE: u8 = ErrorClass::StoreUnusable.code();
 /// Busy, out of quota, or too early: the same command may work later.
 pub const TRY_LATER: u8 = ErrorClass::TryLater.code();

@@ -337,6 +337,7 @@ pub fn other_answer() -> AppError {
         ErrorClass::TryLater,
         "the supervisor of this run answered something else",
     )
+    .hint("the same command again in a moment")
 }
 
 /// The refusal of everything that only the person outside can do.
@@ -346,6 +347,7 @@ pub fn not_available() -> AppError {
         "inside of a run this command is not available: its agent has `ai task show`, `ai task heartbeat`, `ai task checkpoint` and `ai why` \
          for its own task, `ai lock check`, `ai friction add`, `ai send` and `ai inbox`",
     )
+    .hint("`ai send people TEXT` asks a person to do it")
 }
 
 /// Refuses another name than that of the run's agent: it would be passed over, and whoever gave it would take the word for said in that name.
@@ -370,6 +372,7 @@ pub fn too_long() -> AppError {
         "inside of a run a request has at most {} KiB",
         REQUEST_CAP >> 10
     ))
+    .hint("put it into a file of your worktree, and name that")
 }
 
 fn call(path: &Path, request: &[u8]) -> io::Result<Vec<u8>> {
@@ -390,10 +393,12 @@ fn unreached(error: io::Error) -> AppError {
     use io::ErrorKind::{ConnectionRefused, NotFound};
     if matches!(error.kind(), NotFound | ConnectionRefused) {
         let message = "the run that started this process has ended: nobody answers for it any more";
-        return AppError::new(ErrorClass::LeaseLost, message);
+        return AppError::new(ErrorClass::LeaseLost, message)
+            .hint("stop working on it: what was done stands on the branch of the run");
     }
     AppError::new(
         ErrorClass::TryLater,
         format!("the supervisor of this run did not answer: {error}"),
     )
+    .hint("the same command again in a moment")
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::app::error::AppError;
-use crate::base::{env, fs};
+use crate::base::{env, fs, login};
 use crate::config::{Config, Trees};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::error_class::ErrorClass;
@@ -130,10 +130,15 @@ impl Workspace {
         Ok(project::state_dir(&self.place()?.common_dir))
     }
 
+    /// Refuses a repository that Git itself refuses: for every command that writes, before its first write.
+    pub fn require_writable(&self) -> Result<(), AppError> {
+        Ok(preflight::check_writable(self.place()?).map_err(OpError::from)?)
+    }
+
     /// Opens the store.
     pub fn open_store(&self, access: Access) -> Result<Box<dyn Store>, AppError> {
         if access == Access::Write {
-            preflight::check_writable(self.place()?).map_err(OpError::from)?;
+            self.require_writable()?;
         }
         let state_dir = self.state_dir()?;
         let mut store = project::store_place(&state_dir)
@@ -177,7 +182,9 @@ impl Workspace {
     /// store, and others wait.
     pub fn cx(&self) -> Result<Cx, AppError> {
         let cx = self.cx_for_reading()?;
-        standing_policy::remember(self.root()?, self.place()?, cx.policy.state());
+        if self.require_writable().is_ok() {
+            standing_policy::remember(self.root()?, self.place()?, cx.policy.state());
+        }
         Ok(cx)
     }
 
@@ -321,9 +328,7 @@ fn existing(dir: PathBuf) -> Result<PathBuf, AppError> {
 
 /// The person as the machine knows them; `human:user` where it does not.
 fn user_of_machine() -> Result<Actor, AppError> {
-    let user = env::text("USER")
-        .or_else(|| env::text("LOGNAME"))
-        .unwrap_or_default();
+    let user = login::name().unwrap_or_default();
     let safe: String = user
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))

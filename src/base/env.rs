@@ -79,7 +79,10 @@ pub const ALL: [(&str, &str); 29] = [
         "USER",
         "Names the person who acts where neither `--as` nor `AI_ACTOR` does and Git has no `user.email`; stands beside that in the log.",
     ),
-    ("LOGNAME", "Stands in for `USER`."),
+    (
+        "LOGNAME",
+        "Stands in for `USER`; without both, the name that the system has for the user counts.",
+    ),
     (
         "GIT_CONFIG_GLOBAL",
         "The file of your own settings of Git, in which `user.email` names you; as Git takes it.",

@@ -14,6 +14,7 @@ pub mod heap;
 pub mod holders;
 pub mod id;
 pub mod json_path;
+pub mod login;
 pub mod meter;
 pub mod onlooker;
 pub mod path;

@@ -39,7 +39,7 @@ fn meaning(class: ErrorClass) -> Option<&'static str> {
     Some(match class {
         ErrorClass::Failed => "It was tried and failed.",
         ErrorClass::Internal => return None,
-        ErrorClass::Usage => "The command line makes no sense.",
+        ErrorClass::Usage => "The command line, or a file that the command reads, makes no sense.",
         ErrorClass::NotFound => {
             "No repository, no such task, run, lock or agent; nothing to claim."
         }
@@ -51,7 +51,7 @@ fn meaning(class: ErrorClass) -> Option<&'static str> {
         }
         ErrorClass::ApprovalNeeded => "A person must say yes first: an approval, or `ai trust`.",
         ErrorClass::StoreUnusable => {
-            "The store is missing, damaged, foreign, newer, full or read-only."
+            "The store is missing, damaged, foreign, newer, full or read-only; or another disk is full."
         }
         ErrorClass::TryLater => {
             "Busy, out of quota, or too early: the same command may work later."

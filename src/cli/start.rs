@@ -1,6 +1,7 @@
 //! From the process's arguments to its exit code.
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use crate::cli::mistake::{in_clap_words, mistake};
 use crate::cli::ui::{Format, Talk, Ui};
 use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
+use crate::ops::hindrance::NO_ROOM;
 use crate::process::guard::{self, KeeperWord};
 
 /// Runs one command and returns its exit code. The only place that decides it. What it starts that is
@@ -85,14 +87,27 @@ fn run(args: Vec<OsString>, doors: Doors) -> u8 {
     context.ui.flush();
     match context.ui.lost() {
         Some(error) => {
-            context.ui.error(&AppError::new(
-                ErrorClass::Failed,
-                format!("the output could not be written: {error}"),
-            ));
-            if code == exit::OK { exit::FAILED } else { code }
+            let error = unwritten(error);
+            context.ui.error(&error);
+            if code == exit::OK { error.code() } else { code }
         }
         None => code,
     }
+}
+
+/// The error of output that was not written: a full disk is one wherever it is met.
+fn unwritten(error: io::Error) -> AppError {
+    let (class, hint) = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (ErrorClass::StoreUnusable, NO_ROOM)
+        }
+        _ => (
+            ErrorClass::Failed,
+            "see where standard output leads, and run the command again",
+        ),
+    };
+    let message = format!("the output could not be written: {error}");
+    AppError::of(class, error).saying(message).hint(hint)
 }
 
 /// `ai help task create` is `ai task create --help`: other tools have taught people to ask so.
@@ -132,8 +147,16 @@ fn usage(args: &[OsString], error: &clap::Error, wants_json: bool) -> u8 {
         let mut ui = Ui::new(Format::Json, Talk::Normal, Detail::Message);
         ui.error(&in_clap_words(&error.render().to_string(), args, &tree));
     } else {
+        let printed = error.print().and_then(|()| io::stdout().flush());
         // Nobody is left to tell when the stream is closed.
-        let _ = error.print();
+        let lost = printed
+            .err()
+            .filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        if let Some(lost) = lost.filter(|_| asked) {
+            let lost = unwritten(lost);
+            Ui::new(Format::Text, Talk::Normal, Detail::Message).error(&lost);
+            return lost.code();
+        }
     }
     if asked { exit::OK } else { exit::USAGE }
 }

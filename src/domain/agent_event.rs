@@ -221,6 +221,25 @@ pub enum StreamOutcome {
     NoResult,
 }
 
+impl StreamOutcome {
+    /// True where it is the model's service that has answered, or did not: then the program had started, whatever else
+    /// it complained about. A login that is refused may be one that cannot be read.
+    pub fn is_of_the_service(&self) -> bool {
+        match self {
+            StreamOutcome::Failed { class, .. } => match class {
+                FailureClass::Provider | FailureClass::Request | FailureClass::Limit => true,
+                FailureClass::Interrupted | FailureClass::Agent | FailureClass::Exit => false,
+            },
+            StreamOutcome::Quota { .. } => true,
+            StreamOutcome::Completed
+            | StreamOutcome::Auth { .. }
+            | StreamOutcome::Refused { .. }
+            | StreamOutcome::Truncated
+            | StreamOutcome::NoResult => false,
+        }
+    }
+}
+
 /// The end of one agent run as its connector sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentResult {

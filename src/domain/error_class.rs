@@ -28,7 +28,7 @@ pub enum ErrorClass {
     LeaseLost,
     /// A person must say yes first: an approval, or `ai trust`.
     ApprovalNeeded,
-    /// The store is missing, damaged, foreign, newer, full or read-only.
+    /// The store is missing, damaged, foreign, newer, full or read-only; or another disk is full.
     StoreUnusable,
     /// Busy, out of quota, or too early: the same command may work later.
     TryLater,

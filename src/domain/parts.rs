@@ -61,10 +61,28 @@ pub fn open_parts(task: &Task, parts: &[TaskPart], ended: Ended, command: &str) 
     })
 }
 
+/// The reason why the task `whole` takes no open part any more; absent where it does. One that is done says that all
+/// of it is.
+pub fn closed_whole(whole: &TaskId, state: &str) -> Option<Misfit> {
+    (state == "done").then(|| Misfit {
+        why: "it would be done with a part that is open".to_owned(),
+        next: format!("`ai task reopen {whole}` opens it again, then the same command; a task of its own needs no parent"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::testing::task;
+
+    #[test]
+    fn what_is_done_takes_no_open_part() {
+        let whole = TaskId("t-1".into());
+        for word in TaskState::NAMES {
+            let is_closed = closed_whole(&whole, word).is_some();
+            assert_eq!(is_closed, word == "done", "{word}");
+        }
+    }
 
     #[test]
     fn a_task_ends_with_its_parts_or_by_a_word() {

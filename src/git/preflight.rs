@@ -94,8 +94,9 @@ impl Unsupported {
 /// Looks whether everything works here. Changes nothing; starts no process where the version is
 /// known and the owner is the user.
 pub fn check_supported(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {
-    git.require(MINIMUM, "ai")?;
-    check_repository(location, || Ok(git.clone()))
+    // What is remembered of Git's version is written into the repository.
+    check_repository(location, Git::system)?;
+    Ok(git.require(MINIMUM, "ai")?)
 }
 
 /// Looks whether Git itself would work in the repository, so that nothing is written into one that

@@ -142,7 +142,8 @@ impl Clerk {
             "inside of a run only its own task can be asked about: {own}, not `{}`",
             one_line(typed)
         );
-        Err(AppError::new(ErrorClass::Denied, message))
+        Err(AppError::new(ErrorClass::Denied, message)
+            .hint(format!("leave the id away, or name {own}")))
     }
 
     fn store(&self, access: Access) -> Result<Box<dyn Store>, OpError> {

@@ -18,12 +18,12 @@ use crate::domain::task::Task;
 use crate::git::Oid;
 use crate::git::merge;
 use crate::git::shadow::ShadowRepo;
-use crate::ops::accept_case::{ACCEPT, AcceptCase, complete, own_branch};
+use crate::ops::accept_case::{ACCEPT, AcceptCase, complete, own_branch, send_back};
 use crate::ops::accept_landing::{Landing, Onto};
 use crate::ops::cx::{self, commit};
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::landing::PreparedLanding;
-use crate::ops::prove::{self, Trial};
+use crate::ops::prove::{self, ProofOf, Trial};
 use crate::ops::refusal::Refusal;
 use crate::ops::reviewed_work::ReviewedWork;
 use crate::ops::run::checks::place::Judged;
@@ -65,21 +65,22 @@ pub fn acceptable(tx: &mut dyn Tx, config: &Config, typed: &str) -> Result<(Task
     let (task, run) = fit::in_review(tx, typed)?;
     let cell = run.end.as_ref().map(|end| &end.cell);
     match proof_needed(cell, LandingTree::Judged) {
-        ProofNeeded::Impossible => Err(not_ended(&run)),
+        ProofNeeded::Impossible => Err(not_ended(&task, &run)),
         ProofNeeded::ChecksAgain | ProofNeeded::ChecksOnLanding => {
             let plans = CheckPlan::of(&task, config)?;
             if plans.iter().any(|plan| plan.spec.required) {
                 return Ok((task, run));
             }
-            Err(prove::unverified(&task.id, "accept"))
+            Err(prove::unverified(&task.id, ProofOf::Accept))
         }
         ProofNeeded::Nothing => Ok((task, run)),
     }
 }
 
-fn not_ended(run: &Run) -> OpError {
+fn not_ended(task: &Task, run: &Run) -> OpError {
     let why = format!("run {} did not come to its end", run.id);
-    Refusal::NotProven(why).into()
+    let hint = send_back(task);
+    Refusal::NotProven { why, hint }.into()
 }
 
 /// Accepts the work of a task in review.
@@ -211,7 +212,7 @@ impl AcceptCase<'_> {
                 "the checks are not any more those that have passed on this work; running them"
             }
             ProofNeeded::Impossible => {
-                return Err(not_ended(&self.run));
+                return Err(not_ended(&self.task, &self.run));
             }
             ProofNeeded::ChecksAgain => {
                 "the checks have not passed on this work; running them again"
@@ -239,7 +240,7 @@ impl AcceptCase<'_> {
             logs: &RunDir::of(world, &self.run.id).accept_checks(tree.short()),
             label: self.run.id.as_str(),
         };
-        prove::on_tree(world, self.repo, &trial)?.passed(&self.task.id, "accept")
+        prove::on_tree(world, self.repo, &trial)?.passed(&self.task.id, ProofOf::Accept)
     }
 }
 

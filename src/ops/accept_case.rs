@@ -26,6 +26,11 @@ use crate::store::Tx;
 /// The command for one task.
 pub(super) const ACCEPT: &str = "ai accept";
 
+/// The way on for work that nothing can prove.
+pub(super) fn send_back(task: &Task) -> String {
+    format!("`ai reject {} --note TEXT` has it done again", task.id)
+}
+
 /// The work of a task in review that is to be taken over.
 pub(super) struct AcceptCase<'a> {
     /// The world.
@@ -55,10 +60,13 @@ impl<'a> AcceptCase<'a> {
         order: &'a AcceptOrder<'a>,
     ) -> Result<AcceptCase<'a>, OpError> {
         let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
-            return Err(Refusal::NotProven(format!(
-                "run {} changed nothing, so there is nothing to accept",
-                run.id
-            ))
+            return Err(Refusal::NotProven {
+                why: format!(
+                    "run {} changed nothing, so there is nothing to accept",
+                    run.id
+                ),
+                hint: send_back(&task),
+            }
             .into());
         };
         let (commit, tree) = (
@@ -87,12 +95,20 @@ impl<'a> AcceptCase<'a> {
     pub(super) fn refuse_moved(&self) -> Result<(), OpError> {
         let name = format!("refs/heads/{}", self.run.branch);
         match self.repo.find_ref(&name)? {
-            Some(now) if now != self.commit => Err(Refusal::NotProven(format!(
-                "branch {} was moved to {} after it was judged at {}; what was judged can no longer be told from what was not",
-                self.run.branch,
-                now.short(),
-                self.commit.short()
-            ))
+            Some(now) if now != self.commit => Err(Refusal::NotProven {
+                why: format!(
+                    "branch {} was moved to {} after it was judged at {}; what was judged can no longer be told from what was not",
+                    self.run.branch,
+                    now.short(),
+                    self.commit.short()
+                ),
+                hint: format!(
+                    "`git log {}..{}` shows what came after; {}",
+                    self.commit.short(),
+                    self.run.branch,
+                    send_back(&self.task)
+                ),
+            }
             .into()),
             _ => Ok(()),
         }
@@ -119,7 +135,7 @@ impl<'a> AcceptCase<'a> {
                 "`ai evidence verify {0}` shows it; `ai reject {1}` has it done again",
                 self.run.id, self.task.id
             );
-            return Err(Refusal::NotProven(format!("{why}; {next}")).into());
+            return Err(Refusal::NotProven { why, hint: next }.into());
         }
         self.world.say(&format!("warning: {why}"));
         Ok(())

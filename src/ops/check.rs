@@ -8,6 +8,7 @@
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::{GitError, Oid, Repo};
 use crate::ops::error::OpError;
+use crate::ops::prove::ADD_ONE;
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{self, CheckPlan, run_checks};
@@ -29,8 +30,8 @@ pub enum CheckTarget {
     Worktree,
     /// The commit from which the next run would start.
     Base,
-    /// A commit, by any name that Git has for it.
-    Commit(String),
+    /// A commit, or a tree, by any name that Git has for it.
+    Named(String),
 }
 
 /// The results of all checks on one tree.
@@ -110,10 +111,6 @@ pub(crate) fn on_tree(
 
 /// What it means that there is no check.
 pub const NONE: &str = "no check is configured, so nothing can be proven";
-/// The way to one.
-pub const ADD_ONE: &str =
-    "write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}";
-
 fn no_checks() -> OpError {
     Refusal::Missing {
         why: NONE.into(),
@@ -136,19 +133,32 @@ fn tree_of(
             let base = origin(world, repo)?.base;
             repo.resolve_commit(&base.ok_or_else(no_commit)?)?
         }
-        CheckTarget::Commit(rev) => named(repo, rev)?,
+        CheckTarget::Named(rev) => match named(repo, rev)? {
+            Named::Commit(commit) => commit,
+            Named::Tree(tree) => return Ok((tree, None)),
+        },
     };
     Ok((repo.tree_of(&commit)?, Some(commit)))
 }
 
-fn named(repo: &Repo, rev: &str) -> Result<Oid, OpError> {
+/// The object that a revision names.
+enum Named {
+    Commit(Oid),
+    Tree(Oid),
+}
+
+fn named(repo: &Repo, rev: &str) -> Result<Named, OpError> {
     match repo.resolve_commit(rev) {
+        Err(GitError::NoCommit { .. }) => {}
+        found => return Ok(Named::Commit(found?)),
+    }
+    match repo.resolve_tree(rev) {
         Err(GitError::NoCommit { .. }) => Err(Refusal::NotFound {
             what: Thing::Commit,
             id: rev.to_owned(),
         }
         .into()),
-        found => Ok(found?),
+        found => Ok(Named::Tree(found?)),
     }
 }
 

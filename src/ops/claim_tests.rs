@@ -217,7 +217,7 @@ fn a_token_opens_its_own_task_alone() {
         Ending::plain(&Right::Token(&token), proof),
     ));
     assert!(
-        matches!(&refused, Refusal::Invalid(text) if text.contains(mine.as_str())),
+        matches!(&refused, Refusal::Unclear { why, .. } if why.contains(mine.as_str())),
         "{refused}"
     );
     assert_eq!(state(&mut world, &other), TaskState::Claimed);

@@ -10,6 +10,7 @@ use crate::base::text::one_line;
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
+use crate::domain::parts;
 use crate::domain::path_lock::LockMode;
 use crate::domain::path_pattern::{self, CaseMode};
 use crate::domain::task::{BlockReason, Hold, LockRequest, RecurringOrigin, Task, TaskState};
@@ -96,7 +97,7 @@ pub fn create(tx: &mut dyn Tx, cx: &Cx, new: &NewTask) -> Result<Task, OpError> 
     let mut all = create_all(tx, cx, std::slice::from_ref(new))?;
     // One entry in, one task out.
     all.pop()
-        .ok_or_else(|| Refusal::Invalid("nothing to create".into()).into())
+        .ok_or_else(|| OpError::internal("one entry made no task"))
 }
 
 /// Creates every entry, or none, in their order. Entries may depend on each other in any order.
@@ -257,6 +258,9 @@ fn build(cx: &Cx, batch: &Batch, new: &NewTask) -> Result<(Task, Vec<TaskId>), O
         .as_deref()
         .map(|typed| batch.named(typed))
         .transpose()?;
+    if let Some((id, true)) = &parent {
+        return Err(refuse_done_whole(id));
+    }
     let now = cx.now.wall_ms;
     let hold = new.hold.clone().map(|reason| Hold {
         kind: BlockReason::Hold,
@@ -296,6 +300,20 @@ fn build(cx: &Cx, batch: &Batch, new: &NewTask) -> Result<(Task, Vec<TaskId>), O
     Ok((task, deps.into_iter().collect()))
 }
 
+/// The refusal of a part of a task that is done.
+fn refuse_done_whole(whole: &TaskId) -> OpError {
+    let Some(misfit) = parts::closed_whole(whole, "done") else {
+        return OpError::internal("a task that is done takes parts");
+    };
+    Refusal::WrongState {
+        task: whole.clone(),
+        state: "done".into(),
+        why: misfit.why,
+        hint: misfit.next,
+    }
+    .into()
+}
+
 /// A task of the store, and whether it is done.
 fn existing(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, bool), OpError> {
     let id = cx::resolve(tx, typed)?;
@@ -315,8 +333,16 @@ pub(super) fn look_over(
         // However names compare, a pattern can be read or not.
         path_pattern::expand(pattern, modules, CaseMode::Sensitive)?;
     }
-    for typed in new.deps.iter().chain(&new.parent) {
+    for typed in &new.deps {
         existing(tx, typed)?;
+    }
+    if let Some((id, true)) = new
+        .parent
+        .as_deref()
+        .map(|typed| existing(tx, typed))
+        .transpose()?
+    {
+        return Err(refuse_done_whole(&id));
     }
     Ok(())
 }
@@ -335,7 +361,20 @@ pub(super) fn validate(new: &NewTask) -> Result<(), OpError> {
 
 impl From<BadText> for OpError {
     fn from(bad: BadText) -> OpError {
-        Refusal::Invalid(bad.to_string()).into()
+        let hint = match &bad {
+            BadText::NoTitle => "ai task create \"TITLE\"".to_owned(),
+            BadText::LongTitle => "give a short --title, and the text as --body".to_owned(),
+            BadText::LongBody => "name the file in a short --body".to_owned(),
+            BadText::Priority => {
+                "2 is usual; leave it out, or take one of 0, 1, 2, 3, 4".to_owned()
+            }
+            BadText::Word(_) => "write it as one word, such as `needs-review`".to_owned(),
+        };
+        Refusal::Unclear {
+            why: bad.to_string(),
+            hint,
+        }
+        .into()
     }
 }
 

@@ -42,6 +42,9 @@ pub fn edit(tx: &mut dyn Tx, cx: &Cx, typed: &str, edit: TaskEdit) -> Result<Tas
         .filter(|parent| !parent.as_str().is_empty())
     {
         refuse_own_parent(tx, &task.id, parent)?;
+        if !task.state.is_final() {
+            fit::require_open_whole(tx, Some(parent))?;
+        }
     }
     cx.record(
         tx,
@@ -243,6 +246,9 @@ pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<C
 pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskRetry)?;
     fit::require(TaskAct::Retry, &task)?;
+    if task.state.is_final() {
+        fit::require_open_whole(tx, task.parent.as_ref())?;
+    }
     cx.record(
         tx,
         &Event::TaskRetried {
@@ -256,6 +262,7 @@ pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
 pub fn reopen(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskRetry)?;
     fit::require(TaskAct::Reopen, &task)?;
+    fit::require_open_whole(tx, task.parent.as_ref())?;
     let note = Note {
         at_ms: cx.now.wall_ms,
         by: cx.actor.clone(),

@@ -54,13 +54,16 @@ pub(super) struct OutsideName<'a> {
 impl EntryIndex {
     /// Takes the names of the next entry.
     pub(super) fn add(&mut self, new: EntryNames<'_>) -> Result<(), OpError> {
-        let entry = u32::try_from(self.deps.len())
-            .map_err(|_| Refusal::Invalid("too many entries".into()))?;
+        let entry = u32::try_from(self.deps.len()).map_err(|_| Refusal::Unclear {
+            why: "too many entries".into(),
+            hint: "split the file".into(),
+        })?;
         if let Some(key) = new.key {
             let name = self.number(key, entry) as usize;
             if self.bearers[name].replace(entry).is_some() {
                 let why = format!("two entries have the key `{}`", one_line(key));
-                return Err(Refusal::Invalid(why).into());
+                let hint = "give each entry a key of its own, or none".into();
+                return Err(Refusal::Unclear { why, hint }.into());
             }
         }
         let deps = new.deps.iter().map(|dep| self.number(dep, entry)).collect();

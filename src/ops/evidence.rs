@@ -214,11 +214,11 @@ pub fn export(
     let mut written = Vec::new();
     for (piece, found) in pieces {
         if !found.is_sound() {
-            let text = format!(
-                "{} ({}) is not what was recorded; `ai evidence verify` says what is wrong",
-                piece.id, piece.file
-            );
-            return Err(Refusal::NotProven(text).into());
+            return Err(Refusal::NotProven {
+                why: format!("{} ({}) is not what was recorded", piece.id, piece.file),
+                hint: "`ai evidence verify` says what is wrong".into(),
+            }
+            .into());
         }
     }
     let there = |(_, found): &&(Evidence, EvidenceState)| *found == EvidenceState::Intact;

@@ -201,10 +201,12 @@ pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Res
         Right::Token(token) if token.subject == id.subject() => {
             lease::fenced(tx, cx, token, "done").map(drop)
         }
-        Right::Token(token) => Err(Refusal::Invalid(format!(
-            "the token is for {}, not for {id}",
-            token.subject
-        ))
+        Right::Token(token) => Err(Refusal::Unclear {
+            why: format!("the token is for {}, not for {id}", token.subject),
+            hint: format!(
+                "give that of {id}, or none in the worktree that keeps it; `ai why {id}` says who holds it"
+            ),
+        }
         .into()),
         Right::Unclaimed => match tx.lease(&id.subject())? {
             Some(lease) => match lease.liveness(&cx.now) {

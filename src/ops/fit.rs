@@ -3,7 +3,7 @@
 
 use crate::base::text::one_line;
 use crate::domain::ids::TaskId;
-use crate::domain::parts::{Ended, TaskPart, open_parts};
+use crate::domain::parts::{Ended, TaskPart, closed_whole, open_parts};
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::task_rules::{Misfit, TaskAct};
@@ -53,6 +53,18 @@ pub fn require_parts(
     match open_parts(task, &parts, ended, command) {
         None => Ok(()),
         Some(misfit) => Err(refusal(task, misfit)),
+    }
+}
+
+/// Refuses to open a part of a task that is done.
+pub fn require_open_whole(tx: &mut dyn Tx, whole: Option<&TaskId>) -> Result<(), OpError> {
+    let Some(whole) = whole.filter(|whole| !whole.as_str().is_empty()) else {
+        return Ok(());
+    };
+    let whole = cx::load(tx, whole)?;
+    match closed_whole(&whole.id, whole.state.name()) {
+        None => Ok(()),
+        Some(misfit) => Err(refusal(&whole, misfit)),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::store::StoreError;
 
+/// The way on where a disk is full.
+pub const NO_ROOM: &str = "free some space and run the command again";
+
 /// A state of the machine that an operation came upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hindrance {
@@ -23,7 +26,7 @@ impl Hindrance {
     /// The command to type next.
     pub(super) fn hint(self) -> String {
         match self {
-            Hindrance::NoRoom => "free some space and run the command again".to_owned(),
+            Hindrance::NoRoom => NO_ROOM.to_owned(),
             Hindrance::StoppedHolder(pid) => {
                 format!(
                     "`kill -CONT {pid}` lets it go on; `kill -KILL {pid}` ends it and loses nothing"

@@ -272,8 +272,12 @@ pub fn fail(tx: &mut dyn Tx, cx: &Cx, token: &Token, reason: String) -> Result<(
 }
 
 fn task_of(token: &Token) -> Result<TaskId, OpError> {
-    let not_a_task = || Refusal::Invalid(format!("{} is a lock, not a task", token.subject)).into();
-    token.subject.task().ok_or_else(not_a_task)
+    let lock = &token.subject;
+    let not_a_task = || Refusal::Unclear {
+        why: format!("{lock} is a lock, not a task"),
+        hint: format!("`ai lock release {lock}` gives it back"),
+    };
+    Ok(token.subject.task().ok_or_else(not_a_task)?)
 }
 
 /// A run gives its lease back itself when it ends.

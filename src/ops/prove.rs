@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::base::{clock, file_lock, hash};
+use crate::base::{clock, file_lock, hash, text};
 use crate::domain::check::CheckStatus;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
@@ -55,22 +55,66 @@ pub struct ProofFinding {
     /// The results of the checks, to be recorded.
     pub evidence: Vec<Evidence>,
     tree: Oid,
-    /// One line for each check, with the path of its log.
+    /// One line for each check that did not pass, with the path of its log.
     said: Vec<String>,
+    /// These logs.
+    logs: Vec<PathBuf>,
+}
+
+/// The way to a check, where there is none.
+pub const ADD_ONE: &str =
+    "write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}";
+
+/// An act that wants a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProofOf {
+    /// Taking work over.
+    Accept,
+    /// The end of a person's work.
+    Done,
+    /// Taking an accept back.
+    Undo,
+}
+
+impl ProofOf {
+    fn verb(self) -> &'static str {
+        match self {
+            ProofOf::Accept => "accept",
+            ProofOf::Done => "end it",
+            ProofOf::Undo => "undo",
+        }
+    }
+
+    /// The way on where checks have not passed, whose logs these are.
+    pub(super) fn after_failure(self, task: &TaskId, logs: &[PathBuf]) -> String {
+        let log = logs.first().map(|log| {
+            let words = text::shell_words(["tail", "-n", "50", log.to_string_lossy().as_ref()]);
+            format!("`{words}` shows the end of its output; ")
+        });
+        let then = match self {
+            ProofOf::Accept => format!("`ai reject {task} --note TEXT` has it done again"),
+            ProofOf::Done => format!("mend it, then `ai task done {task}`"),
+            ProofOf::Undo => {
+                format!("`ai undo {task} --override REASON` takes it back all the same")
+            }
+        };
+        format!("{}{then}", log.unwrap_or_default())
+    }
 }
 
 impl ProofFinding {
     /// The evidence, where all required checks passed.
-    pub fn passed(self, task: &TaskId, verb: &str) -> Result<Vec<Evidence>, OpError> {
+    pub fn passed(self, task: &TaskId, of: ProofOf) -> Result<Vec<Evidence>, OpError> {
         match self.verification {
             Verification::Passed => Ok(self.evidence),
-            Verification::Unverified => Err(unverified(task, verb)),
+            Verification::Unverified => Err(unverified(task, of)),
             other => {
                 let tree = self.tree.short();
                 let said = self.said.join("; ");
-                Err(Refusal::NotProven(format!(
-                    "the checks are `{other}` on tree {tree} of {task}: {said}"
-                ))
+                Err(Refusal::NotProven {
+                    why: format!("the checks are `{other}` on tree {tree} of {task}: {said}"),
+                    hint: of.after_failure(task, &self.logs),
+                }
                 .into())
             }
         }
@@ -78,11 +122,13 @@ impl ProofFinding {
 }
 
 /// The refusal of work on which no required check has run.
-pub(super) fn unverified(task: &TaskId, verb: &str) -> OpError {
+pub(super) fn unverified(task: &TaskId, of: ProofOf) -> OpError {
     let why = format!(
-        "no required check has run on {task}: configure one (checks: in .ai/config.yaml), or {verb} with --override REASON"
+        "no required check has run on {task}: configure one (checks: in .ai/config.yaml), or {} with --override REASON",
+        of.verb()
     );
-    Refusal::NotProven(why).into()
+    let hint = ADD_ONE.into();
+    Refusal::NotProven { why, hint }.into()
 }
 
 /// Runs the checks of a task on a tree.
@@ -95,6 +141,7 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<ProofFin
             evidence: Vec::new(),
             tree,
             said: Vec::new(),
+            logs: Vec::new(),
         });
     }
     let place = CheckPlace::open(world, repo, trial.place, trial.judged)?;
@@ -120,10 +167,11 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<ProofFin
         let answer = (&check.spec, &check.result);
         evidence.push(file_check(world, &filed, answer, &check.log)?);
     }
-    let said = checked
+    let failed = checked
         .iter()
         .filter(|check| check.result.status != CheckStatus::Passed);
-    let said = said
+    let logs = failed.clone().map(|check| check.log.clone()).collect();
+    let said = failed
         .map(|c| {
             format!(
                 "{} {} (log: {})",
@@ -138,6 +186,7 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<ProofFin
         evidence,
         tree,
         said,
+        logs,
     })
 }
 
@@ -178,7 +227,7 @@ pub fn here(world: &World, task: &Task, begun: Option<&WorkBegun>) -> Result<Pro
         logs: &CheckLogs::of_proof(world, &mark),
         label: &mark,
     };
-    let evidence = on_tree(world, &repo, &trial)?.passed(&task.id, "end it")?;
+    let evidence = on_tree(world, &repo, &trial)?.passed(&task.id, ProofOf::Done)?;
     let committed = match commit {
         Some(commit) if repo.tree_of(&commit)? == tree => Some(commit.to_string()),
         _ => None,

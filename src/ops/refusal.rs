@@ -15,7 +15,9 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
 use crate::ops::refusal_words::{
-    HeldPaths, after_held, after_unmet, holds_in_words, messages_of, passed_over,
+    HeldPaths, OTHER_AGENT_FILE, OTHER_CHECK, OTHER_CONNECTOR, OTHER_CREDENTIALS, OTHER_ENTRIES,
+    OTHER_EXPORT, OTHER_NAME, OTHER_PATTERN, after_held, after_unmet, holds_in_words, messages_of,
+    passed_over,
 };
 pub use crate::ops::thing::Thing;
 use crate::process::sandbox::NoSandbox;
@@ -270,8 +272,13 @@ pub enum Refusal {
     #[error(transparent)]
     Recurring(ConfigError),
     /// The checks do not pass on this tree.
-    #[error("{0}")]
-    NotProven(String),
+    #[error("{why}")]
+    NotProven {
+        /// The checks that do not pass, or the proof that is none.
+        why: String,
+        /// The way on.
+        hint: String,
+    },
     /// A conflict with what stands in the repository.
     #[error("{why}")]
     Conflict {
@@ -330,7 +337,7 @@ impl Refusal {
     /// The command to type next, where one helps.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Refusal::NotFound { what, .. } => return what.hint().map(str::to_owned),
+            Refusal::NotFound { what, .. } => what.hint().to_owned(),
             Refusal::Cycle(tasks) => {
                 format!(
                     "`ai task dep tree {}` shows what waits for what",
@@ -405,12 +412,29 @@ impl Refusal {
             | Refusal::MergeConflict { hint, .. }
             | Refusal::TryLater { hint, .. }
             | Refusal::Missing { hint, .. }
+            | Refusal::NotProven { hint, .. }
             | Refusal::Unclear { hint, .. } => hint.clone(),
             Refusal::Config(error) => error.hint().to_owned(),
             Refusal::Recurring(_) => {
                 "correct the file; `ai recurring list` looks at all of them".to_owned()
             }
-            Refusal::Pattern(error) => return error.hint().map(str::to_owned),
+            Refusal::Pattern(error) => error.hint().unwrap_or(OTHER_PATTERN).to_owned(),
+            Refusal::SharedPattern(_) => {
+                "correct `shared` below `locks` in .ai/config.yaml".to_owned()
+            }
+            Refusal::Name(_) | Refusal::AgentChange(ChangeError::Name(_)) => OTHER_NAME.to_owned(),
+            Refusal::Check { .. } => OTHER_CHECK.to_owned(),
+            Refusal::AgentFile(_) => OTHER_AGENT_FILE.to_owned(),
+            Refusal::Connector(_) => OTHER_CONNECTOR.to_owned(),
+            Refusal::Credentials(_) => OTHER_CREDENTIALS.to_owned(),
+            Refusal::Entries(_) => OTHER_ENTRIES.to_owned(),
+            Refusal::Line { .. } => OTHER_EXPORT.to_owned(),
+            Refusal::OtherClock(subject) => {
+                format!(
+                    "`ai why {subject}` says who has it; ask there, or wait until it is given back"
+                )
+            }
+            Refusal::Interrupted(_) => "the same command begins again".to_owned(),
             Refusal::AgentChange(ChangeError::Nobody(_)) => {
                 "give --connector to register it".to_owned()
             }
@@ -420,20 +444,8 @@ impl Refusal {
             Refusal::Untrusted(_) => {
                 "look at it with `ai trust --show`, then say `ai trust`".into()
             }
-            // The sentence itself says what can be done.
-            Refusal::Invalid(_)
-            | Refusal::SharedPattern(_)
-            | Refusal::Name(_)
-            | Refusal::Check { .. }
-            | Refusal::AgentChange(ChangeError::Name(_))
-            | Refusal::AgentFile(_)
-            | Refusal::Connector(_)
-            | Refusal::Credentials(_)
-            | Refusal::Entries(_)
-            | Refusal::Line { .. }
-            | Refusal::OtherClock(_)
-            | Refusal::NotProven(_)
-            | Refusal::Interrupted(_) => return None,
+            // Said to no person.
+            Refusal::Invalid(_) => return None,
         })
     }
 }

@@ -6,6 +6,29 @@ use crate::domain::eligibility::UnmetDemand;
 use crate::domain::ids::TaskId;
 use crate::ops::refusal::seconds;
 
+/// Beside a check whose name is none.
+pub(super) const OTHER_CHECK: &str =
+    "give it another name below `checks` in .ai/config.yaml, such as `unit-tests`";
+/// Beside a file of an agent with an error.
+pub(super) const OTHER_AGENT_FILE: &str =
+    "correct it in an editor; `ai agent list` reads all of them again";
+/// Beside a command line that a connector cannot make.
+pub(super) const OTHER_CONNECTOR: &str =
+    "`ai agent doctor` says of each agent whether it could start";
+/// Beside a file of credentials with an error.
+pub(super) const OTHER_CREDENTIALS: &str =
+    "correct the file: one `NAME: {provider: P, env: VARIABLE}` a line below `credentials`";
+/// Beside entries that cannot be created together.
+pub(super) const OTHER_ENTRIES: &str =
+    "change `deps` and `parent` in the file; `ai schema new-task` describes them";
+/// Beside a line of an export that cannot be read.
+pub(super) const OTHER_EXPORT: &str = "make the export again where it came from, by `ai export FILE`; `ai import FILE --dry-run` reads it and changes nothing";
+/// Beside a pattern for which nothing better is known.
+pub(super) const OTHER_PATTERN: &str =
+    "write paths from the repository root, with `*`, `**` and `{a,b}` where several are meant";
+/// Beside a name that is none.
+pub(super) const OTHER_NAME: &str = "write it in lower-case letters, such as `my-agent`";
+
 /// So many locks, and paths beneath each, are named.
 const SHOWN_HELD: usize = 3;
 

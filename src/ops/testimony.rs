@@ -182,7 +182,11 @@ pub fn require(
         }
         (Some(why), None) => {
             let again = format!("`ai reject {task}` has the work done again");
-            Err(Refusal::NotProven(format!("{why}; {LOOK}; {again}")).into())
+            Err(Refusal::NotProven {
+                why,
+                hint: format!("{LOOK}; {again}"),
+            }
+            .into())
         }
     }
 }

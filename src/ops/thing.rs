@@ -55,8 +55,8 @@ impl Thing {
     }
 
     /// The command that shows those that are there.
-    pub(super) fn hint(self) -> Option<&'static str> {
-        Some(match self {
+    pub(super) fn hint(self) -> &'static str {
+        match self {
             Thing::Task => "`ai task list` shows the tasks",
             Thing::Run => "`ai review TASK` names the last run of a task",
             Thing::Lock => "`ai lock list` shows the locks",
@@ -70,9 +70,9 @@ impl Thing {
                 "`ai recurring list` shows what there is; a file .ai/recurring/NAME.yaml makes it"
             }
             Thing::Backup => "`ai restore --dry-run` lists the backups",
-            Thing::Branch => return None,
+            Thing::Branch => "`git branch --list` shows the branches",
             Thing::Commit => "`git log --oneline` shows the newest ones, `git branch` the branches",
             Thing::Worktree => "`git worktree list` and `git branch --list` show what there is",
-        })
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::ops::findings::LookAt;
 use crate::ops::held_paths::{Touching, TryAgain, paths_of};
 use crate::ops::landing::PreparedLanding;
 use crate::ops::landing_message::{self, LandingMessage};
-use crate::ops::prove::{self, Trial};
+use crate::ops::prove::{self, ProofOf, Trial};
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::review::{FileChange, file_changes};
 use crate::ops::run::checks::place::Judged;
@@ -36,7 +36,7 @@ use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{refuse_branch_of_run, shown};
 use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::world::{World, identity};
-use crate::ops::{failpoint, judgement, landing, testimony, trust, unsigned};
+use crate::ops::{failpoint, fit, judgement, landing, testimony, trust, unsigned};
 use crate::store::{Store, Tx};
 
 /// The command for this.
@@ -100,6 +100,9 @@ pub fn undo(
     let id = store.read(|tx| cx::resolve(tx, order.typed))?;
     refuse_contradicted(world, store, &id, order.overridden)?;
     let (task, ..) = store.read(|tx| accepted(tx, order.typed))?;
+    if order.overridden.is_none() {
+        store.read(|tx| fit::require_open_whole(tx, task.parent.as_ref()))?;
+    }
     landing::refuse_in_use(store)?;
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("undo"))?;
@@ -147,7 +150,11 @@ fn refuse_contradicted(
             world.say(&format!("warning: {why}"));
             Ok(())
         }
-        Some(why) => Err(Refusal::NotProven(format!("{why}; {}", testimony::LOOK)).into()),
+        Some(why) => Err(Refusal::NotProven {
+            why,
+            hint: testimony::LOOK.into(),
+        }
+        .into()),
     }
 }
 
@@ -359,7 +366,7 @@ impl<'a> Case<'a> {
             logs: &RunDir::of(world, &self.run.id).undo_checks(plan.tree.short()),
             label: self.run.id.as_str(),
         };
-        prove::on_tree(world, self.repo, &trial)?.passed(&self.task.id, "undo")
+        prove::on_tree(world, self.repo, &trial)?.passed(&self.task.id, ProofOf::Undo)
     }
 
     /// The question whether the judgement may be taken back.

@@ -1,5 +1,7 @@
 //! Accepting work: what lands, where, on which proof, and what is refused.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::snapshot;
 use crate::support::runs::{Background, CONFIG, GOOD, wait_for};
 use crate::support::scene::refused;
@@ -116,6 +118,7 @@ fn a_merged_tree_that_fails_its_checks_does_not_land() {
     check unit: test ! -f other.txt
     check unit: failed (exit code 1)
     error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/unit.log` shows the end of its output; `ai reject [TASK] --note TEXT` has it done again
     ");
 }
 
@@ -283,6 +286,7 @@ fn a_branch_that_moved_after_it_was_judged_proves_nothing() {
     ----- stdout -----
     ----- stderr -----
     error: branch ai/[TASK]/1 was moved to [SHORT] after it was judged at [SHORT]; what was judged can no longer be told from what was not
+      next: `git log [SHORT]..ai/[TASK]/1` shows what came after; `ai reject [TASK] --note TEXT` has it done again
     ");
 }
 
@@ -296,7 +300,8 @@ fn evidence_that_was_touched_proves_nothing() {
     exit: 6
     ----- stdout -----
     ----- stderr -----
-    error: the evidence of run [RUN] is not what was recorded: diff diff (changed), log stdout (missing); `ai evidence verify [RUN]` shows it; `ai reject [TASK]` has it done again
+    error: the evidence of run [RUN] is not what was recorded: diff diff (changed), log stdout (missing)
+      next: `ai evidence verify [RUN]` shows it; `ai reject [TASK]` has it done again
     ");
     snapshot!(sandbox.ai(&["accept", &id, "--override", "seen elsewhere"]), @"
     exit: 0
@@ -316,6 +321,7 @@ fn unverified_work_needs_a_recorded_override() {
     ----- stderr -----
     the checks have not passed on this work; running them again
     error: no required check has run on [TASK]: configure one (checks: in .ai/config.yaml), or accept with --override REASON
+      next: write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     ");
     snapshot!(sandbox.ai(&["accept", &id, "--override", " "]), @"
     exit: 2
@@ -649,6 +655,7 @@ fn ctrl_c_while_the_checks_run_leaves_everything_as_it_was() {
     what would land is another tree than the one that was judged; checking it
     check unit: if test -f late.txt; then touch checking; sleep 600; fi; test -f work.txt
     error: stopped while the checks of [TASK] ran; nothing was changed
+      next: the same command begins again
     ");
     assert_eq!(
         (sandbox.status(&id), sandbox.git(&["rev-parse", "main"])),
@@ -760,4 +767,33 @@ fn a_review_of_what_is_done_offers_no_accept() {
       because    finished, checks passed, policy allow, current
                  checks passed on this tree and the policy allowed it
     ");
+}
+
+#[test]
+fn an_accept_that_passes_over_hooks_of_the_user_says_so() {
+    let (sandbox, id) = reviewed(CONFIG, "cat >/dev/null; echo work > work.txt");
+    let hook = |name: &str, mode: u32| {
+        let file = sandbox.root().join(".git/hooks").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // Git starts no file that cannot be executed, and `pre-push` has nothing to do with a commit.
+    for (name, mode) in [
+        ("pre-commit", 0o755),
+        ("commit-msg", 0o644),
+        ("post-merge", 0o755),
+        ("pre-push", 0o755),
+    ] {
+        hook(name, mode);
+    }
+    let accepted = sandbox.ai_ok(&["accept", &id]);
+    let told = accepted
+        .stderr
+        .lines()
+        .find_map(|line| line.split_once("has passed"));
+    assert_eq!(
+        told.unwrap().1,
+        " none of your hooks (pre-commit, post-merge): `ai` starts no hook; what they look for can be a check in .ai/config.yaml"
+    );
 }

@@ -350,6 +350,7 @@ fn whoever_hands_in_too_early_goes_on_working() {
     ----- stdout -----
     ----- stderr -----
     error: nothing was changed in [PATH]/mine
+      next: do the work there, then `ai task done [TASK]`; `ai task release [TASK]` gives the task back
     ");
     std::fs::write(dir.join("other.txt"), "x").unwrap();
     snapshot!(sandbox.ai_in(&dir, &["task", "done", &id]), @"
@@ -361,6 +362,7 @@ fn whoever_hands_in_too_early_goes_on_working() {
     check unit on the base commit: test -f work.txt
     check unit on the base commit: failed (exit code 1)
     error: the checks are `check_broken` on [TASK]: unit broken (it fails on the base commit [SHORT], too, and nothing of the failure is new, so nothing is held against the work; see `ai check --base`, mend it there and accept the work then, or reject the work where mending it was the task) (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log` shows the end of its output; mend it, then `ai task done [TASK]`
     ");
     assert_eq!(
         (sandbox.status(&id).as_str(), sandbox.runs_of(&id).len()),

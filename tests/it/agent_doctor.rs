@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD, with_mark};
+use crate::support::scene::Scene;
 use crate::support::{Outcome, Sandbox, mask_also, run};
 
 const MANIFEST: &str = "version: 1
@@ -426,6 +427,78 @@ fn out_of_sight() -> Sandbox {
     }
     scene.configure(CONFIG);
     scene
+}
+
+#[test]
+fn root_is_told_what_claude_code_refuses_to_it_outside_of_a_sandbox() {
+    let scene = Scene::new().build();
+    scene.program("bin/claude", "echo '2.1.329 (Claude Code)'");
+    let argv = ["--", "--dangerously-skip-permissions"];
+    let register = [
+        "agent",
+        "register",
+        "claude-code",
+        "--connector",
+        "claude-code",
+    ];
+    scene.ai_ok(&[&register[..], &argv].concat());
+    let told = |sandbox: &str, handed: &str| {
+        let mut command = scene.ai_command(&["agent", "doctor", "--json"]);
+        let outcome = run(command.env("AI_SANDBOX", sandbox).env("IS_SANDBOX", handed));
+        said(&outcome, &["root"])
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    let refused = told("none", "");
+    if !is_root {
+        assert_eq!(refused, "");
+        return;
+    }
+    snapshot!(refused, @"claude-code bad: its program refuses `--dangerously-skip-permissions` to root outside of a sandbox, so it ends at once -> work as an ordinary user, or let it have its sandbox (no `sandbox: none`); in a container that is thrown away, set IS_SANDBOX=1 and hand it on: `ai agent register claude-code --replace --env IS_SANDBOX`");
+    // A variable that is not handed on is none.
+    assert_eq!(told("none", "1"), refused);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "claude-code",
+        "--replace",
+        "--env",
+        "IS_SANDBOX",
+    ]);
+    assert_eq!(told("none", "1"), "");
+    assert_eq!(told("auto", ""), "");
+}
+
+#[test]
+fn an_outage_of_the_provider_is_not_told_as_the_sandbox_s_doing() {
+    let busy = r#"{"type":"thread.started","thread_id":"t"}
+{"type":"error","message":"We are currently experiencing high demand, which may cause temporary errors."}
+{"type":"turn.failed","error":{"message":"We are currently experiencing high demand, which may cause temporary errors."}}"#;
+    for layer in crate::sandbox::layers() {
+        let scene = Sandbox::project();
+        let notes = scene.base().join("home/opt/notes");
+        std::fs::create_dir_all(notes.parent().unwrap()).unwrap();
+        std::fs::write(&notes, "x").unwrap();
+        let script = format!(
+            "test \"$1\" != --version || {{ echo 1.2.0; exit; }}\ncat >/dev/null\n\
+             echo 'cannot read {}: No such file or directory' >&2\ncat <<'END'\n{busy}\nEND\nexit 1",
+            notes.display()
+        );
+        scene.program("bin/parrot", &script);
+        let manifest = MANIFEST.replace("login: [.parrot]\n", "");
+        scene.write(".ai/connectors/parrot.yaml", manifest);
+        scene.configure(CONFIG);
+        scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+        scene.configure(CONFIG);
+        let id = scene.task("One", &["--agent", "bird"]);
+        let path = format!("{}:/usr/bin:/bin", scene.base().join("bin").display());
+        let mut command = scene.ai_command(&["run", &id]);
+        let told = run(command.env("AI_SANDBOX", layer).env("PATH", &path));
+        assert_eq!(told.code, Some(75), "{layer}: {told}");
+        let attempts = scene.show(&id).get("attempts").cloned();
+        assert_eq!(attempts, None, "{layer}: it cost an attempt");
+        let blamed = told.stdout.split(' ').any(|word| word == "sandbox");
+        assert!(!blamed, "{layer}: {told}");
+    }
 }
 
 #[test]

@@ -160,6 +160,7 @@ fn a_file_that_is_no_export_changes_nothing() {
     ----- stdout -----
     ----- stderr -----
     error: line 1: this is no export of `ai`: missing field `format` at line 1 column 25; nothing was imported
+      next: make the export again where it came from, by `ai export FILE`; `ai import FILE --dry-run` reads it and changes nothing
     ");
     snapshot!(scene.ai(&["import", "absent.jsonl"]), @"
     exit: 3

@@ -90,6 +90,7 @@ fn what_the_machine_lacks_is_told_and_accepted_once_it_is_there() {
     check unit: test -e "$HOME/lib" || { echo 'ld: cannot find -lfoo' >&2; exit 2; }
     check unit: failed (exit code 2)
     error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 2) (log: [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/unit.log` shows the end of its output; `ai reject [TASK] --note TEXT` has it done again
     "#);
     let other = sandbox.task("Two", &[]);
     snapshot!(sandbox.run(&other), @r#"
@@ -192,5 +193,6 @@ fn handing_in_by_hand_tells_of_the_base_and_is_refused_all_the_same() {
     check unit on the base commit: echo 'ld: cannot find -lfoo' >&2; exit 2
     check unit on the base commit: failed (exit code 2)
     error: the checks are `check_broken` on [TASK]: unit broken (it fails on the base commit [SHORT], too, and nothing of the failure is new, so nothing is held against the work; see `ai check --base`, mend it there and accept the work then, or reject the work where mending it was the task) (exit code 2) (log: [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log` shows the end of its output; mend it, then `ai task done [TASK]`
     ");
 }

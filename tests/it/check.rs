@@ -149,6 +149,7 @@ fn what_cannot_be_checked_is_refused() {
     ----- stdout -----
     ----- stderr -----
     error: the command line wants check `nope`, and .ai/config.yaml has no such check
+      next: write it below `checks`, or take one of unit, there, style
     ");
     sandbox.write(".ai/config.yaml", CHECKS.replace("exit 1", "exit 2"));
     snapshot!(sandbox.ai(&["check"]), @"

@@ -452,7 +452,7 @@ fn a_reader_that_goes_away_ends_a_list_quietly() {
 #[test]
 fn output_that_cannot_be_written_fails_the_command() {
     let scene = Sandbox::project();
-    scene.ai_ok(&["task", "create", "One"]);
+    let id = scene.task("One", &[]);
     let mut told = String::new();
     for args in [
         &["task", "list"][..],
@@ -460,6 +460,13 @@ fn output_that_cannot_be_written_fails_the_command() {
         &["log"],
         &["export"],
         &["doctor"],
+        &["why", "--json", &id],
+        &["policy", "show"],
+        &["schema", "task"],
+        &["config", "show"],
+        &["man"],
+        &["--help"],
+        &["--version"],
     ] {
         let full = std::fs::OpenOptions::new()
             .write(true)
@@ -472,15 +479,21 @@ fn output_that_cannot_be_written_fails_the_command() {
             .output()
             .unwrap();
         let said = String::from_utf8(outcome.stderr).unwrap();
-        assert_eq!(outcome.status.code(), Some(1), "ai {args:?}: {said}");
+        // A full disk has one code, wherever it is met.
+        assert_eq!(outcome.status.code(), Some(9), "ai {args:?}: {said}");
         told.push_str(&format!("ai {}: {said}", args.join(" ")));
     }
-    snapshot!(told, @r#"
+    let first: Vec<&str> = told.lines().take(9).collect();
+    snapshot!(first.join("\n"), @r#"
     ai task list: error: the output could not be written: No space left on device (os error 28)
-    ai task list --json: {"error":{"code":1,"kind":"failed","message":"the output could not be written: No space left on device (os error 28)"}}
+      next: free some space and run the command again
+    ai task list --json: {"error":{"code":9,"kind":"store_unusable","message":"the output could not be written: No space left on device (os error 28)","next":"free some space and run the command again"}}
     ai log: error: the output could not be written: No space left on device (os error 28)
+      next: free some space and run the command again
     ai export: error: the output could not be written: No space left on device (os error 28)
+      next: free some space and run the command again
     ai doctor: error: the output could not be written: No space left on device (os error 28)
+      next: free some space and run the command again
     "#);
 }
 
@@ -740,12 +753,13 @@ fn every_verb_has_a_help() {
 fn a_file_with_one_bad_entry_creates_nothing() {
     let scene = Sandbox::project();
     scene.write("tasks.jsonl", "{\"title\":\"Good\"}\n{\"title\":\"\"}\n");
-    snapshot!(scene.ai(&["task", "create", "--from", "tasks.jsonl"]), @"
+    snapshot!(scene.ai(&["task", "create", "--from", "tasks.jsonl"]), @r#"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: entry 2 (``): a task needs a title; nothing was created
-    ");
+      next: ai task create "TITLE"
+    "#);
     snapshot!(scene.ai(&["task", "list"]), @"
     exit: 0
     ----- stdout -----

@@ -535,6 +535,7 @@ fn one_that_cannot_start_says_why() {
         2 | scheduler: {enabled: perhaps}
           |                      ^
       next: correct the file, or remove it to work with the defaults
+      next: mend that, then `ai daemon start`; `ai daemon logs` has all that it said
     ");
 }
 

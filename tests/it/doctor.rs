@@ -514,3 +514,27 @@ fn what_is_unusual_about_a_repository_is_told() {
     warn: a partial clone: objects that are not here are never fetched by `ai` -> git fetch --refetch --no-filter
     ");
 }
+
+#[test]
+fn what_instructions_import_is_told_where_agents_may_change_it() {
+    let scene = Sandbox::project();
+    let told = || {
+        let outcome = scene.ai(&["doctor", "--json"]);
+        let of = |finding: &serde_json::Value| finding["check"] == "instructions";
+        let found = outcome.json_lines().into_iter().find(of);
+        found.map(|found| format!("{} -> {}", found["text"], found["next"]))
+    };
+    scene.write(
+        "AGENTS.md",
+        "Read @docs/rules.md first, not `@src/main.rs`.\n",
+    );
+    assert_eq!(told(), None, "a file that is not there");
+    scene.write("docs/rules.md", "See @more.md.\n");
+    scene.write("docs/more.md", "Be good.\n");
+    snapshot!(told().unwrap(), @r#""instructions of agents import docs/more.md, docs/rules.md, which an agent may change without a person's yes" -> "add docs/more.md to the paths of the rule `agent-settings-need-a-human` in .ai/policy.yaml, or write one like it""#);
+    scene.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  - {id: r, on: [edit], actors: ['agent:*'], paths: [docs/], effect: require_approval, reason: rules}\n",
+    );
+    assert_eq!(told(), None, "a rule guards them");
+}

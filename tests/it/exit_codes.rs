@@ -50,15 +50,14 @@ fn ok_0() {
 #[test]
 fn failed_1() {
     let scene = Sandbox::project();
-    scene.write(".ai/config.yaml", "version: 1\nnonsense: 1\n");
+    scene.git(&["config", "core.repositoryFormatVersion", "1"]);
+    scene.git(&["config", "extensions.fromTheFuture", "true"]);
     snapshot!(ends(&scene, &["task", "create", "x"], 1, "failed"), @"
     exit: 1
     ----- stdout -----
     ----- stderr -----
-    error: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, scheduler, daemon, budgets, accept, retention, notices, notify, redact
-        2 | nonsense: 1
-          | ^
-      next: correct the file, or remove it to work with the defaults
+    error: git cannot use [PATH]/repo: unknown repository extension found: fromthefuture
+      next: install a newer git than [GIT]; `git config --file [PATH]/repo/.git/config --list` shows what it asks for
     ");
 }
 
@@ -72,18 +71,97 @@ fn usage_2() {
     error: there is no command `frobnicate`
       next: `ai --help` lists the commands
     ");
-    snapshot!(ends(&scene, &["task", "create", ""], 2, "usage"), @"
+    snapshot!(ends(&scene, &["task", "create", ""], 2, "usage"), @r#"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: a task needs a title
-    ");
+      next: ai task create "TITLE"
+    "#);
     snapshot!(ends(&scene, &["task", "create", "x", "--path", "../outside"], 2, "usage"), @"
     exit: 2
     ----- stdout -----
     ----- stderr -----
     error: path pattern `../outside` contains `..`
       next: name the path from the repository root, such as `src/auth`
+    ");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_has_one_code_and_a_next_command() {
+    let scene = Sandbox::project();
+    let outside = |name: &str, text: &str| {
+        let path = scene.base().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (entries, export) = (
+        outside("e.yaml", "- {titel: x}\n"),
+        outside("x.jsonl", "{}\n"),
+    );
+    let (tests, draft) = (
+        outside("t.yaml", "nonsense: 1\n"),
+        outside("d.yaml", "nonsense: 1\n"),
+    );
+    let broken = "version: 1\nnonsense: 1\n";
+    let good = std::fs::read_to_string(scene.root().join(".ai/config.yaml")).unwrap();
+    let directory = scene.base().to_str().unwrap().to_owned();
+    for (file, args) in [
+        (".ai/config.yaml", &["task", "create", "x"][..]),
+        (".ai/agents/a.yaml", &["agent", "show", "a"]),
+        (".ai/recurring/r.yaml", &["recurring", "show", "r"]),
+        ("", &["task", "create", "--from", &entries]),
+        ("", &["task", "create", "--from", &directory]),
+        ("", &["import", &export]),
+        ("", &["import", &directory]),
+        ("", &["policy", "test", &tests]),
+        ("", &["policy", "test", &directory]),
+        ("", &["policy", "replay", "--policy", &draft]),
+        ("", &["policy", "replay", "--policy", &directory]),
+    ] {
+        if !file.is_empty() {
+            scene.write(file, broken);
+        }
+        let outcome = scene.ai(args);
+        scene.write(".ai/config.yaml", &good);
+        assert_eq!(outcome.code, Some(2), "{args:?}: {outcome}");
+        let next = outcome
+            .stderr
+            .lines()
+            .any(|line| line.starts_with("  next: "));
+        assert!(next, "{args:?}: {outcome}");
+    }
+    // What is not there at all is not found.
+    for args in [
+        &["task", "create", "--from", "nothing.yaml"][..],
+        &["import", "nothing.jsonl"],
+        &["policy", "test", "nothing.yaml"],
+        &["agent", "show", "nobody"],
+    ] {
+        assert_eq!(scene.ai(args).code, Some(3), "{args:?}");
+    }
+}
+
+#[test]
+fn an_agent_file_with_an_error_is_not_told_as_no_agent() {
+    let scene = Sandbox::project();
+    scene.write(
+        ".ai/agents/a.yaml",
+        "version: 1\nname: a\nconnector: command\nlimits: {minutes: 0}\n",
+    );
+    snapshot!(scene.ai(&["agent", "list"]), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    warning: [PATH]/repo/.ai/agents/a.yaml: limits.minutes: 0 is not between 1 and 10080; correct it, then `ai agent list` again
+    no agent can be used as long as its file has an error
+    ");
+    snapshot!(scene.ai(&["agent", "show", "a"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/.ai/agents/a.yaml: limits.minutes: 0 is not between 1 and 10080
+      next: correct it in an editor; `ai agent list` reads all of them again
     ");
 }
 

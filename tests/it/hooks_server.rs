@@ -147,6 +147,7 @@ fn a_policy_that_cannot_be_read_does_not_come_to_the_branch_that_judges() {
     sandbox.commit("broken");
     snapshot!(refused(&sandbox, "main"), @"
     error: the policy of [SHORT] cannot be read, and would deny each later push: .ai/policy.yaml:2:10: `default` cannot be `nonsense`; known are allow, warn, require_approval, deny
+      next: `ai policy validate` in your checkout tells what is wrong; commit it mended, and push again
     error: hook declined to update refs/heads/main
     ");
     assert_eq!(push(&sandbox, "main:refs/heads/draft").code, Some(0));

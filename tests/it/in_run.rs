@@ -206,6 +206,7 @@ fn without_a_supervisor_nobody_answers() {
     ----- stdout -----
     ----- stderr -----
     error: the run that started this process has ended: nobody answers for it any more
+      next: stop working on it: what was done stands on the branch of the run
     ");
     let refused: Value = serde_json::from_str(&ask(&["task", "list", "--json"]).stderr).unwrap();
     assert_eq!(

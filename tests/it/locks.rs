@@ -323,7 +323,7 @@ fn a_pattern_of_the_configuration_that_cannot_be_meant_is_named() {
     let config = "version: 1\nlocks:\n  shared: [../outside]\n";
     sandbox.write(".ai/config.yaml", config);
     snapshot!(sandbox.ai(&["lock", "acquire", "src/"]), @"
-    exit: 1
+    exit: 2
     ----- stdout -----
     ----- stderr -----
     error: .ai/config.yaml:3:12: the path pattern `../outside` has an empty name, `.` or `..` in it

@@ -23,6 +23,7 @@ fn a_tree_that_passes_ends_the_task() {
     check unit: test -f work.txt
     check unit: failed (exit code 1)
     error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log` shows the end of its output; mend it, then `ai task done [TASK]`
     ");
     assert_eq!(sandbox.status(&id), "claimed");
     sandbox.write("work.txt", "not committed yet");
@@ -84,6 +85,7 @@ fn a_linked_worktree_is_checked_and_not_the_main_checkout() {
     check unit: test -f work.txt
     check unit: failed (exit code 1)
     error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log` shows the end of its output; mend it, then `ai task done [TASK]`
     ");
     std::fs::write(mine.join("work.txt"), "here").unwrap();
     let outcome = sandbox.ai_in(&mine, &["task", "done", &id]);
@@ -99,6 +101,7 @@ fn without_checks_only_an_override_ends_a_task() {
     ----- stdout -----
     ----- stderr -----
     error: no required check has run on [TASK]: configure one (checks: in .ai/config.yaml), or end it with --override REASON
+      next: write one below `checks:` in .ai/config.yaml, such as {test: {run: make test}}
     ");
     sandbox.ai_ok(&["task", "done", &id, "--override", "talked it through"]);
     snapshot!(sandbox.ai(&["task", "show", &id]), @"

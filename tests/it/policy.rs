@@ -147,6 +147,7 @@ fn a_policy_that_cannot_be_read_denies_and_says_so() {
           |          ^
     ----- stderr -----
     error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
+      next: correct it, then `ai policy validate` once more; `ai schema policy-file` describes such a file
     ");
     assert_eq!(
         sandbox.ai(&["task", "show", &task]).code,
@@ -197,6 +198,7 @@ fn limits_are_measured_and_bind() {
           |                        ^
     ----- stderr -----
     error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
+      next: correct it, then `ai policy validate` once more; `ai schema policy-file` describes such a file
     ");
 }
 
@@ -318,6 +320,7 @@ fn conditions_decide_and_are_explained() {
           |                                       ^
     ----- stderr -----
     error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
+      next: correct it, then `ai policy validate` once more; `ai schema policy-file` describes such a file
     ");
 }
 

@@ -393,7 +393,7 @@ fn the_files_of_the_worktree_around_are_looked_at() {
     std::fs::write(&policy, "version: 1\ndefault: alow\n").unwrap();
     let codes = |args: &[&str]| (sandbox.ai_in(&other, args).code, sandbox.ai(args).code);
     assert_eq!(codes(&["policy", "validate"]), (Some(1), Some(0)));
-    assert_eq!(codes(&["policy", "test"]), (Some(1), Some(0)));
+    assert_eq!(codes(&["policy", "test"]), (Some(2), Some(0)));
     std::fs::write(
         &policy,
         "version: 1\nextends: ./policies/own.yaml\ndefault: deny\n",

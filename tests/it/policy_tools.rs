@@ -79,7 +79,7 @@ fn files_that_cannot_be_used_are_shown_with_their_places() {
     );
     snapshot!(sandbox.ai(&["policy", "test"]));
     let junit = sandbox.ai(&["policy", "test", "--format", "junit"]);
-    assert_eq!(junit.code, Some(1));
+    assert_eq!(junit.code, Some(2));
 }
 
 /// A repository with the pack `default` at the tag `v1`, and two commits behind it on `topic`: a person's, and

@@ -1,10 +1,13 @@
 //! Unusual repositories: each works from `init` to an accepted change, or is refused in one
 //! sentence before anything changed.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::snapshot;
+use crate::support::runs::GOOD;
 use crate::support::{Outcome, Sandbox};
 
 /// Writes one new file and changes nothing else.
@@ -249,6 +252,107 @@ fn nothing_is_written_into_a_repository_that_git_refuses() {
     }
     known.write(".git/config", config);
     assert_eq!(known.ai_ok(&["task", "list", "--json"]).stdout, "");
+}
+
+/// Every file that is `ai`'s in a repository, with what it holds: its state, its files in the checkout, and hooks.
+fn files_of_ai(scene: &Sandbox) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut open: Vec<PathBuf> = [
+        ".git/ai",
+        ".ai",
+        ".git/hooks",
+        ".git/ai-high-water",
+        ".claude",
+    ]
+    .into_iter()
+    .map(|name| scene.root().join(name))
+    .collect();
+    let mut found = BTreeMap::new();
+    while let Some(path) = open.pop() {
+        if path.is_symlink() || !path.exists() {
+            continue;
+        }
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).unwrap();
+            open.extend(entries.map(|entry| entry.unwrap().path()));
+            found.insert(path, Vec::new());
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_command_writes_into_a_project_whose_repository_git_refuses() {
+    let scene = Sandbox::with_script(GOOD);
+    let reviewed = scene.reviewed("One");
+    let queued = scene.task("Two", &[]);
+    scene.ai_ok(&["backup"]);
+    scene.git(&["config", "core.repositoryFormatVersion", "1"]);
+    scene.git(&["config", "extensions.fromTheFuture", "true"]);
+    let before = files_of_ai(&scene);
+    for args in [
+        &["init", "--yes"][..],
+        &["task", "create", "Three"],
+        &["task", "edit", &queued, "--title", "x"],
+        &["task", "claim", &queued],
+        &["task", "cancel", &queued, "--reason", "x"],
+        &["lock", "acquire", "a.txt"],
+        &["hooks", "install"],
+        &["hooks", "uninstall"],
+        &["guard", "install", "claude"],
+        &["guard", "uninstall", "claude"],
+        &["mcp", "install", "claude"],
+        &["trust"],
+        &[
+            "agent",
+            "register",
+            "x",
+            "--connector",
+            "command",
+            "--",
+            "true",
+        ],
+        &["agent", "remove", "fake"],
+        &["agent", "detect", "--write"],
+        &["run", &queued],
+        &["recover"],
+        &["worktree", "prune"],
+        &["backup"],
+        &["restore"],
+        &["accept", &reviewed],
+        &["reject", &reviewed, "--note", "x"],
+        &["land", "--all"],
+        &["gc", "--yes"],
+        &["check"],
+        &["daemon", "start"],
+        &["daemon", "run", "--for", "1s"],
+        &["friction", "add", "x"],
+        &["send", "human:ann", "x"],
+        &["import", "nothing.jsonl"],
+        &["recurring", "tick"],
+        &["hooks", "run", "pre-commit"],
+        &["uninstall", "--yes", "--discard"],
+    ] {
+        let outcome = scene.ai(args);
+        assert_eq!(outcome.code, Some(1), "{args:?}: {outcome}");
+        assert!(files_of_ai(&scene) == before, "{args:?} changed a file");
+    }
+    // What only looks goes on, and writes nothing either.
+    for args in [
+        &["status"][..],
+        &["why", &queued],
+        &["agent", "doctor"],
+        &["agent", "detect"],
+        &["export"],
+        &["log", "verify"],
+        &["hooks", "status"],
+        &["trust", "--show"],
+    ] {
+        scene.ai(args);
+        assert!(files_of_ai(&scene) == before, "{args:?} changed a file");
+    }
 }
 
 #[test]

@@ -284,6 +284,7 @@ fn a_check_at_its_time_limit_is_broken_and_not_failed() {
     check slow: sleep 600
     check slow: broken (stopped after 1 s: time limit)
     error: the checks are `check_broken` on tree [SHORT] of [TASK]: slow broken (stopped after 1 s: time limit) (log: [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/slow.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/slow.log` shows the end of its output; `ai reject [TASK] --note TEXT` has it done again
     ");
 }
 

@@ -45,3 +45,61 @@ fn a_person_says_why_a_task_ends_before_its_parts() {
     let task = sandbox.show(&whole);
     assert_eq!(task["proof"]["reason"], "the rest is for later");
 }
+
+#[test]
+fn a_task_that_is_done_takes_no_open_part_without_a_word() {
+    let sandbox = Sandbox::with_agent(CONFIG, GOOD);
+    let whole = sandbox.task("Whole", &[]);
+    let part = sandbox.task("Part", &["--parent", &whole]);
+    let other = sandbox.task("Other", &[]);
+    sandbox.ai_ok(&["task", "cancel", &part, "--reason", "not wanted"]);
+    sandbox.ai_ok(&["task", "done", &whole, "--override", "by hand"]);
+    snapshot!(sandbox.ai(&["task", "create", "Late", "--parent", &whole]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is done: it would be done with a part that is open
+      next: `ai task reopen [TASK]` opens it again, then the same command; a task of its own needs no parent
+    ");
+    let file = sandbox.base().join("entries.yaml");
+    std::fs::write(&file, format!("- {{title: Late, parent: {whole}}}\n")).unwrap();
+    let refused = [
+        // An entry of a file that cannot be created is bad input.
+        (&["task", "create", "--from", file.to_str().unwrap()][..], 2),
+        (&["task", "edit", &other, "--parent", &whole], 4),
+        (&["task", "reopen", &part], 4),
+        (&["task", "retry", &part], 4),
+    ];
+    for (args, code) in refused {
+        assert_eq!(sandbox.ai(args).code, Some(code), "{args:?}");
+    }
+    assert_eq!(
+        sandbox
+            .ai_ok(&["task", "list", "--parent", &whole])
+            .stdout
+            .lines()
+            .count(),
+        1
+    );
+    // What has ended may be put below it, and what is open below one that is open.
+    sandbox.ai_ok(&["task", "cancel", &other, "--reason", "no"]);
+    sandbox.ai_ok(&["task", "edit", &other, "--parent", &whole]);
+    sandbox.ai_ok(&["task", "reopen", &whole]);
+    sandbox.ai_ok(&["task", "reopen", &part]);
+    sandbox.ai_ok(&["task", "create", "Late", "--parent", &whole]);
+}
+
+#[test]
+fn an_accept_is_not_taken_back_below_a_task_that_is_done() {
+    let sandbox = Sandbox::with_agent(CONFIG, GOOD);
+    let whole = sandbox.task("Whole", &[]);
+    let part = sandbox.reviewed("Part");
+    sandbox.ai_ok(&["task", "edit", &part, "--parent", &whole]);
+    sandbox.ai_ok(&["accept", &part]);
+    sandbox.ai_ok(&["task", "done", &whole, "--override", "by hand"]);
+    let tip = sandbox.git(&["rev-parse", "main"]);
+    assert_eq!(sandbox.ai(&["undo", &part]).code, Some(4));
+    assert_eq!(sandbox.git(&["rev-parse", "main"]), tip);
+    sandbox.ai_ok(&["task", "reopen", &whole]);
+    sandbox.ai_ok(&["undo", &part, "--override", "it broke"]);
+}

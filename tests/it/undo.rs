@@ -219,6 +219,7 @@ fn a_tree_that_fails_without_the_work_stays_as_it_is() {
     check unit: test -f work.txt
     check unit: failed (exit code 1)
     error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/undo-[SHORT]/unit.log)
+      next: `tail -n 50 [PATH]/repo/.git/ai/runs/[RUN]/undo-[SHORT]/unit.log` shows the end of its output; `ai undo [TASK] --override REASON` takes it back all the same
     ");
     snapshot!(refuses(&sandbox, &["undo", &id, "--override", ""]), @"
     exit: 2

@@ -70,7 +70,7 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     removes   [PATH]/home/.config/ai/trees
     ----- stderr -----
     error: nothing was removed
-      next: `ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence, `ai uninstall --yes --discard` lets them be lost
+      next: `ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence in a new directory, `ai uninstall --yes --discard` lets them be lost
     ");
     let dry = scene.ai_ok(&["uninstall", "--dry-run", "--json"]).json();
     assert_eq!(dry["plan"]["store"]["tasks"], 1);
@@ -104,7 +104,7 @@ fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     ----- stdout -----
     ----- stderr -----
     error: the store holds 1 task and 0 runs
-      next: keep a copy with --backup-to DIR, where DIR is a new directory
+      next: `ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence in a new directory, `ai uninstall --yes --discard` lets them be lost
     ");
     assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
     snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @r#"

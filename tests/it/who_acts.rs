@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, run};
 
 const ANN: &str = "human:ann@example.com";
 
@@ -36,6 +36,29 @@ fn git_names_the_person_and_the_login_stands_beside_it() {
     );
     sandbox.git(&["config", "user.email", "no address"]);
     assert_eq!(newest(&sandbox), (json!("human:tester"), Value::Null));
+}
+
+#[test]
+fn the_system_knows_the_login_where_the_environment_does_not() {
+    let sandbox = Sandbox::project();
+    let id = sandbox.command("id").arg("-un").output().unwrap();
+    let login = String::from_utf8(id.stdout).unwrap().trim().to_owned();
+    if !id.status.success() {
+        // A container may give the user no name.
+        return;
+    }
+    let without = |args: &[&str]| {
+        let mut command = sandbox.ai_command(args);
+        command.env_remove("USER").env("LOGNAME", "");
+        run(&mut command)
+    };
+    let by_login = without(&["task", "create", "x", "--json"]).json();
+    assert_eq!(by_login["created_by"], format!("human:{login}"));
+    known_to_git(&sandbox);
+    let by_git = without(&["task", "create", "y", "--json"]).json();
+    assert_eq!(by_git["created_by"], ANN);
+    let log = sandbox.ai_json_lines(&["log"]);
+    assert_eq!(log.last().unwrap()["event"]["login"], login);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn words_of_other_tools_and_titles_without_quotes_lead_on() {
     removes   [PATH]/home/.config/ai/trees
     ----- stderr -----
     error: nothing was removed
-      next: `ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence, `ai uninstall --yes --discard` lets them be lost
+      next: `ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence in a new directory, `ai uninstall --yes --discard` lets them be lost
     ");
     assert!(sandbox.store().is_file());
 }

@@ -94,9 +94,10 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
 /// Several land together, as by `ai land`. A word about one work is none about all of them.
 fn several(args: &AcceptArgs, context: &mut Context) -> Outcome {
     if args.overridden.is_some() || args.message.is_given() {
-        return Err(AppError::usage(
-            "an override and a message are about one task; name one",
-        ));
+        return Err(
+            AppError::usage("an override and a message are about one task; name one")
+                .hint("the same command once for each task"),
+        );
     }
     land::named(&args.ids, context)
 }

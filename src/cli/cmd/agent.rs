@@ -21,7 +21,7 @@ use crate::git::diff::{file_diff, unified};
 use crate::ops::agents::{self, Taken};
 use crate::ops::cx::commit;
 use crate::ops::needs_you::{self, Need};
-use crate::ops::{check, project, route};
+use crate::ops::{check, project, prove, route};
 use crate::policy::{self, Shown, ShownBounds};
 use crate::store::Access;
 
@@ -209,7 +209,8 @@ fn change(args: RegisterArgs) -> (String, AgentChange) {
 pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
     let files = agents::list(context.workspace.root()?)?;
     for broken in &files.broken {
-        context.ui.warn(&broken.to_string());
+        let told = format!("{broken}; correct it, then `ai agent list` again");
+        context.ui.warn(&told);
     }
     let wanted = |agent: &&Agent| {
         args.label
@@ -221,12 +222,7 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
     let mode_of = |agent: &Agent| policy::show(&state, Some(agent.name.as_str())).mode;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
     if found.is_empty() {
-        context.ui.say(if files.agents.is_empty() {
-            "no agent is registered; `ai agent detect --write` registers the AI CLIs that are \
-             installed"
-        } else {
-            "no agent has this label; `ai agent list` shows all of them"
-        });
+        context.ui.say(agent_stats::none_listed(&files));
     }
     if context.ui.json() {
         let lines: Vec<AgentLine<'_>> = found
@@ -271,7 +267,7 @@ fn tell_what_is_missing(context: &mut Context) {
     {
         context
             .ui
-            .warn(&format!("{}; {}", check::NONE, check::ADD_ONE));
+            .warn(&format!("{}; {}", check::NONE, prove::ADD_ONE));
     }
     let place = context.workspace.place().cloned();
     let trust = match (place, context.workspace.root()) {

@@ -22,10 +22,16 @@ pub(in crate::cli) struct DetectArgs {
 }
 
 pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
-    let memory = context.workspace.place().map_or_else(
-        |_| VersionMemory::none(),
-        |place| VersionMemory::below(&project::state_dir(&place.common_dir), local_now().wall_ms),
-    );
+    let is_usable = context.workspace.require_writable();
+    let memory = match context.workspace.place() {
+        Ok(place) if is_usable.is_ok() => {
+            VersionMemory::below(&project::state_dir(&place.common_dir), local_now().wall_ms)
+        }
+        Ok(_) | Err(_) => VersionMemory::none(),
+    };
+    if args.write {
+        is_usable?;
+    }
     let mut all = detect::installed(&registry(args, context)?, &env::all(), &memory);
     if let Ok(root) = context.workspace.root() {
         detect::mark_registered(root, &mut all);

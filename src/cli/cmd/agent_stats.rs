@@ -12,6 +12,7 @@ use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::context::{Context, Outcome};
+use crate::connector::agent_file::AgentFiles;
 use crate::domain::agent::Agent;
 use crate::domain::history::AgentSum;
 use crate::ops::agents;
@@ -25,6 +26,17 @@ use crate::store::Access;
 pub(in crate::cli) struct StatsArgs {
     /// Only this agent
     name: Option<String>,
+}
+
+/// The reason why a list of agents is empty, with the way on.
+pub(super) fn none_listed(files: &AgentFiles) -> &'static str {
+    match (files.agents.len(), files.broken.len()) {
+        (0, 0) => {
+            "no agent is registered; `ai agent detect --write` registers the AI CLIs that are installed"
+        }
+        (0, _) => "no agent can be used as long as its file has an error",
+        _ => "no agent has this label; `ai agent list` shows all of them",
+    }
 }
 
 pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {

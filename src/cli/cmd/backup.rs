@@ -24,6 +24,7 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
         Some(file) => Some(new_file::free(&context.workspace.start_dir()?, file)?),
         None => None,
     };
+    context.workspace.require_writable()?;
     let state = context.workspace.state_dir()?;
     let info = backup::take(&state, target.as_deref())?;
     context.workspace.mend_link()?;

@@ -19,7 +19,7 @@ const LOG: u64 = 1 << 20;
 
 #[derive(Args)]
 pub(in crate::cli) struct CheckArgs {
-    /// A commit, branch or tag; without it, the worktree as it stands
+    /// A commit, branch, tag or tree; without it, the worktree as it stands
     #[arg(value_name = "COMMIT", conflicts_with = "base")]
     commit: Option<String>,
     /// Check the commit from which the next run would start
@@ -33,7 +33,7 @@ pub(in crate::cli) struct CheckArgs {
 impl CheckArgs {
     fn target(&self) -> CheckTarget {
         match &self.commit {
-            Some(commit) => CheckTarget::Commit(commit.clone()),
+            Some(commit) => CheckTarget::Named(commit.clone()),
             None if self.base => CheckTarget::Base,
             None => CheckTarget::Worktree,
         }

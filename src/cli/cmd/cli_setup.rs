@@ -102,6 +102,9 @@ fn warn_of_switch(one: &SetupStanding, context: &mut Context) {
 pub(super) fn uninstall(setup: CliSetup, args: &SetupArgs, context: &mut Context) -> Outcome {
     let (which, run) = (args.which(setup), args.run());
     let top = by_a_person(which, context)?;
+    if top.is_some() && !args.user {
+        context.workspace.require_writable()?;
+    }
     let env = env::all();
     let places = SettingsAround {
         top: top.as_deref(),

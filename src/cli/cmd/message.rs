@@ -41,8 +41,10 @@ impl MessageArgs {
         let text = match &self.file {
             Some(file) if file == Path::new("-") => ui.while_waiting(|_| source::stdin())?,
             Some(file) => {
-                let here = env::current_dir()
-                    .map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;
+                let here = env::current_dir().map_err(|e| {
+                    AppError::new(ErrorClass::Failed, e.to_string())
+                        .hint("give the message itself: `--message TEXT`")
+                })?;
                 fs::read_text(&here.join(file), CAP)
                     .map_err(|e| AppError::unreadable_input(e, "nothing was changed"))?
             }

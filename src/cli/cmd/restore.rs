@@ -29,6 +29,9 @@ pub(in crate::cli) struct RestoreArgs {
 pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
     let here = context.workspace.start_dir()?;
     let which = args.file.as_ref().map(|file| here.join(file));
+    if !args.dry_run {
+        context.workspace.require_writable()?;
+    }
     let state = context.workspace.state_dir()?;
     let cx = context.workspace.cx()?;
     if args.as_it_is {

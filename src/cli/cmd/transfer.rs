@@ -95,8 +95,10 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
         Box::new(opened?)
     };
     // An export may be of any size; its lines may not.
-    let mut input = fs::text_reader(input, u64::MAX)
-        .map_err(|error| AppError::usage(format!("{error}; nothing was imported")))?;
+    let mut input = fs::text_reader(input, u64::MAX).map_err(|error| {
+        AppError::usage(format!("{error}; nothing was imported"))
+            .hint("make the export again where it came from, by `ai export FILE`")
+    })?;
     let report = import::import(store, &cx, &mut input, intent)?;
     show(&report, intent, context);
     if intent == Intent::Apply {

@@ -29,6 +29,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
     );
     if !args.show {
         require_person(context)?;
+        context.workspace.require_writable()?;
     }
     if args.forget {
         trust::forget(&common)?;

@@ -53,6 +53,7 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
     }
     // An agent in its worktree has no business here.
     context.workspace.refuse_agents("uninstall")?;
+    context.workspace.require_writable()?;
     if let Some(daemon) = daemon::at_work(&DaemonPlace::of(&context.workspace.state_dir()?))? {
         let message = format!("a daemon works this repository: {}", daemon.named());
         return Err(AppError::new(ErrorClass::Conflict, message)
@@ -82,7 +83,7 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
 /// them.
 fn ways(plan: &UninstallPlan) -> &'static str {
     if plan.store.as_ref().is_some_and(|store| store.tasks > 0) {
-        "`ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence, `ai uninstall --yes --discard` lets them be lost"
+        uninstall::WAYS
     } else {
         "if that is right, say --yes"
     }

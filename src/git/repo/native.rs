@@ -46,11 +46,25 @@ fn lookup<T>(oid: &Oid, found: Result<T, git2::Error>) -> Result<T, GitError> {
 
 /// [`super::Repo::resolve_commit`] in this process.
 pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitError> {
-    let no_commit = || GitError::NoCommit {
+    let commit = named_object(repo, rev)?.peel_to_commit();
+    name(commit.map_err(|_| no_commit(rev))?.id())
+}
+
+/// [`super::Repo::resolve_tree`] in this process.
+pub(super) fn resolve_tree(repo: &Repository, rev: &str) -> Result<Oid, GitError> {
+    let tree = named_object(repo, rev)?.peel_to_tree();
+    name(tree.map_err(|_| no_commit(rev))?.id())
+}
+
+fn no_commit(rev: &str) -> GitError {
+    GitError::NoCommit {
         rev: rev.to_owned(),
-    };
-    let object = match repo.revparse_single(rev) {
-        Ok(object) => object,
+    }
+}
+
+fn named_object<'r>(repo: &'r Repository, rev: &str) -> Result<git2::Object<'r>, GitError> {
+    match repo.revparse_single(rev) {
+        Ok(object) => Ok(object),
         Err(e)
             if matches!(
                 e.code(),
@@ -60,12 +74,10 @@ pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitErr
                     | ErrorCode::UnbornBranch
             ) =>
         {
-            return Err(no_commit());
+            Err(no_commit(rev))
         }
-        Err(e) => return Err(GitError::native(format!("resolve `{rev}`"))(e)),
-    };
-    let commit = object.peel_to_commit().map_err(|_| no_commit())?;
-    name(commit.id())
+        Err(e) => Err(GitError::native(format!("resolve `{rev}`"))(e)),
+    }
 }
 
 /// [`super::Repo::tree_of`] in this process.

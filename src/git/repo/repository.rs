@@ -133,6 +133,20 @@ impl Repo {
         }
     }
 
+    /// The tree that a revision names, or that of the commit which it names.
+    pub fn resolve_tree(&self, rev: &str) -> Result<Oid, GitError> {
+        if rev.is_empty() || rev.starts_with('-') || rev.contains(['\0', '\n']) {
+            return Err(GitError::NoCommit {
+                rev: rev.to_owned(),
+            });
+        }
+        let rev = self.with_own_head(rev)?;
+        match &self.backend {
+            RepoBackend::Native(repo) => native::resolve_tree(repo, &rev),
+            RepoBackend::Spawned => spawned::resolve_tree(self, &rev),
+        }
+    }
+
     /// The tree of a commit.
     pub fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         match &self.backend {

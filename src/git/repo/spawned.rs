@@ -16,7 +16,16 @@ pub(super) fn plumbing<const N: usize>(repo: &Repo, args: [&str; N]) -> GitComma
 
 /// [`Repo::resolve_commit`] by a process.
 pub(super) fn resolve_commit(repo: &Repo, rev: &str) -> Result<Oid, GitError> {
-    let peeled = format!("{rev}^{{commit}}");
+    resolve(repo, rev, "commit")
+}
+
+/// [`Repo::resolve_tree`] by a process.
+pub(super) fn resolve_tree(repo: &Repo, rev: &str) -> Result<Oid, GitError> {
+    resolve(repo, rev, "tree")
+}
+
+fn resolve(repo: &Repo, rev: &str, kind: &str) -> Result<Oid, GitError> {
+    let peeled = format!("{rev}^{{{kind}}}");
     let out = plumbing(
         repo,
         ["rev-parse", "--verify", "--quiet", "--end-of-options"],

@@ -220,6 +220,11 @@ impl<'a> Ward<'a> {
                     agent,
                     connector.describe(),
                 ));
+                found.extend(surroundings::as_root(
+                    self.world,
+                    agent,
+                    connector.describe(),
+                ));
                 let start = self.starts.get(agent.name.as_str());
                 found.extend(start.map(|start| start.finding.clone()));
             }

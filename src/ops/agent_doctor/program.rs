@@ -8,6 +8,7 @@ use crate::base::text::{one_line, path_bytes};
 use crate::connector::api::Connector;
 use crate::connector::launch::BASE_ENV;
 use crate::domain::agent::{Agent, Name};
+use crate::git::preflight;
 use crate::ops::agents;
 use crate::ops::detect::{self, NoVersion};
 use crate::ops::doctor::Finding;
@@ -26,7 +27,10 @@ pub(super) fn versions<'c>(
     world: &World,
     connectors: impl Iterator<Item = &'c dyn Connector>,
 ) -> HashMap<Name, Version> {
-    let memory = &VersionMemory::below(&world.state(), (world.clock)().wall_ms);
+    let memory = &match preflight::check_writable(&world.location) {
+        Ok(()) => VersionMemory::below(&world.state(), (world.clock)().wall_ms),
+        Err(_) => VersionMemory::none(),
+    };
     let manifests: HashMap<&Name, _> = connectors
         .map(|one| (&one.describe().name, one.describe()))
         .collect();

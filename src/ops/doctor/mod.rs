@@ -6,6 +6,7 @@
 
 mod examine;
 mod finding;
+mod instructions;
 mod limits;
 mod locks;
 mod machine;

@@ -8,9 +8,9 @@ use crate::base::text::{counted, one_line};
 use crate::base::yaml::YamlProblems;
 use crate::config::Trees;
 use crate::domain::agent::Agent;
-use crate::ops::doctor::{Finding, Patient, notices, recurring};
+use crate::ops::doctor::{Finding, Patient, instructions, notices, recurring};
 use crate::ops::unready::unready;
-use crate::ops::{agents, check, credentials, project, standing_policy, trust};
+use crate::ops::{agents, check, credentials, project, prove, standing_policy, trust};
 use crate::policy::{self, PolicyState};
 
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
@@ -25,6 +25,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     findings.push(config(root));
     findings.extend(no_checks(root));
     findings.push(policy(root));
+    findings.extend(instructions::look(root));
     agents(root, findings);
     findings.push(trusted(patient, root));
     credentials(patient, root, findings);
@@ -82,7 +83,7 @@ fn config(root: &Path) -> Finding {
 fn no_checks(root: &Path) -> Option<Finding> {
     let config = project::config(root, &Trees::none()).ok()?;
     let none = config.checks.is_empty();
-    none.then(|| Finding::warn("checks", check::NONE).next(check::ADD_ONE))
+    none.then(|| Finding::warn("checks", check::NONE).next(prove::ADD_ONE))
 }
 
 fn policy(root: &Path) -> Finding {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::FsError;
@@ -57,6 +58,34 @@ pub(super) fn read(file: &Path) -> Result<Option<HookFile>, OpError> {
         return Ok(Some(HookFile::Foreign));
     }
     Ok(Some(HookFile::read(&fs::read_start(file, CAP)?)))
+}
+
+/// The hooks that Git starts where it makes or merges a commit.
+const AT_COMMITS: [&str; 6] = [
+    "pre-commit",
+    "pre-merge-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "post-commit",
+    "post-merge",
+];
+
+/// The names of the hooks of somebody else that Git would start at a commit or a merge, those aside that ours call
+/// and that are there for no other reason.
+pub fn of_others_at_commits(repo: &Repo) -> Vec<&'static str> {
+    let dir = hooks_path(repo).unwrap_or_else(|| dir(repo));
+    let is_there = |name: &&str| {
+        let file = dir.join(name);
+        let starts = std::fs::metadata(&file)
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+        starts
+            && match read(&file) {
+                Ok(Some(HookFile::Foreign)) => true,
+                Ok(_) => std::fs::symlink_metadata(kept_name(&file)).is_ok(),
+                Err(_) => false,
+            }
+    };
+    AT_COMMITS.into_iter().filter(is_there).collect()
 }
 
 /// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for

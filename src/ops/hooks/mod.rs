@@ -19,7 +19,7 @@ pub mod references;
 pub use doors::begin;
 pub use in_the_way::HooksInTheWay;
 pub use install::{DryRun, HookChange, HookOrder, HookPlan, install};
-pub use layout::{hooks_path, refused_here};
+pub use layout::{hooks_path, of_others_at_commits, refused_here};
 pub use place::{is_of_run, is_worktree_of};
 pub use remove::{RemovedHooks, ours, remove};
 pub use standing::{HookStanding, HookState, standings, standings_under};

@@ -100,10 +100,14 @@ fn refuse_unreadable((root, repo): (&Path, &Repo), tip: &Oid) -> Result<(), OpEr
     let next = policy_files::of_base(root, &Trees::none(), (repo, tip), &[])?;
     match next.bad_files().first() {
         None => Ok(()),
-        Some(problems) => Err(Refusal::Invalid(format!(
-            "the policy of {} cannot be read, and would deny each later push: {problems}",
-            tip.short()
-        ))
+        Some(problems) => Err(Refusal::Unclear {
+            why: format!(
+                "the policy of {} cannot be read, and would deny each later push: {problems}",
+                tip.short()
+            ),
+            hint: "`ai policy validate` in your checkout tells what is wrong; commit it mended, and push again"
+                .into(),
+        }
         .into()),
     }
 }

@@ -54,8 +54,9 @@ fn moved(lease: Lease, row: LeaseRow) -> Result<Lease, OpError> {
 }
 
 fn wrong(why: &str) -> OpError {
-    Refusal::Invalid(format!(
-        "the export does not fit together: {why}; nothing was imported"
-    ))
+    Refusal::Unclear {
+        why: format!("the export does not fit together: {why}; nothing was imported"),
+        hint: "make the export again where it came from, by `ai export FILE`".into(),
+    }
     .into()
 }

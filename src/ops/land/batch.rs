@@ -258,10 +258,13 @@ impl<'a> LandingRun<'a> {
                     Some(on) => queue::needs(&on.case.task),
                     None => return Err(OpError::internal("a work needs one that is not there")),
                 },
-                WorkFate::Untold => Refusal::NotProven(format!(
-                    "with it the checks cannot tell, and without it they can; `ai accept {0}` shows it, `ai reject {0} --note TEXT` has it done again",
-                    work.task()
-                ))
+                WorkFate::Untold => Refusal::NotProven {
+                    why: format!(
+                        "with it the checks cannot tell, and without it they can; `ai accept {0}` shows it, `ai reject {0} --note TEXT` has it done again",
+                        work.task()
+                    ),
+                    hint: format!("ai accept {}", work.task()),
+                }
                 .into(),
                 WorkFate::RedBase => self.red_base(work, chain),
                 WorkFate::NoBase => self.no_base(work, chain),
@@ -278,21 +281,23 @@ impl<'a> LandingRun<'a> {
     }
 
     fn red_base(&self, work: &QueuedWork<'_>, chain: &Chain) -> OpError {
-        Refusal::NotProven(format!(
+        let why = format!(
             "the checks fail on {} by itself ({}), and nothing of the failure is new, so nobody is blamed; see `ai check --base`, mend it there, then `ai land`",
             base_name(work, chain),
             self.said_of_base(work, chain)
-        ))
-        .into()
+        );
+        let hint = "ai check --base".into();
+        Refusal::NotProven { why, hint }.into()
     }
 
     fn no_base(&self, work: &QueuedWork<'_>, chain: &Chain) -> OpError {
-        Refusal::NotProven(format!(
+        let why = format!(
             "the checks cannot tell of {} by itself ({}), so nobody can be blamed for anything; see `ai check --base`, then `ai land`",
             base_name(work, chain),
             self.said_of_base(work, chain)
-        ))
-        .into()
+        );
+        let hint = "ai check --base".into();
+        Refusal::NotProven { why, hint }.into()
     }
 
     fn said_of_base(&self, work: &QueuedWork<'_>, chain: &Chain) -> String {

@@ -11,12 +11,13 @@ use crate::domain::task::{Task, TaskState};
 use crate::git::Repo;
 use crate::git::shadow::ShadowRepo;
 use crate::ops::accept::AcceptOrder;
-use crate::ops::accept_case::{ACCEPT, AcceptCase};
+use crate::ops::accept_case::{ACCEPT, AcceptCase, send_back};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::held_paths::paths_of;
 use crate::ops::land::order::{Asking, LandOrder, LandingBy};
 use crate::ops::land::report::StayingWork;
+use crate::ops::prove::ADD_ONE;
 use crate::ops::refusal::Refusal;
 use crate::ops::reviewed_work::ReviewedWork;
 use crate::ops::run::checks::runner::CheckPlan;
@@ -151,7 +152,8 @@ impl<'a> LandingQueue<'a> {
             let why = format!(
                 "no required check has run on {id}: configure one (checks: in .ai/config.yaml), or accept it with --override REASON"
             );
-            return Err(Refusal::NotProven(why).into());
+            let hint = ADD_ONE.into();
+            return Err(Refusal::NotProven { why, hint }.into());
         }
         let checks = plans.iter().map(|plan| plan.spec.name.to_string());
         let checks = checks.collect();
@@ -249,15 +251,21 @@ pub(super) fn require_checkout(world: &World) -> Result<(), OpError> {
 /// Work whose own checks have not passed is no work to combine others with.
 fn refuse_unproven(case: &AcceptCase<'_>) -> Result<(), OpError> {
     let end = case.run.end.as_ref();
-    let why = match proof_needed(end.map(|end| &end.cell), LandingTree::Judged) {
+    let (why, hint) = match proof_needed(end.map(|end| &end.cell), LandingTree::Judged) {
         ProofNeeded::Nothing => return Ok(()),
-        ProofNeeded::Impossible => format!("run {} did not come to its end", case.run.id),
-        ProofNeeded::ChecksAgain | ProofNeeded::ChecksOnLanding => format!(
-            "its own checks have not passed; `{ACCEPT} {}` runs them again",
-            case.task.id
+        ProofNeeded::Impossible => (
+            format!("run {} did not come to its end", case.run.id),
+            send_back(&case.task),
+        ),
+        ProofNeeded::ChecksAgain | ProofNeeded::ChecksOnLanding => (
+            format!(
+                "its own checks have not passed; `{ACCEPT} {}` runs them again",
+                case.task.id
+            ),
+            format!("{ACCEPT} {}", case.task.id),
         ),
     };
-    Err(Refusal::NotProven(why).into())
+    Err(Refusal::NotProven { why, hint }.into())
 }
 
 fn open_needs(tx: &mut dyn Tx, id: &TaskId) -> Result<Vec<TaskId>, OpError> {

@@ -225,10 +225,16 @@ pub(crate) fn connector_of<'r>(
         } else {
             format!(" ({})", broken.join("; "))
         };
-        Refusal::Invalid(format!(
-            "agent {} wants connector `{}`, which is not known{detail}",
-            agent.name, agent.connector
-        ))
+        Refusal::Unclear {
+            why: format!(
+                "agent {} wants connector `{}`, which is not known{detail}",
+                agent.name, agent.connector
+            ),
+            hint: format!(
+                "name another one in .ai/agents/{0}.yaml, or put its manifest into .ai/connectors/; `ai agent doctor {0}` says how it stands",
+                agent.name
+            ),
+        }
         .into()
     })
 }

@@ -32,6 +32,9 @@ pub enum Keep {
     Discard,
 }
 
+/// The command lines that say what becomes of the tasks.
+pub const WAYS: &str = "`ai uninstall --yes --backup-to DIR` keeps a copy of the tasks, the log and the evidence in a new directory, `ai uninstall --yes --discard` lets them be lost";
+
 /// The work that `ai uninstall` did.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Farewell {
@@ -140,7 +143,7 @@ fn refuse_early(plan: &UninstallPlan, keep: &Keep) -> Result<(), OpError> {
             );
             Err(Refusal::Conflict {
                 why,
-                hint: "keep a copy with --backup-to DIR, where DIR is a new directory".into(),
+                hint: WAYS.into(),
             }
             .into())
         }

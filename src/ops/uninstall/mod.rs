@@ -13,5 +13,5 @@ mod plan;
 pub mod refs;
 mod slots;
 
-pub use carry_out::{Farewell, Keep, carry_out};
+pub use carry_out::{Farewell, Keep, WAYS, carry_out};
 pub use plan::{KeptItem, UninstallPlan, plan};

@@ -4,6 +4,8 @@
 //! Everything that takes time comes before the store hears of a run; what the checks or the policy
 //! refuse leaves the task with its holder.
 
+use std::path::PathBuf;
+
 use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::aftermath::CutOffBy;
@@ -27,6 +29,7 @@ use crate::ops::finish::{self, Right};
 use crate::ops::held_paths::paths_of;
 use crate::ops::hosts::JudgeSlot;
 use crate::ops::messages::WorkTip;
+use crate::ops::prove::ProofOf;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::drive;
@@ -169,10 +172,13 @@ impl HandIn<'_> {
         let taken = snapshot::take_tree(live, &self.foreign.path, shadow, own)?;
         match taken.sealed.commit {
             Some(_) => Ok(taken),
-            None => Err(Refusal::NotProven(format!(
-                "nothing was changed in {}",
-                self.foreign.path.display()
-            ))
+            None => Err(Refusal::NotProven {
+                why: format!("nothing was changed in {}", self.foreign.path.display()),
+                hint: format!(
+                    "do the work there, then `ai task done {0}`; `ai task release {0}` gives the task back",
+                    live.started.task.id
+                ),
+            }
             .into()),
         }
     }
@@ -207,6 +213,7 @@ impl HandIn<'_> {
                 .iter()
                 .filter(|c| c.result.status != CheckStatus::Passed);
             let said: Vec<String> = failed
+                .clone()
                 .map(|c| {
                     format!(
                         "{} {} (log: {})",
@@ -216,12 +223,14 @@ impl HandIn<'_> {
                     )
                 })
                 .collect();
-            let text = format!(
+            let why = format!(
                 "the checks are `{verification}` on {}: {}",
                 live.started.task.id,
                 said.join("; ")
             );
-            return Err(Refusal::NotProven(text).into());
+            let logs: Vec<PathBuf> = failed.map(|c| c.log.clone()).collect();
+            let hint = ProofOf::Done.after_failure(&live.started.task.id, &logs);
+            return Err(Refusal::NotProven { why, hint }.into());
         }
         let cx = live.cx()?;
         let paths = paths_of(&taken.changed);

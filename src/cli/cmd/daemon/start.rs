@@ -117,6 +117,7 @@ fn why_not(place: &DaemonPlace, words_before: u64) -> Result<AppError, AppError>
         )
         .hint("`ai daemon run` may say more, in the foreground"),
         // Its words have the next command in them.
-        said => AppError::new(class, format!("the daemon is not at work: {said}")),
+        said => AppError::new(class, format!("the daemon is not at work: {said}"))
+            .hint("mend that, then `ai daemon start`; `ai daemon logs` has all that it said"),
     })
 }

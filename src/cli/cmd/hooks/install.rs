@@ -34,6 +34,7 @@ pub(in crate::cli) struct HooksUninstallArgs {}
 
 pub(super) fn install(args: &HooksInstallArgs, context: &mut Context) -> Outcome {
     refuse_agents(context)?;
+    context.workspace.require_writable()?;
     if !args.server {
         // Hooks of a project without a store would refuse everything.
         context.store(Access::Read)?;
@@ -95,6 +96,7 @@ pub(super) fn install(args: &HooksInstallArgs, context: &mut Context) -> Outcome
 
 pub(super) fn uninstall(_args: &HooksUninstallArgs, context: &mut Context) -> Outcome {
     refuse_agents(context)?;
+    context.workspace.require_writable()?;
     let repo = repo(context)?;
     let done = hooks::remove(&repo, &context.workspace.state_dir()?)?;
     if context.ui.json() {

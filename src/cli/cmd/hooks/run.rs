@@ -11,7 +11,7 @@ use crate::app::exit;
 use crate::app::token;
 use crate::app::workspace::Workspace;
 use crate::base::text::{flowing, one_line};
-use crate::base::{env, fs};
+use crate::base::{env, fs, login};
 use crate::cli::answer::HookAnswer;
 use crate::cli::cmd::hooks::install::repo;
 use crate::cli::context::{Context, Outcome};
@@ -47,6 +47,10 @@ const MESSAGE_CAP: u64 = 16 << 20;
 const MOST_SETTINGS: usize = 1024;
 /// More than all references of any repository.
 const INPUT_CAP: u64 = 64 << 20;
+
+/// Hooks are started by Git.
+const BY_GIT: &str =
+    "Git starts it; `ai hooks install` writes the hooks, `ai hooks status` shows them";
 
 #[derive(Args)]
 pub(in crate::cli) struct HookRunArgs {
@@ -123,7 +127,8 @@ fn update(args: &HookRunArgs, context: &mut Context) -> Outcome {
     let [name, old, new] = words.as_slice() else {
         return Err(AppError::usage(
             "Git gives the hook update a reference and the objects before and after",
-        ));
+        )
+        .hint(BY_GIT));
     };
     let object = |word: &str| (!word.bytes().all(|byte| byte == b'0')).then(|| word.to_owned());
     let pushed = PushedRef {
@@ -199,7 +204,7 @@ fn no_push_within() -> AppError {
 fn skip(args: &HookRunArgs, reason: &str, context: &mut Context) -> Outcome {
     let is_once = args.name != HookName::ReferenceTransaction || is_prepared(args);
     if is_once {
-        let login = ["LOGNAME", "USER"].into_iter().find_map(env::text);
+        let login = login::name();
         let said = (login.as_deref().unwrap_or_default(), reason);
         let state = context.workspace.state_dir()?;
         // A directory for a note would look like a store that is gone.
@@ -264,9 +269,9 @@ fn commit((args, command): (&HookRunArgs, &str), here: &Path, context: &mut Cont
 /// The message that Git is about to give a commit. A merge has Git's own, also where it is amended.
 fn message(args: &HookRunArgs, here: &Path, context: &mut Context) -> Outcome {
     let Some(file) = args.args.first() else {
-        return Err(AppError::usage(
-            "Git gives the hook commit-msg the file of the message",
-        ));
+        return Err(
+            AppError::usage("Git gives the hook commit-msg the file of the message").hint(BY_GIT),
+        );
     };
     let git_dir = context.workspace.place()?.git_dir.clone();
     let is_asked = context.cx()?.policy.state().looks_at_messages();
@@ -310,7 +315,8 @@ fn told_settings() -> ToldSettings {
 }
 
 fn push(args: &HookRunArgs, context: &mut Context) -> Outcome {
-    let refs = git_hook::pushed(&input()?).map_err(|why| AppError::usage(why.to_string()))?;
+    let refs =
+        git_hook::pushed(&input()?).map_err(|why| AppError::usage(why.to_string()).hint(BY_GIT))?;
     let word = |at: usize| args.args.get(at).map(|word| word.to_string_lossy());
     let remote = word(0).unwrap_or_default();
     // Where a hook manager gives the name alone, that is all that is known.
@@ -343,7 +349,8 @@ fn move_references(args: &HookRunArgs, context: &mut Context) -> Outcome {
     } else {
         String::new()
     };
-    let moved = git_hook::moved(&text).map_err(|why| AppError::usage(why.to_string()))?;
+    let moved =
+        git_hook::moved(&text).map_err(|why| AppError::usage(why.to_string()).hint(BY_GIT))?;
     if moved.iter().any(MovedRef::is_of_a_branch) {
         let cx = context.cx()?;
         let kept = token::at_hand(&context.workspace)?;
@@ -362,12 +369,12 @@ fn input() -> Result<String, AppError> {
     let read = std::io::stdin().take(INPUT_CAP).read_to_string(&mut text);
     match read {
         Ok(length) if length as u64 == INPUT_CAP => {
-            Err(AppError::usage("Git says more than can be read"))
+            Err(AppError::usage("Git says more than can be read").hint(BY_GIT))
         }
         Ok(_) => Ok(text),
-        Err(error) => Err(AppError::usage(format!(
-            "what Git says cannot be read: {error}"
-        ))),
+        Err(error) => {
+            Err(AppError::usage(format!("what Git says cannot be read: {error}")).hint(BY_GIT))
+        }
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
     Err(if of_commit {
         error.hint("commit the mended file")
     } else {
-        error
+        error.hint("correct it, then `ai policy validate` once more; `ai schema policy-file` describes such a file")
     })
 }
 
@@ -130,10 +130,8 @@ fn tell_programs(shown: &str, bad: &[YamlProblems], context: &mut Context) {
 
 /// Reads a file of a policy, named by a person.
 pub(super) fn read_policy(path: &Path) -> Result<Vec<u8>, AppError> {
-    read_named(path, MAX_BYTES).map_err(|e| {
-        AppError::new(ErrorClass::NotFound, e.to_string())
-            .hint("`ai init --policy default` writes one")
-    })
+    read_named(path, MAX_BYTES)
+        .map_err(|e| AppError::unreadable(e).hint("`ai init --policy default` writes one"))
 }
 
 /// The layer of which a file would be the policy: only the project's has to answer where no rule

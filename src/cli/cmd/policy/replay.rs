@@ -32,13 +32,12 @@ pub(super) fn run(args: &ReplayArgs, context: &mut Context) -> Outcome {
     let file = args.policy.display().to_string();
     let path = context.workspace.start_dir()?.join(&args.policy);
     let bytes = read_named(&path, MAX_BYTES).map_err(|error| {
-        AppError::new(ErrorClass::NotFound, error.to_string())
-            .hint("name a file that is there, as a draft of the next policy")
+        AppError::unreadable(error).hint("name a file that is there, as a draft of the next policy")
     })?;
     let state = policy_files::with_project_file(context.workspace.root()?, &file, &bytes);
     if let Some(problems) = state.bad_files().first() {
         let message = format!("no decision can be judged by this policy: {problems}");
-        return Err(AppError::of(ErrorClass::Failed, (*problems).clone())
+        return Err(AppError::of(ErrorClass::Usage, (*problems).clone())
             .saying(message)
             .hint(format!(
                 "correct it; `ai policy validate {}`",

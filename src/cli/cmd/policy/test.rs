@@ -107,10 +107,12 @@ pub(super) fn run(args: &TestArgs, context: &mut Context) -> Outcome {
         }
         TestFormat::Text => return told(&report, context),
     }
-    Ok(if report.is_good() {
-        exit::OK
-    } else {
+    Ok(if !report.bad.is_empty() {
+        exit::USAGE
+    } else if report.failed() > 0 {
         exit::FAILED
+    } else {
+        exit::OK
     })
 }
 
@@ -143,8 +145,7 @@ fn tried(args: &TestArgs, context: &Context) -> Result<Report, AppError> {
         None => read_capped(&path, MAX_BYTES),
     };
     let bytes = bytes.map_err(|error| {
-        AppError::new(ErrorClass::NotFound, error.to_string())
-            .hint("`ai schema policy-test` describes such a file")
+        AppError::unreadable(error).hint("`ai schema policy-test` describes such a file")
     })?;
     match policy::tests_of(&bytes, &report.file) {
         Ok(tests) => {
@@ -189,7 +190,7 @@ fn told(report: &Report, context: &mut Context) -> Outcome {
             others => format!(" with {}", counted(others, "other file")),
         };
         let message = format!("{}{also} has {}", first.named(), counted(n, "problem"));
-        return Err(AppError::new(ErrorClass::Failed, message)
+        return Err(AppError::usage(message)
             .hint("correct it; `ai policy validate` reads the policy alone"));
     }
     let (failed, all) = (report.failed(), report.tried.len());

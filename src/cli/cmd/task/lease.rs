@@ -108,7 +108,8 @@ fn refuse_by_hand(flag: Option<&str>, name: &str) -> Result<(), AppError> {
     match flag {
         Some(_) => Err(AppError::usage(format!(
             "inside of a run {name} cannot be given: its supervisor holds the lease"
-        ))),
+        ))
+        .hint("the same command without it")),
         None => Ok(()),
     }
 }

@@ -25,7 +25,10 @@ pub(super) fn body(given: String) -> Result<String, AppError> {
 pub(in crate::cli::cmd) fn stdin() -> Result<String, AppError> {
     let mut text = String::new();
     let read = std::io::stdin().take(CAP).read_to_string(&mut text);
-    read.map_err(|e| AppError::usage(format!("standard input cannot be read as UTF-8 text: {e}")))?;
+    read.map_err(|e| {
+        AppError::usage(format!("standard input cannot be read as UTF-8 text: {e}"))
+            .hint("give it UTF-8 text, or the text itself: `--body TEXT`")
+    })?;
     Ok(text)
 }
 
@@ -34,19 +37,25 @@ pub(super) fn from_editor(title: &str) -> Result<(String, String), AppError> {
     let editor = env::text("VISUAL")
         .or_else(|| env::text("EDITOR"))
         .unwrap_or_else(|| "vi".into());
-    let dir = tempfile::tempdir()
-        .map_err(|e| AppError::new(ErrorClass::Failed, format!("no place for a draft: {e}")))?;
+    let dir = tempfile::tempdir().map_err(|e| {
+        AppError::new(ErrorClass::Failed, format!("no place for a draft: {e}"))
+            .hint("set TMPDIR to a directory that you may write, or give --title and --body")
+    })?;
     let draft = dir.path().join("task.md");
     let help = "<!-- The first line is the title, the rest the prompt. An empty title creates nothing. -->";
     fs::write_atomic(&draft, format!("{title}\n\n{help}\n").as_bytes())?;
-    editor::open(&editor, &draft).map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;
+    editor::open(&editor, &draft).map_err(|e| {
+        AppError::new(ErrorClass::Failed, e.to_string())
+            .hint("set EDITOR to an editor that is there, or give --title and --body")
+    })?;
     let text = fs::read_text(&draft, CAP)?;
     let mut lines = text.lines().filter(|line| !line.starts_with("<!--"));
     let title = lines.next().unwrap_or_default().trim().to_owned();
     if title.is_empty() {
-        return Err(AppError::usage(
-            "no title was written, so no task was created",
-        ));
+        return Err(
+            AppError::usage("no title was written, so no task was created")
+                .hint("write it on the first line, or say `ai task create \"TITLE\"`"),
+        );
     }
     Ok((
         title,

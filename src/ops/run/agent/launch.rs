@@ -216,7 +216,7 @@ impl<'a> AgentLaunch<'a> {
 
     /// Finds what the sandbox hides of all that a program named which did not begin to work.
     fn hidden(&self, walls: &SandboxBuilder, end: &AgentEnd) -> Option<String> {
-        if end.stream.at_work {
+        if end.stream.at_work || end.stream.result.outcome.is_of_the_service() {
             return None;
         }
         let why = match &end.process.end {

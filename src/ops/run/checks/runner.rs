@@ -82,9 +82,20 @@ impl CheckPlan {
         }
         let find = |name: &String| {
             let unknown = || {
-                Refusal::Invalid(format!(
-                    "{who} wants check `{name}`, and .ai/config.yaml has no such check"
-                ))
+                let known: Vec<&str> = config.checks.iter().map(|one| one.name.as_str()).collect();
+                Refusal::Unclear {
+                    why: format!(
+                        "{who} wants check `{name}`, and .ai/config.yaml has no such check"
+                    ),
+                    hint: if known.is_empty() {
+                        format!("write it below `checks`, such as {{{name}: {{run: make test}}}}")
+                    } else {
+                        format!(
+                            "write it below `checks`, or take one of {}",
+                            known.join(", ")
+                        )
+                    },
+                }
             };
             CheckPlan::new(config.check(name).ok_or_else(unknown)?)
         };
