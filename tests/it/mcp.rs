@@ -148,7 +148,10 @@ fn an_agent_claims_works_and_submits() {
     let renewed = client.call("heartbeat", &json!({"lease": lease}));
     assert_eq!(renewed["live"], true);
     // Nothing is there yet.
-    snapshot!(told(&client.call("submit", &json!({"lease": lease}))), @"not_proven: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)");
+    snapshot!(told(&client.call("submit", &json!({"lease": lease}))), @"
+    not_proven: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)
+    next: `tail -n 50 [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log` shows the end of its output; mend it, then `ai task done [TASK]`
+    ");
     sandbox.write("work.txt", "work");
     commits_by_its_own_shell(&sandbox, &claimed);
     let submitted = client.call("submit", &json!({"lease": lease}));
