@@ -347,7 +347,6 @@ pub fn not_available() -> AppError {
         "inside of a run this command is not available: its agent has `ai task show`, `ai task heartbeat`, `ai task checkpoint` and `ai why` \
          for its own task, `ai lock check`, `ai friction add`, `ai send` and `ai inbox`",
     )
-    .hint("`ai send people TEXT` asks a person to do it")
 }
 
 /// Refuses another name than that of the run's agent: it would be passed over, and whoever gave it would take the word for said in that name.

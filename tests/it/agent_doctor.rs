@@ -469,39 +469,6 @@ fn root_is_told_what_claude_code_refuses_to_it_outside_of_a_sandbox() {
 }
 
 #[test]
-fn an_outage_of_the_provider_is_not_told_as_the_sandbox_s_doing() {
-    let busy = r#"{"type":"thread.started","thread_id":"t"}
-{"type":"error","message":"We are currently experiencing high demand, which may cause temporary errors."}
-{"type":"turn.failed","error":{"message":"We are currently experiencing high demand, which may cause temporary errors."}}"#;
-    for layer in crate::sandbox::layers() {
-        let scene = Sandbox::project();
-        let notes = scene.base().join("home/opt/notes");
-        std::fs::create_dir_all(notes.parent().unwrap()).unwrap();
-        std::fs::write(&notes, "x").unwrap();
-        let script = format!(
-            "test \"$1\" != --version || {{ echo 1.2.0; exit; }}\ncat >/dev/null\n\
-             echo 'cannot read {}: No such file or directory' >&2\ncat <<'END'\n{busy}\nEND\nexit 1",
-            notes.display()
-        );
-        scene.program("bin/parrot", &script);
-        let manifest = MANIFEST.replace("login: [.parrot]\n", "");
-        scene.write(".ai/connectors/parrot.yaml", manifest);
-        scene.configure(CONFIG);
-        scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
-        scene.configure(CONFIG);
-        let id = scene.task("One", &["--agent", "bird"]);
-        let path = format!("{}:/usr/bin:/bin", scene.base().join("bin").display());
-        let mut command = scene.ai_command(&["run", &id]);
-        let told = run(command.env("AI_SANDBOX", layer).env("PATH", &path));
-        assert_eq!(told.code, Some(75), "{layer}: {told}");
-        let attempts = scene.show(&id).get("attempts").cloned();
-        assert_eq!(attempts, None, "{layer}: it cost an attempt");
-        let blamed = told.stdout.split(' ').any(|word| word == "sandbox");
-        assert!(!blamed, "{layer}: {told}");
-    }
-}
-
-#[test]
 fn a_program_that_its_sandbox_hides_is_told_by_the_doctor_and_by_the_run() {
     for layer in crate::sandbox::layers() {
         let scene = out_of_sight();

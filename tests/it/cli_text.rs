@@ -465,8 +465,6 @@ fn output_that_cannot_be_written_fails_the_command() {
         &["schema", "task"],
         &["config", "show"],
         &["man"],
-        &["--help"],
-        &["--version"],
     ] {
         let full = std::fs::OpenOptions::new()
             .write(true)
