@@ -366,8 +366,12 @@ pub fn parse_actor(text: &str) -> Result<Actor, AppError> {
     } else {
         Actor::new(ActorKind::Human, text)
     };
-    parsed.map_err(|e| AppError::usage(e.to_string()))
+    parsed.map_err(|e| {
+        let hint = "a name, such as `--as ann`, or a kind and a name, such as `--as agent:one`";
+        AppError::usage(e.to_string()).hint(hint)
+    })
 }
+
 /// A store that is not there, as it looks from within the sandbox of a run, where it is hidden.
 fn seen_from_a_run(error: StoreError) -> StoreError {
     match error {

@@ -116,8 +116,16 @@ fn why_not(place: &DaemonPlace, words_before: u64) -> Result<AppError, AppError>
             "the daemon has ended before it was at work, and says nothing",
         )
         .hint("`ai daemon run` may say more, in the foreground"),
-        // Its words have the next command in them.
-        said => AppError::new(class, format!("the daemon is not at work: {said}"))
-            .hint("mend that, then `ai daemon start`; `ai daemon logs` has all that it said"),
+        said => {
+            let (why, next) = match said.split_once("\n  next: ") {
+                Some((why, next)) => (why.trim_end(), format!("{next}; then `ai daemon start`")),
+                None => {
+                    let usual =
+                        "mend that, then `ai daemon start`; `ai daemon logs` has all that it said";
+                    (said, usual.to_owned())
+                }
+            };
+            AppError::new(class, format!("the daemon is not at work: {why}")).hint(next)
+        }
     })
 }
