@@ -1,16 +1,18 @@
-//! The login name of whoever runs this process: as the environment says, else as the system knows the user id.
+//! The login name of whoever runs this process: as the environment says, else as the system's file of users knows the user id.
 //!
-//! Services, containers and `env -i` set no `USER`; who acted there is somebody all the same. Nothing here is trusted:
-//! a name is what stands in a record, and no right follows from it.
+//! Services, containers and `env -i` set no `USER`; who acted there is somebody all the same. Nothing here is trusted: a name is
+//! what stands in a record, and no right follows from it. Deliberately absent: `getpwuid_r`. A program that is linked statically
+//! loads the system's name services into itself for it, which may be of another C library and then end the process by a signal. So
+//! users of a directory, who stand in no file, are known by `USER` alone.
 
-use std::ffi::CStr;
-use std::mem::MaybeUninit;
-use std::ptr;
+use std::path::Path;
 
-use crate::base::env;
+use crate::base::{env, fs};
 
-/// Room for one entry of the system's users; more is none of a person.
-const ROOM: usize = 16 << 10;
+/// Where the system's users stand, a line each.
+const USERS: &str = "/etc/passwd";
+/// Longest file of users that is read.
+const LONGEST: u64 = 4 << 20;
 
 /// The login name, where anybody knows one.
 pub fn name() -> Option<String> {
@@ -18,30 +20,31 @@ pub fn name() -> Option<String> {
     said("USER").or_else(|| said("LOGNAME")).or_else(by_user_id)
 }
 
-/// The name of the user id, by whatever the system asks for it.
-#[expect(
-    unsafe_code,
-    reason = "the standard library does not know users, and files alone miss directories of users"
-)]
 fn by_user_id() -> Option<String> {
-    let mut text = vec![0; ROOM];
-    let mut entry = MaybeUninit::<libc::passwd>::uninit();
-    let mut found: *mut libc::passwd = ptr::null_mut();
-    // SAFETY: all pointers are to memory of this function, which outlives the call; `text` is as long as is said.
-    let failed = unsafe {
-        libc::getpwuid_r(
-            rustix::process::getuid().as_raw(),
-            entry.as_mut_ptr(),
-            text.as_mut_ptr(),
-            text.len(),
-            &raw mut found,
-        )
-    };
-    if failed != 0 || found.is_null() {
-        return None;
+    let users = fs::read_capped(Path::new(USERS), LONGEST).ok()?;
+    let id = rustix::process::getuid().as_raw();
+    name_of(&String::from_utf8_lossy(&users), id)
+}
+
+/// The first name of a user id among lines of `name:password:id:…`.
+fn name_of(users: &str, id: u32) -> Option<String> {
+    let mut of_id = users.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(id) && !name.is_empty()).then_some(name)
+    });
+    of_id.next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_is_looked_up_among_the_lines_of_users() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n# a note\n:x:7:7::/:\nann:x:1000:1000::/home/ann:/bin/sh\nalso:x:1000:1::/:\nodd\n";
+        for (id, name) in [(0, Some("root")), (1000, Some("ann")), (7, None), (1, None)] {
+            assert_eq!(name_of(users, id).as_deref(), name, "{id}");
+        }
     }
-    // SAFETY: the call has filled the entry, whose name is a text that ends with a NUL within `text`.
-    let name = unsafe { CStr::from_ptr((*found).pw_name) };
-    let name = name.to_str().ok()?.to_owned();
-    (!name.is_empty()).then_some(name)
 }

@@ -18,6 +18,7 @@ use crate::domain::backoff::PauseCause;
 use crate::domain::friction;
 use crate::domain::stall;
 use crate::git::snapshot::SnapshotLimits;
+use crate::git::worktree::SLOT_LIMITS;
 use crate::ops::agent_doctor::trial;
 use crate::ops::detect;
 use crate::ops::doctor;
@@ -240,6 +241,11 @@ fn stated() -> Vec<(&'static str, &'static str, Vec<String>)> {
             WORKTREES,
             "Files of more than § MB",
             vec![megabytes(SnapshotLimits::OF_A_RUN.file_bytes)],
+        ),
+        (
+            WORKTREES,
+            "Where what it changed is more than § MB together",
+            vec![megabytes(SLOT_LIMITS.all_bytes)],
         ),
         (WORKTREES, "for § days (`--keep`)", vec![kept.clone()]),
         (LIMITS, "30 days (`--keep`)", Vec::new()),

@@ -95,7 +95,7 @@ impl Unsupported {
 /// known and the owner is the user.
 pub fn check_supported(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {
     // What is remembered of Git's version is written into the repository.
-    check_repository(location, Git::system)?;
+    check_repository(location, || Ok(git.clone()))?;
     Ok(git.require(MINIMUM, "ai")?)
 }
 

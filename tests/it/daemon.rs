@@ -528,14 +528,13 @@ fn one_that_cannot_start_says_why() {
         "version: 1\nscheduler: {enabled: perhaps}\n",
     );
     snapshot!(scene.ai(&["daemon", "start"]), @"
-    exit: 1
+    exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: the daemon is not at work: .ai/config.yaml:2:22: `enabled` must be true or false
+    error: .ai/config.yaml:2:22: `enabled` must be true or false
         2 | scheduler: {enabled: perhaps}
           |                      ^
       next: correct the file, or remove it to work with the defaults
-      next: mend that, then `ai daemon start`; `ai daemon logs` has all that it said
     ");
 }
 

@@ -15,9 +15,23 @@ fn reviewed() -> (Sandbox, String) {
     (sandbox, id)
 }
 
+/// Changes the store. Who takes a trigger away to do so puts it back: without it nobody writes there any more.
 fn execute(sandbox: &Sandbox, sql: &str) {
     let store = rusqlite::Connection::open(sandbox.store()).unwrap();
+    let mut triggers = store
+        .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        .unwrap();
+    let triggers: Vec<(String, String)> = triggers
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     store.execute_batch(sql).unwrap();
+    for (name, made_by) in triggers {
+        if sql.contains(&format!("DROP TRIGGER {name};")) {
+            store.execute_batch(&made_by).unwrap();
+        }
+    }
 }
 
 /// What each command says of a store that was changed by `sql`; the store is put back afterwards.

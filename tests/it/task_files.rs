@@ -95,7 +95,9 @@ fn a_circle_within_a_file_is_told_by_its_keys() {
         (outcome.code, outcome.stderr)
     };
     let told = |way: &str| {
-        let text = format!("error: this would make a cycle: {way}; nothing was created\n");
+        let text = format!(
+            "error: this would make a cycle: {way}; nothing was created\n  next: change `deps` and `parent` in the file; `ai schema new-task` describes them\n"
+        );
         (Some(2), text)
     };
     let by_deps = "{\"title\":\"x\"}\n{\"key\":\"a\",\"title\":\"a\",\"deps\":[\"b\"]}\n\

@@ -17,7 +17,7 @@ pub const RESCUE_LIMITS: SnapshotLimits = SnapshotLimits {
 };
 
 /// The limits for what is left in a slot: a lot of it is moved aside like a large file, for the same reason.
-const SLOT_LIMITS: SnapshotLimits = SnapshotLimits {
+pub const SLOT_LIMITS: SnapshotLimits = SnapshotLimits {
     all_bytes: 32 << 20,
     ..RESCUE_LIMITS
 };

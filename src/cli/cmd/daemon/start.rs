@@ -64,6 +64,8 @@ pub(super) fn start(args: &DaemonStartArgs, context: &mut Context) -> Outcome {
     context
         .workspace
         .refuse_agents("start a daemon that works the queue")?;
+    // What would keep it from its work is told by this command, not by its last words.
+    context.workspace.config()?;
     context.store(Access::Write)?;
     let place = DaemonPlace::of(&context.workspace.state_dir()?);
     let mut words = run::again(&["daemon", "run", "--detached"], context)?;
