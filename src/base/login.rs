@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_user_id_is_looked_up_among_the_lines_of_users() {
-        let users = "root:x:0:0:root:/root:/bin/sh\n# a note\n:x:7:7::/:\nann:x:1000:1000::/home/ann:/bin/sh\nalso:x:1000:1::/:\nodd\n";
+        let users = "root:x:0:0:root:/root:/bin/sh\n# a note\n:x:7:7::/:\nann:x:1000:1000::/home/user:/bin/sh\nalso:x:1000:1::/:\nodd\n";
         for (id, name) in [(0, Some("root")), (1000, Some("ann")), (7, None), (1, None)] {
             assert_eq!(name_of(users, id).as_deref(), name, "{id}");
         }

@@ -28,7 +28,8 @@ fn execute(sandbox: &Sandbox, sql: &str) {
         .collect();
     store.execute_batch(sql).unwrap();
     for (name, made_by) in triggers {
-        if sql.contains(&format!("DROP TRIGGER {name};")) {
+        let drops = format!("DROP TRIGGER {name}");
+        if sql.split(';').any(|one| one.trim() == drops) {
             store.execute_batch(&made_by).unwrap();
         }
     }
