@@ -27,8 +27,10 @@ pub use error::WorktreeError;
 pub use foreign::{ForeignWorktree, UnfitWorktree};
 pub use lock::{DiskLocks, remove_idle};
 pub use pool::{PoolLimits, SlotStart, WorktreePool};
+#[cfg(test)]
+pub use rescue::SLOT_LIMITS;
 pub use rescue::{
-    ClearedSlot, KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, RescueResult, SLOT_LIMITS, save_tree,
+    ClearedSlot, KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, RescueResult, save_tree,
 };
 pub use reuse::FreshSlot;
 pub use slot::{Slot, SlotState};
