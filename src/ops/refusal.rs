@@ -434,7 +434,8 @@ impl Refusal {
                     "`ai why {subject}` says who has it; ask there, or wait until it is given back"
                 )
             }
-            Refusal::Interrupted(_) => "the same command begins again".to_owned(),
+            // Whoever ended it knows what is next; a task that was cancelled does not begin again.
+            Refusal::Interrupted(_) => return None,
             Refusal::AgentChange(ChangeError::Nobody(_)) => {
                 "give --connector to register it".to_owned()
             }
