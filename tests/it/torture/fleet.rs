@@ -147,6 +147,13 @@ impl<'a> Fleet<'a> {
         self.stopped.len()
     }
 
+    /// True while an `ai` is stopped.
+    pub fn has_stopped_ai(&self) -> bool {
+        self.stopped
+            .iter()
+            .any(|(who, _)| matches!(who, Stopped::Ai(_)))
+    }
+
     /// Lets those go on whose time is over.
     pub fn wake(&mut self, now: Instant) {
         let (due, stopped) = std::mem::take(&mut self.stopped)

@@ -48,6 +48,12 @@ impl Nemesis {
             fleet.wake(Instant::now());
             self.strike(fleet);
         }
+        // An `ai` that may hold the store is not left stopped: nobody else wakes it, and whoever looks on meanwhile waits
+        // half a minute for each of its commands.
+        while fleet.has_stopped_ai() {
+            poll::pass(Duration::from_millis(20));
+            fleet.wake(Instant::now());
+        }
     }
 
     fn strike(&mut self, fleet: &mut Fleet<'_>) {
