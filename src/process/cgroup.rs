@@ -6,7 +6,7 @@
 //! that has escaped the keeper. Only version 2 is used. Limits are a matter of
 //! [`super::cgroup_limits`].
 
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -145,24 +145,9 @@ impl Cgroup {
         &self.dir
     }
 
-    /// Starts something in it: this process goes in, so that its child is there from its first
-    /// moment on, and comes back.
-    ///
-    /// # Errors
-    /// What `start` says. A process that cannot go in starts its child outside; one that cannot
-    /// come back leaves the cgroup alone for good.
-    pub(in crate::process) fn start<T>(
-        &self,
-        start: impl FnOnce() -> io::Result<T>,
-    ) -> (io::Result<T>, CgroupMembership) {
-        if enter(&self.dir).is_err() {
-            return (start(), CgroupMembership::No);
-        }
-        let started = start();
-        match enter(&self.home) {
-            Ok(()) => (started, CgroupMembership::Yes),
-            Err(_) => (started, CgroupMembership::No),
-        }
+    /// Opens its list of processes: whoever writes itself into that is in it, with all that it starts from then on.
+    pub(in crate::process) fn open_list(&self) -> Result<File, FsError> {
+        fs::open_at_end(&self.dir.join("cgroup.procs"))
     }
 
     /// The processes in it, those in cgroups below it included.
@@ -219,19 +204,10 @@ impl Cgroup {
     }
 }
 
-/// The relation of a child to the cgroup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::process) enum CgroupMembership {
-    /// The command was started inside, and only it and what it starts is.
-    Yes,
-    /// The command was not, or this process is there as well.
-    No,
-}
-
 /// Tries to make a cgroup on this machine, tried once and taken back.
 pub fn probe() -> Result<(), NoCgroup> {
     let made = Cgroup::make(KernelFiles::of_this_machine(), "probe")?;
-    // Going in and out is what every start does.
+    // A command is started by one that goes in.
     let moved = made.try_out();
     made.remove();
     moved
@@ -389,19 +365,21 @@ mod tests {
             Ok(group) => group,
             Err(why) => return writeln_skipped(&why.to_string()),
         };
-        let start = || {
-            std::process::Command::new("sh")
-                .args(["-c", "(env -i setsid sh -c 'sleep 600 & sleep 600' >/dev/null 2>&1 &); sleep 0.1; echo out"])
-                .output()
-        };
-        let (output, inside) = group.start(start);
-        assert_eq!(
-            (output.unwrap().stdout, inside),
-            (b"out\n".to_vec(), CgroupMembership::Yes)
-        );
+        let script = "echo 0 >&9; exec 9>&-; (env -i setsid sh -c 'sleep 600 & sleep 600' >/dev/null 2>&1 &); sleep 0.1; echo out";
+        let output = in_it(&group, script).output().unwrap();
+        assert_eq!(output.stdout, b"out\n");
         assert!(!group.processes().is_empty() && !group.processes().contains(&own_pid()));
         assert!(group.end().killed >= 1);
         assert!(group.processes().is_empty() && !group.dir().exists());
+    }
+
+    /// The script in a shell that has the list of `group` as its ninth file.
+    fn in_it(group: &Cgroup, script: &str) -> std::process::Command {
+        let mut command = std::process::Command::new("sh");
+        let list = group.dir().join("cgroup.procs");
+        let script = format!("exec 9>>'{}'; {script}", list.display());
+        command.args(["-c", &script]);
+        command
     }
 
     /// Tells that something cannot be tried here, so that nobody takes silence for a test.

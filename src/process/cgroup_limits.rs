@@ -44,7 +44,7 @@ impl Cgroup {
         let parent = place_for(&own, &controllers(needs))?;
         let made = Cgroup::make_below(&parent, own, name)?;
         let limited = limit(made.dir(), needs).map_err(NoLimits::NotWritten);
-        // Going in and out is what every start does; one that cannot would run outside of it.
+        // A command is started by one that goes in; one that cannot would run outside of it.
         let limited = limited.and_then(|()| made.try_out().map_err(NoLimits::NoCgroup));
         match limited {
             Ok(()) => Ok(made.holding(needs.memory)),
@@ -109,7 +109,7 @@ fn limit(dir: &Path, needs: &ResourceAmounts) -> Result<(), FsError> {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
 
     fn needs(json: &str) -> ResourceAmounts {
         serde_json::from_str(json).unwrap()
@@ -186,12 +186,11 @@ mod tests {
             }
         };
         // `tail` keeps the one endless line in memory.
-        let (ended, _) = group.start(|| {
-            Command::new("tail")
-                .stdin(std::fs::File::open("/dev/zero").unwrap())
-                .stdout(Stdio::null())
-                .status()
-        });
+        let script = format!(
+            "echo 0 >>'{}'; exec tail </dev/zero >/dev/null",
+            group.dir().join("cgroup.procs").display()
+        );
+        let ended = Command::new("sh").args(["-c", &script]).status();
         assert!(!ended.unwrap().success());
         assert!(was_full(group.dir()));
         group.end();

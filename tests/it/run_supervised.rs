@@ -139,6 +139,12 @@ fn what_has_left_everything_but_its_cgroup_ends_with_the_run() {
         eprintln!("skipped: {told}");
         return;
     };
+    let listed = std::fs::read_to_string(group.join("cgroup.procs")).unwrap();
+    let own = command.pid().to_string();
+    assert!(
+        listed.lines().count() >= 3 && listed.lines().all(|pid| pid != own),
+        "the keeper, the agent and its child, and not {own}: {listed}"
+    );
     let mark = format!("ESCAPED={}", sandbox.base().display());
     let escaped = || {
         crate::support::runs::with_mark(mark.as_bytes())

@@ -13,12 +13,13 @@ use crate::base::fs::write::{create_dir_all, rename, write_own};
 
 /// Writes at the end of a file that is there.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
-    let mut file = at(
-        "write",
-        path,
-        fs::OpenOptions::new().append(true).open(path),
-    )?;
-    at("write", path, file.write_all(bytes))
+    at("write", path, open_at_end(path)?.write_all(bytes))
+}
+
+/// Opens a file that is there, to write at its end.
+pub fn open_at_end(path: &Path) -> Result<fs::File, FsError> {
+    let mut options = fs::OpenOptions::new();
+    at("write", path, options.append(true).open(path))
 }
 
 /// Opens a file to write at its end, whoever else does so, too; it is made where it is not there, for its

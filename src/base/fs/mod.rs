@@ -16,7 +16,9 @@ mod tail;
 mod text_heap;
 mod write;
 
-pub use append::{Appender, append, append_locked, append_rotated, open_to_append, rewrite_locked};
+pub use append::{
+    Appender, append, append_locked, append_rotated, open_at_end, open_to_append, rewrite_locked,
+};
 pub use beside::{is_program, name_also, same_file, write_program};
 pub use error::FsError;
 pub use lines::{BadLine, LineEnd, read_line, text_reader};

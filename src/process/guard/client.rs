@@ -11,7 +11,8 @@ use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::base::env;
-use crate::process::cgroup::{Cgroup, CgroupEnded, CgroupMembership};
+use crate::process::cgroup::{Cgroup, CgroupEnded};
+use crate::process::guard::entrance::{self, CgroupDoor};
 use crate::process::guard::fence::{FencedLine, LeaseFence};
 use crate::process::guard::orphans::{self, KeeperRegistration};
 use crate::process::guard::protocol::{KeeperLaunch, KeeperReport, KeeperWord};
@@ -46,8 +47,10 @@ impl Keeper {
     ) -> io::Result<Self> {
         orphans::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
-        let (fenced, term) = fence.join(&line)?;
         let mut launch = launch.clone();
+        launch.confine.cgroup = cgroup.map_or(CgroupDoor::Shut, |group| door(group, &line));
+        // Later, since a renewal that comes first would stand before the door.
+        let (fenced, term) = fence.join(&line)?;
         launch.confine.lease = term;
         let words = policy.and_then(|policy| command_line(policy, &real_program()));
         let wrapped = if words.is_some() {
@@ -56,18 +59,7 @@ impl Keeper {
             KeeperStart::No
         };
         let words = words.unwrap_or_else(|| vec![program().into()]);
-        let start = || orphans::register(|| spawn(&words, &launch, env, theirs));
-        let (started, cgroup) = match cgroup {
-            None => (start(), None),
-            Some(group) => {
-                let (started, inside) = group.start(start);
-                (
-                    started,
-                    (inside == CgroupMembership::Yes).then(|| group.clone()),
-                )
-            }
-        };
-        let (child, registered) = started?;
+        let (child, registered) = orphans::register(|| spawn(&words, &launch, env, theirs))?;
         let identity = child
             .id()
             .and_then(|pid| ProcessIdentity::of(i32::try_from(pid).ok()?));
@@ -76,7 +68,7 @@ impl Keeper {
             line,
             identity,
             wrapped,
-            cgroup,
+            cgroup: cgroup.cloned(),
             status: None,
             _registered: registered,
             _fenced: fenced,
@@ -163,6 +155,18 @@ fn spawn(
     child.stdout.iter().for_each(widen);
     child.stderr.iter().for_each(widen);
     Ok(child)
+}
+
+/// Sends the way into `group` ahead. Where that fails, the keeper starts outside.
+fn door(group: &Cgroup, line: &UnixStream) -> CgroupDoor {
+    let sent = group
+        .open_list()
+        .is_ok_and(|procs| entrance::send(line, &procs).is_ok());
+    if sent {
+        CgroupDoor::OnTheLine
+    } else {
+        CgroupDoor::Shut
+    }
 }
 
 /// The way in which a keeper is started: by itself or by another program that makes its sandbox.

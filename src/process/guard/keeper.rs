@@ -19,6 +19,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 use crate::base::clock;
 use crate::process::child_command::ChildCommand;
 use crate::process::egress;
+use crate::process::guard::entrance::{self, CgroupDoor};
 use crate::process::guard::events::{HeardStop, KeeperEvents, KeeperSignals};
 use crate::process::guard::housekeeping::GitHousekeeping;
 use crate::process::guard::protocol::{CANNOT_BEGIN, KeeperLaunch, KeeperReport, KeeperWord};
@@ -40,6 +41,10 @@ pub fn main(word: KeeperWord, args: &[OsString]) -> ExitCode {
     let Some(launch) = KeeperLaunch::from_args(args) else {
         return ExitCode::from(USAGE);
     };
+    if word == KeeperWord::Guard && launch.confine.cgroup == CgroupDoor::OnTheLine {
+        // Outside it is as everywhere where no cgroup can be made.
+        let _outside = entrance::enter(io::stdin());
+    }
     let ended = match (word, launch.confine.pair) {
         (KeeperWord::Between, _) => return outer::between(args),
         (KeeperWord::InnerApart, _) if apart::settle(&covers(&launch)).is_err() => {

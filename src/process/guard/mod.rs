@@ -14,12 +14,16 @@
 //! 5. [`leftovers`]: if all of them were killed, the next `ai` finds the processes by their run's mark in
 //!    the environment.
 //!
+//! Where a cgroup can be made, the keeper goes into it first of all ([`entrance`]), so that everything below can be
+//! ended in one stroke.
+//!
 //! A process that is out of reach of all of them has to clear its environment, leave its session, and
 //! outlive the killing of `ai` and both keepers, on a machine where no pid namespace can be made.
 
 mod apart;
 mod client;
 mod covers;
+mod entrance;
 mod events;
 mod fence;
 mod housekeeping;

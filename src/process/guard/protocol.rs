@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::process::child_command::{ChildCommand, StdinSource};
+use crate::process::guard::entrance::CgroupDoor;
 use crate::process::guard::fence::LeaseTerm;
 use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
 use crate::process::supervise::{ProcessExit, SpawnFailure};
@@ -93,6 +94,9 @@ pub(in crate::process) struct KeeperConfinement {
     /// port.
     #[serde(default)]
     pub egress: Option<String>,
+    /// The way into a cgroup; only the first keeper goes it, with all below.
+    #[serde(default)]
+    pub cgroup: CgroupDoor,
 }
 
 /// The cause for which a keeper ended the command before it ended by itself.
@@ -203,6 +207,7 @@ mod tests {
                     }),
                     pair: Some(KeeperPair::InUserNamespace),
                     egress: Some("/socket".into()),
+                    cgroup: CgroupDoor::OnTheLine,
                 },
             };
             assert_eq!(KeeperLaunch::from_args(&launch.to_args()), Some(launch));

@@ -146,9 +146,8 @@ fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
     KeeperConfinement {
         landlock,
         limits: Some(policy.limits),
-        lease: None,
-        pair: None,
         egress: policy.egress.as_ref().map(|_| INSIDE.to_owned()),
+        ..KeeperConfinement::default()
     }
 }
 
