@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::decision::Override;
 use crate::domain::ids::{RunId, TaskId};
@@ -315,6 +316,9 @@ pub struct RunEnd {
     /// The signs by which it was found to be stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stall: Vec<String>,
+    /// Whose doing it was that it did not come to its verdict, where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<CutOffBy>,
 }
 
 impl RunEnd {

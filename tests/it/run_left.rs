@@ -10,13 +10,13 @@ use crate::support::{Sandbox, mask_also, poll};
 /// Works, then does not end. What it starts does not end by being asked.
 const STUCK: &str = "echo half > half.txt; (setsid sh -c 'trap \"\" TERM; sleep 600' &) ; echo x > \"$BASE/acks/started\"; sleep 600";
 
-/// A task whose agent gets stuck, under a lease of three seconds.
+/// A task whose agent gets stuck, under a lease of three seconds. One lapse would park it.
 fn short_lease() -> (Sandbox, String) {
     let sandbox = Sandbox::with_script(STUCK);
     let acks = sandbox.base().join("acks");
     std::fs::create_dir(&acks).unwrap();
     sandbox.configure(&format!(
-        "{}defaults: {{run_ttl: 3s, heartbeat: 1s}}\n",
+        "{}defaults: {{run_ttl: 3s, heartbeat: 1s, max_lapses: 1}}\n",
         CONFIG.replace(
             "grace: 1s",
             &format!("grace: 1s, allow_write: ['{}']", acks.display())
@@ -47,6 +47,17 @@ fn wait_until_lapsed(sandbox: &Sandbox, id: &str) {
     });
 }
 
+/// A task whose run stood still is queued again, and nothing of it is counted.
+fn costs_nothing(sandbox: &Sandbox, id: &str) {
+    let end = &sandbox.last_run(id)["end"];
+    assert_eq!(end["cut_off"], "standstill", "{end}");
+    let task = sandbox.ai_json(&["task", "show", id]);
+    assert_eq!(task["status"], "queued", "{task}");
+    // What is zero is not told.
+    let counts = [task.get("attempts"), task.get("lapses")];
+    assert_eq!(counts, [None, None], "{task}");
+}
+
 #[test]
 fn an_agent_ends_with_the_lease_that_a_stopped_supervisor_does_not_renew() {
     for mode in crate::sandbox::modes() {
@@ -64,6 +75,7 @@ fn an_agent_ends_with_the_lease_that_a_stopped_supervisor_does_not_renew() {
         ");
         assert_eq!(command.wait().code, None, "it was killed as it stood");
         sandbox.is_at_rest(&id);
+        costs_nothing(&sandbox, &id);
         assert_eq!(
             sandbox.file_at(&format!("refs/ai/rescue/{id}/1"), "half.txt"),
             "half"
@@ -99,10 +111,28 @@ fn a_supervisor_that_goes_on_too_late_has_lost_its_run_and_saves_the_work() {
     command.signal("CONT");
     assert_eq!(command.wait().code, Some(7));
     sandbox.is_at_rest(&id);
+    costs_nothing(&sandbox, &id);
+    let end = &sandbox.last_run(&id)["end"];
+    snapshot!(end["summary"].as_str().unwrap(), @"stopped: it stood still until its lease was over, as on a machine that slept; its work stands on refs/ai/rescue/[TASK]/1");
     assert_eq!(
         sandbox.file_at(&format!("refs/ai/rescue/{id}/1"), "half.txt"),
         "half"
     );
+}
+
+#[test]
+fn one_that_stood_still_and_is_asked_to_end_for_it_is_not_told_as_stopped_by_a_person() {
+    let (sandbox, id) = short_lease();
+    let command = at_work(&sandbox, &id, "none");
+    command.signal("STOP");
+    wait_until_nothing_runs(&id);
+    wait_until_lapsed(&sandbox, &id);
+    // As by a daemon that woke up first. What is stopped hears of it as it goes on.
+    command.signal("TERM");
+    command.signal("CONT");
+    command.wait();
+    sandbox.is_at_rest(&id);
+    costs_nothing(&sandbox, &id);
 }
 
 /// A process in a session of its own, as an agent's daemon would be, and as its test sees it.

@@ -14,9 +14,17 @@ fn note() -> Note {
 }
 
 fn after(by: CutOffBy, lapses: u32, max_lapses: u32) -> FollowUp {
+    after_all(by, (lapses, 0), max_lapses)
+}
+
+/// The fate of a task that was cut off so often, and whose runs stood still so often in a row.
+fn after_all(by: CutOffBy, (lapses, standstills): (u32, u32), max_lapses: u32) -> FollowUp {
     let cut_off = CutOff {
         by,
-        lapses,
+        before: CutOffCounts {
+            lapses,
+            standstills,
+        },
         max_lapses,
         summary: "it died",
     };
@@ -32,17 +40,34 @@ fn again(attempt: AttemptCount) -> FollowUp {
 }
 
 fn parked(reason: &str) -> FollowUp {
+    held(reason, AttemptCount::Lapse)
+}
+
+fn held(reason: &str, attempt: AttemptCount) -> FollowUp {
     FollowUp::Hold {
         hold: Hold {
             kind: BlockReason::Parked,
             reason: reason.into(),
             since_ms: NOW,
         },
-        attempt: AttemptCount::Lapse,
+        attempt,
     }
 }
 
 rules! {
+    a_run_that_stood_still_costs_nothing_not_even_a_lapse:
+        after_all(CutOffBy::Standstill, (0, 0), 3) => again(AttemptCount::Free);
+    it_stays_so_however_many_lids_were_closed:
+        after_all(CutOffBy::Standstill, (2, 28), 3) => again(AttemptCount::Free);
+    lapses_are_counted_without_those_that_stood_still:
+        after_all(CutOffBy::Machine, (0, 28), 3) => again(AttemptCount::Lapse);
+    a_row_of_them_that_is_no_accident_waits_for_a_person:
+        after_all(CutOffBy::Standstill, (0, 29), 3)
+        => held("its runs stood still 30 times in a row; the last: it died", AttemptCount::Free);
+    whoever_lets_it_go_on_gives_it_as_many_again:
+        after_all(CutOffBy::Standstill, (0, 30), 3) => again(AttemptCount::Free);
+    where_no_lapse_is_allowed_a_lid_may_be_closed:
+        after_all(CutOffBy::Standstill, (0, 0), 0) => again(AttemptCount::Free);
     a_person_who_stops_a_run_costs_the_task_nothing:
         after(CutOffBy::Person, 0, 3) => again(AttemptCount::Free);
     a_person_may_stop_a_task_again_and_again:
@@ -59,4 +84,11 @@ rules! {
     more_lapses_than_allowed_still_wait:
         after(CutOffBy::Machine, 8, 3)
         => parked("its runs were cut off 9 times in a row; the last: it died");
+}
+
+rules! {
+    two_thirds_of_a_lease_slept_away_are_a_standstill: is_standstill(40_000, 60_000) => true;
+    a_beat_that_comes_late_is_none: is_standstill(39_999, 60_000) => false;
+    a_night_is_one: is_standstill(i64::MAX, 60_000) => true;
+    a_clock_that_went_back_is_none: is_standstill(-1, 60_000) => false;
 }

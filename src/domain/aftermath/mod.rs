@@ -17,7 +17,7 @@ mod summary;
 mod verification;
 
 pub use attempt::{AttemptEnd, TreeChange};
-pub use cut_off::{CutOff, CutOffBy};
+pub use cut_off::{CutOff, CutOffBy, CutOffCounts, is_standstill};
 pub use follow_up::JudgedAttempt;
 pub use objection::{Objection, used_tool_in_words};
 pub use on_base::{FailureOf, failure_of};

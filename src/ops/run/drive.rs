@@ -25,7 +25,7 @@ use crate::ops::error::{Bug as _, Kept as _, NO_ACTOR, OpError};
 use crate::ops::hosts::JudgeSlot;
 use crate::ops::refusal::Refusal;
 use crate::ops::route::{self, Wish};
-use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
+use crate::ops::run::agent::heartbeat::{Account, Beat, Heart, HeartRhythm};
 use crate::ops::run::agent::launch::AssignedAgent;
 use crate::ops::run::agent::session;
 use crate::ops::run::checks::runner::CheckPlan;
@@ -46,6 +46,10 @@ use crate::policy::PolicyState;
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::router::Trace;
 use crate::store::{Store, Tx};
+
+/// The end of a run that has slept its lease away.
+const STOOD_STILL: &str =
+    "stopped: it stood still until its lease was over, as on a machine that slept";
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's
 /// provider refuses it and somebody is configured to take over, the task goes on with them.
@@ -272,11 +276,11 @@ impl Drive<'_> {
                 .map_err(|error| (error, Worktree::Entered)),
             Err(error) => Err((error, Worktree::Outside)),
         };
-        drop(heart);
+        let rhythm = heart.end();
         match ended {
             Ok(report) if self.live.was_stopped() => Err(self.interrupted(&report.summary)),
             Ok(report) => Ok(report),
-            Err((error, worktree)) => Err(self.give_up(store, error, worktree)),
+            Err((error, worktree)) => Err(self.give_up(store, error, (worktree, rhythm))),
         }
     }
 
@@ -302,12 +306,19 @@ impl Drive<'_> {
     }
 
     /// Ends a run that could not be seen through, and says why.
-    fn give_up(&self, store: &mut dyn Store, error: OpError, worktree: Worktree) -> OpError {
+    fn give_up(
+        &self,
+        store: &mut dyn Store,
+        error: OpError,
+        (worktree, rhythm): (Worktree, HeartRhythm),
+    ) -> OpError {
         let run = &self.live.started.run;
-        let cause = if self.live.was_stopped() {
-            CutOffBy::Person
-        } else {
-            CutOffBy::Machine
+        // What has lost its lease by standing still has no other end, though somebody may have asked for one since, as a
+        // daemon does that finds the lease lapsed.
+        let cause = match rhythm {
+            HeartRhythm::StoodStill => CutOffBy::Standstill,
+            HeartRhythm::Steady if self.live.was_stopped() => CutOffBy::Person,
+            HeartRhythm::Steady => CutOffBy::Machine,
         };
         let kept = match (cause, worktree) {
             // What stands in the worktree is not this run's, and saved by the next one that wants it. Whoever
@@ -316,13 +327,17 @@ impl Drive<'_> {
             _ => salvage::keep(self.live.world, self.live.repo, run),
         };
         let reason = self.live.cancel.reason();
-        let (said, why) = match &reason {
-            Some(StopReason::Interrupted | StopReason::Shutdown) => ("stopped by a person", None),
-            Some(StopReason::LeaseLost) => ("stopped: its lease was lost", Some(error)),
+        let (said, why) = match (cause, &reason) {
+            (CutOffBy::Standstill, _) => (STOOD_STILL, Some(error)),
+            (_, Some(StopReason::Interrupted | StopReason::Shutdown)) => {
+                ("stopped by a person", None)
+            }
+            (_, Some(StopReason::LeaseLost)) => ("stopped: its lease was lost", Some(error)),
             _ => ("could not be seen through", Some(error)),
         };
         let summary = match (&reason, &why) {
             (Some(StopReason::LeaseLost), _) | (_, None) => said.to_owned(),
+            _ if cause == CutOffBy::Standstill => said.to_owned(),
             (_, Some(error)) => format!(
                 "{said}: {}",
                 self.live.world.redactor().redact_text(&error.to_string())

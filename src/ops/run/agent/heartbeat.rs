@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::clock;
 use crate::config::Config;
+use crate::domain::aftermath::is_standstill;
 use crate::domain::budget::BudgetLevel;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
@@ -27,7 +28,17 @@ use crate::store::{Access, Store, StorePlace, Tx};
 /// A beating heart; it stops when dropped.
 pub struct Heart {
     stop: Sender<Word>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<HeartRhythm>>,
+}
+
+/// The rhythm of a heart until its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeartRhythm {
+    /// As it should, as far as that was its own doing.
+    Steady,
+    /// The heart slept for longer than the lease could hold, and could not renew it since: the machine slept, or the processes
+    /// were stopped.
+    StoodStill,
 }
 
 /// The state that the thread needs.
@@ -75,43 +86,64 @@ impl Heart {
         let (stop, words) = mpsc::channel();
         beat.ledger.listen(stop.clone());
         beat.cancel.lease_renewed(beat.expires_ms, beat.ttl);
-        let thread = std::thread::spawn(move || {
-            let mut renewed_ms = clock::boot_ms();
-            let mut store = None;
-            let mut last = Instant::now();
-            while wait(&words, last, beat.every) {
-                last = Instant::now();
-                match renew(&beat, &mut store) {
-                    Ok(lease) => {
-                        renewed_ms = clock::boot_ms();
-                        beat.cancel.lease_renewed(lease.expires.ms, beat.ttl);
-                    }
-                    Err(error) => {
-                        let silent =
-                            u128::try_from(clock::boot_ms() - renewed_ms).unwrap_or(u128::MAX);
-                        let gone = matches!(error.refusal(), Some(Refusal::LeaseLost { .. }));
-                        if gone || silent >= beat.ttl.as_millis() * 2 / 3 {
-                            beat.cancel.cancel(StopReason::LeaseLost);
-                            return;
-                        }
-                    }
-                }
-            }
-        });
+        let thread = std::thread::spawn(move || beat_on(&beat, &words));
         Heart {
             stop,
             thread: Some(thread),
         }
     }
+
+    /// Ends it, and tells how it has beaten.
+    pub fn end(mut self) -> HeartRhythm {
+        self.rest()
+    }
+
+    fn rest(&mut self) -> HeartRhythm {
+        // It may have ended by itself.
+        let _heard = self.stop.send(Word::Stop);
+        // A panic of the thread has been printed; the lease simply lapses.
+        let ended = self.thread.take().and_then(|thread| thread.join().ok());
+        ended.unwrap_or(HeartRhythm::Steady)
+    }
 }
 
 impl Drop for Heart {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _heard = self.stop.send(Word::Stop);
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been printed; the lease simply lapses.
-            let _ = thread.join();
+        self.rest();
+    }
+}
+
+/// Renews the lease until it is lost, or nobody wants it any more.
+fn beat_on(beat: &Beat, words: &Receiver<Word>) -> HeartRhythm {
+    let ttl_ms = i64::try_from(beat.ttl.as_millis()).unwrap_or(i64::MAX);
+    let mut renewed_ms = clock::boot_ms();
+    let mut rhythm = HeartRhythm::Steady;
+    let mut store = None;
+    let mut last = Instant::now();
+    loop {
+        let slept_ms = clock::boot_ms();
+        let is_wanted = wait(words, last, beat.every);
+        // The clock counts suspend, which the wait does not: whoever wakes this one for its end tells as much as its time.
+        if is_standstill(clock::boot_ms() - slept_ms, ttl_ms) {
+            rhythm = HeartRhythm::StoodStill;
+        }
+        if !is_wanted {
+            return rhythm;
+        }
+        last = Instant::now();
+        match renew(beat, &mut store) {
+            Ok(lease) => {
+                renewed_ms = clock::boot_ms();
+                rhythm = HeartRhythm::Steady;
+                beat.cancel.lease_renewed(lease.expires.ms, beat.ttl);
+            }
+            Err(error) => {
+                let gone = matches!(error.refusal(), Some(Refusal::LeaseLost { .. }));
+                if gone || is_standstill(clock::boot_ms() - renewed_ms, ttl_ms) {
+                    beat.cancel.cancel(StopReason::LeaseLost);
+                    return rhythm;
+                }
+            }
         }
     }
 }

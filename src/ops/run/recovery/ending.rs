@@ -3,7 +3,7 @@
 //! person all the same.
 
 use crate::domain::actor::Actor;
-use crate::domain::aftermath::{CutOff, CutOffBy};
+use crate::domain::aftermath::{CutOff, CutOffBy, CutOffCounts};
 use crate::domain::event::Event;
 use crate::domain::run::{Run, RunEnd};
 use crate::domain::task::Note;
@@ -45,11 +45,16 @@ pub fn end(
         session: None,
         resume_refused: None,
         stall: Vec::new(),
+        cut_off: Some(by),
     };
     let note = (*kept != KeptWork::Nothing).then(|| note(cx, &cx.actor, &text));
+    let before = CutOffCounts {
+        lapses: cx::load(tx, &run.task)?.lapses,
+        standstills: standstills_before(&tx.runs(&run.task)?, run),
+    };
     let cut_off = CutOff {
         by,
-        lapses: cx::load(tx, &run.task)?.lapses,
+        before,
         max_lapses: cx.rules.max_lapses,
         summary: &text,
     };
@@ -64,10 +69,57 @@ pub fn end(
     )
 }
 
+/// The runs in a row right before this one, of those of its task, that stood still.
+fn standstills_before(runs: &[Run], this: &Run) -> u32 {
+    let before = runs.iter().rev();
+    let before = before.filter(|run| run.id.epoch() < this.id.epoch());
+    let stood = before.take_while(|run| {
+        let by = run.end.as_ref().and_then(|end| end.cut_off);
+        by == Some(CutOffBy::Standstill)
+    });
+    u32::try_from(stood.count()).unwrap_or(u32::MAX)
+}
+
 fn note(cx: &Cx, by: &Actor, text: &str) -> Note {
     Note {
         at_ms: cx.now.wall_ms,
         by: by.clone(),
         text: text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of this epoch that ended so.
+    fn run(epoch: u64, cut_off: Option<&str>) -> Run {
+        let end = serde_json::json!({
+            "at_ms": 1, "lifecycle": "lost", "verification": "unverified", "policy": "allow", "freshness": "current",
+            "outcome": "retry_uncounted", "summary": "it is over", "cut_off": cut_off,
+        });
+        serde_json::from_value(serde_json::json!({
+            "id": format!("t-1.{epoch}"), "task": "t-1", "agent": "a", "connector": "command", "branch": "b", "worktree": "w1",
+            "supervisor": { "boot_id": "x", "pid_namespace": "y", "pid": 1, "start_ticks": 1 },
+            "started_ms": 1, "step": "agent", "end": end,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_a_row_right_before_a_run_counts() {
+        let still = Some("standstill");
+        for (ends, expected) in [
+            (&[][..], 0),
+            (&[still, still], 2),
+            (&[still, Some("machine"), still], 1),
+            (&[still, None], 0),
+            (&[still, Some("person")], 0),
+        ] {
+            let runs: Vec<Run> = (1..).zip(ends).map(|(n, end)| run(n, *end)).collect();
+            let this = run(u64::try_from(ends.len()).unwrap() + 1, None);
+            let with_this: Vec<Run> = runs.into_iter().chain([this.clone()]).collect();
+            assert_eq!(standstills_before(&with_this, &this), expected, "{ends:?}");
+        }
     }
 }

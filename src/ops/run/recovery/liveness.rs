@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::domain::aftermath::CutOffBy;
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::run::{ProcessRef, Run};
 use crate::domain::time::Now;
@@ -32,6 +33,14 @@ impl RunLoss {
         match self {
             RunLoss::SupervisorDied => "its supervisor died",
             RunLoss::LeaseLapsed => "its supervisor stood still until the lease lapsed",
+        }
+    }
+
+    /// Whose doing it was.
+    pub fn by(self) -> CutOffBy {
+        match self {
+            RunLoss::SupervisorDied => CutOffBy::Machine,
+            RunLoss::LeaseLapsed => CutOffBy::Standstill,
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use crate::base::text::{listed, one_line};
 use crate::base::{file_lock, fs};
-use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
@@ -211,7 +210,7 @@ fn recover(
                 },
             )?;
         }
-        ending::end(tx, cx, &run, CutOffBy::Machine, &summary, &kept)
+        ending::end(tx, cx, &run, loss.by(), &summary, &kept)
     })?;
     world.say(&format!(
         "recovered run {}: {summary}{}",

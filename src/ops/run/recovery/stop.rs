@@ -21,13 +21,23 @@ const KILLING: Duration = Duration::from_secs(5);
 /// Sees the run to its end. Nothing of it lives when this returns, and its work stands where the
 /// run's end says.
 pub fn stop(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpError> {
+    ask_to_end(world, store, run, RunLoss::SupervisorDied)
+}
+
+/// Asks a supervisor to end, and kills it where it does not; its run is lost in this way, then.
+fn ask_to_end(
+    world: &World,
+    store: &mut dyn Store,
+    run: &Run,
+    loss: RunLoss,
+) -> Result<Run, OpError> {
     let supervisor = identity(&run.supervisor);
     send_end_signal(&supervisor, EndSignal::Term);
     let mut state = wait_for_end(&supervisor, world.config.runs.grace + SAVING);
     if state == ProcessLiveness::Alive {
         state = kill(&supervisor);
     }
-    see_end(world, store, run, (state, RunLoss::SupervisorDied))
+    see_end(world, store, run, (state, loss))
 }
 
 /// Sees a run to its end whose supervisor has let the lease lapse. One that is stopped is killed as
@@ -35,7 +45,7 @@ pub fn stop(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpEr
 pub fn stop_lapsed(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpError> {
     let supervisor = identity(&run.supervisor);
     if !is_stopped(&supervisor) {
-        return stop(world, store, run);
+        return ask_to_end(world, store, run, RunLoss::LeaseLapsed);
     }
     let state = kill(&supervisor);
     see_end(world, store, run, (state, RunLoss::LeaseLapsed))

@@ -1,6 +1,6 @@
 //! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
 
-use crate::base::text::counted;
+use crate::base::text::{counted, one_line, path_bytes};
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::aftermath::{
@@ -8,24 +8,18 @@ use crate::domain::aftermath::{
     summary, used_tool_in_words,
 };
 use crate::domain::agent_event::Denial;
-use crate::domain::decision::DecisionRecord;
-use crate::domain::routing::Relief;
-use crate::domain::task::Task;
-use crate::ops::ask::{self, Question};
-use crate::ops::run::checks::runner::verification;
-use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
-use crate::ops::run::step::evidence;
-use crate::ops::run::step::leak::ChangeFacts;
-
-use crate::base::text::{one_line, path_bytes};
 use crate::domain::budget::RunUsage;
+use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, FollowUp};
+use crate::domain::routing::Relief;
 use crate::domain::run::{Run, RunEnd, RunStep};
+use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::ChangedPath;
 use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
+use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::OpError;
 use crate::ops::findings::{self, LookAt};
@@ -35,7 +29,11 @@ use crate::ops::messages::WorkTip;
 use crate::ops::refusal::{self, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
+use crate::ops::run::checks::runner::verification;
 use crate::ops::run::choose::Registered;
+use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
+use crate::ops::run::step::evidence;
+use crate::ops::run::step::leak::ChangeFacts;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
 use crate::ops::{failpoint, lease, patterns};
@@ -240,6 +238,7 @@ fn run_end(
         session: stream.and_then(|stream| stream.result.session_id.clone()),
         resume_refused: stream.and_then(|stream| stream.resume_refused.clone()),
         stall: process.map_or_else(Vec::new, |process| process.stall.clone()),
+        cut_off: None,
     }
 }
 
