@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod duration;
 pub mod env;
 pub mod file_lock;
+pub mod foot;
 pub mod fs;
 pub mod hash;
 pub mod heap;

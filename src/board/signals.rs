@@ -11,6 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::ops::signals::Hearer;
 use crate::process::job::Job;
 
 /// A signal that was heard.
@@ -75,6 +76,7 @@ pub(super) struct BoardSignals {
     tell: Arc<OwnedFd>,
     /// Whoever has the terminal.
     pub(super) lent: Lent,
+    _hearer: Hearer,
 }
 
 impl BoardSignals {
@@ -90,6 +92,7 @@ impl BoardSignals {
                 all.push((signal(SignalKind::from_raw(kind.as_raw()))?, heard));
             }
         }
+        let hearer = Hearer::begin();
         let (told, tell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let (tell, lent) = (Arc::new(tell), Lent::default());
         let seen = lent.clone();
@@ -102,7 +105,12 @@ impl BoardSignals {
             });
         }
         std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        Ok(BoardSignals { told, tell, lent })
+        Ok(BoardSignals {
+            told,
+            tell,
+            lent,
+            _hearer: hearer,
+        })
     }
 
     /// The descriptor that can be read once something was heard.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::clock;
 use crate::base::columns::clip;
+use crate::base::foot::{self, FootLine, OVER};
 use crate::base::text::{flowing, multi_line};
 use crate::domain::event_words::stepped;
 use crate::ops::refusal::seconds;
@@ -18,8 +19,6 @@ use crate::ops::world::Glimpse;
 
 /// Time between two looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
-/// To the beginning of the line, which is erased.
-const OVER: &str = "\r\u{1b}[2K";
 
 /// The content of the line.
 struct Shown {
@@ -57,6 +56,10 @@ impl Shown {
         }
     }
 
+    fn draw_at_foot(&mut self) {
+        foot::change(FootLine::Drawn, || self.draw(&mut std::io::stderr()));
+    }
+
     fn erase(&mut self, out: &mut dyn Write) {
         if !self.drawn.is_empty() {
             let _ = write!(out, "{OVER}");
@@ -88,7 +91,7 @@ impl LiveLine {
         let ticking = handle.clone();
         std::thread::spawn(move || {
             while !ticking.lock().ended {
-                ticking.lock().draw(&mut std::io::stderr());
+                ticking.lock().draw_at_foot();
                 clock::pause(TICK);
             }
         });
@@ -105,7 +108,7 @@ impl Drop for LiveLine {
     fn drop(&mut self) {
         let mut shown = self.0.lock();
         shown.ended = true;
-        shown.erase(&mut std::io::stderr());
+        foot::change(FootLine::Empty, || shown.erase(&mut std::io::stderr()));
     }
 }
 
@@ -125,7 +128,7 @@ impl LiveHandle {
                 }
                 shown.step = stepped(step);
                 shown.said.clear();
-                shown.draw(&mut std::io::stderr());
+                shown.draw_at_foot();
             }
             // Seen with the next look at the clock: an agent may say a thousand things a second.
             Glimpse::Said(text) => shown.said = flowing(text),
@@ -136,9 +139,9 @@ impl LiveHandle {
     pub(super) fn say(&self, text: &str) {
         let mut shown = self.lock();
         let mut out = std::io::stderr();
-        shown.erase(&mut out);
+        foot::change(FootLine::Empty, || shown.erase(&mut out));
         let _ = writeln!(out, "{}", multi_line(text));
-        shown.draw(&mut out);
+        shown.draw_at_foot();
     }
 }
 

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::base::foot::{self, FootLine};
 use crate::base::meter::{self, Metered};
 use crate::cli::look;
+use crate::ops::signals;
 
 /// The time that a command may take without a word.
 const SILENT: Duration = Duration::from_secs(1);
@@ -123,6 +125,11 @@ impl Shared {
 
 impl LineState {
     fn draw(&mut self, took: Duration) {
+        signals::take_the_foot_along();
+        foot::change(FootLine::Drawn, || self.draw_at_foot(took));
+    }
+
+    fn draw_at_foot(&mut self, took: Duration) {
         let metered = meter::now();
         let width = look::width_of_talk().unwrap_or(0);
         let (template, what) = shape(self.what, metered.as_ref(), width);
@@ -154,7 +161,7 @@ impl LineState {
 
     fn erase(&mut self) {
         if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+            foot::change(FootLine::Empty, || bar.finish_and_clear());
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::mcp::session::Session;
 use crate::mcp::tools::{Surroundings, ToolCall, offered};
 use crate::mcp::{answer, outside, within};
+use crate::ops::signals::Hearer;
 
 /// What a client may show its model beside the tools.
 const OUTSIDE: &str = "Coordinates agents on this Git repository. Claim a task before you edit, keep its lease alive by heartbeat, \
@@ -99,6 +100,7 @@ async fn converse(session: Arc<Session>, output: File) -> Result<ServerEnd, AppE
 
 /// The signals that ask for the end.
 struct EndSignals {
+    _hearer: Hearer,
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -107,6 +109,7 @@ struct EndSignals {
 impl EndSignals {
     fn listen() -> io::Result<EndSignals> {
         Ok(EndSignals {
+            _hearer: Hearer::begin(),
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,

@@ -1,14 +1,66 @@
 //! Ctrl-C and TERM, heard from the claim to the verdict. The first one asks the run to stop: the
 //! child is ended, the work saved, the task given back. A second Ctrl-C ends `ai` on the spot, and
 //! the next command recovers what it left.
+//!
+//! Where nobody hears them, they end the process, which takes the line at the foot of its terminal along.
 
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::base::foot;
 use crate::ops::error::{Doing as _, OpError};
 use crate::process::supervise::{CancelToken, StopReason};
+
+/// The number of those who hear signals at this moment.
+static HEARERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Somebody who hears the signals that would end this process, until it is dropped.
+pub struct Hearer(());
+
+impl Hearer {
+    /// From when this returns, what a signal does is that one's to say.
+    pub fn begin() -> Hearer {
+        HEARERS.fetch_add(1, Ordering::SeqCst);
+        Hearer(())
+    }
+}
+
+impl Drop for Hearer {
+    fn drop(&mut self) {
+        HEARERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// From when this returns, a signal that ends this process takes the line at the foot of the terminal away first. One that
+/// somebody hears is theirs. Where signals cannot be heard, they end it as they always did.
+pub fn take_the_foot_along() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let end = |signal: HeardSignal| {
+            if HEARERS.load(Ordering::SeqCst) == 0 {
+                leave(signal);
+            }
+        };
+        if let Ok(signals) = Signals::start(end, None) {
+            // For as long as the process lives: these signals do nothing by themselves any more.
+            std::mem::forget(signals);
+        }
+    });
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the end by a signal, which unwinds nothing; only its default action would be no exit, and takes `unsafe`"
+)]
+fn leave(signal: HeardSignal) -> ! {
+    foot::close();
+    std::process::exit(signal.code())
+}
 
 /// What fails where the system does not let signals be heard.
 const LISTEN: &str = "listen for signals";
@@ -24,16 +76,29 @@ pub enum HeardSignal {
     HangUp,
 }
 
+impl HeardSignal {
+    /// The exit code of a process that it ends, as a shell tells it.
+    fn code(self) -> i32 {
+        let signal = match self {
+            HeardSignal::Interrupt => Signal::INT,
+            HeardSignal::Terminate => Signal::TERM,
+            HeardSignal::HangUp => Signal::HUP,
+        };
+        128 + signal.as_raw()
+    }
+}
+
 /// Listens until it is dropped.
 pub struct Signals {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    _hearer: Option<Hearer>,
 }
 
 struct Heard {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
+    interrupt: SignalStream,
+    terminate: SignalStream,
+    hang_up: SignalStream,
 }
 
 impl Signals {
@@ -44,6 +109,13 @@ impl Signals {
 
     /// The same with each signal told to `told`.
     pub fn hear(told: impl FnMut(HeardSignal) + Send + 'static) -> Result<Signals, OpError> {
+        Signals::start(told, Some(Hearer::begin()))
+    }
+
+    fn start(
+        told: impl FnMut(HeardSignal) + Send + 'static,
+        hearer: Option<Hearer>,
+    ) -> Result<Signals, OpError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -61,6 +133,7 @@ impl Signals {
         Ok(Signals {
             stop: Some(stop),
             thread: Some(thread),
+            _hearer: hearer,
         })
     }
 }
@@ -94,11 +167,9 @@ fn obey(signal: HeardSignal, cancel: &CancelToken) {
     match signal {
         HeardSignal::Interrupt => {
             if cancel.reason() == Some(StopReason::Interrupted) {
+                foot::close();
                 // The keeper of the child sees that we are gone and ends it.
-                let _ = rustix::process::kill_process(
-                    rustix::process::getpid(),
-                    rustix::process::Signal::KILL,
-                );
+                let _ = kill_process(getpid(), Signal::KILL);
             }
             cancel.cancel(StopReason::Interrupted);
         }

@@ -218,3 +218,61 @@ fn what_somebody_types_is_waited_for_and_the_work_after_it_has_its_line() {
     assert_eq!(accept.ends(), Some(0));
     assert_eq!(accept.screen().matches(" landing  ").count(), 0);
 }
+
+/// Everything that stands on a screen when a command has been ended there by signals.
+fn left_by(typist: &mut Typist, signals: &[&str], code: Option<i32>) -> String {
+    for name in signals {
+        typist.signals(name);
+    }
+    assert_eq!(typist.ends(), code, "{}", typist.screen());
+    typist.screen().trim_end().to_owned()
+}
+
+#[test]
+fn a_command_that_a_signal_ends_leaves_no_line_at_the_foot() {
+    let sandbox = Sandbox::with_script("true");
+    let lines = sandbox.pipe("lines");
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut command = sandbox.ai_command(&["import", "--dry-run", lines.to_str().unwrap()]);
+        let mut import = Typist::start(command.env("AI_PROGRESS", "auto"), (80, 24));
+        // It waits for whoever writes.
+        let _open = std::fs::File::options().write(true).open(&lines).unwrap();
+        import.sees("reading the export");
+        assert_eq!(left_by(&mut import, &[signal], Some(code)), "", "{signal}");
+    }
+    let gate = sandbox.pipe("gate");
+    let config = format!(
+        "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: \"read x < '{}'\"}}}}\n",
+        gate.display()
+    );
+    sandbox.write(".ai/config.yaml", &config);
+    sandbox.ai_ok(&["trust"]);
+    sandbox.commit("a check that waits");
+    let mut command = sandbox.ai_command(&["check"]);
+    let mut check = Typist::start(command.env("AI_PROGRESS", "auto"), (80, 24));
+    check.sees("running the checks");
+    let left = left_by(&mut check, &["INT"], Some(130));
+    assert_eq!(left.matches("running the checks").count(), 0, "{left}");
+}
+
+#[test]
+fn a_run_that_is_ended_on_the_spot_leaves_no_line_at_the_foot() {
+    let stubborn = format!("trap '' TERM; {TALKER}");
+    let sandbox = Sandbox::with_agent(&CONFIG.replace("grace: 1s", "grace: 5s"), &stubborn);
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    let mut run = Typist::start(&mut sandbox.ai_command(&["run", &id]), (100, 24));
+    run.sees("the agent works  looking");
+    // Signals of one kind that wait to be heard are one signal, so they are sent until it ends.
+    poll::until("it has ended", PATIENCE, || {
+        run.signals_if_there("INT");
+        run.is_over()
+    });
+    assert_eq!(
+        run.ends(),
+        None,
+        "it was not killed, but ended in its own time"
+    );
+    let left = run.screen();
+    assert_eq!(left.matches("the agent works").count(), 0, "{left}");
+}

@@ -263,6 +263,20 @@ impl Typist {
         assert!(sent.success());
     }
 
+    /// The same where it may have ended by now.
+    pub fn signals_if_there(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .stderr(Stdio::null())
+            .status();
+        assert!(sent.is_ok());
+    }
+
+    /// True once the command has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until the command has stopped and the terminal is as it was. What a stopped command has written may still be
     /// on its way to the screen.
     #[track_caller]
