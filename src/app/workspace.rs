@@ -178,6 +178,12 @@ impl Workspace {
         Ok(self.config.get_or_init(|| config))
     }
 
+    /// Goes by this configuration, where it has read none.
+    pub fn go_by(&self, config: Config) {
+        // One that was read stays.
+        let _read = self.config.set(config);
+    }
+
     /// The surroundings of an operation. The policy is read at once: whoever asks it holds the
     /// store, and others wait.
     pub fn cx(&self) -> Result<Cx, AppError> {

@@ -12,10 +12,12 @@ use crate::base::text::counted;
 use crate::domain::daemon::{LandEnd, LandRest, LandSight, LandStep};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::{RunId, TaskId};
-use crate::ops::daemon::LandingLeft;
+use crate::ops::daemon::{LandingLeft, LeftWork};
 use crate::process::identity::ProcessIdentity;
 use crate::process::reexec::ReexecEnd;
 
+/// The beginning of the reason for which work waits for a person.
+const LEFT: &str = "the daemon has left it in review";
 /// What becomes of a landing that has not said what it did.
 const COMPLETED: &str = "what it has begun is completed by the next";
 
@@ -175,6 +177,22 @@ impl LandingHand {
     pub(super) fn last(&self) -> Option<(DaemonLastLanding, Option<i64>)> {
         let last = self.last.clone()?;
         Some((last, self.rest.again_ms()))
+    }
+
+    /// The works that the last landing has left to a person: those that no landing of the same brings in, and those that
+    /// somebody was in the way of time after time. Nothing before the first landing.
+    pub(super) fn left_to_a_person(&self) -> Option<Vec<LeftWork>> {
+        let last = self.last.as_ref()?;
+        let is_left = |one: &&DaemonLeftOut| !is_soon(one.code) || self.rest.is_stubborn();
+        let left = last.left_out.iter().filter(is_left).map(|one| LeftWork {
+            task: one.task.clone(),
+            run: one.run.clone(),
+            why: match &one.next {
+                Some(next) => format!("{LEFT}: {}; {next}", one.message),
+                None => format!("{LEFT}: {}", one.message),
+            },
+        });
+        Some(left.collect())
     }
 
     /// Takes in that settings, policy or trust may be others.

@@ -6,16 +6,17 @@ use crate::app::workspace::Workspace;
 use crate::base::clock;
 use crate::daemon::notices::{NoticeLook, start_helper};
 use crate::daemon::serve::Daemon;
-use crate::daemon::settings::{DaemonSettings, Recovery};
+use crate::daemon::settings::{DaemonSettings, LandingWish, Recovery};
 use crate::daemon::wake;
-use crate::domain::daemon::{LandStep, QueueSight, RestMark, StandingOrder};
+use crate::domain::daemon::{DaemonEnding, LandStep, QueueSight, RestMark, StandingOrder};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::notice::Reviewer;
 use crate::domain::schedule::QueueWait;
 use crate::domain::task::Task;
 use crate::domain::time::WallMs;
 use crate::ops::claim::{self, Which};
-use crate::ops::daemon;
+use crate::ops::daemon::{self, LeftWork};
 use crate::ops::error::{Doing as _, OpError};
 use crate::ops::land;
 use crate::ops::run::batch::{OwnStart, PickManner, Picker};
@@ -40,7 +41,8 @@ impl Daemon<'_> {
         let workspace = Workspace::new(self.order.directory.clone(), self.order.named.clone());
         let world = workspace.world(Box::new(|_| ()))?;
         self.settings = DaemonSettings::of(&world.config, self.order.parallel);
-        self.notices.reads(&world.config);
+        self.notices
+            .reads(&world.config, (&self.place, &world.root));
         trust::require(&world.root, &world.location.common_dir, "the daemon")?;
         let mut store = self.open_store()?;
         store.refuse_outgrown()?;
@@ -245,16 +247,54 @@ impl Daemon<'_> {
 }
 
 impl Daemon<'_> {
-    /// Has told what came up since the last look.
-    pub(super) fn have_notices_told(&mut self) {
+    /// The works that a person has to look at, although this daemon lands by itself: what its last landing has left to
+    /// one, and all that waits while it begins none. Nothing where nobody knows yet.
+    fn left_to_a_person(&mut self, ending: Option<DaemonEnding>) -> Option<Vec<LeftWork>> {
+        if self.settings.landing == LandingWish::No {
+            return Some(Vec::new());
+        }
+        let known = self.landing.left_to_a_person();
+        let why = match (ending, &self.stop, &self.order_given) {
+            // The next daemon lands it.
+            (Some(DaemonEnding::HandedOver), _, _) => return known,
+            (Some(_), _, _) => "the daemon has ended, and has not landed it",
+            (None, Some(_), _) | (None, None, None) => return known,
+            (None, None, Some(_)) => "the daemon was told to begin nothing, and has not landed it",
+        };
+        if self.landing.count() > 0 {
+            return known;
+        }
+        let waiting = land::reviewed_tasks(self.store.as_deref_mut()?).ok()?;
+        let mut left = known.unwrap_or_default();
+        for (task, run) in waiting {
+            if left.iter().all(|one| one.task != task.id) {
+                left.push(LeftWork {
+                    task: task.id,
+                    run: Some(run),
+                    why: why.to_owned(),
+                });
+            }
+        }
+        Some(left)
+    }
+
+    /// Has told what came up since the last look, and at the end of the daemon.
+    pub(super) fn have_notices_told(&mut self, ending: Option<DaemonEnding>) {
+        let left = self.left_to_a_person(ending);
         let Some(state) = self.place.dir().parent() else {
             return;
         };
         let now_ms = clock::wall_ms();
+        let reviewer = match (self.settings.landing, ending, &self.order_given) {
+            (LandingWish::Yes, None | Some(DaemonEnding::HandedOver), None) => Reviewer::Daemon,
+            (LandingWish::Yes | LandingWish::No, _, _) => Reviewer::Person,
+        };
         let seen = NoticeLook {
             state,
             last_event: self.last_event,
             trouble: self.trouble.as_deref(),
+            left,
+            reviewer,
             now_ms,
         };
         let due = self.notices.look(&seen, self.store.as_deref_mut());

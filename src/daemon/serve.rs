@@ -183,7 +183,10 @@ impl Daemon<'_> {
                     let now_ms = clock::boot_ms();
                     self.stop = self.stop.map(|stop| stop.asked(now_ms, patience));
                 }
-                DaemonStep::End(ending) => return Ok(self.end(ending)),
+                DaemonStep::End(ending) => {
+                    self.have_notices_told(Some(ending));
+                    return Ok(self.end(ending));
+                }
             }
         }
     }
@@ -260,7 +263,7 @@ impl Daemon<'_> {
             _ => {}
         }
         self.trouble = trouble;
-        self.have_notices_told();
+        self.have_notices_told(None);
         self.looked_ms = Some(clock::boot_ms());
         Ok(())
     }

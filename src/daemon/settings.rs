@@ -21,6 +21,17 @@ pub(super) struct DaemonSettings {
     pub(super) stop_within: Duration,
     /// The time of an agent to end.
     pub(super) grace: Duration,
+    /// The wish about landings.
+    pub(super) landing: LandingWish,
+}
+
+/// The wish of the configuration about landings of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LandingWish {
+    /// The daemon lands what nobody would be asked about.
+    Yes,
+    /// People land.
+    No,
 }
 
 impl DaemonSettings {
@@ -34,6 +45,11 @@ impl DaemonSettings {
             parallel: config.scheduler.hands(asked.or(by_file)),
             stop_within: config.daemon.stop_within,
             grace: config.runs.grace,
+            landing: if config.daemon.land {
+                LandingWish::Yes
+            } else {
+                LandingWish::No
+            },
         }
     }
 }

@@ -224,6 +224,11 @@ fn own_file(teller: &Teller, named: &str) -> Result<String, String> {
             "`{named}` lies in the repository; keep secrets outside of it"
         ));
     }
+    if let Some(why) = fs::is_exposed(&path) {
+        return Err(format!(
+            "`{named}` is no place for a secret: {why}; make it your own, then `chmod 600 {named}`"
+        ));
+    }
     let text = fs::read_text(&path, SECRET_CAP).map_err(|error| error.to_string())?;
     match text.trim() {
         "" => Err(format!("`{named}` is empty")),

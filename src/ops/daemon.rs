@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::file_lock::{self, FileLock};
-use crate::base::{env, fs, holders, version};
+use crate::base::{env, fs, holders, version, yaml};
+use crate::config::{self, Config, Trees};
 use crate::domain::daemon::{
     DaemonBuild, DaemonDifference, ProgramOnDisk, StandingOrder, differences,
 };
+use crate::domain::ids::{RunId, TaskId};
 use crate::domain::time::WallMs;
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::refusal::{Refusal, seconds};
@@ -74,6 +76,14 @@ impl DaemonPlace {
     /// The socket at which a daemon answers.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("socket")
+    }
+
+    fn left_file(&self) -> PathBuf {
+        self.dir.join("left.json")
+    }
+
+    fn good_settings_file(&self) -> PathBuf {
+        self.dir.join("config-last-read.yaml")
     }
 
     fn landing_file(&self) -> PathBuf {
@@ -260,6 +270,42 @@ pub fn tell_trouble(place: &DaemonPlace, trouble: Option<&str>) -> Result<(), Op
 /// What is in the way of the daemon that is at work, in its own words.
 pub fn trouble(place: &DaemonPlace) -> Result<Option<String>, OpError> {
     Ok(fs::read_text_if_there(&place.trouble_file(), CARD_CAP)?)
+}
+
+/// Work in review that a daemon which lands by itself has left to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftWork {
+    /// The task.
+    pub task: TaskId,
+    /// The run, where the daemon knows which one it was.
+    pub run: Option<RunId>,
+    /// The reason, and what helps, where that is known.
+    pub why: String,
+}
+
+/// Keeps the works that are left to a person, for whoever tells of them.
+pub fn tell_left(place: &DaemonPlace, left: &[LeftWork]) -> Result<(), OpError> {
+    let text = serde_json::to_vec(left).kept("the works that are left to a person")?;
+    Ok(fs::write_private(&place.left_file(), &text)?)
+}
+
+/// The works that were left to a person when a daemon looked last. Some may have landed since.
+pub fn left(place: &DaemonPlace) -> Result<Vec<LeftWork>, OpError> {
+    let text = fs::read_text_if_there(&place.left_file(), LANDING_CAP)?;
+    Ok(text
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default())
+}
+
+/// Keeps the words of the configuration that a daemon goes by, for who has to tell that it cannot be read any more.
+pub fn keep_settings(place: &DaemonPlace, words: &[u8]) -> Result<(), OpError> {
+    Ok(fs::write_private(&place.good_settings_file(), words)?)
+}
+
+/// The configuration that a daemon could read last; nothing where none was kept, or it is of another version of `ai`.
+pub fn kept_settings(place: &DaemonPlace, trees: &Trees) -> Option<Config> {
+    let words = fs::read_capped(&place.good_settings_file(), yaml::MAX_BYTES).ok()?;
+    config::read(&words, trees).ok()
 }
 
 /// The order that stands. One that cannot be read is an error, never none: somebody has ordered something.

@@ -309,6 +309,11 @@ pub fn require_of(
     what: &str,
 ) -> Result<(), OpError> {
     require(root, common_dir, what)?;
+    require_words(config, common_dir, what)
+}
+
+/// The same for what it says alone, where the file cannot be read any more.
+pub fn require_words(config: &Config, common_dir: &Path, what: &str) -> Result<(), OpError> {
     if trusted(common_dir)?.has_commands(config.code_digest().as_deref()) {
         return Ok(());
     }

@@ -3,9 +3,12 @@
 
 use serde_json::Value;
 
-use crate::daemon::{daemon, log, wait_until_logged, wait_until_status};
+use crate::daemon::{
+    daemon, gated_task, log, wait_until_logged, wait_until_started, wait_until_status,
+};
+use crate::notices;
 use crate::snapshot;
-use crate::support::runs::{Background, PATIENCE};
+use crate::support::runs::{Background, PATIENCE, open_gate};
 use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, Transcript, mask_also, poll};
 
@@ -151,6 +154,75 @@ rules:
     assert_eq!(sandbox.status(&kept[0]), "review", "{}", log(&sandbox));
     told.ai(&sandbox, &["land", &kept[0]]);
     snapshot!(mask_also(told, &crate::daemon::NUMBERS));
+}
+
+/// The lines of a file of notices, in an order of their own.
+fn told_of(sandbox: &Sandbox, count: usize) -> String {
+    let mut told = notices::told(&notices::file_of(sandbox), count);
+    told.sort();
+    told.join("\n")
+}
+
+#[test]
+fn who_has_to_look_is_told_when_the_daemon_has_left_the_work_and_not_before() {
+    let policy = "version: 1
+default: allow
+rules:
+  - {id: look, on: [task.accept], labels: [careful], effect: require_approval, reason: somebody looks}
+";
+    let sandbox = Scene::new()
+        .config(&config("true"))
+        .more("notices: {sinks: {log: {type: file}}}\n")
+        .policy(policy)
+        .agent(Agent::new("one", WORK))
+        .build();
+    sandbox.task("Free", &[]);
+    let kept = sandbox.task("Careful", &["--label", "careful"]);
+    evening(&sandbox);
+    snapshot!(told_of(&sandbox, 2), @"
+    done: [TASK] is done: Free -> ai task show [TASK]
+    needs-approval: [TASK] waits for your review: Careful -> ai review [TASK]
+    ");
+    // It goes on waiting, and nobody hears of it again.
+    sandbox.task("Third", &[]);
+    evening(&sandbox);
+    assert_eq!(sandbox.status(&kept), "review");
+    snapshot!(told_of(&sandbox, 3), @"
+    done: [TASK] is done: Free -> ai task show [TASK]
+    done: [TASK] is done: Third -> ai task show [TASK]
+    needs-approval: [TASK] waits for your review: Careful -> ai review [TASK]
+    ");
+}
+
+#[test]
+fn work_that_a_daemon_has_not_come_to_land_is_told_at_its_end() {
+    let gated = "cat >/dev/null; echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; echo work > work.txt";
+    let sandbox = Scene::new()
+        .config(&config("true"))
+        .more("notices: {sinks: {log: {type: file}}}\n")
+        .agent(Agent::new("one", gated))
+        .build();
+    let id = gated_task(&sandbox, "First");
+    let daemon = daemon(&sandbox, &[]);
+    wait_until_started(&sandbox, &id);
+    daemon.signal("TERM");
+    wait_until_logged(&sandbox, "the daemon stops");
+    open_gate(&sandbox.base().join(format!("gate-{id}")));
+    daemon.wait();
+    assert_eq!(sandbox.status(&id), "review");
+    snapshot!(told_of(&sandbox, 1), @"needs-approval: [TASK] waits for your review: First -> ai review [TASK]");
+    // Where it was told to begin nothing, whoever runs a task hears of it at once.
+    sandbox.ai_ok(&["daemon", "pause"]);
+    sandbox.ai_ok(&["daemon", "start"]);
+    sandbox.set_script("one", WORK);
+    let second = sandbox.task("Second", &[]);
+    sandbox.run(&second);
+    let told = told_of(&sandbox, 2);
+    sandbox.ai_ok(&["daemon", "stop"]);
+    snapshot!(told, @"
+    needs-approval: [TASK] waits for your review: First -> ai review [TASK]
+    needs-approval: [TASK] waits for your review: Second -> ai review [TASK]
+    ");
 }
 
 #[test]

@@ -44,8 +44,14 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
+/// The file of a sink of the type `file` without a path.
+pub fn file_of(sandbox: &Sandbox) -> std::path::PathBuf {
+    let state = sandbox.store();
+    state.parent().unwrap().join("notices/notices.jsonl")
+}
+
 /// The types and titles in a file, once there are so many.
-fn told(path: &Path, count: usize) -> Vec<String> {
+pub fn told(path: &Path, count: usize) -> Vec<String> {
     poll::until("the notices are there", LONG, || lines(path).len() >= count);
     let told = lines(path).into_iter().map(|one| {
         format!(
@@ -390,13 +396,39 @@ fn nobody_is_told_and_nothing_is_written_unless_it_is_asked_for() {
 }
 
 #[test]
+fn a_sink_that_is_slow_delays_nobody_but_itself() {
+    let sandbox = scene(
+        "{sinks: {\
+         slow: {type: command, run: [sh, -c, 'cat >>BASE/given; read x <BASE/gate; echo x >>BASE/over'], timeout: 60s}, \
+         log: {type: file}}}",
+    );
+    let gate = sandbox.pipe("gate");
+    let (log, given) = (file_of(&sandbox), sandbox.base().join("given"));
+    let hold = |title: &str| {
+        let task = sandbox.task(title, &[]);
+        sandbox.ai_ok(&["task", "hold", &task, "--reason", "not yet"]);
+    };
+    hold("One");
+    wait_for(&given);
+    told(&log, 1);
+    let begun = Instant::now();
+    hold("Two");
+    told(&log, 2);
+    // Its time limit would end it after a minute.
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
+    let over = sandbox.base().join("over");
+    assert!(!over.exists(), "the slow one is not at it any more");
+    // Whoever tells it goes on with what has come meanwhile.
+    for _ in 0..2 {
+        crate::support::runs::open_gate(&gate);
+    }
+    assert_eq!(told(&given, 2), told(&log, 2));
+}
+
+#[test]
 fn the_daemon_has_its_trouble_told() {
     let sandbox = scene("{sinks: {log: {type: file}}}");
-    let log = sandbox
-        .store()
-        .parent()
-        .unwrap()
-        .join("notices/notices.jsonl");
+    let log = file_of(&sandbox);
     sandbox.ai_ok(&["daemon", "start"]);
     let config = sandbox.read(".ai/config.yaml");
     sandbox.write(
@@ -406,6 +438,39 @@ fn the_daemon_has_its_trouble_told() {
     let told = told(&log, 1).join("\n");
     sandbox.ai_ok(&["daemon", "stop"]);
     snapshot!(told, @"daemon-trouble: the daemon starts nothing until this is mended -> ai daemon status");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_any_more_is_told_by_the_one_before_and_its_end_too() {
+    // One of the sinks is a program, which a change would have to be trusted for.
+    let sandbox = scene(
+        "{sinks: {log: {type: file}, bell: {type: command, run: [tee, -a, BASE/bell]}}, deduplicate: 1s}",
+    );
+    let (log, bell) = (file_of(&sandbox), sandbox.base().join("bell"));
+    let good = sandbox.read(".ai/config.yaml");
+    let daemon = crate::daemon::daemon(&sandbox, &[]);
+    let broken = format!("{good}\nscheduler: {{enabled: perhaps}}\n");
+    sandbox.write(".ai/config.yaml", &broken);
+    let trouble = told(&bell, 1);
+    assert_eq!(told(&log, 1), trouble);
+    let status = sandbox.ai(&["daemon", "status"]);
+    assert_eq!(status.code, Some(0), "{status}");
+    let said = "duplicate key `scheduler`";
+    assert_eq!(status.stdout.matches(said).count(), 1, "{status}");
+    sandbox.write(".ai/config.yaml", good);
+    let told = told(&bell, 2).join("\n");
+    daemon.signal("TERM");
+    daemon.wait();
+    snapshot!(told, @"
+    daemon-trouble: the daemon starts nothing until this is mended -> ai daemon status
+    daemon-trouble: what kept the daemon from starting anything is mended -> ai daemon status
+    ");
+    let texts = lines(&bell);
+    assert_eq!(
+        texts[0]["text"].to_string().matches(said).count(),
+        1,
+        "{texts:?}"
+    );
 }
 
 #[test]

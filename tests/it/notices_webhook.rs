@@ -136,6 +136,7 @@ fn a_request_is_signed_and_one_that_fails_is_sent_again() {
     let (address, requests) = serve(&[500, 429, 200]);
     let sandbox = project(&address, ", secret_file: BASE/secret");
     sandbox.write("../secret", format!("{SECRET}\n"));
+    own_alone(&sandbox.base().join("secret"));
     let task = sandbox.task("One", &[]);
     sandbox.ai_ok(&["task", "hold", &task, "--reason", "x"]);
     let all: Vec<Arrived> = (0..3)
@@ -230,6 +231,37 @@ fn a_test_says_what_came_of_it_at_once() {
     [1]
     ");
     assert!(begun.elapsed() < LONG * 2, "it took {:?}", begun.elapsed());
+}
+
+/// Lets nobody but its owner read a file.
+fn own_alone(path: &std::path::Path) {
+    mode(path, 0o600);
+}
+
+fn mode(path: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_secret_that_everybody_may_read_is_refused() {
+    let (good, requests) = serve(&[204]);
+    let sandbox = project(&good, ", secret_file: BASE/secret");
+    sandbox.write("../secret", SECRET);
+    let secret = sandbox.base().join("secret");
+    mode(&secret, 0o644);
+    let mut told = test(&sandbox);
+    mode(&secret, 0o640);
+    told.ai(&sandbox, &["notify", "test", "host"]);
+    snapshot!(masked(&told), @"
+    $ ai notify test host
+    host  not delivered: `[PATH]/secret` is no place for a secret: every user of this machine may read or change it; make it your own, then `chmod 600 [PATH]/secret` ([TIME] ms, of at most 10s)
+    ! next: mend it, or `notices.sinks.host` in .ai/config.yaml; then `ai notify test host`
+    [1]
+    $ ai notify test host
+    host  delivered ([TIME] ms, of at most 10s)
+    ");
+    assert_eq!(requests.try_iter().count(), 1);
 }
 
 #[test]

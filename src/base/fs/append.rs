@@ -4,12 +4,19 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
+use crate::base::clock;
 use crate::base::fs::error::{FsError, at};
 use crate::base::fs::metadata::stands_at;
 use crate::base::fs::read::read_text;
 use crate::base::fs::share::private_mode;
 use crate::base::fs::write::{create_dir_all, rename, write_own};
+
+/// Tries to have the lock of a file of somebody's own.
+const LOCK_TRIES: u32 = 200;
+/// Between two of them.
+const LOCK_STEP: Duration = Duration::from_millis(10);
 
 /// Writes at the end of a file that is there.
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
@@ -65,7 +72,7 @@ pub fn append_rotated(path: &Path, line: &[u8], most: u64) -> Result<(), FsError
             let why = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
             return at("write", path, Err(why));
         }
-        at("lock", path, file.lock())?;
+        lock_in_time(&file, path)?;
         if !stands_at(&file, path)? {
             continue;
         }
@@ -87,6 +94,23 @@ pub fn append_rotated(path: &Path, line: &[u8], most: u64) -> Result<(), FsError
         };
         return at("write", path, file.write_all(&bytes));
     }
+}
+
+/// Takes the lock of a file that others may hold for as long as they like: given up after a while.
+fn lock_in_time(file: &fs::File, path: &Path) -> Result<(), FsError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::WouldBlock) => clock::pause(LOCK_STEP),
+            Err(fs::TryLockError::Error(source)) => return at("lock", path, Err(source)),
+        }
+    }
+    let why = "another process holds its lock, and has not let go of it in two seconds";
+    at(
+        "lock",
+        path,
+        Err(io::Error::new(io::ErrorKind::TimedOut, why)),
+    )
 }
 
 /// Replaces the text of such a file by what `edit` makes of it, while nobody else adds to it. A
@@ -170,6 +194,20 @@ mod tests {
             ("line 1\nline 2\n", "line 3\nline 4\n")
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.jsonl");
+        append_rotated(&path, b"one\n", 99).unwrap();
+        let held = fs::File::open(&path).unwrap();
+        held.lock().unwrap();
+        let error = append_rotated(&path, b"two\n", 99).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::TimedOut);
+        drop(held);
+        append_rotated(&path, b"three\n", 99).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\nthree\n");
     }
 
     #[test]

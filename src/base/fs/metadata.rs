@@ -64,6 +64,18 @@ pub fn is_own(path: &Path) -> Option<bool> {
     Some(meta.uid() == user())
 }
 
+/// The reason why a file, through its links, is no place for a secret of this user: somebody else may have written it, or
+/// everybody may read it. Nothing for one that is there for them alone, or not at all.
+pub fn is_exposed(path: &Path) -> Option<&'static str> {
+    const ROOT: u32 = 0;
+    let meta = fs::metadata(path).ok()?;
+    match meta.mode() & 0o007 {
+        _ if meta.uid() != user() && meta.uid() != ROOT => Some("it belongs to somebody else"),
+        0 => None,
+        _ => Some("every user of this machine may read or change it"),
+    }
+}
+
 /// The number of the user of this process, by whom its files are owned.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
@@ -210,4 +222,32 @@ pub fn list_kinds(path: &Path) -> Result<Vec<ListedEntry>, FsError> {
     }
     found.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_secret_that_everybody_may_read_or_somebody_else_may_have_written_is_exposed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        assert_eq!(is_exposed(&path), None, "there is none");
+        fs::write(&path, "x").unwrap();
+        for (mode, is_open) in [
+            (0o600, false),
+            (0o640, false),
+            (0o644, true),
+            (0o602, true),
+            (0o400, false),
+        ] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_exposed(&path).is_some(), is_open, "{mode:o}");
+        }
+        // Who may give files away is root, and tests of CI are.
+        if std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+            assert_eq!(is_exposed(&path), Some("it belongs to somebody else"));
+        }
+    }
 }

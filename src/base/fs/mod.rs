@@ -23,7 +23,7 @@ pub use beside::{is_program, name_also, same_file, write_program};
 pub use error::FsError;
 pub use lines::{BadLine, LineEnd, read_line, text_reader};
 pub use metadata::{
-    FileId, ListedEntry, disk_usage, follow_links_below, is_link, is_missing, is_own,
+    FileId, ListedEntry, disk_usage, follow_links_below, is_exposed, is_link, is_missing, is_own,
     leads_nowhere, list_dir, list_kinds, modified_ms, stands_at, stat, unchanged_for_ms, user,
 };
 pub use read::{

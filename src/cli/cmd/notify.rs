@@ -1,5 +1,7 @@
 //! `ai notify test|list`, and the helper that delivers notices beside the work.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
@@ -11,14 +13,15 @@ use crate::cli::answer::{NotifySinkLine, NotifyTested};
 use crate::cli::cmd::run;
 use crate::cli::context::{Context, NewsOf, Outcome};
 use crate::cli::look::{Cell, Listing, Tone};
-use crate::config::Budgets;
+use crate::config::{Budgets, Trees};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::notice::{
-    Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, SecretAt, SinkEnd,
-    UrlAt,
+    Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, Reviewer, SecretAt,
+    SinkEnd, UrlAt,
 };
 use crate::notify::{PATIENCE, Teller, TryWish, tell};
-use crate::ops::notices::{self, Courier, NoticePaths};
+use crate::ops::daemon::{self, DaemonPlace};
+use crate::ops::notices::{self, Courier, NoticePaths, SettingsAt};
 use crate::ops::{project, trust};
 use crate::process::reexec;
 use crate::store::Access;
@@ -244,8 +247,9 @@ fn list(context: &mut Context) -> Outcome {
 
 fn deliver(args: &NotifyDeliverArgs, context: &mut Context) -> Outcome {
     context.workspace.refuse_agents("deliver notices")?;
-    let teller = teller(context, TryWish::Several)?;
     let state = context.workspace.state_dir()?;
+    let settings = settings_at(&state, context)?;
+    let teller = teller(context, TryWish::Several)?;
     let workspace = &context.workspace;
     let cx = workspace.cx_for_reading()?;
     let courier = Courier {
@@ -253,6 +257,7 @@ fn deliver(args: &NotifyDeliverArgs, context: &mut Context) -> Outcome {
         root: workspace.root()?,
         common_dir: &workspace.place()?.common_dir,
         config: workspace.config()?,
+        settings,
         cx: &cx,
         teller: &teller,
         since: args.since,
@@ -260,6 +265,20 @@ fn deliver(args: &NotifyDeliverArgs, context: &mut Context) -> Outcome {
     };
     notices::deliver(&courier, || project::store_place(&state).open(Access::Read))?;
     Ok(exit::OK)
+}
+
+/// Finds the settings to go by. That the file cannot be read is among what a daemon has to tell: then what it read last counts.
+fn settings_at(state: &Path, context: &Context) -> Result<SettingsAt, AppError> {
+    let Err(error) = context.workspace.config() else {
+        return Ok(SettingsAt::File);
+    };
+    match daemon::kept_settings(&DaemonPlace::of(state), &Trees::of_user()) {
+        Some(kept) => {
+            context.workspace.go_by(kept);
+            Ok(SettingsAt::Kept)
+        }
+        None => Err(error),
+    }
 }
 
 /// Does what comes after a command that may have written: the console is told, and a helper is started for the other
@@ -273,9 +292,13 @@ pub(in crate::cli) fn after(context: &mut Context) {
     };
     let settings = config.notices.clone();
     let has_budgets = config.budgets != Budgets::default();
+    let reviewer = match context.workspace.state_dir() {
+        Ok(state) => notices::reviewer(config, &state),
+        Err(_) => Reviewer::Person,
+    };
     let told = context.workspace.open_store(Access::Read);
-    let found =
-        told.and_then(|mut store| Ok(store.read(|tx| notices::news(tx, since, now().wall_ms))?));
+    let by = (now().wall_ms, reviewer);
+    let found = told.and_then(|mut store| Ok(store.read(|tx| notices::news(tx, since, by))?));
     let Ok(sight) = found else {
         return;
     };

@@ -10,6 +10,9 @@ const IN_THE_WAY_MS: i64 = 30_000;
 /// The longest rest, as a multiple of the first.
 const MOST_TIMES: i64 = 64;
 
+/// Landings of the same that somebody was in the way of, after which that is worth a word: three and a half minutes.
+const STUBBORN: u32 = 4;
+
 /// Everything that there is to land, as far as a look tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LandSight {
@@ -77,6 +80,11 @@ impl LandRest {
         }
     }
 
+    /// True where somebody was in the way of the same time after time: some minutes have gone by.
+    pub fn is_stubborn(&self) -> bool {
+        self.times >= STUBBORN
+    }
+
     /// Takes in that a landing of this has begun.
     pub fn begins(&mut self, sight: LandSight) {
         if self.tried.as_ref() != Some(&sight) {
@@ -137,6 +145,7 @@ mod tests {
         for _ in 0..9 {
             rest.begins(sight(&["t-a.1"], "1"));
             rest.ended(LandEnd::InTheWay, 0);
+            assert_eq!(rest.is_stubborn(), seconds.len() >= 3, "{seconds:?}");
             match rest.step(&sight(&["t-a.1"], "1"), 0) {
                 LandStep::Rest { until_ms } => seconds.push(until_ms / 1_000),
                 other => panic!("{other:?}"),

@@ -66,8 +66,17 @@ impl NoticeCause {
     }
 }
 
+/// The first to look at work that has come to its review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reviewer {
+    /// A person.
+    Person,
+    /// A daemon that lands by itself: a person hears of the work when it has landed, or was left to them.
+    Daemon,
+}
+
 /// Finds what is worth a notice in an event: nothing in most of them.
-pub fn cause_of(event: &Event) -> Option<NoticeCause> {
+pub fn cause_of(event: &Event, reviewer: Reviewer) -> Option<NoticeCause> {
     match event {
         Event::TaskDone { task, proof } => {
             let (what, text) = match proof {
@@ -88,7 +97,7 @@ pub fn cause_of(event: &Event) -> Option<NoticeCause> {
         Event::TaskHeld { task, hold } => held(task, hold),
         Event::LeaseLapsed { subject, park, .. } => held(&subject.task()?, park.as_ref()?),
         Event::RunEnded { run, end, then } => {
-            after_run(run, end, then).map(|cause| cause.in_run(run))
+            after_run(run, (end, then), reviewer).map(|cause| cause.in_run(run))
         }
         Event::Decided { record } if record.effect == Effect::RequireApproval => {
             let task = record.resource.task.clone().map(TaskId);
@@ -203,15 +212,17 @@ fn wants_yes(task: &TaskId, reason: &str) -> NoticeCause {
     }
 }
 
-fn after_run(run: &RunId, end: &RunEnd, then: &FollowUp) -> Option<NoticeCause> {
+fn after_run(
+    run: &RunId,
+    (end, then): (&RunEnd, &FollowUp),
+    reviewer: Reviewer,
+) -> Option<NoticeCause> {
     let task = run.task();
     match then {
-        FollowUp::Review { .. } => {
-            let next = format!("ai review {task}");
-            let what = "waits for your review";
-            let cause = NoticeCause::of_task(NoticeType::NeedsApproval, &task, what, next);
-            Some(cause.saying(&format!("{run}: {}", end.summary)))
-        }
+        FollowUp::Review { .. } => match reviewer {
+            Reviewer::Person => Some(waits_for_review(run, &end.summary)),
+            Reviewer::Daemon => None,
+        },
         FollowUp::Fail { reason } => Some(failed(&task, reason)),
         FollowUp::Hold { hold, .. } => held(&task, hold),
         FollowUp::Requeue { .. } => {
@@ -228,6 +239,23 @@ fn after_run(run: &RunId, end: &RunEnd, then: &FollowUp) -> Option<NoticeCause> 
             })
         }
     }
+}
+
+/// The work of a run that waits for a person. However it comes to be told, it is told as the same.
+fn waits_for_review(run: &RunId, why: &str) -> NoticeCause {
+    let task = run.task();
+    let next = format!("ai review {task}");
+    let what = "waits for your review";
+    NoticeCause {
+        text: format!("{run}: {why}"),
+        same: format!("needs-approval {run}"),
+        ..NoticeCause::of_task(NoticeType::NeedsApproval, &task, what, next)
+    }
+}
+
+/// Work that a daemon which lands by itself has left to a person, for this reason.
+pub fn cause_of_left(run: &RunId, why: &str) -> NoticeCause {
+    waits_for_review(run, why).in_run(run)
 }
 
 /// A budget that is nearly used up, or all of it; `of` is the agent or the task, where it is about one.
@@ -262,6 +290,15 @@ pub fn cause_of_trouble(words: &str) -> NoticeCause {
         next: "ai daemon status".to_owned(),
         same: format!("daemon-trouble {words}"),
         question: None,
+    }
+}
+
+/// The end of a daemon's trouble of which somebody was told.
+pub fn cause_of_mending() -> NoticeCause {
+    NoticeCause {
+        what: "what kept the daemon from starting anything is mended".to_owned(),
+        same: "daemon-trouble is mended".to_owned(),
+        ..cause_of_trouble("")
     }
 }
 

@@ -11,7 +11,10 @@ mod document;
 mod outbox;
 mod settings;
 
-pub use cause::{NoticeCause, cause_of, cause_of_budget, cause_of_trouble};
+pub use cause::{
+    NoticeCause, Reviewer, cause_of, cause_of_budget, cause_of_left, cause_of_mending,
+    cause_of_trouble,
+};
 pub use chat::{ChatShape, check_webhook_url};
 pub use document::{Notice, NoticePlace, NoticeType, clipped};
 pub use outbox::{NoticeMoment, Outbox, SinkEnd, SinkStanding};

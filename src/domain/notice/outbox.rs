@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::hash;
 use crate::base::text::counted;
 use crate::domain::notice::{
-    Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, clipped,
+    Notice, NoticeCause, NoticePlace, NoticeSettings, NoticeSink, NoticeType, cause_of_mending,
+    clipped,
 };
 use crate::domain::time::WallMs;
 
@@ -102,6 +103,8 @@ pub struct Outbox {
     told: BTreeMap<String, WallMs>,
     /// Things that hold still and were told once: a budget, the daemon's trouble.
     standing: Vec<String>,
+    /// The mark of the daemon's trouble of which somebody was told, and not of its end yet.
+    told_of_trouble: Option<String>,
 }
 
 impl Outbox {
@@ -174,6 +177,24 @@ impl Outbox {
                 };
                 self.take((cause, &place), settings, moment);
             }
+        }
+    }
+
+    /// Takes in whether a daemon has trouble. Its end is told where the trouble was.
+    pub fn take_trouble(
+        &mut self,
+        trouble: Option<&NoticeCause>,
+        place: &NoticePlace<'_>,
+        (settings, moment): (&NoticeSettings, NoticeMoment),
+    ) {
+        let now = trouble.map(sameness);
+        let before = std::mem::replace(&mut self.told_of_trouble, now);
+        if let (Some(before), None) = (before, trouble) {
+            let cause = cause_of_mending();
+            // The next trouble of that kind is another one, however soon it comes, and so is its end.
+            self.told.remove(&before);
+            self.told.remove(&sameness(&cause));
+            self.take((&cause, place), settings, moment);
         }
     }
 

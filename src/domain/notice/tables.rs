@@ -12,8 +12,8 @@ use crate::domain::event::{Event, FollowUp};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::notice::{
     Notice, NoticeCause, NoticeMoment, NoticePlace, NoticeSettings, NoticeSink, NoticeType, Outbox,
-    QuietHours, SinkEnd, TimeZoneName, cause_of, cause_of_budget, cause_of_trouble,
-    pause_before_try_ms,
+    QuietHours, Reviewer, SinkEnd, TimeZoneName, cause_of, cause_of_budget, cause_of_left,
+    cause_of_trouble, pause_before_try_ms,
 };
 use crate::domain::schedule::UtcOffset;
 use crate::domain::task::{BlockReason, Hold, Proof};
@@ -31,7 +31,11 @@ fn hold(kind: BlockReason, reason: &str) -> Hold {
 }
 
 fn told(event: &Event) -> String {
-    cause_of(event).map_or("nothing".to_owned(), |cause| {
+    told_by(event, Reviewer::Person)
+}
+
+fn told_by(event: &Event, reviewer: Reviewer) -> String {
+    cause_of(event, reviewer).map_or("nothing".to_owned(), |cause| {
         format!(
             "{} | {} | {} | {}",
             cause.kind.as_str(),
@@ -161,6 +165,74 @@ fn each_type_follows_from_its_events() {
 }
 
 #[test]
+fn work_that_a_daemon_looks_at_first_is_told_when_it_is_left_to_a_person() {
+    let review = FollowUp::Review {
+        attempt: AttemptCount::Counts,
+    };
+    let parked = FollowUp::Hold {
+        hold: hold(BlockReason::Parked, "lapsed"),
+        attempt: AttemptCount::Free,
+    };
+    let review = ended(review, None);
+    assert_eq!(told_by(&review, Reviewer::Daemon), "nothing");
+    for event in [
+        ended(parked, None),
+        Event::TaskFailed {
+            task: task(),
+            reason: "gave up".into(),
+        },
+    ] {
+        assert_eq!(told_by(&event, Reviewer::Daemon), told(&event));
+    }
+    let run = RunId("t-aaaa.1".into());
+    let left = cause_of_left(&run, "somebody looks");
+    assert_eq!(
+        (&*left.what, &*left.text, &*left.next, left.run.as_ref()),
+        (
+            "t-aaaa waits for your review",
+            "t-aaaa.1: somebody looks",
+            "ai review t-aaaa",
+            Some(&run)
+        )
+    );
+    let told = cause_of(&review, Reviewer::Person).unwrap();
+    assert_eq!(
+        left.same, told.same,
+        "whoever heard of it once hears of it no more"
+    );
+}
+
+#[test]
+fn the_end_of_a_trouble_is_told_where_the_trouble_was() {
+    let mut outbox = Outbox::default();
+    let trouble = cause_of_trouble("no trust");
+    let mut take = |trouble: Option<&NoticeCause>, now_ms: i64| {
+        let mark = now_ms.to_string();
+        let around = (&settings(), open_at(now_ms));
+        outbox.take_standing(
+            trouble.map_or(&[][..], std::slice::from_ref),
+            &place(&mark),
+            around,
+        );
+        outbox.take_trouble(trouble, &place(&mark), around);
+        outbox.waiting_for("a").len()
+    };
+    assert_eq!(take(None, 0), 0, "nothing was told");
+    assert_eq!([take(Some(&trouble), 1), take(Some(&trouble), 2)], [1, 1]);
+    assert_eq!([take(None, 3), take(None, 4)], [2, 2]);
+    assert_eq!([take(Some(&trouble), 5), take(None, 6)], [3, 4]);
+    assert_eq!(
+        titles(&outbox, "a"),
+        [
+            "the daemon starts nothing until this is mended: One",
+            "what kept the daemon from starting anything is mended: One",
+            "the daemon starts nothing until this is mended: One",
+            "what kept the daemon from starting anything is mended: One"
+        ]
+    );
+}
+
+#[test]
 fn a_budget_is_told_from_four_fifths_on() {
     let level = |spent| BudgetLevel {
         scope: BudgetScope::Day,
@@ -204,11 +276,11 @@ fn settings() -> NoticeSettings {
 
 fn cause(n: usize) -> NoticeCause {
     let task = TaskId(format!("t-{n}"));
-    cause_of(&Event::TaskFailed {
+    let failed = Event::TaskFailed {
         task,
         reason: "x".into(),
-    })
-    .unwrap()
+    };
+    cause_of(&failed, Reviewer::Person).unwrap()
 }
 
 fn place(mark: &str) -> NoticePlace<'_> {

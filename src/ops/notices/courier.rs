@@ -1,37 +1,35 @@
 //! A delivery: what came up is taken into the outbox, and every sink is told what waits for it.
 //!
 //! The outbox is written before anything is delivered and again behind it, so that a delivery which is killed is
-//! done again and nothing is lost. Each sink has a thread of its own and is given up for this time at its first
-//! failure, so that a dead one delays no other. One process at a time delivers; another one that finds the lock held
-//! leaves its news to that one, which looks once more when it has let go.
+//! done again and nothing is lost. Its lock is held for no longer than that. Each sink has a thread and a lock of its own:
+//! whoever tells it looks for more before letting go, so that a slow one delays nobody but itself, however many deliveries
+//! there are at once; and it is given up for this time at its first failure.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::file_lock::{self, FileLock};
+use crate::base::file_lock;
+use crate::base::text::flowing;
 use crate::base::{clock, fs, hash};
 use crate::config::Config;
 use crate::domain::budget::Amounts;
 use crate::domain::notice::{
     Notice, NoticeCause, NoticeMoment, NoticePlace, NoticeSink, Outbox, SinkEnd, cause_of_budget,
-    cause_of_trouble,
+    cause_of_left, cause_of_trouble,
 };
+use crate::domain::task::TaskState;
 use crate::domain::time::WallMs;
 use crate::notify::{INPUT, Teller, tell};
 use crate::ops::cx::Cx;
 use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::error::OpError;
 use crate::ops::notices::kept;
-use crate::ops::notices::{NoticeNews, NoticePaths, news, quiet_until_ms};
+use crate::ops::notices::{NoticeNews, NoticePaths, news, quiet_until_ms, reviewer};
 use crate::ops::{agents, budget, trust};
 use crate::store::{Store, StoreError};
 
 /// Time after which nothing more is begun in one delivery.
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
-
-/// Most looks of one delivery: a program that is told may bring about the next notice.
-const ROUNDS: u32 = 10;
 
 /// Age of an input from which on nobody reads it any more, in milliseconds: longer than any program may take.
 const LEFT_MS: i64 = 3_600_000;
@@ -46,6 +44,8 @@ pub struct Courier<'a> {
     pub common_dir: &'a Path,
     /// The configuration.
     pub config: &'a Config,
+    /// The place of the configuration.
+    pub settings: SettingsAt,
     /// The surroundings of a look at the store.
     pub cx: &'a Cx,
     /// The machine, as sinks need it.
@@ -56,83 +56,35 @@ pub struct Courier<'a> {
     pub clock: fn() -> WallMs,
 }
 
-/// The end of a delivery.
+/// The place of the settings that a delivery goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CourierEnd {
-    /// Everything was looked at.
-    Done,
-    /// Somebody else delivers, and will look at what came up here.
-    AnotherAtIt,
+pub enum SettingsAt {
+    /// The project's file.
+    File,
+    /// The words that a daemon has kept of that file, which cannot be read any more.
+    Kept,
 }
 
 /// Delivers what came up. A store that cannot be read keeps nobody from telling of the daemon's trouble.
 pub fn deliver(
     courier: &Courier<'_>,
-    mut open: impl FnMut() -> Result<Box<dyn Store>, StoreError>,
-) -> Result<CourierEnd, OpError> {
+    open: impl FnOnce() -> Result<Box<dyn Store>, StoreError>,
+) -> Result<(), OpError> {
+    // A repository that was moved or removed meanwhile is not begun anew where it was.
+    if !courier.state.is_dir() {
+        return Ok(());
+    }
+    let begun_ms = clock::boot_ms();
     let paths = NoticePaths::of(courier.state);
     fs::create_private_dir(paths.dir())?;
-    // A sink that has failed is left alone for this delivery.
-    let mut at_work = Delivering {
-        begun_ms: clock::boot_ms(),
-        resting: BTreeSet::new(),
-    };
-    for _ in 0..ROUNDS {
-        let Some(lock) = lock(courier, &paths, &at_work)? else {
-            return Ok(CourierEnd::AnotherAtIt);
-        };
-        sweep(&paths, (courier.clock)());
-        let mut store = open();
-        let seen = pass(
-            courier,
-            (&paths, &lock),
-            store.as_deref_mut().ok(),
-            &mut at_work,
-        )?;
-        drop(lock);
-        // Whoever found the lock held has left its news to this process.
-        let newest = match &mut store {
-            Ok(store) => store.read(|tx| tx.last_event()).ok(),
-            Err(_) => None,
-        };
-        if newest.is_none_or(|newest| seen.is_some_and(|seen| newest <= seen)) {
-            break;
-        }
-    }
-    Ok(CourierEnd::Done)
-}
-
-/// Takes the lock; nothing where whoever holds it looks at what came up here, too. That one does not where it has begun
-/// behind it: two commands at once, of which the later one delivers first.
-fn lock(
-    courier: &Courier<'_>,
-    paths: &NoticePaths,
-    at_work: &Delivering,
-) -> Result<Option<FileLock>, OpError> {
-    loop {
-        if let Some(lock) = file_lock::try_lock_for_a_moment(&paths.lock_file())? {
-            return Ok(Some(lock));
-        }
-        let begun = kept::read(paths).unwrap_or_default().begun;
-        let is_seen = courier
-            .since
-            .is_none_or(|since| begun.is_some_and(|begun| begun <= since));
-        if is_seen || clock::boot_ms() - at_work.begun_ms > limit_ms() {
-            return Ok(None);
-        }
-    }
+    let mut store = open();
+    take_in(courier, &paths, store.as_deref_mut().ok())?;
+    tell_all(courier, &paths, begun_ms);
+    Ok(())
 }
 
 fn limit_ms() -> i64 {
     i64::try_from(BEGINS_WITHIN.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A delivery that is at work.
-struct Delivering {
-    /// Its begin, by the boot clock.
-    begun_ms: i64,
-    /// Sinks that have failed in it.
-    resting: BTreeSet<String>,
 }
 
 /// Removes what deliveries that were killed have left. What cannot be removed is in nobody's way.
@@ -146,13 +98,14 @@ fn sweep(paths: &NoticePaths, now_ms: WallMs) {
     }
 }
 
-/// One look and one try at every sink. Returns the last record that was looked at.
-fn pass(
+/// Takes what came up into the outbox.
+fn take_in(
     courier: &Courier<'_>,
-    (paths, lock): (&NoticePaths, &FileLock),
+    paths: &NoticePaths,
     store: Option<&mut (dyn Store + 'static)>,
-    at_work: &mut Delivering,
-) -> Result<Option<u64>, OpError> {
+) -> Result<(), OpError> {
+    let _lock = file_lock::lock(&paths.lock_file())?;
+    sweep(paths, (courier.clock)());
     let settings = &courier.config.notices;
     let mut outbox = kept::read_or_begin(paths)?;
     let now_ms = (courier.clock)();
@@ -167,9 +120,10 @@ fn pass(
     if let Some(store) = store {
         let sight = store.read(|tx| {
             let (after, earlier) = outbox.look_from(courier.since, tx.last_event()?);
-            let mut sight = news(tx, after, now_ms)?;
+            let by = (now_ms, reviewer(courier.config, courier.state));
+            let mut sight = news(tx, after, by)?;
             if let Some((since, upto)) = earlier {
-                let mut before = news(tx, since, now_ms)?.found;
+                let mut before = news(tx, since, by)?.found;
                 before.retain(|one| one.seq <= upto);
                 sight.found.splice(..0, before);
             }
@@ -180,10 +134,12 @@ fn pass(
             take(&mut outbox, one, (courier, moment), (&repository, &redact));
         }
         standing.extend(budgets(courier, store)?);
+        standing.extend(left_to_a_person(courier, store, &redact)?);
     }
     let trouble = daemon::trouble(&DaemonPlace::of(courier.state));
     let trouble = trouble.ok().flatten();
-    standing.extend(trouble.map(|words| cause_of_trouble(&redact(&words))));
+    let trouble = trouble.map(|words| cause_of_trouble(&redact(&words)));
+    standing.extend(trouble.clone());
     let mark = hash::sha256_hex(format!("{now_ms} {}", courier.state.display()).as_bytes());
     let place = NoticePlace {
         repository: &repository,
@@ -192,24 +148,15 @@ fn pass(
         mark: &mark,
     };
     outbox.take_standing(&standing, &place, (settings, moment));
+    // The trouble of a daemon that is gone is not mended.
+    let is_there = daemon::at_work(&DaemonPlace::of(courier.state)).is_ok_and(|it| it.is_some());
+    if is_there || trouble.is_some() {
+        outbox.take_trouble(trouble.as_ref(), &place, (settings, moment));
+    }
     outbox.end_quiet(&place, settings, moment);
     outbox.expire(settings, now_ms);
     refuse_untrusted(courier, &mut outbox, now_ms);
-    kept::write(paths, &outbox)?;
-    let ends = tell_all(courier, &outbox, at_work);
-    if !ends.is_empty() {
-        for (sink, id, end) in &ends {
-            if matches!(end, SinkEnd::Failed(_)) {
-                at_work.resting.insert(sink.clone());
-            }
-            outbox.settle((sink, id), end, (courier.clock)());
-        }
-        // Whoever has taken `ai` out of the repository meanwhile finds nothing of it there again.
-        if lock.stands_at(&paths.lock_file())? {
-            kept::write(paths, &outbox)?;
-        }
-    }
-    Ok(outbox.seen)
+    kept::write(paths, &outbox)
 }
 
 fn take(
@@ -250,6 +197,33 @@ fn budgets(courier: &Courier<'_>, store: &mut dyn Store) -> Result<Vec<NoticeCau
     Ok(near.collect())
 }
 
+/// Works that the daemon's landings have left to a person and that wait still.
+fn left_to_a_person(
+    courier: &Courier<'_>,
+    store: &mut dyn Store,
+    redact: &dyn Fn(&str) -> String,
+) -> Result<Vec<NoticeCause>, OpError> {
+    // What cannot be read is written anew with the next landing.
+    let left = daemon::left(&DaemonPlace::of(courier.state)).unwrap_or_default();
+    store.read(|tx| {
+        let mut waiting = Vec::new();
+        for one in left {
+            let Some(task) = tx.task(&one.task)? else {
+                continue;
+            };
+            let TaskState::Review { run } = &task.state else {
+                continue;
+            };
+            if one.run.as_ref().is_none_or(|left| left == run) {
+                let cause = cause_of_left(run, &redact(&one.why));
+                let what = format!("{}: {}", cause.what, flowing(&redact(&task.title)));
+                waiting.push(NoticeCause { what, ..cause });
+            }
+        }
+        Ok::<_, OpError>(waiting)
+    })
+}
+
 /// Notes for which sinks something waits that nobody trusts: they are told by name in `ai doctor`.
 fn refuse_untrusted(courier: &Courier<'_>, outbox: &mut Outbox, now_ms: WallMs) {
     let needing = courier.config.notices.sinks.iter();
@@ -270,48 +244,77 @@ fn refuse_untrusted(courier: &Courier<'_>, outbox: &mut Outbox, now_ms: WallMs) 
 
 /// Refuses where the sinks are not those that a person has trusted, by the very words that were read.
 fn require_trust(courier: &Courier<'_>) -> Result<(), OpError> {
-    let of = (courier.root, courier.common_dir);
-    trust::require_of(courier.config, of, "the sinks of notices")
+    let what = "the sinks of notices";
+    match courier.settings {
+        SettingsAt::File => {
+            trust::require_of(courier.config, (courier.root, courier.common_dir), what)
+        }
+        SettingsAt::Kept => trust::require_words(courier.config, courier.common_dir, what),
+    }
 }
 
 /// Tells every sink what waits for it.
-fn tell_all(
-    courier: &Courier<'_>,
-    outbox: &Outbox,
-    at_work: &Delivering,
-) -> Vec<(String, String, SinkEnd)> {
-    let due: Vec<(&String, &NoticeSink, Vec<Notice>)> = courier
-        .config
-        .notices
-        .sinks
-        .iter()
-        .filter(|(name, _)| !at_work.resting.contains(*name))
-        .map(|(name, sink)| (name, sink, outbox.waiting_for(name)))
-        .filter(|(_, _, waiting)| !waiting.is_empty())
-        .collect();
+fn tell_all(courier: &Courier<'_>, paths: &NoticePaths, begun_ms: i64) {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = due
-            .iter()
-            .map(|(name, sink, waiting)| {
-                scope.spawn(|| tell_one(courier, (name, sink), waiting, at_work))
-            })
-            .collect();
-        // A thread that failed has settled nothing, so what it was to tell waits on.
-        let ends = threads.into_iter().filter_map(|thread| thread.join().ok());
-        ends.flatten().collect()
-    })
+        for (name, sink) in &courier.config.notices.sinks {
+            // What fails here has settled nothing, so what was to be told waits on.
+            scope.spawn(move || drop(tell_sink(courier, paths, (name.as_str(), sink), begun_ms)));
+        }
+    });
 }
 
-fn tell_one(
+/// Tells one sink until nothing waits for it, unless somebody else does so already.
+fn tell_sink(
     courier: &Courier<'_>,
+    paths: &NoticePaths,
     (name, sink): (&str, &NoticeSink),
+    begun_ms: i64,
+) -> Result<(), OpError> {
+    if kept::read(paths)?.waiting_for(name).is_empty() {
+        return Ok(());
+    }
+    let Some(own) = file_lock::try_lock(&paths.sink_lock_file(name))? else {
+        return Ok(());
+    };
+    loop {
+        let lock = file_lock::lock(&paths.lock_file())?;
+        let waiting = kept::read(paths)?.waiting_for(name);
+        if waiting.is_empty() {
+            // Let go of before anybody can add to what waits: they find the sink free, and tell it.
+            drop(own);
+            drop(lock);
+            return Ok(());
+        }
+        drop(lock);
+        let ends = tell_each(courier, sink, &waiting, begun_ms);
+        // Whoever has taken `ai` out of the repository meanwhile finds nothing of it there again.
+        if !paths.dir().is_dir() {
+            return Ok(());
+        }
+        let _lock = file_lock::lock(&paths.lock_file())?;
+        let mut outbox = kept::read_or_begin(paths)?;
+        for (id, end) in &ends {
+            outbox.settle((name, id), end, (courier.clock)());
+        }
+        kept::write(paths, &outbox)?;
+        let is_given_up =
+            |(_, end): &(String, SinkEnd)| matches!(end, SinkEnd::Failed(_) | SinkEnd::Later);
+        if ends.iter().any(is_given_up) {
+            return Ok(());
+        }
+    }
+}
+
+fn tell_each(
+    courier: &Courier<'_>,
+    sink: &NoticeSink,
     waiting: &[Notice],
-    at_work: &Delivering,
-) -> Vec<(String, String, SinkEnd)> {
+    begun_ms: i64,
+) -> Vec<(String, SinkEnd)> {
     let mut is_well = true;
     let mut ends = Vec::new();
     for notice in waiting {
-        let is_in_time = clock::boot_ms() - at_work.begun_ms < limit_ms();
+        let is_in_time = clock::boot_ms() - begun_ms < limit_ms();
         // Asked before each, since trust may be taken back meanwhile.
         let is_trusted = || !sink.needs_trust() || require_trust(courier).is_ok();
         let end = if is_well && is_in_time && is_trusted() {
@@ -320,7 +323,7 @@ fn tell_one(
             SinkEnd::Later
         };
         is_well = is_well && !matches!(end, SinkEnd::Failed(_));
-        ends.push((name.to_owned(), notice.id.clone(), end));
+        ends.push((notice.id.clone(), end));
     }
     ends
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::{file_lock, fs};
+use crate::base::{file_lock, fs, hash};
 use crate::domain::notice::{NoticeSettings, Outbox, SinkEnd};
 use crate::domain::time::WallMs;
 use crate::ops::error::{Kept as _, OpError};
@@ -30,9 +30,15 @@ impl NoticePaths {
         &self.dir
     }
 
-    /// The file whose lock says that somebody delivers.
+    /// The file whose lock says that somebody changes the outbox.
     pub fn lock_file(&self) -> PathBuf {
         self.dir.join("lock")
+    }
+
+    /// The file whose lock says that somebody tells this sink.
+    pub fn sink_lock_file(&self, sink: &str) -> PathBuf {
+        let digest = hash::sha256_hex(sink.as_bytes());
+        self.dir.join(format!("lock-{}", &digest[..16]))
     }
 
     fn outbox_file(&self) -> PathBuf {

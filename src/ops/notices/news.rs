@@ -1,13 +1,16 @@
 //! What came up since a record of the log, with what stands beside it.
 
+use std::path::Path;
 use std::str::FromStr as _;
 
 use crate::base::shown_time;
+use crate::config::Config;
 use crate::domain::event::Event;
-use crate::domain::notice::{NoticeCause, NoticeSettings, cause_of};
+use crate::domain::notice::{NoticeCause, NoticeSettings, Reviewer, cause_of};
 use crate::domain::schedule::UtcOffset;
 use crate::domain::time::WallMs;
 use crate::ops::approve;
+use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::error::OpError;
 use crate::store::{EventFilter, Flow, StoreError, Tx};
 
@@ -52,8 +55,25 @@ pub struct NewsSight {
     pub has_spent: bool,
 }
 
+/// Tells who looks first at work that has come to its review: a daemon that is at work and lands by itself, unless it
+/// was told to begin nothing.
+pub fn reviewer(config: &Config, state: &Path) -> Reviewer {
+    let place = DaemonPlace::of(state);
+    let is_free = || matches!(daemon::order(&place), Ok(None));
+    let is_there = || matches!(daemon::at_work(&place), Ok(Some(_)));
+    if config.daemon.land && is_free() && is_there() {
+        Reviewer::Daemon
+    } else {
+        Reviewer::Person
+    }
+}
+
 /// Finds what came up after a record.
-pub fn news(tx: &mut dyn Tx, after: u64, now_ms: WallMs) -> Result<NewsSight, OpError> {
+pub fn news(
+    tx: &mut dyn Tx,
+    after: u64,
+    (now_ms, reviewer): (WallMs, Reviewer),
+) -> Result<NewsSight, OpError> {
     let mut sight = NewsSight {
         newest: tx.last_event()?,
         ..NewsSight::default()
@@ -74,7 +94,7 @@ pub fn news(tx: &mut dyn Tx, after: u64, now_ms: WallMs) -> Result<NewsSight, Op
         }
         // A record of another version tells nothing that could be told on.
         let read = serde_json::from_str::<Event>(&event.body).ok();
-        if let Some(cause) = read.as_ref().and_then(cause_of) {
+        if let Some(cause) = read.as_ref().and_then(|event| cause_of(event, reviewer)) {
             found.push(NoticeNews {
                 cause,
                 title: None,
