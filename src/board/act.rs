@@ -20,6 +20,7 @@ use crate::ops::claim::{self, Which};
 use crate::ops::cx::commit;
 use crate::ops::daemon::{self, DaemonPlace};
 use crate::ops::run::origin::destination;
+use crate::ops::send::{self, AddressBook};
 use crate::ops::{accepted_run, approve, backup, edit, reject};
 use crate::store::{Access, Store};
 
@@ -34,6 +35,8 @@ pub(super) enum BoardAct {
     Accept(String),
     /// Sends the work of a task back with a note.
     Reject(String, String),
+    /// Writes to whoever works on a task.
+    Message(String, String),
     /// Queues a task again.
     Retry(String),
     /// Has the daemon start nothing more.
@@ -50,6 +53,7 @@ impl BoardAct {
             BoardAct::Approve(decision) => format!("saying yes to {decision}"),
             BoardAct::Accept(run) => format!("accepting {run}; its checks may have to run again"),
             BoardAct::Reject(task, _) => format!("sending {task} back"),
+            BoardAct::Message(task, _) => format!("writing to {task}"),
             BoardAct::Retry(task) => format!("queueing {task} again"),
             BoardAct::Pause => "pausing the daemon".to_owned(),
             BoardAct::Resume => "letting the daemon go on".to_owned(),
@@ -152,6 +156,7 @@ fn carried_out(workspace: &Workspace, act: &BoardAct) -> Result<String, AppError
         BoardAct::Approve(decision) => yes(workspace, decision),
         BoardAct::Accept(run) => take_over(workspace, run),
         BoardAct::Reject(task, note) => send_back(workspace, task, note),
+        BoardAct::Message(task, text) => write_to(workspace, task, text),
         BoardAct::Retry(task) => {
             let cx = workspace.cx()?;
             let mut store = workspace.open_store(Access::Write)?;
@@ -238,6 +243,28 @@ fn send_back(workspace: &Workspace, task: &str, note: &str) -> Result<String, Ap
         "{} is sent back with your note, and {}",
         task.id,
         task.status_text()
+    ))
+}
+
+/// The same as `ai send task:ID TEXT`: in full, since an agent may have the name of the task.
+fn write_to(workspace: &Workspace, task: &str, text: &str) -> Result<String, AppError> {
+    let book = AddressBook::of(workspace.root()?)?;
+    let cx = workspace.cx()?;
+    let mut store = workspace.open_store(Access::Write)?;
+    let to = format!("task:{task}");
+    let sent = commit(&mut *store, &cx, |tx, cx| {
+        send::send(tx, cx, &book, (&to, text))
+    })?;
+    let warnings: Vec<String> = sent
+        .warnings
+        .iter()
+        .map(|one| format!("; {}", flowing(one)))
+        .collect();
+    Ok(format!(
+        "{} to {task}: {}{}",
+        sent.message.id,
+        sent.goes.told(),
+        warnings.concat()
     ))
 }
 

@@ -21,6 +21,11 @@ use crate::ops::refusal::seconds;
 /// Most lines of a word or a question.
 const FOOT: u16 = 4;
 
+/// Between two keys of the last line.
+const BETWEEN_KEYS: &str = "  ";
+/// Keys at the end of that line which no screen is too narrow for: the help, and the way out.
+const KEPT_KEYS: usize = 2;
+
 /// Draws the board.
 pub(super) fn draw(board: &Board) -> Buffer {
     let area = Rect::new(0, 0, board.size.0, board.size.1);
@@ -63,6 +68,32 @@ fn tone_of(card: &BoardCard) -> BoardTone {
     }
 }
 
+/// The counts of the columns, as many as are whole in so many cells, with a sign where some are left out.
+fn fitting_counts(told: &[String], room: usize) -> String {
+    if told.is_empty() {
+        return "no tasks yet".to_owned();
+    }
+    let all = told.join(", ");
+    if width(&all) <= room {
+        return all;
+    }
+    let of = |count: usize| format!("{}, …", told[..count].join(", "));
+    (1..told.len())
+        .rev()
+        .map(of)
+        .find(|text| width(text) <= room)
+        .unwrap_or(all)
+}
+
+/// The keys that fit into so many cells: those at the end of the line are for every screen, and help tells of the others.
+fn fitting_keys(keys: &str, room: usize) -> String {
+    let mut all: Vec<&str> = keys.split(BETWEEN_KEYS).collect();
+    while all.len() > KEPT_KEYS && width(&all.join(BETWEEN_KEYS)) > room {
+        all.remove(all.len() - KEPT_KEYS - 1);
+    }
+    all.join(BETWEEN_KEYS)
+}
+
 /// A screen that is being drawn.
 struct Page(Buffer);
 
@@ -101,12 +132,14 @@ impl Page {
         let told: Vec<String> = told
             .map(|(column, n)| format!("{n} {}", column.name()))
             .collect();
-        let told = if told.is_empty() {
-            "no tasks yet".to_owned()
-        } else {
-            told.join(", ")
-        };
-        let left = format!("{}  {told}", one_line(&board.project));
+        let project = one_line(&board.project);
+        let left = format!(
+            "{project}  {}",
+            fitting_counts(
+                &told,
+                usize::from(row.width).saturating_sub(width(&project) + 2)
+            )
+        );
         self.put(row, &left, BoardTone::Strong);
         let room = usize::from(row.width).saturating_sub(width(&left) + 2);
         if room > 8 {
@@ -212,7 +245,8 @@ impl Page {
                 (from + height).min(rows.len()),
                 rows.len()
             );
-            self.put_right(plan.tabs, &place, BoardTone::Faint);
+            // The tabs keep their row: at the usual widths nothing fits beside them.
+            self.put_right(plan.rule, &format!(" {place}"), BoardTone::Faint);
         }
     }
 
@@ -266,9 +300,8 @@ impl Page {
             {
                 (why.clone(), *tone)
             }
-            (BoardMode::Note { task, text }, _, _) => {
-                let before = format!("what is wrong with {task}: ");
-                return self.typed(row, &before, text);
+            (BoardMode::Note { task, wish, text }, _, _) => {
+                return self.typed(row, &wish.before(task), text);
             }
             (BoardMode::Asked(question), _, _) => (question.asked(), BoardTone::Waiting),
             (_, Some(DetailLine { text, tone }), _) => (text.clone(), *tone),
@@ -278,8 +311,8 @@ impl Page {
                 (text, BoardTone::Waiting)
             }
             (BoardMode::Browse | BoardMode::Help(_), None, None) => {
-                let keys = board.keys_now();
-                return self.put(row, keys, BoardTone::Faint);
+                let keys = fitting_keys(board.keys_now(), usize::from(row.width));
+                return self.put(row, &keys, BoardTone::Faint);
             }
         };
         let mut lines = folded(&text, usize::from(row.width));

@@ -78,7 +78,7 @@ fn what_is_hostile_is_drawn_within_its_cells() {
         .collect();
     assert_eq!(control, Vec::<char>::new());
     insta::assert_snapshot!(shown, @r"
-    orchard  3 for you, 2 at work, 2 queued, 1 blocked, 214 end…
+    orchard  3 for you, 2 at work, 2 queued, 1 blocked, …
     for you 3    at work 2   queued 2    blocked 1   ended 214
     >  \e[2J\u{…  * Add a c…  0 日本語…     Release…  + Set the…
                   c Write t…  2 Rename…               - Rewrite…
@@ -97,8 +97,56 @@ fn what_is_hostile_is_drawn_within_its_cells() {
 
 
 
-    Tab page  Enter whole  a accept  r reject  y yes  / filter…
+    Tab page  Enter whole  a accept  r reject  ? help  q quit
     ");
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_whole() {
+    let told = ["3 for you", "2 at work", "214 ended"].map(str::to_owned);
+    for (room, counts) in [
+        (31, "3 for you, 2 at work, 214 ended"),
+        (30, "3 for you, 2 at work, …"),
+        (22, "3 for you, …"),
+        (4, "3 for you, 2 at work, 214 ended"),
+    ] {
+        assert_eq!(fitting_counts(&told, room), counts, "{room}");
+    }
+    assert_eq!(fitting_counts(&[], 4), "no tasks yet");
+    let keys = "Tab page  a accept  ? help  q quit";
+    for (room, fitting) in [
+        (34, keys),
+        (33, "Tab page  ? help  q quit"),
+        (23, "? help  q quit"),
+        (3, "? help  q quit"),
+    ] {
+        assert_eq!(fitting_keys(keys, room), fitting, "{room}");
+    }
+    assert_eq!(fitting_keys("", 9), "");
+}
+
+#[test]
+fn at_the_usual_sizes_tabs_and_keys_are_whole_on_every_page() {
+    for size in [(80, 24), (60, 20)] {
+        for (page, share) in (1..=6).flat_map(|page| [(page, ""), (page, "<enter>")]) {
+            let mut board = usual(size);
+            press(&mut board, &page.to_string());
+            numbered(&mut board, 40);
+            press(&mut board, share);
+            let tabs = DetailPage::ALL.iter().zip(1..).map(|(one, at)| {
+                let text = format!("{at} {}", one.name());
+                if at == page {
+                    format!("[{text}]")
+                } else {
+                    format!(" {text} ")
+                }
+            });
+            let tabs: String = tabs.collect();
+            let shown = screen(&board);
+            assert!(shown.lines().any(|line| line == tabs.trim_end()), "{shown}");
+            assert!(shown.ends_with("  ? help  q quit"), "{shown}");
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(super) const HELP: &[&str] = &[
     "/                 filter by title or id; Esc takes it back",
     "a, r              accept the work; send it back with a note",
     "y                 say yes to the question that waits about the task",
+    "m                 write to whoever works on the task, or will",
     "c, t              claim it for yourself; queue it again",
     "p                 pause the daemon, or let it go on",
     "e, s              the worktree of the task: in your editor, or a shell there",

@@ -5,7 +5,7 @@ use crate::board::act::{BoardAct, BoardWish};
 use crate::board::detail::{BoardDetail, BoardTone, DetailLine, DetailPage, KEPT};
 use crate::board::help;
 use crate::board::keys::BoardKey;
-use crate::board::news::{BoardDo, BoardInput, BoardMode, VisitBy};
+use crate::board::news::{BoardDo, BoardInput, BoardMode, NoteWish, VisitBy};
 use crate::board::picture::{BoardCard, BoardPicture, COLUMNS};
 use crate::board::plan::{BoardPlan, DetailShare};
 
@@ -170,7 +170,7 @@ impl Board {
                     Vec::new()
                 }
             },
-            BoardMode::Note { task, text } => self.write_note(task, text, &key),
+            BoardMode::Note { task, wish, text } => self.write_note((task, wish), text, &key),
         }
     }
 
@@ -191,12 +191,8 @@ impl Board {
             BoardKey::Char('t') => return self.act_on(BoardAct::Retry),
             BoardKey::Char('y') => return self.ask(BoardWish::Approve),
             BoardKey::Char('a') => return self.ask(BoardWish::Accept),
-            BoardKey::Char('r') => {
-                if let Some(task) = self.chosen.clone().filter(|_| self.is_free()) {
-                    let text = String::new();
-                    self.mode = BoardMode::Note { task, text };
-                }
-            }
+            BoardKey::Char('r') => self.begin_note(NoteWish::SendBack),
+            BoardKey::Char('m') => self.begin_note(NoteWish::Message),
             BoardKey::Char('p') if self.picture.held_back => return self.act(BoardAct::Resume),
             BoardKey::Char('p') => return self.act(BoardAct::Pause),
             BoardKey::Char('e') => return self.open(VisitBy::Editor),
@@ -264,19 +260,30 @@ impl Board {
             .collect()
     }
 
-    fn write_note(&mut self, task: String, mut text: String, key: &BoardKey) -> Vec<BoardDo> {
+    fn begin_note(&mut self, wish: NoteWish) {
+        if let Some(task) = self.chosen.clone().filter(|_| self.is_free()) {
+            let text = String::new();
+            self.mode = BoardMode::Note { task, wish, text };
+        }
+    }
+
+    fn write_note(
+        &mut self,
+        (task, wish): (String, NoteWish),
+        mut text: String,
+        key: &BoardKey,
+    ) -> Vec<BoardDo> {
         match key {
             BoardKey::Enter if text.trim().is_empty() => {
-                let why = "say what is wrong with it: the next attempt reads your note";
-                self.word = Some(DetailLine::toned(why, BoardTone::Bad));
-                self.mode = BoardMode::Note { task, text };
+                self.word = Some(DetailLine::toned(wish.wanted(), BoardTone::Bad));
+                self.mode = BoardMode::Note { task, wish, text };
             }
-            BoardKey::Enter => return self.act(BoardAct::Reject(task, text)),
+            BoardKey::Enter => return self.act(wish.act(task, text)),
             BoardKey::Esc => self.word = Some(DetailLine::plain("nothing was done")),
             other => {
                 self.word = None;
                 type_into(&mut text, other);
-                self.mode = BoardMode::Note { task, text };
+                self.mode = BoardMode::Note { task, wish, text };
             }
         }
         Vec::new()

@@ -274,6 +274,12 @@ fn keys_act_on_the_chosen_task_one_thing_after_the_other() {
             "t-yes | Act(Reject(\"t-yes\", \"s\"))",
         ),
         ("r <enter>", "t-yes | "),
+        (
+            "mlook at x<enter>",
+            "t-yes | Act(Message(\"t-yes\", \"look at x\"))",
+        ),
+        ("m <enter>", "t-yes | "),
+        ("mno<esc>", "t-yes | "),
         ("rno<esc>", "t-yes | "),
         ("rno<c-c>", "t-yes | Quit"),
     ] {

@@ -56,6 +56,41 @@ pub(super) enum VisitBy {
     Shell,
 }
 
+/// The fate of words that are typed about a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoteWish {
+    /// The work of the task is sent back with them.
+    SendBack,
+    /// Whoever works on it is given them as a message.
+    Message,
+}
+
+impl NoteWish {
+    /// The words in front of what is typed.
+    pub(super) fn before(self, task: &str) -> String {
+        match self {
+            NoteWish::SendBack => format!("what is wrong with {task}: "),
+            NoteWish::Message => format!("to whoever works on {task}: "),
+        }
+    }
+
+    /// The word where nothing was typed.
+    pub(super) fn wanted(self) -> &'static str {
+        match self {
+            NoteWish::SendBack => "say what is wrong with it: the next attempt reads your note",
+            NoteWish::Message => "say something: an empty message is none",
+        }
+    }
+
+    /// The act with them.
+    pub(super) fn act(self, task: String, text: String) -> BoardAct {
+        match self {
+            NoteWish::SendBack => BoardAct::Reject(task, text),
+            NoteWish::Message => BoardAct::Message(task, text),
+        }
+    }
+}
+
 /// What the keys mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BoardMode {
@@ -65,11 +100,13 @@ pub(super) enum BoardMode {
     Filter,
     /// They answer a question: `y` is yes, every other key is no.
     Asked(BoardQuestion),
-    /// They write the note with which a task is sent back.
+    /// Keys write words about a task.
     Note {
         /// The task.
         task: String,
-        /// The note so far.
+        /// The fate of the words.
+        wish: NoteWish,
+        /// The words so far.
         text: String,
     },
     /// The help is shown from this line on; keys move through it, and others end that.

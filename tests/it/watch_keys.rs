@@ -1,5 +1,7 @@
 //! The keys of `ai watch` that act: the operations of the commands, their questions and their refusals.
 
+use serde_json::Value;
+
 use crate::support::runs::GOOD;
 use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, Typist};
@@ -161,4 +163,24 @@ fn the_daemon_is_paused_and_let_go_on() {
         sandbox.ai_json(&["daemon", "resume"])["order"],
         serde_json::Value::Null
     );
+}
+
+#[test]
+fn a_message_is_typed_to_whoever_will_work_on_a_task() {
+    let sandbox = Sandbox::project();
+    let id = sandbox.task("Fix the parser", &[]);
+    let board = board(&sandbox);
+    board.sees(">2 Fix the parser");
+    board.types("m\r");
+    board.sees("say something: an empty message is none");
+    board.types("begin with the grammar");
+    board.sees(&format!(
+        "to whoever works on {id}: begin with the grammar_"
+    ));
+    board.types("\r");
+    board.sees("it will stand in the prompt of the next run");
+    leave(board);
+    let messages = sandbox.ai_json_lines(&["inbox", "--all"]);
+    let told: Vec<&Value> = messages.iter().map(|one| &one["text"]).collect();
+    assert_eq!(told, ["begin with the grammar"]);
 }
