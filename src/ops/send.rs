@@ -347,7 +347,7 @@ fn addressee(
             let mut known: Vec<String> = book.agents.iter().cloned().collect();
             known.extend([PEOPLE.to_owned(), ME.to_owned()]);
             if book.hints == TaskHints::Named {
-                known.extend(open_tasks(tx)?);
+                known.extend(open_tasks(tx)?.into_iter().map(|(id, _)| id));
             }
             let people = people(tx, messages)?;
             known.extend(labels("human", &people));
@@ -409,7 +409,21 @@ fn nobody_near(typed: &str, near: Option<&str>) -> OpError {
     .into()
 }
 
-fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<String>, OpError> {
+/// Everybody who may be written to by a word alone, each with what it is: for who completes what is typed.
+pub fn addressees(tx: &mut dyn Tx, book: &AddressBook) -> Result<Vec<(String, String)>, OpError> {
+    let agents = book.agents.iter();
+    let agents = agents.map(|name| (name.clone(), "an agent".to_owned()));
+    let words = [(PEOPLE, "whoever looks first"), (ME, "yourself")];
+    let words = words.map(|(word, said)| (word.to_owned(), said.to_owned()));
+    Ok(open_tasks(tx)?
+        .into_iter()
+        .chain(agents)
+        .chain(words)
+        .collect())
+}
+
+/// The tasks that have not ended, with their titles.
+fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<(String, String)>, OpError> {
     let mut ids = Vec::new();
     let open = TaskState::NAMES
         .into_iter()
@@ -420,7 +434,7 @@ fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<String>, OpError> {
         ..TaskFilter::default()
     };
     tx.list(&filter, &mut |line| {
-        ids.push(line.id.to_owned());
+        ids.push((line.id.to_owned(), line.title.to_owned()));
         Ok(Flow::More)
     })?;
     Ok(ids)

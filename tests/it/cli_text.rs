@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use crate::snapshot;
+use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, Transcript, run, run_on_terminal};
 
 #[test]
@@ -627,9 +628,56 @@ fn every_page_of_the_manual_and_every_completion_script_is_made() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: invalid value 'tcsh' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]
+    error: invalid value 'tcsh' for '[SHELL]' [possible values: bash, elvish, fish, powershell, zsh]
       next: a similar value exists: 'zsh'
     ");
+}
+
+#[test]
+fn a_shell_completes_who_can_be_written_to() {
+    let scene = Scene::new().agent(Agent::new("one", "true")).build();
+    scene.task("Fix the \u{1b}[2J parser", &[]);
+    let done = scene.task("Done with", &[]);
+    scene.ai_ok(&["task", "cancel", &done]);
+    snapshot!(scene.ai_ok(&["completions", "--addressees"]).stdout, @r"
+    [TASK]	Fix the \e[2J parser
+    one	an agent
+    people	whoever looks first
+    me	yourself
+    ");
+    // The function as bash calls it, with the words of the line and the place among them.
+    let script = scene.ai_ok(&["completions", "bash"]).stdout;
+    scene.write("../complete.bash", &script);
+    let asked = |words: &str, at: usize| {
+        let line = format!(
+            "PATH={}:$PATH; source ../complete.bash; COMP_WORDS=({words}); COMP_CWORD={at}; \
+             _ai_with_addressees ai \"${{COMP_WORDS[{at}]}}\" \"${{COMP_WORDS[{at}-1]}}\"; echo \"${{COMPREPLY[@]}}\"",
+            std::path::Path::new(env!("CARGO_BIN_EXE_ai"))
+                .parent()
+                .unwrap()
+                .display()
+        );
+        let outcome = run(scene.command("bash").args(["-c", &line]));
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        outcome.stdout
+    };
+    snapshot!(
+        [asked("ai send ''", 2), asked("ai send o", 2), asked("ai send t-", 2), asked("ai sen", 1)].concat(),
+        @"
+    [TASK] one people me
+    one
+    [TASK]
+    send
+    "
+    );
+    // The others cannot be tried without their shells; what they ask stands in their scripts.
+    for (shell, asks) in [
+        ("zsh", ":_ai_addressees'"),
+        ("fish", "using_subcommand send\" -f -a"),
+    ] {
+        let script = scene.ai_ok(&["completions", shell]).stdout;
+        assert_eq!(script.matches(asks).count(), 1, "{shell}");
+    }
 }
 
 #[test]
