@@ -333,6 +333,33 @@ fn a_task_that_is_refused_rests_and_the_others_go_on() {
 }
 
 #[test]
+fn a_yes_is_asked_for_when_the_agent_has_room() {
+    let scene = Scene::new()
+        .policy(ASKS)
+        .agent(Agent::new("one", GATED))
+        .agent(Agent::new("two", GOOD))
+        .build();
+    let first = gated_task(&scene, "First");
+    scene.ai_ok(&["task", "edit", &first, "--agent", "one"]);
+    let daemon = daemon(&scene, &["--parallel", "2"]);
+    wait_until_started(&scene, &first);
+    let costly = ["--agent", "one", "--label", "costly", "--priority", "0"];
+    let asks = scene.task("Asks", &costly);
+    // It is looked at before this one.
+    let other = scene.task("Other", &["--agent", "two"]);
+    wait_until_status(&scene, &other, "review");
+    assert_eq!(starts(&scene, &asks), 0, "{}", log(&scene));
+    assert_eq!(scene.ai_json_lines(&["approvals"]), [] as [Value; 0]);
+    open_gate(&scene.base().join(format!("gate-{first}")));
+    poll::until("it asks", PATIENCE, || {
+        scene.ai_json_lines(&["approvals"]).len() == 1
+    });
+    assert_eq!(starts(&scene, &asks), 1, "{}", log(&scene));
+    daemon.signal("TERM");
+    daemon.wait();
+}
+
+#[test]
 fn settings_that_cannot_be_read_start_nothing_and_end_nothing() {
     let scene = gated();
     let first = gated_task(&scene, "First");

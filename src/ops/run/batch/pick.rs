@@ -85,7 +85,8 @@ impl Picker<'_> {
         (own, others): (&[&OwnStart], usize),
         except: &dyn Fn(&Task) -> bool,
     ) -> Result<Picked, OpError> {
-        let running: BTreeSet<TaskId> = tx.active_runs()?.into_iter().map(|run| run.task).collect();
+        let active = tx.active_runs()?;
+        let running: BTreeSet<&TaskId> = active.iter().map(|run| &run.task).collect();
         let starting: Vec<StartingRun<'_>> = own
             .iter()
             .filter(|one| !running.contains(&one.task.id))
@@ -95,6 +96,16 @@ impl Picker<'_> {
             })
             .collect();
         let reserved = reserved(&starting);
+        let mut loads = reserved.clone();
+        for run in &active {
+            *loads.entry(run.agent.clone()).or_insert(0) += 1;
+        }
+        let agents = self.registered.agents();
+        let has_room = |name: &str| {
+            let found = agents.iter().find(|agent| agent.name.as_str() == name);
+            let load = loads.get(name).copied().unwrap_or(0);
+            found.is_none_or(|agent| load < agent.limits.parallel)
+        };
         let field = Field {
             reserved: &reserved,
             ..self.registered.field(self.world)
@@ -102,7 +113,6 @@ impl Picker<'_> {
         let mut tasks = tx.ready(&cx.now, READY)?;
         tasks.retain(|task| !except(task));
         let config = &self.world.config;
-        let agents = self.registered.agents();
         let machine = admission::sight(config, agents, &self.world.pool_dir());
         let view = QueueView {
             config,
@@ -133,7 +143,9 @@ impl Picker<'_> {
             }
             let look = look_of(tx, cx, task, &trace)?;
             match (self.manner, &look.outlook) {
-                (PickManner::Standing, Outlook::Try { .. }) if !asks_a_person(&trace) => {
+                (PickManner::Standing, Outlook::Try { .. })
+                    if !asks_a_person(&trace, &has_room) =>
+                {
                     due_ms = earlier(due_ms, over_at(&trace));
                     Ok(TaskLook {
                         outlook: Outlook::Held {
@@ -195,9 +207,11 @@ impl Picker<'_> {
     }
 }
 
-/// True where policy keeps an agent from a task: the start asks, and is recorded as asking.
-fn asks_a_person(trace: &Trace) -> bool {
-    trace.lost_at(RouteGate::Policy).next().is_some()
+/// True where policy keeps an agent from a task that could begin it now: the start asks, and is recorded as asking. One
+/// that is busy is asked about when it is free: a start takes a place from others, and the answer may be another by then.
+fn asks_a_person(trace: &Trace, has_room: &dyn Fn(&str) -> bool) -> bool {
+    let mut asking = trace.lost_at(RouteGate::Policy);
+    asking.any(|(name, _)| has_room(name))
 }
 
 /// The time at which an agent that is out for a time may have the task.
