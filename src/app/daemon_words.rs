@@ -39,7 +39,7 @@ pub enum DaemonGreeting {
 }
 
 /// The daemon that listens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonHello {
     /// The version of the protocol that it speaks.
     pub protocol: u32,
@@ -62,7 +62,7 @@ pub struct DaemonRequest {
 }
 
 /// A question to a daemon, or a word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DaemonAsk {
     /// Tell everything that it sees.
@@ -110,7 +110,7 @@ pub enum DaemonOutcome {
 }
 
 /// An answer of a daemon.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DaemonWord {
     /// The sight of the daemon.
@@ -298,3 +298,7 @@ fn late(error: io::Error) -> io::Error {
         _ => error,
     }
 }
+
+#[cfg(test)]
+#[path = "daemon_words_tests.rs"]
+mod tests;

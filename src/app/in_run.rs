@@ -239,7 +239,7 @@ pub struct LockTold {
 }
 
 /// A refusal, as the error of a command has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RefusalTold {
     /// The name of the class.
     pub kind: String,
