@@ -56,6 +56,27 @@ fn it_is_shown_before_it_is_written_and_only_written_with_a_yes() {
 }
 
 #[test]
+fn a_search_path_is_written_down_without_what_depends_on_where_one_is() {
+    let scene = scene();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("node_modules/.bin:{path}::.");
+    let mut command = scene.ai_command(&["daemon", "install", "--dry-run"]);
+    let told = run(command.env("PATH", &path));
+    assert_eq!(told.code, Some(0), "{told}");
+    snapshot!(told.stderr.lines().next().unwrap(), @"warning: your PATH has `node_modules/.bin`, `.`, which is another directory wherever a process works, and is left out of the file");
+    let line = told
+        .stdout
+        .lines()
+        .find(|line| line.trim_start().starts_with("Environment="));
+    let places = line.unwrap().split_once("PATH=").unwrap().1;
+    let relative = places
+        .trim_end_matches('"')
+        .split(':')
+        .filter(|place| !place.starts_with('/'));
+    assert_eq!(relative.count(), 0, "{places}");
+}
+
+#[test]
 fn at_a_terminal_it_is_asked_about_and_a_no_writes_nothing() {
     let scene = scene();
     let path = file(&scene);

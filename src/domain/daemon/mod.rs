@@ -20,4 +20,6 @@ pub use step::{
     DaemonEnding, DaemonMoment, DaemonStep, LookNotice, QueueSight, RunsAtStop, StopOrder,
     UnsettledWrite, WhenEmpty,
 };
-pub use unit::{ServiceAuthor, ServiceManager, ServiceMark, ServiceOrder, UnfitForService};
+pub use unit::{
+    ServiceAuthor, ServiceManager, ServiceMark, ServiceOrder, UnfitForService, lasting_places,
+};

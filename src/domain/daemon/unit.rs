@@ -358,6 +358,14 @@ fn launchd(
     )
 }
 
+/// The places of programs in a search path that are the same wherever a process is started, and those that are not: a
+/// relative one, or an empty one, which is the directory in which it works.
+pub fn lasting_places(search_path: &str) -> (String, Vec<&str>) {
+    let all = search_path.split(':');
+    let (lasting, relative): (Vec<&str>, Vec<&str>) = all.partition(|place| place.starts_with('/'));
+    (lasting.join(":"), relative)
+}
+
 #[cfg(test)]
 #[path = "unit_tests.rs"]
 mod tests;

@@ -153,3 +153,23 @@ fn a_name_is_readable_and_no_other_repositorys() {
     assert!(name("/é/.git").starts_with("ai-daemon-repository-"));
     assert!(name(&format!("/{}", "x".repeat(300))).len() < 64);
 }
+
+#[test]
+fn a_place_that_depends_on_where_a_process_works_is_none_for_a_service() {
+    for (path, lasting, relative) in [
+        ("/usr/bin:/bin", "/usr/bin:/bin", &[][..]),
+        (
+            "node_modules/.bin:/bin:.",
+            "/bin",
+            &["node_modules/.bin", "."],
+        ),
+        (":/bin::~/bin", "/bin", &["", "", "~/bin"]),
+        ("", "", &[""]),
+    ] {
+        assert_eq!(
+            lasting_places(path),
+            (lasting.to_owned(), relative.to_vec()),
+            "{path}"
+        );
+    }
+}

@@ -8,10 +8,10 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::env;
-use crate::base::text::{multi_line, one_line};
+use crate::base::text::{listed, multi_line, one_line};
 use crate::cli::answer::{DaemonService, ServiceState};
 use crate::cli::context::{Context, Outcome};
-use crate::domain::daemon::{ServiceOrder, UnfitForService};
+use crate::domain::daemon::{ServiceOrder, UnfitForService, lasting_places};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::daemon_unit::{self, ServicePlace, ServiceStanding};
 use crate::store::Access;
@@ -131,6 +131,24 @@ fn text(
     let config = context.workspace.config()?;
     let stop = config.daemon.stop_within + config.runs.grace + ENDING;
     let search = env::text("PATH");
+    let (lasting, relative) = search
+        .as_deref()
+        .map_or_else(Default::default, lasting_places);
+    let search = Some(lasting).filter(|lasting| !lasting.is_empty());
+    if !relative.is_empty() {
+        let named = relative.iter().filter(|place| !place.is_empty());
+        let named: Vec<String> = named
+            .map(|place| format!("`{}`", one_line(place)))
+            .collect();
+        let what = if named.is_empty() {
+            "an empty place".to_owned()
+        } else {
+            listed(&named)
+        };
+        context.ui.warn(&format!(
+            "your PATH has {what}, which is another directory wherever a process works, and is left out of the file"
+        ));
+    }
     place
         .manager
         .text(&ServiceOrder {
