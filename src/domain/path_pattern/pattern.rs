@@ -12,7 +12,7 @@ use crate::domain::path_pattern::shortcut::Shortcut;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A set of paths, relative to the repository root.
 ///
@@ -67,7 +67,7 @@ pub(super) enum Matcher {
     /// The path that is the prefix, and everything beneath it.
     Literal,
     /// Whatever the glob accepts.
-    Glob(Box<Glob>),
+    Glob(Arc<Glob>),
 }
 
 /// A pattern with glob syntax. Its automaton is built when a question needs it.
@@ -307,7 +307,7 @@ impl PathPattern {
                     source.push('/');
                     nodes.push(PatternNode::everything_beneath());
                 }
-                Matcher::Glob(Box::new(Glob::new(nodes)))
+                Matcher::Glob(Arc::new(Glob::new(nodes)))
             }
         };
         Self {

@@ -10,7 +10,7 @@ use super::testing::*;
 use super::*;
 
 /// Schedules of a usual run of the tests.
-const SCHEDULES: u64 = 1_000;
+const SCHEDULES: u64 = 10_000;
 /// Tasks of a schedule that come in the beginning or later.
 const TASKS: u32 = 12;
 const GLOBS: [&str; 5] = ["a/**", "a/x", "b/**", "**", "c"];
