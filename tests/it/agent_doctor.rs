@@ -429,10 +429,18 @@ fn out_of_sight() -> Sandbox {
     scene
 }
 
+/// Claude Code as it meets root outside of a sandbox, in its own words.
+const REFUSES_ROOT: &str = "test \"$1\" != --version || { echo '2.1.329 (Claude Code)'; exit; }
+cat >/dev/null
+test -n \"$IS_SANDBOX\" || { echo '--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons' >&2; exit 1; }
+echo work > work.txt
+echo '{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s-1\",\"model\":\"m\"}'
+echo '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"done\",\"permission_denials\":[]}'";
+
 #[test]
 fn root_is_told_what_claude_code_refuses_to_it_outside_of_a_sandbox() {
     let scene = Scene::new().build();
-    scene.program("bin/claude", "echo '2.1.329 (Claude Code)'");
+    scene.program("bin/claude", REFUSES_ROOT);
     let argv = ["--", "--dangerously-skip-permissions"];
     let register = [
         "agent",
@@ -456,6 +464,25 @@ fn root_is_told_what_claude_code_refuses_to_it_outside_of_a_sandbox() {
     snapshot!(refused, @"claude-code bad: its program refuses `--dangerously-skip-permissions` to root outside of a sandbox, so it ends at once -> work as an ordinary user, or let it have its sandbox (no `sandbox: none`); in a container that is thrown away, set IS_SANDBOX=1 and hand it on: `ai agent register claude-code --replace --env IS_SANDBOX`");
     // A variable that is not handed on is none.
     assert_eq!(told("none", "1"), refused);
+    // A run says the same sentence.
+    scene.configure(CONFIG);
+    let id = scene.task("One", &[]);
+    let path = format!("{}:/usr/bin:/bin", scene.base().join("bin").display());
+    let within = |args: &[&str]| {
+        let mut command = scene.ai_command(args);
+        let command = command.env("AI_SANDBOX", "none").env("IS_SANDBOX", "1");
+        run(command.env("PATH", &path))
+    };
+    snapshot!(within(&["run", &id]), @"
+    exit: 1
+    ----- stdout -----
+    [RUN]  environment  blocked
+      the machine or an account is not in order; nothing is held against the work: its program refuses `--dangerously-skip-permissions` to root outside of a sandbox, so it ends at once: work as an ordinary user, or let it have its sandbox (no `sandbox: none`); in a container that is thrown away, set IS_SANDBOX=1 and hand it on: `ai agent register claude-code --replace --env IS_SANDBOX`
+    ----- stderr -----
+    run [RUN]: claude-code on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    ");
+    assert_eq!(scene.show(&id).get("attempts"), None);
     scene.ai_ok(&[
         "agent",
         "register",
@@ -466,6 +493,10 @@ fn root_is_told_what_claude_code_refuses_to_it_outside_of_a_sandbox() {
     ]);
     assert_eq!(told("none", "1"), "");
     assert_eq!(told("auto", ""), "");
+    scene.configure(CONFIG);
+    scene.ai_ok(&["task", "unhold", &id]);
+    let ended = within(&["run", &id]);
+    assert_eq!(ended.code, Some(0), "{ended}");
 }
 
 #[test]

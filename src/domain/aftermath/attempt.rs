@@ -24,6 +24,8 @@ pub struct AttemptEnd<'a> {
     pub unfinished: Option<&'a str>,
     /// A place that its sandbox hides and that it named when it ended before it had begun.
     pub hidden: Option<&'a str>,
+    /// The reason, with what to do, for which its program refused to start.
+    pub refused: Option<&'a str>,
 }
 
 /// The difference of an attempt's tree from the one that it started from.
@@ -57,6 +59,7 @@ impl AttemptEnd<'_> {
         stall: &[],
         unfinished: None,
         hidden: None,
+        refused: None,
     };
 
     /// The place of this end on the verdict table's first axis.
@@ -69,7 +72,8 @@ impl AttemptEnd<'_> {
             return Lifecycle::Killed;
         }
         // The next one would meet the same, whoever it is.
-        if self.hidden.is_some() && change == TreeChange::Nothing && self.has_failed() {
+        let has_not_begun = self.hidden.is_some() || self.refused.is_some();
+        if has_not_begun && change == TreeChange::Nothing && self.has_failed() {
             return Lifecycle::NotStarted;
         }
         match self.process {
@@ -190,6 +194,9 @@ impl AttemptEnd<'_> {
                 "its program did not start, since its sandbox hides {path} from it: add {path} to `allow_read` below `runs:` in \
                  .ai/config.yaml, then `ai trust`; `ai agent doctor` shows whether that is enough"
             );
+        }
+        if let Some(why) = self.refused.filter(|_| self.has_failed()) {
+            return why.to_owned();
         }
         if let Some(trouble) = self.process.trouble() {
             return trouble;

@@ -53,6 +53,7 @@ fn end<'a>(process: &'a ProcessEnd, stream: &'a StreamOutcome) -> AttemptEnd<'a>
         stall: &[],
         unfinished: None,
         hidden: None,
+        refused: None,
     }
 }
 
@@ -299,4 +300,24 @@ rules! {
         hidden(&exited(0), TreeChange::Nothing) => Lifecycle::Failed;
     one_that_was_killed_has_started:
         hidden(&ProcessEnd::Signaled { signal: 9 }, TreeChange::Nothing) => Lifecycle::Killed;
+}
+
+fn refused_to_start(process: ProcessEnd, change: TreeChange) -> (Lifecycle, String) {
+    let stream = failed(FailureClass::Exit);
+    let met = AttemptEnd {
+        refused: Some("it refuses root: work as an ordinary user"),
+        ..end(&process, &stream)
+    };
+    (met.lifecycle(change), met.in_words())
+}
+
+rules! {
+    a_program_that_refuses_to_start_is_no_failure_of_the_work:
+        refused_to_start(exited(1), TreeChange::Nothing)
+            => (Lifecycle::NotStarted, "it refuses root: work as an ordinary user".to_owned());
+    one_that_changed_something_all_the_same_has_worked:
+        refused_to_start(exited(1), TreeChange::Something).0 => Lifecycle::Failed;
+    one_that_ended_well_has_not_refused:
+        refused_to_start(exited(0), TreeChange::Nothing)
+            => (Lifecycle::Failed, "overloaded".to_owned());
 }

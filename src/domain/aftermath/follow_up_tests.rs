@@ -19,6 +19,7 @@ const END: AttemptEnd<'static> = AttemptEnd {
     stall: &[],
     unfinished: None,
     hidden: None,
+    refused: None,
 };
 
 static AS_EVER: RetryPlan = RetryPlan(std::collections::BTreeMap::new());

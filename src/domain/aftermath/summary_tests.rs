@@ -17,6 +17,7 @@ fn end(stream: &StreamOutcome) -> AttemptEnd<'_> {
         stall: &[],
         unfinished: None,
         hidden: None,
+        refused: None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::agent::Agent;
 use crate::domain::egress::NetworkSetting;
 use crate::domain::sandbox::SandboxWish;
 use crate::ops::doctor::Finding;
+use crate::ops::run::agent::as_root;
 use crate::ops::run::sandbox::layer;
 use crate::ops::trust::Change;
 use crate::ops::world::World;
@@ -55,45 +56,10 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
     }
 }
 
-/// Words of a command line by which a CLI asks nobody any more. Claude Code refuses them to root, but in a sandbox.
-const ASKS_NOBODY: [&str; 2] = ["--dangerously-skip-permissions", "bypassPermissions"];
-
-/// A start that the program will refuse, since it would do as root whatever it likes outside of a sandbox.
+/// A start that the program will refuse to root.
 pub(super) fn as_root(world: &World, agent: &Agent, manifest: &Manifest) -> Option<Finding> {
-    let wish = world
-        .sandbox
-        .unwrap_or_else(|| world.config.runs.sandbox.tightened(agent.sandbox));
-    if wish != SandboxWish::None || !rustix::process::geteuid().is_root() {
-        return None;
-    }
-    let word = agent
-        .argv
-        .iter()
-        .find(|word| ASKS_NOBODY.contains(&word.as_str()))?;
-    // The variable by which it is told of a sandbox: where a person hands it on, it is their word.
-    let variable = manifest.in_sandbox.env_set.keys().next()?;
-    let handed = manifest
-        .env_pass
-        .iter()
-        .chain(&agent.env_pass)
-        .chain(&world.config.runs.env_pass)
-        .any(|name| name == variable);
-    if handed
-        && world
-            .env
-            .iter()
-            .any(|(name, value)| name == variable.as_str() && !value.is_empty())
-    {
-        return None;
-    }
-    let text = format!(
-        "its program refuses `{}` to root outside of a sandbox, so it ends at once",
-        one_line(word)
-    );
-    Some(Finding::bad("root", text).next(format!(
-        "work as an ordinary user, or let it have its sandbox (no `sandbox: none`); in a container that is thrown away, set {variable}=1 and hand it on: `ai agent register {} --replace --env {variable}`",
-        agent.name
-    )))
+    let refusal = as_root::foreseen(world, agent, manifest)?;
+    Some(Finding::bad("root", refusal.why).next(refusal.next))
 }
 
 /// Reports which files of the repository still need `ai trust` before they may run.

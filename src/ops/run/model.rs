@@ -151,6 +151,9 @@ pub struct AgentProcess {
     /// A place that its sandbox hides and that it named when it ended before it had begun, as `runs.allow_read` wants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<String>,
+    /// The reason, with what to do, for which its program refused to start as it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// The means by which its processes were held together.
     #[serde(default)]
     pub held: HeldBy,
@@ -215,6 +218,7 @@ impl AgentEnd {
             stall: &self.process.stall,
             unfinished: self.process.unfinished.as_deref(),
             hidden: self.process.hidden.as_deref(),
+            refused: self.process.refused.as_deref(),
         }
     }
 

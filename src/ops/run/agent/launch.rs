@@ -24,7 +24,9 @@ use crate::git::worktree::Slot;
 use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
-use crate::ops::run::agent::{cgroup, guard, own_home, own_sandbox, ports, session, tool_flags};
+use crate::ops::run::agent::{
+    as_root, cgroup, guard, own_home, own_sandbox, ports, session, tool_flags,
+};
 use crate::ops::run::files::{AGENT_LOGS, RunDir};
 use crate::ops::run::model::{AgentEnd, AgentProcess, AgentReach, AgentStream, HeldBy};
 use crate::ops::run::sandbox::builder::{MissingSessions, Occupant, SandboxBuilder};
@@ -205,7 +207,9 @@ impl<'a> AgentLaunch<'a> {
         cancel.lift_limit();
         let mut end = ended.map(|ended| self.conclude(world, listener, ended, used, held));
         if let Ok(end) = &mut end {
-            end.process.hidden = self.hidden(&walls, end);
+            let said = self.complaint(end).unwrap_or_default();
+            end.process.hidden = walls.missing_path(&said);
+            end.process.refused = as_root::told(world, (self.crew.agent, self.manifest()), &said);
             end.process.unlimited = unlimited;
         }
         if let Some(home) = plan.home.as_deref() {
@@ -214,8 +218,8 @@ impl<'a> AgentLaunch<'a> {
         end
     }
 
-    /// Finds what the sandbox hides of all that a program named which did not begin to work.
-    fn hidden(&self, walls: &SandboxBuilder, end: &AgentEnd) -> Option<String> {
+    /// The words of a program that did not begin to work.
+    fn complaint(&self, end: &AgentEnd) -> Option<String> {
         if end.stream.at_work || end.stream.result.outcome.is_of_the_service() {
             return None;
         }
@@ -224,7 +228,7 @@ impl<'a> AgentLaunch<'a> {
             _ => String::new(),
         };
         let said = fs::read_start(&self.files.stderr(), COMPLAINT_CAP).unwrap_or_default();
-        walls.missing_path(&format!("{why}\n{}", String::from_utf8_lossy(&said)))
+        Some(format!("{why}\n{}", String::from_utf8_lossy(&said)))
     }
 
     /// Makes the files and directories that the CLI expects. A session that goes on finds its home
@@ -428,6 +432,7 @@ impl<'a> AgentLaunch<'a> {
                 stall: outcome.stall,
                 unfinished: None,
                 hidden: None,
+                refused: None,
                 held,
                 unlimited: None,
                 unwritten,

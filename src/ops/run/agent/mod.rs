@@ -1,5 +1,6 @@
 //! One agent at work: its start, what is heard of it, its questions, its use, its session.
 
+pub(crate) mod as_root;
 pub mod cgroup;
 pub mod gate;
 pub(crate) mod guard;
