@@ -178,6 +178,21 @@ fn a_store_of_which_no_list_can_be_made_takes_no_write_until_it_was_found_whole(
     snapshot!(told);
 }
 
+/// Commands that only look, each in one line.
+const READERS: [&str; 11] = [
+    "task list",
+    "task list --json",
+    "task show TASK",
+    "task ready",
+    "status",
+    "why TASK",
+    "why",
+    "lock list",
+    "review",
+    "log",
+    "export",
+];
+
 #[test]
 fn a_store_from_which_a_table_was_taken_takes_no_write() {
     let sandbox = Sandbox::project();
@@ -215,6 +230,21 @@ fn a_store_from_which_a_table_was_taken_takes_no_write() {
     let create = ["task", "create", "More"];
     told.add("ai task create More", &refuses(&create));
     told.ai(&sandbox, &["task", "list"]);
+    // Whoever only looks, and comes by it, says the same.
+    let mut met = 0;
+    for command in READERS {
+        let words: Vec<&str> = command
+            .split(' ')
+            .map(|word| if word == "TASK" { &id } else { word })
+            .collect();
+        let outcome = sandbox.ai(&words);
+        if outcome.code == Some(9) {
+            met += 1;
+            let said = outcome.stderr.matches("its table lease is missing");
+            assert_eq!(said.count(), 1, "{words:?}\n{outcome}");
+        }
+    }
+    assert!(met > 3, "{met} of them come by it");
     let doctor = sandbox.ai(&["doctor"]);
     let found = doctor.stdout.lines().filter(|line| line.starts_with("bad"));
     let found: Vec<&str> = found.collect();
@@ -224,11 +254,11 @@ fn a_store_from_which_a_table_was_taken_takes_no_write() {
     !   next: run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored
     [9]
     $ ai task list
-    ! error: the task store failed: no such table: lease
-    !   next: run `ai doctor`
+    ! error: the task store [PATH]/repo/.git/ai/ai.db is damaged: its table lease is missing
+    !   next: run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored
     [9]
-    bad   damage     the task store failed: no such table: lease
-    bad   work       the task store failed: no such table: lease
+    bad   damage     the task store [PATH]/repo/.git/ai/ai.db is damaged: its table lease is missing
+    bad   work       the task store [PATH]/repo/.git/ai/ai.db is damaged: its table lease is missing
     ");
     refuses(&create);
 }

@@ -177,6 +177,22 @@ pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
             path: path.to_owned(),
             why: error.to_string(),
         },
-        _ => StoreError::Backend(error.into()),
+        _ => match missing_part(&error) {
+            Some(part) => StoreError::Damaged {
+                path: path.to_owned(),
+                why: format!("its {part} is missing"),
+            },
+            None => StoreError::Backend(error.into()),
+        },
     }
+}
+
+/// The table or column of which SQLite says that there is none: every store has all that our statements name.
+fn missing_part(error: &rusqlite::Error) -> Option<String> {
+    let said = error.to_string();
+    ["table", "column"].into_iter().find_map(|kind| {
+        let name = said.strip_prefix(&format!("no such {kind}: "))?;
+        let name = name.split_whitespace().next()?;
+        Some(format!("{kind} {}", name.trim_start_matches("main.")))
+    })
 }
