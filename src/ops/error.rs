@@ -192,6 +192,12 @@ impl OpError {
             OpError::Reference(error) => error.hint(),
             OpError::Worktree(WorktreeError::NoSpace { .. }) => Some(MAKE_ROOM),
             OpError::Worktree(error) => error.hint(),
+            OpError::Snapshot(SnapshotError::Forbidden { commit, .. }) => {
+                return Some(format!(
+                    "`git show --stat {}` shows that commit, and nothing of it lands; `ai run` the task again: the next attempt reads why, and starts without it",
+                    commit.short()
+                ));
+            }
             OpError::Snapshot(error) => error.hint(),
             OpError::File(_)
             | OpError::Supervise(_)

@@ -870,3 +870,38 @@ fn what_a_cli_leaves_behind_is_no_work() {
         assert_eq!(changed, expected);
     }
 }
+
+/// A commit that a checkout could write into a git directory, made by plumbing that refuses nothing.
+const COMMITS_A_HOOK: &str = "cat >/dev/null; echo work > work.txt
+b=$(echo evil | git hash-object -w --stdin); t=$(printf '100755 blob %s\\tpre-commit\\n' $b | git mktree)
+t=$(printf '040000 tree %s\\thooks\\n' $t | git mktree); t=$({ git ls-tree HEAD; printf '040000 tree %s\\t.GIT\\n' $t; } | git mktree)
+git reset -q --soft $(git -c user.name=a -c user.email=a@b commit-tree -p HEAD -m evil $t)";
+
+#[test]
+fn a_commit_that_would_write_into_a_git_directory_is_named_and_does_not_come_back() {
+    let sandbox = Sandbox::with_script(COMMITS_A_HOOK);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    snapshot!(outcome, @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    run [RUN]: could not be seen through; its work stands on refs/ai/rescue/[TASK]/1
+    error: the agent's commit [SHORT] holds the path .GIT/hooks/pre-commit, which a checkout could write into a git directory
+      next: `git show --stat [SHORT]` shows that commit, and nothing of it lands; `ai run` the task again: the next attempt reads why, and starts without it
+    ");
+    sandbox.is_at_rest(&id);
+    sandbox.set_script("fake", GOOD);
+    let next = sandbox.run(&id);
+    assert_eq!(next.code, Some(0), "{next}");
+    let files = sandbox.git(&["ls-tree", "-r", "--name-only", &format!("ai/{id}/2")]);
+    assert_eq!(
+        files
+            .lines()
+            .filter(|name| name.starts_with(".GIT"))
+            .count(),
+        0
+    );
+}

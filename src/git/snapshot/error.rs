@@ -29,7 +29,7 @@ pub enum SnapshotError {
     #[error("the shadow {0} does not know this worktree yet")]
     NotPrimed(String),
     /// A commit of the agent that must not be merged or checked out.
-    #[error("commit {commit} is refused: it holds the path {path}")]
+    #[error("the agent's commit {} holds the path {path}, which a checkout could write into a git directory", commit.short())]
     Forbidden {
         /// The commit.
         commit: Oid,
