@@ -240,11 +240,11 @@ fn look(
         context.ui.object(&LandStatusAnswer::of(plan, left));
         return Ok(exit::OK);
     }
-    show_plan(&plan, &left, context);
+    show_plan((&plan, look), &left, context);
     Ok(exit::OK)
 }
 
-fn show_plan(plan: &LandPlan, left: &[LeftOutTask], context: &mut Context) {
+fn show_plan((plan, look): (&LandPlan, LandingLook), left: &[LeftOutTask], context: &mut Context) {
     if let Some(at_work) = &plan.at_work {
         context.ui.line(&at_work_line(at_work));
     }
@@ -271,11 +271,19 @@ fn show_plan(plan: &LandPlan, left: &[LeftOutTask], context: &mut Context) {
         context.ui.item(&one_line(&line));
     }
     show_left(left, context);
-    context.ui.say(&format!(
-        "{} would land, {} would stay",
-        counted(plan.would_land.len() as u64, "task"),
-        left.len()
-    ));
+    let tasks = counted(plan.would_land.len() as u64, "task");
+    let stay = left.len();
+    match look {
+        LandingLook::Combined => context
+            .ui
+            .say(&format!("{tasks} would land, {stay} would stay")),
+        // Nothing was put together, so nobody knows whether they fit.
+        LandingLook::Apart => {
+            let said = format!("{tasks} would be tried, {stay} would stay");
+            context.ui.say(&said);
+            context.ui.say("`ai land --all --dry-run` tells what fits");
+        }
+    }
 }
 
 pub(super) fn at_work_line(at_work: &LandingAtWork) -> String {

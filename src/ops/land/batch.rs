@@ -282,21 +282,21 @@ impl<'a> LandingRun<'a> {
 
     fn red_base(&self, work: &QueuedWork<'_>, chain: &Chain) -> OpError {
         let why = format!(
-            "the checks fail on {} by itself ({}), and nothing of the failure is new, so nobody is blamed; see `ai check --base`, mend it there, then `ai land`",
+            "the checks fail on {} by itself ({}), and nothing of the failure is new, so nobody is blamed",
             base_name(work, chain),
             self.said_of_base(work, chain)
         );
-        let hint = "ai check --base".into();
+        let hint = "`ai check --base` shows it; mend it there, then `ai land`".into();
         Refusal::NotProven { why, hint }.into()
     }
 
     fn no_base(&self, work: &QueuedWork<'_>, chain: &Chain) -> OpError {
         let why = format!(
-            "the checks cannot tell of {} by itself ({}), so nobody can be blamed for anything; see `ai check --base`, then `ai land`",
+            "the checks cannot tell of {} by itself ({}), so nobody can be blamed for anything",
             base_name(work, chain),
             self.said_of_base(work, chain)
         );
-        let hint = "ai check --base".into();
+        let hint = "`ai check --base` shows it; then `ai land`".into();
         Refusal::NotProven { why, hint }.into()
     }
 
