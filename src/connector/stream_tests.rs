@@ -481,3 +481,65 @@ fn is_of_the_provider(outcome: &StreamOutcome) -> bool {
         }
     )
 }
+
+/// Last words of a program tell of its sandbox only where no service has answered.
+#[test]
+fn what_a_service_says_is_told_from_what_a_sandbox_refuses() {
+    macro_rules! recording {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/data/transcripts/", $name, ".jsonl"))
+        };
+    }
+    for (connector, stream) in [
+        ("claude-code", recording!("claude.error-500")),
+        ("codex", recording!("codex.error-500")),
+        ("cline", recording!("cline.error-500")),
+        ("cline", recording!("cline.error-429")),
+        ("pi", recording!("pi.error-500")),
+    ] {
+        let found = outcome(connector, stream, &EXIT_1);
+        assert!(found.is_of_the_service(), "{connector}: {found:?}");
+    }
+    let of_claude = |status: Value, text: &str| {
+        lines(&[
+            json!({"type": "system", "subtype": "init", "session_id": "s"}),
+            json!({"type": "result", "subtype": "success", "is_error": true, "api_error_status": status, "result": text,
+                "permission_denials": []}),
+        ])
+    };
+    for (status, text) in [
+        (json!(500), "API Error: 500 internal error"),
+        (json!(529), "API Error: 529 Overloaded"),
+        (json!(429), "API Error: 429 rate limit"),
+        (json!(400), "the prompt is too long"),
+    ] {
+        let found = outcome("claude-code", &of_claude(status, text), &EXIT_1);
+        assert!(found.is_of_the_service(), "{text}: {found:?}");
+    }
+    for text in ["overloaded_error", "503 Service Unavailable"] {
+        let stream = lines(&[json!({"type": "turn.failed", "error": {"message": text}})]);
+        let found = outcome("codex", &stream, &EXIT_1);
+        assert!(found.is_of_the_service(), "{text}: {found:?}");
+    }
+    for text in [
+        "EACCES: permission denied, open '/home/user/.config/tool/settings.json'",
+        "ENOENT: no such file or directory, open '/home/user/opt/tool/main.js'",
+        "EROFS: read-only file system, mkdir '/home/user/.cache/tool'",
+        "cannot read line 500 of /home/user/tool.js",
+    ] {
+        let streams = [
+            ("claude-code", of_claude(json!(null), text), ""),
+            ("claude-code", String::new(), text),
+            (
+                "codex",
+                lines(&[json!({"type": "turn.failed", "error": {"message": text}})]),
+                "",
+            ),
+            ("codex", String::new(), text),
+        ];
+        for (connector, stream, stderr) in streams {
+            let found = parse(connector, &stream, stderr, &EXIT_1).1.outcome;
+            assert!(!found.is_of_the_service(), "{connector}, {text}: {found:?}");
+        }
+    }
+}

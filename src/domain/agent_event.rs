@@ -274,3 +274,32 @@ impl AgentResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rules::rules;
+
+    fn failed(class: FailureClass) -> bool {
+        let message = String::new();
+        StreamOutcome::Failed { class, message }.is_of_the_service()
+    }
+
+    rules! {
+        a_service_that_is_down_has_been_asked: failed(FailureClass::Provider) => true;
+        one_that_refuses_the_request_has_been_asked: failed(FailureClass::Request) => true;
+        so_has_one_at_whose_limit_it_ended: failed(FailureClass::Limit) => true;
+        one_that_asks_for_patience_has_been_asked:
+            StreamOutcome::Quota { retry_at_ms: None, after_ms: Some(1) }.is_of_the_service() => true;
+        a_program_that_failed_need_not_have_started: failed(FailureClass::Agent) => false;
+        nor_one_that_was_interrupted: failed(FailureClass::Interrupted) => false;
+        nor_one_of_which_only_the_exit_is_known: failed(FailureClass::Exit) => false;
+        a_login_may_be_one_that_cannot_be_read:
+            StreamOutcome::Auth { message: String::new() }.is_of_the_service() => false;
+        nothing_that_was_understood_is_nobodys_word: StreamOutcome::NoResult.is_of_the_service() => false;
+        nor_is_a_stream_that_stops: StreamOutcome::Truncated.is_of_the_service() => false;
+        nor_are_tools_that_were_denied:
+            StreamOutcome::Refused { denials: Vec::new() }.is_of_the_service() => false;
+        who_came_to_the_end_has_nothing_to_blame: StreamOutcome::Completed.is_of_the_service() => false;
+    }
+}

@@ -277,3 +277,36 @@ fn programs_read_the_same() {
     }
     "#);
 }
+
+/// A tree is checked by any name that Git has for it, without a commit around it.
+#[test]
+fn a_tree_is_checked_without_its_commit() {
+    let sandbox = scene();
+    sandbox.write("work.txt", "broken\n");
+    let tree = sandbox.git(&["rev-parse", "HEAD^{tree}"]);
+    let check = ["--check", "there", "--check", "unit"];
+    let told = |name: &str| timed(sandbox.ai(&[&["check", name][..], &check].concat()));
+    snapshot!(told("HEAD^{tree}"), @"
+    exit: 0
+    ----- stdout -----
+    tree [SHORT]
+      there  [T] s  passed
+      unit   [T] s  passed
+    ----- stderr -----
+    check there: test -f work.txt
+    check there: passed
+    check unit: sh unit.sh
+    check unit: passed
+    a run with this tree would pass its checks
+    ");
+    assert_eq!(told(&tree), told("HEAD^{tree}"));
+    let json = sandbox
+        .ai(&["check", "HEAD^{tree}", "--json", "--check", "there"])
+        .json();
+    assert_eq!(
+        (json["tree"].as_str(), json["commit"].as_str()),
+        (Some(tree.as_str()), None)
+    );
+    // A file is none.
+    assert_eq!(sandbox.ai(&["check", "HEAD:work.txt"]).code, Some(3));
+}

@@ -404,6 +404,53 @@ fn a_change_that_holds_a_credential_waits_for_a_person() {
     assert_eq!(within(&["accept", &id]).code, Some(0));
 }
 
+/// A person's work is looked at as that of a run is, committed or not, at its end and in every commit of it.
+#[test]
+fn a_task_is_not_ended_by_hand_with_a_credential_in_its_change() {
+    let scene = Scene::new()
+        .check("true")
+        .policy("version: 1\ndefault: allow\n")
+        .file(".ai/credentials.yaml", FILE)
+        .agent(Agent::new("fake", "true").file("credentials: [work]\n"))
+        .build();
+    let mine = scene.worktree("mine");
+    let within = |args: &[&str]| {
+        let mut command = scene.ai_command(args);
+        run(command
+            .current_dir(&mine)
+            .env("WORK_KEY_OF_MINE", ENV_SECRET))
+    };
+    let id = scene.task("Configure it", &[]);
+    assert_eq!(within(&["task", "claim", &id]).code, Some(0));
+    let file = mine.join("in.txt");
+    std::fs::write(&file, format!("key={ENV_SECRET}\n")).unwrap();
+    let done = within(&["task", "done", &id]);
+    snapshot!(done, @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    check unit: true
+    check unit: passed
+    error: policy wants a person's yes for run.finish: the change holds the value of a credential: WORK_KEY_OF_MINE (in in.txt) (rule `built-in.credential-in-change`, decision [DECISION])
+      next: a person says yes with `ai approve [DECISION]`
+    ");
+    assert_eq!(found_in(&done.to_string(), &[ENV_SECRET]), [""; 0]);
+    assert_eq!(scene.status(&id), "claimed");
+    // Taken out again, it stands in a commit that would land.
+    scene.git_in(&mine, &["add", "-A"]);
+    scene.git_in(&mine, &["commit", "-qm", "one"]);
+    scene.git_in(&mine, &["rm", "-q", "in.txt"]);
+    std::fs::write(mine.join("work.txt"), "x").unwrap();
+    scene.git_in(&mine, &["add", "-A"]);
+    scene.git_in(&mine, &["commit", "-qm", "two"]);
+    let done = within(&["task", "done", &id]);
+    assert_eq!(done.code, Some(8), "{done}");
+    let decision = decision_in(&done);
+    assert_eq!(within(&["approve", &decision]).code, Some(0));
+    let done = within(&["task", "done", &id]);
+    assert_eq!(done.code, Some(0), "{done}");
+}
+
 /// The identity that a commit needs.
 const AS_ANN: &str = "git() { command git -c user.name=A -c user.email=a@example.com \"$@\"; }\ncat >/dev/null\n\
     K=$ANTHROPIC_API_KEY; T=$(echo \"$K\" | tr A-Za-z N-ZA-Mn-za-m)\n";
