@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::base::fs;
+use crate::git::error::GitError;
 use crate::git::oid::Oid;
+use crate::git::repo::{Repo, is_valid_ref_name};
 
 /// The variable by which Git is told of the file.
 pub const TRACE_VARIABLE: &str = "GIT_TRACE_REFS";
@@ -29,6 +31,17 @@ pub struct RefTrace {
     moves: BTreeMap<String, BTreeMap<Option<Oid>, Option<Oid>>>,
     /// Entries of logs that were taken out, each by its text and its time in seconds.
     pruned: BTreeSet<(String, String)>,
+}
+
+/// A reference that stands where it was moved to from within a run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StandingMove {
+    /// The name.
+    pub name: String,
+    /// The object that it was at before, as far as Git says it; none for a new one.
+    pub from: Option<Oid>,
+    /// The object that it is at; none where it was deleted.
+    pub to: Option<Oid>,
 }
 
 impl RefTrace {
@@ -80,6 +93,38 @@ impl RefTrace {
         let moves = self.moves.entry(name.to_owned()).or_default();
         let replaced = moves.entry(new).or_default();
         *replaced = old.or(replaced.take());
+    }
+
+    /// The references below `refs/` that stand where they were moved to from within the run. One that came to be there and went again is none.
+    pub fn standing(&self, repo: &Repo) -> Result<Vec<StandingMove>, GitError> {
+        let mut found = Vec::new();
+        for (name, moves) in &self.moves {
+            if !name.starts_with("refs/") || !is_valid_ref_name(name) {
+                continue;
+            }
+            let to = repo.find_ref(name)?;
+            let Some(from) = moves.get(&to) else {
+                continue;
+            };
+            // The first of several moves says where it stood before all of them.
+            let mut from = from.as_ref();
+            let mut left = moves.len();
+            while let Some(before) = from.filter(|one| left > 0 && Some(*one) != to.as_ref()) {
+                match moves.get(&Some(before.clone())) {
+                    Some(earlier) => from = earlier.as_ref(),
+                    None => break,
+                }
+                left -= 1;
+            }
+            if from != to.as_ref() {
+                found.push(StandingMove {
+                    name: name.clone(),
+                    from: from.cloned(),
+                    to,
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// True where the reference was moved to this object from within the run; to none: deleted.

@@ -409,6 +409,75 @@ fn after_a_reboot_every_run_is_cut_off() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
 }
 
+/// Files that a rescue cannot hold are named where the run is recovered, with their new place, and not first by whoever runs next.
+#[test]
+fn what_is_too_much_for_a_rescue_is_moved_aside_and_named() {
+    let lot =
+        "mkdir -p built; n=0; while [ $n -lt 20 ]; do truncate -s 2M built/$n; n=$((n + 1)); done";
+    let sandbox = Sandbox::with_script(&format!("{lot}; {STUCK}"));
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    command.wait();
+    snapshot!(sandbox.ai(&["recover"]), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  recovered: cut off at step agent: its supervisor died; its work stands on refs/ai/rescue/[TASK]/1
+    ----- stderr -----
+    worktree w1: built is too big (41943040 bytes) and not taken; kept as [PATH]/repo/.git/ai/kept/[RUN]-[ANY]/built
+    recovered run [RUN]: cut off at step agent: its supervisor died; its work stands on refs/ai/rescue/[TASK]/1
+    ");
+    saved_half(&sandbox, &id, 1);
+    let kept = std::fs::read_dir(sandbox.root().join(".git/ai/kept")).unwrap();
+    let kept: Vec<_> = kept
+        .map(|one| one.unwrap().path().join("built/7"))
+        .collect();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(std::fs::metadata(&kept[0]).unwrap().len(), 2 << 20);
+    sandbox.set_script("fake", GOOD);
+    let next = sandbox.run(&id);
+    assert_eq!(next.code, Some(0), "{next}");
+    assert_eq!(
+        next.stderr
+            .lines()
+            .filter(|line| line.starts_with("worktree "))
+            .count(),
+        0,
+        "{next}"
+    );
+}
+
+/// The agent's Git wrote down what it moved, and a kill leaves nobody to put it back: it is told, once.
+#[test]
+fn a_branch_that_the_agent_had_moved_is_told_after_a_kill() {
+    let script = format!(
+        "echo x > evil.txt; git add -A; git -c user.name=a -c user.email=a@b commit -qm evil; git update-ref refs/heads/main HEAD\n{STUCK}"
+    );
+    let sandbox = Sandbox::with_script(&script);
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    let before = sandbox.git(&["rev-parse", "main"]);
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    command.wait();
+    let trace = sandbox
+        .root()
+        .join(format!(".git/ai/runs/{id}.1/tmp/git-refs"));
+    assert!(trace.is_file());
+    snapshot!(sandbox.ai(&["recover"]), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  recovered: cut off at step agent: its supervisor died; its agent moved what is not its own, and nobody put it back: refs/heads/main to [SHORT] (`git reflog refs/heads/main` tells where it stood); its work stands on refs/ai/rescue/[TASK]/1
+    ----- stderr -----
+    recovered run [RUN]: cut off at step agent: its supervisor died; its agent moved what is not its own, and nobody put it back: refs/heads/main to [SHORT] (`git reflog refs/heads/main` tells where it stood); its work stands on refs/ai/rescue/[TASK]/1
+    ");
+    assert!(!trace.exists());
+    // The log that it names knows the way back.
+    sandbox.git(&["update-ref", "refs/heads/main", "main@{1}"]);
+    assert_eq!(sandbox.git(&["rev-parse", "main"]), before);
+}
+
 #[test]
 fn work_without_a_way_to_save_it_stays_where_it_is() {
     let (sandbox, id) = stuck_agent();

@@ -6,6 +6,7 @@ mod ignored;
 pub mod journal;
 pub mod leftovers;
 pub mod liveness;
+mod moved;
 pub mod older;
 pub mod recover;
 pub mod salvage;

@@ -16,7 +16,7 @@ use crate::ops::run::agent::{cgroup, session};
 use crate::ops::run::files::RunDir;
 use crate::ops::run::model::KeptWork;
 use crate::ops::run::recovery::liveness::{RunLoss, liveness, loss};
-use crate::ops::run::recovery::{checkout, ending, leftovers, salvage, stop};
+use crate::ops::run::recovery::{checkout, ending, leftovers, moved, salvage, stop};
 use crate::ops::world::World;
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessLiveness;
@@ -197,7 +197,15 @@ fn recover(
     } else {
         KeptWork::Nothing
     };
-    let summary = format!("cut off at step {}: {}", run.step.name(), loss.cause());
+    let moved = moved::clause(repo, &run, &dir).unwrap_or_else(|error| {
+        world.say(&format!("warning: {error}"));
+        String::new()
+    });
+    let summary = format!(
+        "cut off at step {}: {}{moved}",
+        run.step.name(),
+        loss.cause()
+    );
     let cx = world.cx(&world.checkout_policy())?;
     let used = unrecorded_use(world, &run);
     commit(store, &cx, |tx, cx| {

@@ -1,10 +1,14 @@
 //! Saving the work of runs that were cut off: what stands in a slot goes on a rescue reference, where
-//! nothing can lose it. Nothing in the slot is changed.
+//! nothing can lose it. Nothing in the slot is changed, but for what no reference can hold: that is moved out of it.
 
+use std::path::{Path, PathBuf};
+
+use crate::base::id;
 use crate::base::onlooker::Onlooker;
 use crate::domain::run::Run;
 use crate::git::quarantine::Quarantine;
 use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{KnownRescue, PoolLimits, Rescue, RescueAs, RescueResult, WorktreePool};
 use crate::git::{Oid, Repo};
 use crate::ops::error::{Kept as _, OpError};
@@ -66,18 +70,52 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
         ));
     }
     let reference = run.id.rescue_ref();
-    match save(
+    let saved = save(
         world,
         &pool,
         run,
         &shadow,
         (&reference, KnownRescue::UnderItsName),
-    )?
-    .rescue
-    {
+    )?;
+    move_unsaved(world, &pool, run, &saved.left_behind);
+    match saved.rescue {
         Rescue::Nothing => Ok(None),
         Rescue::Saved { reference, .. } => Ok(Some(reference)),
     }
+}
+
+/// Moves what a rescue had to leave behind to where a person finds it, and says so: the words of the next run would
+/// reach whoever starts that. Where it cannot be moved, it stays, and the next run tries again.
+fn move_unsaved(world: &World, pool: &WorktreePool<'_>, run: &Run, left: &[TreeReport]) {
+    if left.is_empty() {
+        return;
+    }
+    match pool.set_aside(&run.worktree, left, &kept_dir(world, run)) {
+        Ok(moved) => {
+            for (what, kept) in &moved {
+                tell_kept(world, run, what, kept);
+            }
+        }
+        Err(error) => world.say(&format!(
+            "warning: what could not be saved of worktree {} is still there: {error}",
+            run.worktree
+        )),
+    }
+}
+
+/// A new directory for what is moved out of the slot of a run.
+pub(crate) fn kept_dir(world: &World, run: &Run) -> PathBuf {
+    let name = format!("{}-{}", run.id, id::random_text(6));
+    world.state().join("kept").join(name)
+}
+
+/// Says what was moved out of the slot of a run, and where it is.
+pub(crate) fn tell_kept(world: &World, run: &Run, what: &str, kept: &Path) {
+    world.say(&format!(
+        "worktree {}: {what}; kept as {}",
+        run.worktree,
+        kept.display()
+    ));
 }
 
 /// Returns where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose

@@ -2,10 +2,9 @@
 
 use crate::base::text::counted;
 use crate::ops::error::{Doing as _, Kept as _, MAKE_ROOM, OpError};
-use crate::ops::run::recovery::salvage::{SLOT_RESCUES, save};
+use crate::ops::run::recovery::salvage::{self, SLOT_RESCUES, save};
 use std::path::{Path, PathBuf};
 
-use crate::base::id;
 use crate::base::onlooker::Onlooker;
 use crate::domain::run::Run;
 use crate::git::shadow::ShadowRepo;
@@ -186,16 +185,18 @@ impl Making<'_> {
     }
 
     fn set_all_aside(&self, why: &str) -> Result<Option<Slot>, OpError> {
-        let kept = self.kept_dir();
+        let kept = salvage::kept_dir(self.world, self.run);
         self.pool.set_all_aside(&self.run.worktree, &kept)?;
         self.tell(why, &kept);
         Ok(None)
     }
 
     fn set_aside(&self, left: &[TreeReport]) -> Result<Option<Slot>, OpError> {
-        let moved = self
-            .pool
-            .set_aside(&self.run.worktree, left, &self.kept_dir())?;
+        let moved = self.pool.set_aside(
+            &self.run.worktree,
+            left,
+            &salvage::kept_dir(self.world, self.run),
+        )?;
         if moved.is_empty() {
             let why = format!(
                 "{} holds something that can neither be saved nor moved",
@@ -214,23 +215,11 @@ impl Making<'_> {
     }
 
     fn tell(&self, what: &str, kept: &Path) {
-        self.world.say(&format!(
-            "worktree {}: {what}; kept as {}",
-            self.run.worktree,
-            kept.display()
-        ));
+        salvage::tell_kept(self.world, self.run, what, kept);
     }
 
     fn path(&self) -> PathBuf {
         self.world.pool_dir().join(&self.run.worktree)
-    }
-
-    /// A new directory for what is moved away.
-    fn kept_dir(&self) -> PathBuf {
-        self.world
-            .state()
-            .join("kept")
-            .join(format!("{}-{}", self.run.id, id::random_text(6)))
     }
 }
 
