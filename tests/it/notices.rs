@@ -440,6 +440,31 @@ fn the_daemon_has_its_trouble_told() {
     snapshot!(told, @"daemon-trouble: the daemon starts nothing until this is mended -> ai daemon status");
 }
 
+/// An outbox that a delivery sets aside is told from one that it cannot even look at, which stays in its way.
+#[test]
+fn the_doctor_says_of_an_outbox_what_becomes_of_it() {
+    let sandbox = scene("{sinks: {log: {type: file}}}");
+    let outbox = sandbox.store().with_file_name("notices/outbox.json");
+    std::fs::create_dir_all(outbox.parent().unwrap()).unwrap();
+    // Its level, and whether it names a next step.
+    let told = || {
+        let found = sandbox.ai(&["doctor", "--json"]).json_lines();
+        let of = found.into_iter().filter(|one| one["check"] == "notices");
+        of.map(|one| {
+            (
+                one["level"].as_str().unwrap().to_owned(),
+                one["next"].is_string(),
+            )
+        })
+        .collect::<Vec<_>>()
+    };
+    std::fs::write(&outbox, "{\"waiting\": 7").unwrap();
+    assert_eq!(told(), [("warn".to_owned(), false)]);
+    std::fs::remove_file(&outbox).unwrap();
+    std::fs::create_dir(&outbox).unwrap();
+    assert_eq!(told(), [("bad".to_owned(), true)]);
+}
+
 #[test]
 fn a_configuration_that_cannot_be_read_any_more_is_told_by_the_one_before_and_its_end_too() {
     // One of the sinks is a program, which a change would have to be trusted for.

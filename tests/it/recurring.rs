@@ -661,3 +661,28 @@ fn the_state_of_the_daemon_has_the_next_times() {
     ----- stderr -----
     ");
 }
+
+/// A file or a link in the place of the directory is told as what it is, and nothing that cannot be seen is nothing.
+#[test]
+fn a_file_or_a_link_in_the_place_of_the_directory_is_told_as_such() {
+    let sandbox = enabled(NIGHTLY);
+    let place = sandbox.root().join(".ai/recurring");
+    std::fs::remove_dir_all(&place).unwrap();
+    let look = || {
+        let mut told = Transcript::default();
+        told.ai(&sandbox, &["recurring", "next"]);
+        told.ai(&sandbox, &["recurring", "list"]);
+        let doctor = sandbox.ai(&["doctor", "--json"]).json_lines();
+        let found = doctor.iter().filter(|one| one["check"] == "recurring");
+        let found =
+            found.map(|one| format!("{}: {} -> {}\n", one["level"], one["text"], one["next"]));
+        format!("{told}{}", found.collect::<String>())
+    };
+    std::fs::write(&place, "notes\n").unwrap();
+    snapshot!("a_file_in_the_place_of_the_directory", look());
+    std::fs::remove_file(&place).unwrap();
+    std::os::unix::fs::symlink("nowhere", &place).unwrap();
+    snapshot!("a_link_in_the_place_of_the_directory", look());
+    std::fs::remove_file(&place).unwrap();
+    assert_eq!(sandbox.ai(&["recurring", "next"]).code, Some(0));
+}

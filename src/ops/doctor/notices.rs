@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::base::text::{counted, one_line};
+use crate::base::text::{counted, one_line, shell_words};
 use crate::config::Trees;
 use crate::domain::notice::{NoticeSink, SinkStanding};
 use crate::ops::doctor::{Finding, Patient};
+use crate::ops::error::OpError;
 use crate::ops::notices::{self, NoticePaths};
 use crate::ops::{project, trust};
 
@@ -22,8 +23,7 @@ pub(super) fn look(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Findin
     let outbox = match notices::read(&paths) {
         Ok(outbox) => outbox,
         Err(error) => {
-            let text = format!("{error}; the next delivery sets it aside and begins another");
-            findings.push(Finding::warn("notices", text));
+            findings.push(unreadable(&error, &paths));
             return;
         }
     };
@@ -42,6 +42,23 @@ pub(super) fn look(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Findin
         let text = format!("{}, none of which has failed", counted(sinks.len(), "sink"));
         findings.push(Finding::ok("notices", text));
     }
+}
+
+/// The word on an outbox that cannot be read. A delivery sets aside what holds something else; what it cannot look
+/// at stays, and nothing is delivered until it can.
+fn unreadable(error: &OpError, paths: &NoticePaths) -> Finding {
+    if notices::is_set_aside_next(paths) {
+        let text = format!("{error}; the next delivery sets it aside and begins another");
+        return Finding::warn("notices", text);
+    }
+    let text = format!("{error}; until it can be read, nobody is told of anything");
+    let next = format!(
+        "ls -ld {}",
+        shell_words([paths.outbox_file().to_string_lossy().as_ref()])
+    );
+    Finding::bad("notices", text).next(format!(
+        "{next}, then give yourself the right to read it, or move it away"
+    ))
 }
 
 fn of_sink(

@@ -41,7 +41,8 @@ impl NoticePaths {
         self.dir.join(format!("lock-{}", &digest[..16]))
     }
 
-    fn outbox_file(&self) -> PathBuf {
+    /// The file of the outbox.
+    pub fn outbox_file(&self) -> PathBuf {
         self.dir.join("outbox.json")
     }
 
@@ -76,6 +77,11 @@ pub(super) fn read_or_begin(paths: &NoticePaths) -> Result<Outbox, OpError> {
             Ok(Outbox::default())
         }
     }
+}
+
+/// True where whoever delivers next can look at the outbox, and sets it aside if it holds something else.
+pub fn is_set_aside_next(paths: &NoticePaths) -> bool {
+    fs::read_capped(&paths.outbox_file(), CAP).is_ok()
 }
 
 /// The sentence about an outbox that was set aside; nothing where none was.

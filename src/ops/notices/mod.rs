@@ -9,5 +9,5 @@ mod kept;
 mod news;
 
 pub use courier::{Courier, SettingsAt, deliver};
-pub use kept::{NoticePaths, read, set_aside, take_trial_down, waits_until_ms};
+pub use kept::{NoticePaths, is_set_aside_next, read, set_aside, take_trial_down, waits_until_ms};
 pub use news::{NewsSight, NoticeNews, news, quiet_until_ms, reviewer};

@@ -87,7 +87,41 @@ pub struct RecurringFiles {
     /// Paths below `.ai/recurring/` that no name can have, with the reason.
     pub misnamed: Vec<(String, String)>,
     /// Why the directory cannot be looked into: whether a file is there is not known then.
-    pub unseen: Option<String>,
+    pub unseen: Option<UnseenFiles>,
+}
+
+/// A directory of recurring work that cannot be looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnseenFiles {
+    /// The reason.
+    pub why: String,
+    /// The next step.
+    pub next: String,
+}
+
+impl UnseenFiles {
+    fn new(why: impl Into<String>, next: &str) -> UnseenFiles {
+        UnseenFiles {
+            why: why.into(),
+            next: next.to_owned(),
+        }
+    }
+
+    /// Finds something else in the place of the directory; nothing where it is one, or is not there.
+    fn in_its_place(dir: &Path) -> Option<UnseenFiles> {
+        if fs::is_link(dir) && fs::leads_nowhere(dir) {
+            return Some(UnseenFiles::new(
+                "it is a link that leads nowhere",
+                "make the directory that .ai/recurring leads to, or remove the link",
+            ));
+        }
+        dir.is_file().then(|| {
+            UnseenFiles::new(
+                "it is a file and no directory",
+                "move .ai/recurring away; files of recurring work go into a directory of that name",
+            )
+        })
+    }
 }
 
 impl RecurringFiles {
@@ -115,9 +149,17 @@ pub fn actor_of(name: &Name) -> Result<Actor, OpError> {
 
 /// Reads every file; a directory that is not there holds none, and one that cannot be looked into is told as such.
 pub fn load_all(root: &Path) -> RecurringFiles {
-    let mut found = RecurringFiles::default();
+    let mut found = RecurringFiles {
+        unseen: UnseenFiles::in_its_place(&dir(root)),
+        ..RecurringFiles::default()
+    };
+    if found.unseen.is_some() {
+        return found;
+    }
     let all = fs::list_dir(&dir(root)).unwrap_or_else(|error| {
-        found.unseen = Some(format!("it cannot be looked into: {error}"));
+        let why = format!("it cannot be looked into: {error}");
+        let next = "give yourself the right to read .ai/recurring";
+        found.unseen = Some(UnseenFiles::new(why, next));
         Vec::new()
     });
     for path in all {
@@ -165,6 +207,7 @@ pub(super) fn load_these(root: &Path, names: &[String]) -> RecurringFiles {
     };
     RecurringFiles {
         files: known.filter_map(file).collect(),
+        unseen: UnseenFiles::in_its_place(&dir),
         ..RecurringFiles::default()
     }
 }

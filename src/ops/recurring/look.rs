@@ -21,6 +21,7 @@ use crate::ops::recurring::file::{RecurringFiles, RecurringTemplate, load_all, s
 use crate::ops::recurring::fire::{asked_about, due_now, open_task};
 use crate::ops::recurring::memory::memory;
 use crate::ops::recurring::tick::{RecurringTrouble, behind, broken, usable};
+use crate::ops::refusal::Refusal;
 use crate::ops::trust;
 use crate::store::{Store, Tx};
 
@@ -180,7 +181,10 @@ pub fn overview(
             one.judge(tx, &seen, (&standing, now_ms))?;
             listed.push(one);
         }
-        let unseen = files.unseen.iter().map(|why| (String::new(), why.clone()));
+        let unseen = files
+            .unseen
+            .iter()
+            .map(|one| (String::new(), one.why.clone()));
         Ok(RecurringOverview {
             listed,
             misnamed: unseen.chain(files.misnamed.clone()).collect(),
@@ -325,6 +329,14 @@ fn coming(
     (now_ms, until_ms, of_each): (WallMs, WallMs, usize),
 ) -> Result<Vec<UpcomingRecurring>, OpError> {
     let files = load_all(root);
+    // What cannot be looked into is not empty.
+    if let Some(unseen) = files.unseen {
+        return Err(Refusal::Missing {
+            why: format!("what is due cannot be told: .ai/recurring: {}", unseen.why),
+            hint: unseen.next,
+        }
+        .into());
+    }
     let trusted = trust::trusted(common_dir)?;
     store.read(|tx| {
         let memory = memory(tx)?;

@@ -146,9 +146,9 @@ pub(super) fn usable<'a>(
         Box::new(RecurringTrouble { name, why, next })
     };
     let Some(RecurringFile { name: file, read }) = files.of(name) else {
-        if let Some(why) = &files.unseen {
-            let next = "give yourself the right to read .ai/recurring".to_owned();
-            return Err(trouble(format!(".ai/recurring: {why}"), next));
+        if let Some(unseen) = &files.unseen {
+            let why = format!(".ai/recurring: {}", unseen.why);
+            return Err(trouble(why, unseen.next.clone()));
         }
         let why = format!("{} is gone", shown(name));
         return Err(trouble(why, format!("ai recurring disable {name}")));
