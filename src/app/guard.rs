@@ -18,6 +18,7 @@ use crate::connector::dialogue::AskedCall;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::{DiscoverError, discover};
+use crate::ops::agent_imports::ImportPlace;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::guard::{self, GuardAsked, GuardRefusal, RefusalRecord};
@@ -149,12 +150,14 @@ fn in_project(workspace: &Workspace, cli: HookCli, call: &AskedCall) -> Result<(
         ..workspace.cx()?
     };
     let kept = token::of_session(workspace, &holder)?;
+    let imports = ImportPlace::new(location, "HEAD");
     let asked = GuardAsked {
         call,
         place: &place,
         holder: &holder,
         kept: &kept,
         run: None,
+        imports: Some(&imports),
     };
     let mut store = waiting_at_most(PATIENCE, || workspace.open_store(Access::Write))?;
     guard::judge(&mut *store, &cx, asked, RefusalRecord::Kept).map_err(told)

@@ -2,6 +2,7 @@
 //! claimed by an agent.
 
 use crate::base::hash;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::guards::GuardFinding;
 use crate::domain::moved_file::FileMove;
 use crate::domain::path_pattern::CaseMode;
@@ -48,6 +49,9 @@ pub struct Facts {
     /// Changed paths that none of the task's own patterns covers; empty for a task that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_paths: Option<Vec<RepoPath>>,
+    /// The paths among them that instructions of agents import, sorted; looked up where a rule asks for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imported_paths: Vec<ImportedFile>,
     /// Findings in the content of the change, for guards; absent where it was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<Vec<GuardFinding>>,
@@ -250,6 +254,13 @@ mod tests {
             },
             Facts {
                 outside_paths: Some(vec!["a".into()]),
+                ..base.clone()
+            },
+            Facts {
+                imported_paths: vec![ImportedFile {
+                    path: "a".into(),
+                    by: "AGENTS.md".into(),
+                }],
                 ..base.clone()
             },
         ];

@@ -7,6 +7,7 @@ pub mod aftermath;
 pub mod agent;
 pub mod agent_change;
 pub mod agent_event;
+pub mod agent_imports;
 pub mod approval;
 pub mod attempt_count;
 pub mod backoff;

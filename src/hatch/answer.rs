@@ -307,6 +307,7 @@ impl Clerk {
             holder: &cx.actor,
             kept: &[],
             run: Some(&run),
+            imports: self.order.imports.as_ref(),
         };
         let keep = if self.written.load(Ordering::SeqCst) < WRITES {
             RefusalRecord::Kept

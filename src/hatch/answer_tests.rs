@@ -66,6 +66,7 @@ impl Project {
             task: self.token.subject.task().unwrap(),
             token: self.token.clone(),
             asked: std::sync::Arc::default(),
+            imports: None,
             worktree: self.repo.root.canonicalize().unwrap(),
             config: workspace.config().unwrap().clone(),
             root: self.repo.root.canonicalize().unwrap(),

@@ -25,6 +25,7 @@ fn order(repo: &TestRepo, socket: &Path) -> HatchOrder {
         task: token.subject.task().unwrap(),
         token,
         asked: Arc::default(),
+        imports: None,
         worktree: repo.root.clone(),
         config: workspace.config().unwrap().clone(),
         root: repo.root.clone(),

@@ -43,6 +43,15 @@ pub(super) struct PartOfCall {
 }
 
 impl<'a> CalledFiles<'a> {
+    /// The files of the tree among its places.
+    pub(super) fn inside(&self) -> Vec<RepoPath> {
+        let inside = self.places.iter().filter_map(|(_, place)| match place {
+            Whereabouts::Inside(path) if !path.is_empty() => Some(RepoPath::new(path.clone())),
+            _ => None,
+        });
+        inside.collect()
+    }
+
     /// Looks for the places that the call names.
     pub(super) fn find(
         call: &'a AskedCall,

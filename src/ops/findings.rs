@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::base::hash;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::facts::CredentialPlace;
 use crate::domain::guards::{
@@ -18,6 +19,7 @@ use crate::domain::moved_file::{FileMove, HalfOf};
 use crate::domain::repo_path::RepoPath;
 use crate::git::diff::{AskedFile, ChangedPath, SideRead};
 use crate::git::{GitError, Oid, Repo};
+use crate::ops::agent_imports;
 use crate::ops::error::OpError;
 use crate::ops::moves::moves_by;
 use crate::policy::PolicyState;
@@ -90,6 +92,15 @@ impl LookAt<'_> {
 }
 
 impl LookAt<'_> {
+    /// The changed files that instructions of agents import, before or after; none where nobody asks.
+    pub fn imported<'c>(
+        &self,
+        changed: impl IntoIterator<Item = &'c ChangedPath>,
+    ) -> Result<Vec<ImportedFile>, OpError> {
+        let changed: Vec<&ChangedPath> = changed.into_iter().collect();
+        agent_imports::among_changed(self.repo, self.policy, (self.base, changed.as_slice()))
+    }
+
     /// True where somebody asks for what looks like a secret.
     pub fn asks_for_secrets(&self) -> bool {
         self.policy.looked_for().contains(&Guard::Secrets)

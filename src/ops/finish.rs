@@ -1,6 +1,7 @@
 //! Ending a task as done: by a passing verdict, or by a person's recorded override.
 
 use crate::domain::action::Action;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::facts::CredentialPlace;
@@ -46,6 +47,8 @@ pub struct Changed {
     pub findings: Option<Vec<GuardFinding>>,
     /// The files that got another name.
     pub moves: Vec<FileMove>,
+    /// The files that instructions of agents import.
+    pub imported: Vec<ImportedFile>,
     /// The tokens at hand where the task is ended: locks that they open do not count.
     pub own: Vec<ShownToken>,
 }
@@ -152,6 +155,7 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     question.facts.change_kinds = Some(changed.kinds.clone());
     question.facts.findings = changed.findings.clone();
     question.facts.moves = changed.moves.clone();
+    question.facts.imported_paths = changed.imported.clone();
     // No run is named here, so that a yes has to be bound to what was found.
     question.resource.input =
         findings::digest_of(changed.findings.as_deref(), &changed.credentials);

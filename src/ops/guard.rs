@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::connector::dialogue::AskedCall;
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::decision::{DecisionRecord, Effect, MatchedRule, PolicyLayer};
 use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
@@ -17,6 +18,7 @@ use crate::domain::lease::ShownToken;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{LockRequest, Task};
 use crate::domain::tool_kind::ToolKind;
+use crate::ops::agent_imports::ImportPlace;
 use crate::ops::ask::{self, Question};
 use crate::ops::called_files::{CalledFiles, CalledPlace, PartOfCall};
 use crate::ops::cx::Cx;
@@ -49,6 +51,8 @@ pub struct GuardAsked<'a> {
     pub kept: &'a [ShownToken],
     /// The run, where the session is one.
     pub run: Option<&'a RunId>,
+    /// The tree in which imports of instructions are looked up; none where there is none.
+    pub imports: Option<&'a ImportPlace>,
 }
 
 /// The record of a refusal.
@@ -91,9 +95,13 @@ pub fn judge(
     // The policy is read, and links are followed, before the store is held.
     cx.policy.state();
     let found = CalledFiles::find(asked.call, asked.place)?;
+    let imported = match asked.imports.filter(|_| may_change(asked.call)) {
+        Some(place) => place.among(cx.policy.state(), &found.inside())?,
+        None => Vec::new(),
+    };
     let looked = store.read(|tx| {
         let cx = cx.at(tx.now()?);
-        look(tx, &cx, &asked, &found)
+        look(tx, &cx, &asked, (&found, imported.as_slice()))
     });
     match looked {
         Err(OpError::Refused(refused))
@@ -119,17 +127,19 @@ fn look(
     tx: &mut dyn Tx,
     cx: &Cx,
     asked: &GuardAsked<'_>,
-    found: &CalledFiles<'_>,
+    (found, imported): (&CalledFiles<'_>, &[ImportedFile]),
 ) -> Result<(), OpError> {
     let tasks = tasks_at_hand(tx, cx, asked)?;
     let call = asked.call;
-    // What nobody knows may write to the files that it names.
-    let changes = !call.paths.is_empty() && !call.kind.only_looks();
+    let changes = may_change(call);
     let all = |action| questions(asked, (&tasks, found), action);
     let mut asks = Vec::new();
     if changes {
         for part in found.parts() {
-            let edits = edits(cx, asked, &tasks, &part);
+            let mut edits = edits(cx, asked, &tasks, &part);
+            for edit in &mut edits {
+                edit.facts.imported_paths = imported.to_vec();
+            }
             if let Some(edit) = edits.first() {
                 is_free(tx, cx, asked, (edit, &found.places))?;
             }
@@ -155,6 +165,11 @@ fn look(
     };
     asks.iter()
         .try_for_each(|question| rules_let_it(tx, cx, policy, question))
+}
+
+/// True for a call that may write to the files that it names: what nobody knows does.
+fn may_change(call: &AskedCall) -> bool {
+    !call.paths.is_empty() && !call.kind.only_looks()
 }
 
 /// Refuses a change of what is not this session's to change, or of what others hold.
@@ -307,11 +322,7 @@ fn questions(
         complete(question, asked);
         question.facts.command.clone_from(&asked.call.command);
         if action == Action::FileRead {
-            let inside = found.places.iter().filter_map(|(_, place)| match place {
-                Whereabouts::Inside(path) if !path.is_empty() => Some(RepoPath::new(path.clone())),
-                _ => None,
-            });
-            question.resource.paths = inside.collect();
+            question.resource.paths = found.inside();
         }
     }
     questions

@@ -97,6 +97,7 @@ impl Scene {
             holder: &holder,
             kept: &kept,
             run: matches!(within, Within::Run).then_some(&run),
+            imports: None,
         };
         let before = self.rules();
         let said = judge(&mut *self.world.store, &cx, asked, RefusalRecord::Kept);

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::Token;
 use crate::domain::time::Now;
+use crate::ops::agent_imports::ImportPlace;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::store::StorePlace;
@@ -35,6 +36,8 @@ pub struct HatchOrder {
     pub token: Token,
     /// Counts how often the hook of the agent's CLI has asked.
     pub asked: Arc<AtomicU32>,
+    /// The tree from which the run started, in which imports of instructions are looked up.
+    pub imports: Option<ImportPlace>,
     /// The worktree of the run, links resolved.
     pub worktree: PathBuf,
     /// The project's configuration.

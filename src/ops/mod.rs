@@ -8,6 +8,7 @@ mod accept_landing;
 pub mod accepted_run;
 pub mod admission;
 pub mod agent_doctor;
+pub mod agent_imports;
 pub mod agent_log;
 pub mod agents;
 pub mod approve;

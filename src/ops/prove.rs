@@ -289,6 +289,7 @@ fn changed(
     }
     Ok(Changed {
         moves: facts.moves,
+        imported: facts.imported,
         kinds: paths.iter().map(|one| one.change.letter()).collect(),
         paths: paths
             .iter()

@@ -77,6 +77,7 @@ impl ReviewedWork {
         question.resource.paths = self.question.resource.paths.clone();
         question.facts.diff_files = Some(self.stats.files);
         question.facts.findings = self.question.facts.findings.clone();
+        question.facts.imported_paths = self.question.facts.imported_paths.clone();
         question.facts.diff_lines = Some(self.stats.insertions + self.stats.deletions);
         question
     }

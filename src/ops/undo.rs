@@ -396,7 +396,7 @@ impl<'a> Case<'a> {
         let mut size = ChangeFacts::measure(&look, self.world.redactor(), changed, size)?;
         question.facts.diff_files = Some(changed.len() as u64);
         question.facts.diff_lines = Some(size.lines);
-        size.tell_credentials(&mut question);
+        size.tell_places(&mut question);
         question.facts.findings = size.findings;
         question.facts.moves = size.moves;
         question.facts.change_kinds = Some(changed.iter().map(|one| one.change.letter()).collect());

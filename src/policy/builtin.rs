@@ -7,7 +7,7 @@ use crate::domain::facts::{CredentialPlace, Facts};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
+use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleImports, RuleStanding};
 use std::sync::OnceLock;
 
 /// Name of the built-in policy in records; counts up when the built-in rules change.
@@ -116,6 +116,7 @@ fn blank() -> PolicyRule {
         layer: PolicyLayer::BuiltIn,
         on: Vec::new(),
         paths: None,
+        imports: RuleImports::Others,
         actors: None,
         labels: None,
         types: None,

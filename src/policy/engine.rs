@@ -174,10 +174,10 @@ fn is_overridden(of: &(&PolicyRule, RuleAnswer), met: &[(&PolicyRule, RuleAnswer
 }
 
 fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
-    let (path, failed) = match held {
-        RuleAnswer::Whole => (None, None),
-        RuleAnswer::Parts { first, .. } => (Some(first), None),
-        RuleAnswer::Failed { first, why } => (first, Some(why)),
+    let (path, by, failed) = match held {
+        RuleAnswer::Whole => (None, None, None),
+        RuleAnswer::Parts { first, by, .. } => (Some(first), by, None),
+        RuleAnswer::Failed { first, why } => (first, None, Some(why)),
         _ => return None,
     };
     let (effect, reason) = match &failed {
@@ -185,7 +185,7 @@ fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
             Effect::Deny,
             format!("the condition of the rule has no value, so it denies: {why}"),
         ),
-        None => (rule.effect, rule.reason.clone()),
+        None => (rule.effect, with_importer(&rule.reason, by.as_deref())),
     };
     Some(MatchedRule {
         layer: rule.layer,
@@ -199,6 +199,14 @@ fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
             failed,
         }),
     })
+}
+
+/// The reason of a rule, with the file by which a path is among those that it is about.
+fn with_importer(reason: &str, by: Option<&str>) -> String {
+    match by {
+        Some(by) => format!("{reason}; {by} imports it"),
+        None => reason.to_owned(),
+    }
 }
 
 fn default_answer(layer: PolicyLayer, default: Effect, action: Action) -> MatchedRule {

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::domain::actor::Actor;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::decision::Resource;
 use crate::domain::facts::Facts;
 use crate::domain::path_pattern::CaseMode;
@@ -58,6 +59,59 @@ fn ask(state: &PolicyState, action: Action, by: &str, resource: &Resource) -> De
             facts: &facts,
         },
     )
+}
+
+/// The answer about these paths, of which instructions import `docs/r.md`.
+fn ask_of_imported(state: &PolicyState, paths: &[&str]) -> String {
+    let (actor, resource) = (actor("agent:a"), on_paths(paths));
+    let facts = Facts {
+        imported_paths: vec![ImportedFile {
+            path: "docs/r.md".into(),
+            by: "AGENTS.md".into(),
+        }],
+        ..Facts::default()
+    };
+    let decision = decide(
+        state,
+        &Request {
+            action: Action::Edit,
+            actor: &actor,
+            resource: &resource,
+            facts: &facts,
+        },
+    );
+    format!("{} {}: {}", decision.effect, decision.rule, decision.reason)
+}
+
+#[test]
+fn a_rule_that_follows_imports_is_about_what_instructions_import() {
+    let follows = "id: a, on: [edit], paths: [AGENTS.md], agent_imports: true, effect: require_approval, reason: x";
+    let state = rules("allow", &[follows]);
+    assert!(state.follows_imports());
+    let told = "require_approval a: x; AGENTS.md imports it (docs/r.md)";
+    assert_eq!(ask_of_imported(&state, &["docs/r.md"]), told);
+    assert_eq!(ask_of_imported(&state, &["docs/o.md", "docs/r.md"]), told);
+    assert_eq!(
+        ask_of_imported(&state, &["AGENTS.md", "docs/r.md"]),
+        "require_approval a: x (AGENTS.md)"
+    );
+    let free = "allow default: no rule of the policy matches; its default says so";
+    assert_eq!(ask_of_imported(&state, &["docs/o.md"]), free);
+    let other = rules("allow", &[&follows.replace(", agent_imports: true", "")]);
+    assert!(!other.follows_imports());
+    assert_eq!(ask_of_imported(&other, &["docs/r.md"]), free);
+    // It answers for the file that is imported, and for no other beside it.
+    let allows = follows.replace("require_approval", "allow");
+    let state = rules("deny", &[&allows]);
+    let effect = |paths: &[&str]| {
+        ask_of_imported(&state, paths)
+            .split(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(effect(&["docs/r.md"]), "allow");
+    assert_eq!(effect(&["docs/r.md", "docs/o.md"]), "deny");
 }
 
 #[test]

@@ -83,6 +83,9 @@ struct RuleShape {
     /// Globs over paths, from the root of the repository; one without a wildcard covers what is
     /// beneath it, too. Without it the rule is about the action as a whole.
     paths: OneOrMore<PathText>,
+    /// True where the rule is also about every file that instructions of agents import (`@docs/rules.md` in `AGENTS.md`), in the
+    /// tree before a change or after it, five levels deep. Only with `paths`.
+    agent_imports: bool,
     /// Globs over actors, as `agent:*` or `human:ann@example.com`.
     actors: OneOrMore<NameText>,
     /// Globs over the labels of the task.

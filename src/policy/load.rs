@@ -20,7 +20,7 @@ use crate::policy::needs::needs_of;
 use crate::policy::outside::OUTSIDE_KEY;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
+use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleImports, RuleStanding};
 use crate::policy::source::{Extended, Target};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -208,6 +208,7 @@ fn rule_of(
         TreeStanding::New => PathGlobs::new(texts.iter().copied()),
         TreeStanding::Proven => Ok(PathGlobs::checked(texts.iter().copied())),
     });
+    let imports = RuleImports::read(&mut fields, paths.as_ref(), problems);
     let actors = names_of(&mut fields, "actors", problems);
     let labels = names_of(&mut fields, "labels", problems);
     let types = names_of(&mut fields, "types", problems);
@@ -239,6 +240,7 @@ fn rule_of(
         layer: PolicyLayer::Project,
         on,
         paths,
+        imports,
         actors,
         labels,
         types,

@@ -12,7 +12,7 @@ use crate::policy::committed::Committed;
 use crate::policy::condition::{asked_for_content, asks_for_messages};
 use crate::policy::guards::GuardSetting;
 use crate::policy::limits::PolicyLimits;
-use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleStanding};
+use crate::policy::rule::{ActionPattern, PolicyRule, RuleForce, RuleImports, RuleStanding};
 use crate::policy::source::Extended;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -315,6 +315,17 @@ impl PolicyState {
         let mut all = beneath.map(Self::looked_for).unwrap_or_default();
         all.extend(policy.looked_for());
         all
+    }
+
+    /// True where some rule of any layer is about files that instructions of agents import.
+    pub fn follows_imports(&self) -> bool {
+        let Self::Loaded(policy) = self else {
+            return false;
+        };
+        let beneath = || policy.committed.as_ref().and_then(Committed::policy);
+        let mut rules = policy.all_layers().flat_map(|layer| &layer.rules);
+        rules.any(|rule| rule.imports == RuleImports::Covered)
+            || beneath().is_some_and(Self::follows_imports)
     }
 
     /// True where some setting, rule or condition of any layer is about the messages of commits. A rule about all

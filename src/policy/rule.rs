@@ -1,9 +1,10 @@
 //! One rule, and how it is held against a question.
 
 use crate::base::text;
-use crate::base::yaml::SourcePlace;
+use crate::base::yaml::{self, MappingFields, SourcePlace, YamlProblem};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::approval::ApprovalNeed;
 use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::path_pattern::CaseMode;
@@ -25,6 +26,8 @@ pub struct PolicyRule {
     pub on: Vec<ActionPattern>,
     /// The paths it is about; `None` for all actions with and without paths.
     pub paths: Option<PathGlobs>,
+    /// The standing of files that instructions of agents import.
+    pub imports: RuleImports,
     /// The actors it is about; `None` for all.
     pub actors: Option<NameGlobs>,
     /// The labels of the task, one of which must match; `None` for all tasks and none.
@@ -60,6 +63,39 @@ pub enum RuleForce {
     Binds,
     /// The rule is recorded with the effect that it would have, and decides nothing.
     Observes,
+}
+
+/// The standing of files that instructions of agents import with a rule about paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleImports {
+    /// A path like others.
+    Others,
+    /// The rule is about each of them.
+    Covered,
+}
+
+impl RuleImports {
+    /// Reads it from the fields of a rule.
+    pub(super) fn read(
+        fields: &mut MappingFields<'_>,
+        paths: Option<&PathGlobs>,
+        problems: &mut Vec<YamlProblem>,
+    ) -> Self {
+        let Some(node) = fields.take("agent_imports") else {
+            return Self::Others;
+        };
+        match yaml::bool_of(node, "`agent_imports`", problems) {
+            Some(true) => {
+                if paths.is_none() {
+                    let text = "`agent_imports` adds files to `paths`, and this rule has none";
+                    let problem = YamlProblem::new(node.place, text);
+                    problems.push(problem.hint("write the paths of the instructions"));
+                }
+                Self::Covered
+            }
+            Some(false) | None => Self::Others,
+        }
+    }
 }
 
 /// The right of a lower layer to answer in place of a rule, by one of the same id.
@@ -114,6 +150,8 @@ pub enum RuleAnswer {
     Parts {
         /// The first that it matched, safe to show.
         first: String,
+        /// The file that imports it, where that is why.
+        by: Option<String>,
         /// For each path, then each pattern: whether the rule answers for all of it.
         covered: Vec<bool>,
         /// For each path, then each pattern: whether the rule may be about some of it.
@@ -220,7 +258,11 @@ impl PolicyRule {
         }
         let answer = match &self.paths {
             None => RuleAnswer::Whole,
-            Some(globs) => hold_paths(globs, asked, self.path_case(asked)),
+            Some(globs) => hold_paths(
+                (globs, self.imported(request)),
+                asked,
+                self.path_case(asked),
+            ),
         };
         match &self.when {
             Some(when) if answer != RuleAnswer::OtherPaths => {
@@ -231,6 +273,14 @@ impl PolicyRule {
                 answer.under(when.holds(request, steps))
             }
             _ => answer,
+        }
+    }
+
+    /// The files that it is about since instructions of agents import them, sorted.
+    fn imported<'r>(&self, request: &Request<'r>) -> &'r [ImportedFile] {
+        match self.imports {
+            RuleImports::Covered => &request.facts.imported_paths,
+            RuleImports::Others => &[],
         }
     }
 
@@ -260,14 +310,25 @@ pub fn is_one_of(actor: &Actor, globs: &[String]) -> bool {
 
 /// A path on which nothing certain can be said counts as matched but not as answered for: it can
 /// only make a decision stricter.
-fn hold_paths(globs: &PathGlobs, asked: &AskedPaths<'_>, case: CaseMode) -> RuleAnswer {
-    let mut first = None;
+fn hold_paths(
+    (globs, imported): (&PathGlobs, &[ImportedFile]),
+    asked: &AskedPaths<'_>,
+    case: CaseMode,
+) -> RuleAnswer {
+    let (mut first, mut by) = (None, None);
     let mut covered = Vec::with_capacity(asked.len());
     let mut touched = Vec::with_capacity(asked.len());
     for path in asked.paths() {
-        let hit = globs.matches(path, case);
+        let mut hit = globs.matches(path, case);
+        let import = imported.binary_search_by(|one| one.path.cmp(path));
+        let import = import.ok().and_then(|at| imported.get(at));
+        let import = import.filter(|_| hit != Some(true));
+        if import.is_some() {
+            hit = Some(true);
+        }
         if hit != Some(false) && first.is_none() {
             first = Some(path.to_string());
+            by = import.map(|one| one.by.to_string());
         }
         covered.push(hit == Some(true));
         touched.push(hit != Some(false));
@@ -283,6 +344,7 @@ fn hold_paths(globs: &PathGlobs, asked: &AskedPaths<'_>, case: CaseMode) -> Rule
     match first {
         Some(first) => RuleAnswer::Parts {
             first,
+            by,
             covered,
             touched,
         },

@@ -17,7 +17,7 @@ use crate::policy::name_globs::NameGlobs;
 use crate::policy::outside;
 use crate::policy::overrides::ShownOverride;
 use crate::policy::path_globs::PathGlobs;
-use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
+use crate::policy::rule::{PolicyRule, RuleForce, RuleImports, RuleStanding};
 use serde::Serialize;
 use std::fmt;
 
@@ -163,6 +163,9 @@ pub struct ShownRule {
     /// The path patterns, normalised.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// True where it is also about what instructions of agents import.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agent_imports: bool,
     /// The actors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actors: Vec<String>,
@@ -381,6 +384,7 @@ fn shown_rule(rule: &PolicyRule, replaces: Vec<ReplacedRule>) -> ShownRule {
         id: rule.id.clone(),
         on: rule.on.iter().map(ToString::to_string).collect(),
         paths: list(rule.paths.as_ref().map(|globs| globs.texts())),
+        agent_imports: rule.imports == RuleImports::Covered,
         actors: list(rule.actors.as_ref().map(|globs| globs.texts())),
         labels: list(rule.labels.as_ref().map(|globs| globs.texts())),
         types: list(rule.types.as_ref().map(|globs| globs.texts())),

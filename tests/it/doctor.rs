@@ -531,10 +531,15 @@ fn what_instructions_import_is_told_where_agents_may_change_it() {
     assert_eq!(told(), None, "a file that is not there");
     scene.write("docs/rules.md", "See @more.md.\n");
     scene.write("docs/more.md", "Be good.\n");
-    snapshot!(told().unwrap(), @r#""instructions of agents import docs/more.md, docs/rules.md, which an agent may change without a person's yes" -> "add docs/more.md to the paths of the rule `agent-settings-need-a-human` in .ai/policy.yaml, or write one like it""#);
-    scene.write(
-        ".ai/policy.yaml",
-        "version: 1\ndefault: allow\nrules:\n  - {id: r, on: [edit], actors: ['agent:*'], paths: [docs/], effect: require_approval, reason: rules}\n",
-    );
-    assert_eq!(told(), None, "a rule guards them");
+    assert_eq!(told(), None, "the policy of `ai init` follows imports");
+    let rule = |more: &str| {
+        let text = format!(
+            "version: 1\ndefault: allow\nrules:\n  - {{id: r, on: [edit], actors: ['agent:*'], {more}, effect: require_approval, reason: rules}}\n"
+        );
+        scene.write(".ai/policy.yaml", text);
+        told()
+    };
+    snapshot!(rule("paths: [AGENTS.md]").unwrap(), @r#""instructions of agents import docs/more.md, docs/rules.md, which an agent may change without a person's yes" -> "write `agent_imports: true` into the rule `agent-settings-need-a-human` in .ai/policy.yaml, or into one like it""#);
+    assert_eq!(rule("paths: [AGENTS.md], agent_imports: true"), None);
+    assert_eq!(rule("paths: [docs/]"), None, "a rule guards them");
 }

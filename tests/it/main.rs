@@ -17,6 +17,7 @@ mod accept;
 mod acp;
 mod adopt;
 mod agent_doctor;
+mod agent_imports;
 mod agents;
 mod approvals;
 mod archive;

@@ -22,6 +22,7 @@ mod swap_note;
 mod transaction;
 
 pub use commit::{CommitIdentity, NewCommit};
+pub use entry::FileOrLink;
 pub(in crate::git) use entry::TreeEntry;
 pub use head::{Head, HeadTo, head_at, loose_tip};
 pub(in crate::git) use loose::LooseBlobs;

@@ -1,6 +1,7 @@
 //! The library back end. libgit2 runs no programs: no hooks, no filters, no fsmonitor, no lazy
 //! fetch.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,9 @@ use crate::domain::repo_path::RepoPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::repo::TreeEntry;
+
+/// So many directories of a commit are looked through for files of a name.
+const MOST_DIRECTORIES: usize = 50_000;
 
 /// Opens the shared git directory, and nothing above it.
 pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
@@ -99,7 +103,7 @@ pub(super) fn entry(
         Err(e) => return Err(GitError::native(format!("read {path} of {commit}"))(e)),
     };
     Ok(match (entry.kind(), entry.filemode()) {
-        (Some(ObjectType::Blob), 0o120_000) => TreeEntry::Other("a symbolic link"),
+        (Some(ObjectType::Blob), 0o120_000) => TreeEntry::Link(name(entry.id())?),
         (Some(ObjectType::Blob), _) => TreeEntry::Blob(name(entry.id())?),
         (Some(ObjectType::Tree), _) => TreeEntry::Other("a directory"),
         _ => TreeEntry::Other("a submodule"),
@@ -137,6 +141,38 @@ pub(super) fn list_files(
         .filter(|e| is_file(e.filemode()))
         .map(|e| RepoPath::new(path(e.name_bytes())))
         .collect())
+}
+
+/// [`super::Repo::files_called`] in this process.
+pub(super) fn files_called(
+    repo: &Repository,
+    commit: &Oid,
+    names: &[&str],
+) -> Result<Vec<RepoPath>, GitError> {
+    let found = lookup(commit, repo.find_commit(id(commit)?))?;
+    let mut open = VecDeque::from([(Vec::new(), found.tree_id())]);
+    let (mut called, mut looked_at) = (Vec::new(), 0);
+    while let Some((dir, tree)) = open.pop_front() {
+        looked_at += 1;
+        if looked_at > MOST_DIRECTORIES {
+            break;
+        }
+        let tree = lookup(commit, repo.find_tree(tree))?;
+        for entry in &tree {
+            let name = entry.name_bytes();
+            let path = || [&dir[..], name].concat();
+            match entry.kind() {
+                Some(ObjectType::Tree) => {
+                    open.push_back(([&path()[..], &b"/"[..]].concat(), entry.id()))
+                }
+                Some(ObjectType::Blob) if names.iter().any(|one| one.as_bytes() == name) => {
+                    called.push(RepoPath::new(path()));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(called)
 }
 
 /// [`super::Repo::blob`] in this process.

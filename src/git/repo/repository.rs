@@ -9,7 +9,7 @@ use crate::git::discover::RepoLocation;
 use crate::git::error::GitError;
 use crate::git::format::{RefStorage, RepoFormat};
 use crate::git::oid::{ObjectFormat, Oid};
-use crate::git::repo::{CommitIdentity, NewCommit, TreeEntry, native, spawned};
+use crate::git::repo::{CommitIdentity, FileOrLink, NewCommit, TreeEntry, native, spawned};
 
 /// A repository that is open for reading objects and moving references.
 pub struct Repo {
@@ -165,11 +165,34 @@ impl Repo {
         match entry {
             TreeEntry::Absent => Ok(None),
             TreeEntry::Blob(oid) => self.blob(&oid).map(Some),
-            TreeEntry::Other(what) => Err(GitError::NotAFile {
-                path: path.to_string(),
-                commit: commit.to_string(),
-                what,
-            }),
+            TreeEntry::Link(_) => Err(not_a_file((path, commit), "a symbolic link")),
+            TreeEntry::Other(what) => Err(not_a_file((path, commit), what)),
+        }
+    }
+
+    /// The file or the link at a path of a commit; nothing for what is neither.
+    pub fn file_or_link(
+        &self,
+        commit: &Oid,
+        path: &RepoPath,
+    ) -> Result<Option<FileOrLink>, GitError> {
+        let entry = match &self.backend {
+            RepoBackend::Native(repo) => native::entry(repo, commit, path)?,
+            RepoBackend::Spawned => spawned::entry(self, commit, path)?,
+        };
+        Ok(match entry {
+            TreeEntry::Blob(oid) => Some(FileOrLink::File(oid)),
+            TreeEntry::Link(oid) => Some(FileOrLink::Link(oid)),
+            TreeEntry::Other(_) | TreeEntry::Absent => None,
+        })
+    }
+
+    /// The files and links of these names in all directories of a commit. The library looks through 50,000 of them, those
+    /// above first.
+    pub fn files_called(&self, commit: &Oid, names: &[&str]) -> Result<Vec<RepoPath>, GitError> {
+        match &self.backend {
+            RepoBackend::Native(repo) => native::files_called(repo, commit, names),
+            RepoBackend::Spawned => spawned::files_called(self, commit, names),
         }
     }
 
@@ -275,5 +298,13 @@ impl Repo {
     /// True where the user's Git would sign a commit by itself (`commit.gpgSign`).
     pub fn wants_signatures(&self) -> Result<bool, GitError> {
         spawned::wants_signatures(self)
+    }
+}
+
+fn not_a_file((path, commit): (&RepoPath, &Oid), what: &'static str) -> GitError {
+    GitError::NotAFile {
+        path: path.to_string(),
+        commit: commit.to_string(),
+        what,
     }
 }

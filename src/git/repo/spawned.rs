@@ -77,7 +77,7 @@ pub(super) fn entry(repo: &Repo, commit: &Oid, path: &RepoPath) -> Result<TreeEn
     };
     let (mode, kind, oid, _) = tree_line(&fields, line)?;
     Ok(match (mode, kind) {
-        (b"120000", _) => TreeEntry::Other("a symbolic link"),
+        (b"120000", _) => TreeEntry::Link(oid),
         (_, b"blob") => TreeEntry::Blob(oid),
         (_, b"tree") => TreeEntry::Other("a directory"),
         _ => TreeEntry::Other("a submodule"),
@@ -125,6 +125,26 @@ pub(super) fn list_files(
         }
     }
     Ok(files)
+}
+
+/// [`Repo::files_called`] by a process.
+pub(super) fn files_called(
+    repo: &Repo,
+    commit: &Oid,
+    names: &[&str],
+) -> Result<Vec<RepoPath>, GitError> {
+    tree_of(repo, commit)?;
+    let out = plumbing(repo, ["ls-tree", "-r", "-z", "--name-only", "--full-tree"])
+        .arg(commit)
+        .run()?;
+    let is_called = |path: &&[u8]| {
+        let name = path.rsplit(|byte| *byte == b'/').next();
+        name.is_some_and(|name| names.iter().any(|one| one.as_bytes() == name))
+    };
+    Ok(NulFields::of(&out)
+        .filter(is_called)
+        .map(RepoPath::new)
+        .collect())
 }
 
 /// [`Repo::blob`] by a process.

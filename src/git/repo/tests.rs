@@ -35,6 +35,29 @@ fn a_deletion_that_packs_is_told_from_one_that_deletes() {
 }
 
 #[test]
+fn both_back_ends_find_files_by_their_names_and_links_by_where_they_lead() {
+    let test = TestRepo::new();
+    for path in ["a/b/NAME", "a/NAME/x", "NAME", "a/MANE"] {
+        test.write(path, "text");
+    }
+    std::os::unix::fs::symlink("a/MANE", test.root.join("OTHER")).unwrap();
+    let commit = test.commit("second");
+    for repo in both(&test) {
+        let found = repo.files_called(&commit, &["NAME", "OTHER"]).unwrap();
+        let mut found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        found.sort();
+        assert_eq!(found, ["NAME", "OTHER", "a/b/NAME"]);
+        let at = |path: &str| repo.file_or_link(&commit, &path.into()).unwrap();
+        let Some(FileOrLink::Link(oid)) = at("OTHER") else {
+            panic!("no link")
+        };
+        assert_eq!(repo.blob(&oid).unwrap(), b"a/MANE");
+        assert!(matches!(at("NAME"), Some(FileOrLink::File(_))));
+        assert_eq!((at("a"), at("a/b/c"), at("OTHER/x")), (None, None, None));
+    }
+}
+
+#[test]
 fn both_back_ends_read_the_same() {
     let test = TestRepo::new();
     let first = test.oid("HEAD");

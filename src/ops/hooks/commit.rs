@@ -70,6 +70,7 @@ pub fn judge(
         base: asked.staged.head.commit().map(Oid::as_str),
     };
     let found = look.findings(&asked.staged.changed)?;
+    let imported = look.imported(&asked.staged.changed)?;
     // Only agents have a mode by which it matters.
     let moved = match policy::agent_of(&cx.actor) {
         Some(_) => moves(repo, &asked.staged.changed)?,
@@ -82,6 +83,7 @@ pub fn judge(
         let mut questions = questions(cx, &asked, &tasks, &changed);
         for question in &mut questions {
             question.facts.moves.clone_from(&moved);
+            question.facts.imported_paths.clone_from(&imported);
             question.facts.findings = found.clone().map(|found| of_these(found, &changed));
         }
         let paths: Vec<Vec<u8>> = changed

@@ -11,6 +11,7 @@ use std::path::Path;
 use crate::base::hash;
 use crate::config::Trees;
 use crate::domain::action::Action;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::bypass::{Bypass, NAMED};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
@@ -22,6 +23,7 @@ use crate::domain::run::Run;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict};
 use crate::git::history::CommitLine;
 use crate::git::{GitError, Oid, Repo};
+use crate::ops::agent_imports;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::error::{Kept as _, OpError};
@@ -163,7 +165,9 @@ fn answers(
         if let Some(before) = before_unasked(cx, repo, (one, asked.root))? {
             let question = of_commits((repo, before.policy.state()), to, &one.rest)?;
             records.push(answer(store, &before, one, (question, asked.kept))?);
-            let question = of_push((one.to, &one.paths), asked.address);
+            let mut question = of_push((one.to, &one.paths), asked.address);
+            question.facts.imported_paths =
+                imported_in((repo, before.policy.state()), one.to, &one.paths)?;
             records.push(answer(store, &before, one, (question, asked.kept))?);
         }
         if !one.unasked.is_empty() {
@@ -177,7 +181,8 @@ fn answers(
     let rest: Vec<CommitLine> = rest.filter(|one| seen.insert(&one.id)).cloned().collect();
     records.extend(message::judge_all(store, cx, (repo, &rest))?);
     for one in sent {
-        let question = of_push((one.to, &one.paths), asked.address);
+        let mut question = of_push((one.to, &one.paths), asked.address);
+        question.facts.imported_paths = imported_in((repo, cx.policy.state()), one.to, &one.paths)?;
         records.push(answer(store, cx, one, (question, asked.kept))?);
     }
     Ok(records)
@@ -251,6 +256,21 @@ pub(super) fn of_push((to, paths): (&PushedRef, &BTreeSet<RepoPath>), address: &
     question
 }
 
+/// The pushed paths that instructions of agents import, in the reference as it is or as it will be.
+pub(super) fn imported_in(
+    (repo, policy): (&Repo, &PolicyState),
+    to: &PushedRef,
+    paths: &BTreeSet<RepoPath>,
+) -> Result<Vec<ImportedFile>, OpError> {
+    let ends = [&to.old, &to.new].into_iter().flatten();
+    // One whose commit is not here is of another repository.
+    let ends: Vec<Oid> = ends
+        .filter_map(|end| repo.resolve_commit(end).ok())
+        .collect();
+    let paths: Vec<RepoPath> = paths.iter().cloned().collect();
+    agent_imports::among(repo, policy, (ends.as_slice(), paths.as_slice()))
+}
+
 /// The question about commits that were made already, on their way to a reference. What became of each path
 /// is known of one commit; several may have done this and that.
 pub(super) fn of_commits(
@@ -261,7 +281,7 @@ pub(super) fn of_commits(
     let mut changes: BTreeMap<RepoPath, char> = BTreeMap::new();
     let mut names = String::new();
     let mut findings: Option<Vec<GuardFinding>> = None;
-    let mut moved = Vec::new();
+    let (mut moved, mut imported) = (Vec::new(), Vec::new());
     for one in commits {
         let changed = repo.own_changes(one)?;
         let look = LookAt {
@@ -272,6 +292,7 @@ pub(super) fn of_commits(
         if let Some(found) = look.findings(&changed)? {
             findings.get_or_insert_default().extend(found);
         }
+        imported.extend(look.imported(&changed)?);
         if commits.len() == 1 {
             moved = moves(repo, &changed)?;
         }
@@ -288,6 +309,9 @@ pub(super) fn of_commits(
     question.facts.outside_paths = Some(Vec::new());
     question.facts.findings = findings;
     question.facts.moves = moved;
+    imported.sort();
+    imported.dedup_by(|one, before| one.path == before.path);
+    question.facts.imported_paths = imported;
     question.facts.change_kinds = (commits.len() == 1).then(|| changes.values().collect());
     question.resource.paths = changes.into_keys().collect();
     Ok(question)

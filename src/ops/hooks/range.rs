@@ -24,7 +24,7 @@ use crate::git::{GitError, Oid, Repo};
 use crate::ops::ask::Question;
 use crate::ops::error::{Bug as _, OpError};
 use crate::ops::hooks::message;
-use crate::ops::hooks::push::{of_commits, of_push};
+use crate::ops::hooks::push::{imported_in, of_commits, of_push};
 use crate::ops::policy_files;
 use crate::policy::{self, PolicyState, Request};
 
@@ -212,7 +212,8 @@ pub(super) fn answers(
         }
     }
     if let Some(pushed) = asked.push {
-        let question = of_push((pushed, &all), "");
+        let mut question = of_push((pushed, &all), "");
+        question.facts.imported_paths = imported_in((repo, &state), pushed, &all)?;
         parts.push(answer((&state, asked.case), (None, &pusher), question));
     }
     Ok((!state.is_absent(), parts))

@@ -11,7 +11,7 @@ use crate::policy::conflicts::example::ExampleQuestion;
 use crate::policy::conflicts::names::{SearchBudget, covers_actors, covers_names};
 use crate::policy::engine::decide;
 use crate::policy::model::{LayerRules, PolicyState, standing_builtin};
-use crate::policy::rule::{PolicyRule, RuleForce, RuleStanding};
+use crate::policy::rule::{PolicyRule, RuleForce, RuleImports, RuleStanding};
 
 /// So many pairs of rules are looked at.
 const MOST_PAIRS: usize = 200_000;
@@ -366,6 +366,9 @@ fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
             (Some(_), None) => false,
             (Some(wide), Some(narrow)) => wide.cover_all_of(narrow),
         }
+        && (wide.paths.is_none()
+            || wide.imports == narrow.imports
+            || narrow.imports == RuleImports::Others)
 }
 
 fn about(kind: ConflictKind, rules: &[&PolicyRule]) -> FoundConflict {

@@ -235,6 +235,11 @@ fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
         .filter(|(_, words)| !words.is_empty())
         .map(|(name, words)| format!("; {name} {}", one_line(&words.join(" "))))
         .collect();
+        let imports = if rule.agent_imports {
+            "; and what instructions of agents import"
+        } else {
+            ""
+        };
         out.push_str(&format!(
             "  {:<16} {:<24} {} ({})\n",
             if rule.observes {
@@ -246,7 +251,7 @@ fn rules_text(shown: &policy::Shown, args: &ShowArgs) -> String {
             flowing(&rule.reason),
             rule.layer
         ));
-        out.push_str(&format!("  {:<16} on {on}{about}\n", ""));
+        out.push_str(&format!("  {:<16} on {on}{about}{imports}\n", ""));
         if let Some(when) = &rule.when {
             out.push_str(&format!("  {:<16} when {}\n", "", flowing(when)));
         }

@@ -15,6 +15,7 @@ use crate::domain::event::Event;
 use crate::domain::message::as_prompt;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
+use crate::ops::agent_imports::ImportPlace;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::error::OpError;
@@ -81,6 +82,11 @@ impl PolicyGate<'_, '_> {
             let paths = question.resource.paths.iter().map(RepoPath::as_bytes);
             let all = || Some(question.resource.paths.clone());
             question.facts.outside_paths = patterns::outside(&cx.rules, own, paths).or_else(all);
+            let base = self.live.started.run.base.as_deref();
+            if let Some(place) = ImportPlace::of_base(self.live.repo, base) {
+                let paths = &question.resource.paths;
+                question.facts.imported_paths = place.among(cx.policy.state(), paths)?;
+            }
         }
         let mut record = ask::answer(&cx, &question);
         if let Some(outside) = inside

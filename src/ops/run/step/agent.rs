@@ -16,6 +16,7 @@ use crate::domain::sandbox::Network;
 use crate::git::bystander::BystanderState;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{Slot, SlotInfo};
+use crate::ops::agent_imports::ImportPlace;
 use crate::ops::cx::commit;
 use crate::ops::error::{Doing as _, OpError};
 use crate::ops::failpoint;
@@ -296,6 +297,7 @@ fn open_hatch(live: &RunCx<'_>, worktree: &Path) -> Result<Option<AgentHatch>, O
         task: run.task.clone(),
         token: live.started.token.clone(),
         asked: Arc::clone(&asked),
+        imports: ImportPlace::of_base(live.repo, run.base.as_deref()),
         worktree: worktree.to_owned(),
         config: world.config.clone(),
         root: world.root.clone(),

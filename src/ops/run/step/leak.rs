@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::text;
+use crate::domain::agent_imports::ImportedFile;
 use crate::domain::facts::CredentialPlace;
 use crate::domain::guards::{Guard, GuardFinding};
 use crate::domain::moved_file::FileMove;
@@ -34,6 +35,8 @@ pub struct ChangeFacts {
     pub findings: Option<Vec<GuardFinding>>,
     /// The files that got another name.
     pub moves: Vec<FileMove>,
+    /// The files that instructions of agents import.
+    pub imported: Vec<ImportedFile>,
     /// The messages of its commits; none where nobody asks.
     pub messages: Option<Vec<String>>,
 }
@@ -51,6 +54,7 @@ impl ChangeFacts {
             credentials: credentials_added(look.repo, redactor, changed)?,
             findings: look.findings(changed)?,
             moves: moves(look.repo, changed)?,
+            imported: look.imported(changed)?,
             messages: None,
         })
     }
@@ -125,8 +129,9 @@ impl ChangeFacts {
         findings.dedup();
     }
 
-    /// Puts the credentials into the facts of a question.
-    pub fn tell_credentials(&mut self, question: &mut Question) {
+    /// Puts the credentials, and the files that instructions import, into the facts of a question.
+    pub fn tell_places(&mut self, question: &mut Question) {
+        question.facts.imported_paths = std::mem::take(&mut self.imported);
         let names = self.credentials.iter().map(|place| place.name.clone());
         question.facts.credentials_added = names.collect();
         question.facts.credential_places = std::mem::take(&mut self.credentials);

@@ -466,7 +466,7 @@ pub fn question(
     question.resource.paths = changed.iter().map(|c| c.path.clone()).collect();
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(size.lines);
-    size.tell_credentials(&mut question);
+    size.tell_places(&mut question);
     question.facts.findings = size.findings;
     question.facts.messages = size.messages;
     question.facts.moves = size.moves;
