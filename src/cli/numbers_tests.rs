@@ -11,6 +11,7 @@ use crate::base::duration;
 use crate::cli::args::Cli;
 use crate::config::Config;
 use crate::connector::launch::MAX_ARGUMENT;
+use crate::domain::aftermath::STANDSTILLS_PER_LAPSE;
 use crate::domain::aftermath::pause::{LOGIN_PAUSE_MS, MOST_REFUSALS};
 use crate::domain::agent::AgentLimits;
 use crate::domain::agent_event::FailureClass;
@@ -111,6 +112,11 @@ fn stated() -> Vec<(&'static str, &'static str, Vec<String>)> {
             CONCEPTS,
             "lapse § times in a row (`defaults.max_lapses`)",
             vec![word(defaults.max_lapses)],
+        ),
+        (
+            CONCEPTS,
+            "(§ times that number)",
+            vec![word(STANDSTILLS_PER_LAPSE)],
         ),
         (
             CONCEPTS,

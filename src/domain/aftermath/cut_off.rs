@@ -11,7 +11,7 @@ use crate::domain::task::{BlockReason, Hold, Note};
 use crate::domain::time::WallMs;
 
 /// So many times the lapses after which a task waits for a person, runs may stand still in a row.
-const STANDSTILLS_PER_LAPSE: u32 = 10;
+pub const STANDSTILLS_PER_LAPSE: u32 = 10;
 
 /// Whose doing it was that a run was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -17,6 +17,8 @@ mod summary;
 mod verification;
 
 pub use attempt::{AttemptEnd, TreeChange};
+#[cfg(test)]
+pub use cut_off::STANDSTILLS_PER_LAPSE;
 pub use cut_off::{CutOff, CutOffBy, CutOffCounts, is_standstill};
 pub use follow_up::JudgedAttempt;
 pub use objection::{Objection, used_tool_in_words};

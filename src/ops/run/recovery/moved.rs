@@ -5,6 +5,7 @@
 //! have to know what stood before the run, and who stood there.
 
 use crate::base::fs;
+use crate::base::text::{one_line, shell_words};
 use crate::domain::run::Run;
 use crate::git::Repo;
 use crate::git::ref_trace::{RefTrace, StandingMove};
@@ -37,24 +38,53 @@ pub(super) fn clause(repo: &Repo, run: &Run, dir: &RunDir) -> Result<String, OpE
     ))
 }
 
+/// One move, with the command that looks after it: a name may hold what a shell would act on.
 fn in_words(one: &StandingMove) -> String {
-    let name = &one.name;
+    let name = one_line(&one.name);
+    let update = |objects: &[&str]| {
+        let words = ["git", "update-ref", &one.name];
+        shell_words(words.iter().chain(objects))
+    };
     match (&one.from, &one.to) {
         (Some(from), Some(to)) => format!(
-            "{name} from {} to {} (`git update-ref {name} {from} {to}` puts it back)",
+            "{name} from {} to {} (`{}` puts it back)",
             from.short(),
-            to.short()
+            to.short(),
+            update(&[from.as_str(), to.as_str()])
         ),
         (None, Some(to)) => format!(
-            "{name} to {} (`git reflog {name}` tells where it stood)",
-            to.short()
+            "{name} to {} (`{}` tells where it stood)",
+            to.short(),
+            shell_words(["git", "reflog", &one.name])
         ),
-        (Some(from), None) => {
-            format!(
-                "{name} at {} was deleted (`git update-ref {name} {from}` makes it anew)",
-                from.short()
-            )
-        }
+        (Some(from), None) => format!(
+            "{name} at {} was deleted (`{}` makes it anew)",
+            from.short(),
+            update(&[from.as_str()])
+        ),
         (None, None) => format!("{name} was deleted"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::Oid;
+
+    #[test]
+    fn a_name_that_a_shell_would_act_on_is_one_word_of_the_command() {
+        let at = |digit: &str| Oid::parse(&digit.repeat(40)).unwrap();
+        let told = in_words(&StandingMove {
+            name: "refs/heads/a;b$(c)'d".into(),
+            from: Some(at("1")),
+            to: Some(at("2")),
+        });
+        let quoted = r"'refs/heads/a;b$(c)'\''d'";
+        let command = format!(
+            "`git update-ref {quoted} {} {}`",
+            "1".repeat(40),
+            "2".repeat(40)
+        );
+        assert!(told.contains(&command), "{told}");
     }
 }
