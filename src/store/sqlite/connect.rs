@@ -159,8 +159,20 @@ fn busy(path: &Path) -> StoreError {
     }
 }
 
-/// Turns SQLite's error into a sentence about this store.
+/// Turns SQLite's error into a sentence about this store, for a statement that names what every store has.
 pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
+    match missing_part(&error) {
+        Some(part) => StoreError::Damaged {
+            path: path.to_owned(),
+            why: format!("its {part} is missing"),
+        },
+        None => failed_step(path, error),
+    }
+}
+
+/// The same for a step of a migration, which names what the step before it has made: a part that is missing is the
+/// step's own fault.
+pub(super) fn failed_step(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(
             ErrorCode::DatabaseBusy
@@ -177,13 +189,7 @@ pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
             path: path.to_owned(),
             why: error.to_string(),
         },
-        _ => match missing_part(&error) {
-            Some(part) => StoreError::Damaged {
-                path: path.to_owned(),
-                why: format!("its {part} is missing"),
-            },
-            None => StoreError::Backend(error.into()),
-        },
+        _ => StoreError::Backend(error.into()),
     }
 }
 

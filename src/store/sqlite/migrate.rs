@@ -14,7 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::base::clock;
 use crate::store::StoreError;
-use crate::store::sqlite::connect::{APPLICATION_ID, application_id, failed};
+use crate::store::sqlite::connect::{APPLICATION_ID, application_id, failed, failed_step};
 
 /// A store format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -209,7 +209,7 @@ pub(super) fn upgrade(
         .iter()
         .filter(|migration| !applied.contains_key(migration.name))
     {
-        apply(&tx, migration).map_err(|error| match failed(path, error) {
+        apply(&tx, migration).map_err(|error| match failed_step(path, error) {
             StoreError::Backend(e) => StoreError::Migration {
                 name: migration.name.into(),
                 why: format!("failed: {e}"),
