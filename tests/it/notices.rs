@@ -474,6 +474,9 @@ fn a_configuration_that_cannot_be_read_any_more_is_told_by_the_one_before_and_it
     let (log, bell) = (file_of(&sandbox), sandbox.base().join("bell"));
     let good = sandbox.read(".ai/config.yaml");
     let daemon = crate::daemon::daemon(&sandbox, &[]);
+    // One that has never read a good one knows nobody whom to tell.
+    let state = sandbox.store();
+    wait_for(&state.parent().unwrap().join("daemon/config-last-read.yaml"));
     let broken = format!("{good}\nscheduler: {{enabled: perhaps}}\n");
     sandbox.write(".ai/config.yaml", &broken);
     let trouble = told(&bell, 1);
