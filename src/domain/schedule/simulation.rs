@@ -323,9 +323,29 @@ fn run(seed: u64) {
     assert_eq!(repository.done, TASKS - u32::try_from(left).unwrap());
 }
 
+/// A fourth of the schedules: all of them take half a minute of a processor.
+fn fourth(part: u64) {
+    crate::base::simulated::share((part, 4), SCHEDULES, run);
+}
+
 #[test]
 fn every_schedule_keeps_the_promises() {
-    crate::base::simulated::each(SCHEDULES, run);
+    fourth(0);
+}
+
+#[test]
+fn every_second_schedule_of_four_keeps_the_promises() {
+    fourth(1);
+}
+
+#[test]
+fn every_third_schedule_of_four_keeps_the_promises() {
+    fourth(2);
+}
+
+#[test]
+fn every_last_schedule_of_four_keeps_the_promises() {
+    fourth(3);
 }
 
 /// A task that wants everything gets it although small ones keep coming, one of which is always at
