@@ -1,5 +1,5 @@
 //! The files that instructions of agents import (`@docs/rules.md` in CLAUDE.md or AGENTS.md): agents obey them at
-//! their next start as they obey the file that names them, and no policy can know their names beforehand.
+//! their next start as they obey the file that names them. A rule that says `agent_imports` guards them (ADR 0091); this warns where none does.
 //!
 //! Deliberately absent: what lies outside of the checkout, which no change of an agent's work reaches, and what is
 //! imported from directories below, for which the whole checkout would have to be gone through.
